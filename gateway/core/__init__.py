@@ -1,0 +1,1 @@
+"""Decisions as pure values: no I/O, no clock, no chance, no logging."""

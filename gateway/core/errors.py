@@ -1,0 +1,303 @@
+"""Everything that can go wrong with a request, as one tree.
+
+::
+
+    GatewayError                 code, side, status, proxy_error, title
+    ├── CallerError              the request itself
+    ├── AuthorizationServerError no token to be had; never 401, which would blame the caller
+    ├── UpstreamError            the exchange with the upstream
+    └── InternalError            a fault of ours
+
+Each class is one row of ``docs/errors.md`` (a test compares them). ``code`` ends the ``type`` of the
+problem document (RFC 9457), ``proxy_error`` is a registered error type of ``Proxy-Status``
+(RFC 9209 section 2.3). No message carries a token, a secret, a body or text of another server.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import ClassVar, Final
+
+TYPE_PREFIX: Final = "urn:gateway:error:"
+
+
+class Side(Enum):
+    """Whose fault it is."""
+
+    CALLER = "caller"
+    AUTHORIZATION_SERVER = "authorization server"
+    UPSTREAM = "upstream"
+    GATEWAY = "gateway"
+
+
+class GatewayError(Exception):
+    """A failure with a decided answer.
+
+    Attributes:
+        detail: one sentence for the caller and the log, free of secrets and of foreign text.
+        retry_after_s: whole seconds for ``Retry-After``, or None.
+        was_sent: whether any byte of this request had reached the upstream.
+        closes: whether the caller's connection must be closed after the answer.
+        allow: the methods for ``Allow`` (405 only).
+    """
+
+    code: ClassVar[str]
+    side: ClassVar[Side]
+    status: ClassVar[int]
+    proxy_error: ClassVar[str]
+    title: ClassVar[str]
+    closes: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        retry_after_s: int | None = None,
+        was_sent: bool = False,
+        allow: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+        self.was_sent = was_sent
+        self.allow = allow
+
+
+class CallerError(GatewayError):
+    """The request cannot be served as it stands."""
+
+    side = Side.CALLER
+    proxy_error = "http_request_error"
+
+
+class AuthorizationServerError(GatewayError):
+    """No token is to be had; nothing was forwarded (fail closed)."""
+
+    side = Side.AUTHORIZATION_SERVER
+
+
+class UpstreamError(GatewayError):
+    """The exchange with the upstream failed."""
+
+    side = Side.UPSTREAM
+
+
+class InternalError(GatewayError):
+    """A fault of the gateway itself."""
+
+    code, status, title = "internal_error", 500, "The gateway failed"
+    side = Side.GATEWAY
+    proxy_error = "proxy_internal_error"
+    closes = True
+
+
+# ── the caller ────────────────────────────────────────────────────────────────────────────────────
+
+
+class MalformedRequest(CallerError):
+    """RFC 9112: the bytes are no request, or could be read in two ways."""
+
+    code, status, title = "malformed_request", 400, "The request is malformed"
+    closes = True
+
+
+class AmbiguousPath(CallerError):
+    """A path that two servers could read differently."""
+
+    code, status, title = "ambiguous_path", 400, "The path has more than one reading"
+
+
+class AuthorizationNotAllowed(CallerError):
+    """The route says ``authorization: reject`` and the caller sent one."""
+
+    code, status, title = "authorization_not_allowed", 403, "The caller must not send Authorization here"
+    proxy_error = "http_request_denied"
+
+
+class NoRoute(CallerError):
+    """No route matches host and path."""
+
+    code, status, title = "no_route", 404, "No route matches"
+    proxy_error = "destination_not_found"
+
+
+class MethodNotAllowed(CallerError):
+    """A route matches host and path, but not the method (RFC 9110 section 15.5.6)."""
+
+    code, status, title = "method_not_allowed", 405, "The route does not allow this method"
+    proxy_error = "http_request_denied"
+
+
+class RequestTimeout(CallerError):
+    """The head or the next bytes of the body did not arrive in time."""
+
+    code, status, title = "request_timeout", 408, "The request did not arrive in time"
+    closes = True
+
+
+class BodyTooLarge(CallerError):
+    """The body exceeds the route's ``max_body``."""
+
+    code, status, title = "body_too_large", 413, "The request body is too large"
+    proxy_error = "http_request_denied"
+    closes = True
+
+
+class TargetTooLong(CallerError):
+    """The request target exceeds ``limits.target``."""
+
+    code, status, title = "target_too_long", 414, "The request target is too long"
+    closes = True
+
+
+class ExpectationFailed(CallerError):
+    """An expectation other than ``100-continue`` (RFC 9110 section 10.1.1)."""
+
+    code, status, title = "expectation_failed", 417, "The expectation cannot be met"
+
+
+class HeadTooLarge(CallerError):
+    """The request's header fields exceed ``limits.headers`` or ``limits.header_bytes`` (RFC 6585)."""
+
+    code, status, title = "head_too_large", 431, "The request header is too large"
+    closes = True
+
+
+class CallerGone(CallerError):
+    """The caller left before the answer was complete; 499 stands in logs and metrics only."""
+
+    code, status, title = "caller_gone", 499, "The caller went away"
+    closes = True
+
+
+class MethodUnsupported(CallerError):
+    """CONNECT and TRACE are not served (RFC 9110 sections 9.3.6 and 9.3.8)."""
+
+    code, status, title = "method_unsupported", 501, "The gateway does not serve this method"
+    closes = True
+
+
+class UpgradeUnsupported(CallerError):
+    """WebSocket is not served yet; other upgrades are ignored (RFC 9110 section 7.8)."""
+
+    code, status, title = "upgrade_unsupported", 501, "The gateway does not upgrade connections"
+    closes = True
+
+
+class TransferCodingUnsupported(CallerError):
+    """A transfer coding other than one ``chunked`` (RFC 9112 section 6.1)."""
+
+    code, status, title = "transfer_coding_unsupported", 501, "The transfer coding is not served"
+    closes = True
+
+
+class VersionUnsupported(CallerError):
+    """Not HTTP/1.0 or HTTP/1.1 (RFC 9110 section 15.6.6)."""
+
+    code, status, title = "version_unsupported", 505, "Only HTTP/1.0 and HTTP/1.1 are served"
+    closes = True
+
+
+# ── the authorization server ──────────────────────────────────────────────────────────────────────
+
+
+class TokenRefused(AuthorizationServerError):
+    """It answered with an error of RFC 6749 section 5.2 that another attempt will not cure."""
+
+    code, status, title = "token_refused", 502, "The authorization server refused the gateway's client"
+    proxy_error = "destination_unavailable"
+
+
+class TokenAnswerInvalid(AuthorizationServerError):
+    """It answered, but with no token that can be used (RFC 6749 section 5.1, RFC 6750 section 2.1)."""
+
+    code, status, title = "token_answer_invalid", 502, "The authorization server's answer cannot be used"
+    proxy_error = "http_protocol_error"
+
+
+class TokenUnavailable(AuthorizationServerError):
+    """It cannot be reached, is failing, or asked for time."""
+
+    code, status, title = "token_unavailable", 503, "The authorization server cannot be reached"
+    proxy_error = "destination_unavailable"
+
+
+class TokenTimeout(AuthorizationServerError):
+    """No token within the time that this caller has."""
+
+    code, status, title = "token_timeout", 504, "The authorization server is too slow"
+    proxy_error = "connection_read_timeout"
+
+
+# ── the upstream ──────────────────────────────────────────────────────────────────────────────────
+
+
+class UpstreamUnreachable(UpstreamError):
+    """No connection: refused, no route, no such socket."""
+
+    code, status, title = "upstream_unreachable", 502, "The upstream cannot be reached"
+    proxy_error = "connection_refused"
+
+
+class UpstreamNameUnresolved(UpstreamError):
+    """Its name does not resolve."""
+
+    code, status, title = "upstream_name_unresolved", 502, "The upstream's name does not resolve"
+    proxy_error = "dns_error"
+
+
+class UpstreamTlsFailed(UpstreamError):
+    """The TLS handshake failed or the certificate is not to be trusted; no byte was sent."""
+
+    code, status, title = "upstream_tls_failed", 502, "No trusted TLS connection to the upstream"
+    proxy_error = "tls_certificate_error"
+
+
+class UpstreamClosed(UpstreamError):
+    """It closed the connection before its answer's head was complete."""
+
+    code, status, title = "upstream_closed", 502, "The upstream closed the connection without an answer"
+    proxy_error = "connection_terminated"
+
+
+class UpstreamAnswerInvalid(UpstreamError):
+    """Its bytes are no HTTP/1.x answer that can be passed on."""
+
+    code, status, title = "upstream_answer_invalid", 502, "The upstream's answer is malformed"
+    proxy_error = "http_protocol_error"
+
+
+class UpstreamAnswerTooLarge(UpstreamError):
+    """Its answer's header exceeds ``limits.header_bytes`` or ``limits.headers``."""
+
+    code, status, title = "upstream_answer_too_large", 502, "The upstream's answer header is too large"
+    proxy_error = "http_response_header_section_size"
+
+
+class UpstreamAnswerIncomplete(UpstreamError):
+    """It broke off in the middle of the body; the caller's answer breaks off too."""
+
+    code, status, title = "upstream_answer_incomplete", 502, "The upstream broke off its answer"
+    proxy_error = "http_response_incomplete"
+    closes = True
+
+
+class UpstreamConnectTimeout(UpstreamError):
+    """No connection within ``timeouts.connect``."""
+
+    code, status, title = "upstream_connect_timeout", 504, "The upstream did not accept a connection in time"
+    proxy_error = "connection_timeout"
+
+
+class UpstreamTimeout(UpstreamError):
+    """No answer within ``timeouts.response``, or nothing moved for ``timeouts.idle``."""
+
+    code, status, title = "upstream_timeout", 504, "The upstream did not answer in time"
+    proxy_error = "http_response_timeout"
+
+
+class RouteTimeout(UpstreamError):
+    """The whole request took longer than the route's ``timeout``."""
+
+    code, status, title = "route_timeout", 504, "The request took longer than its route allows"
+    proxy_error = "http_response_timeout"

@@ -1,0 +1,81 @@
+"""What would happen to a request: route, upstream URL, header before and after; nothing is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.core.outbound import CallerFields, OutboundPlan
+from gateway.core.request_head import HeadReader
+from gateway.core.routing import Router
+from gateway.core.settings import RouteSettings, Scheme, Settings
+
+TOKEN_SHOWN = b"Bearer <the token of client %b>"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A request as it comes in and as it goes out; header lines as text."""
+
+    route: RouteSettings
+    upstream_url: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+def explain(settings: Settings, method: str, url: str, fields: tuple[tuple[str, str], ...]) -> Explanation:
+    """Say what would become of a request from the loopback address.
+
+    Args:
+        settings: the gateway's.
+        method: as it stands in the request line.
+        url: a path, or an absolute URL whose host stands for ``Host``.
+        fields: of the request's header.
+
+    Raises:
+        GatewayError: the request would be refused.
+    """
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields]
+    if not any(name.lower() == b"host" for name, _ in raw):
+        raw.insert(0, (b"Host", _host_of(url, settings)))
+    head = HeadReader(settings.limits).read(method, url, (1, 1), raw)
+    route = Router((route, route) for route in settings.routes).match(head.host, head.target.path, method)
+    plan = OutboundPlan(route)
+    plan.admit(head)
+    token = TOKEN_SHOWN % route.grant.client.encode() if route.grant is not None else None
+    caller = CallerFields(b"127.0.0.1", b"http", is_trusted=False)
+    lines = b"\r\n".join(plan.head(head, caller, plan.authorization(head, token), b"<a new id>"))
+    return Explanation(
+        route,
+        _upstream_url(route, plan.target(head.target)),
+        tuple(f"{name.decode('latin-1')}: {value.decode('latin-1')}" for name, value in raw),
+        tuple(lines.decode("latin-1").split("\r\n")[1:]),
+    )
+
+
+def _host_of(url: str, settings: Settings) -> bytes:
+    if "://" in url:
+        return url.partition("://")[2].partition("/")[0].partition("?")[0].encode("latin-1")
+    return str(settings.listeners[0].address).encode("latin-1") if settings.listeners else b"localhost"
+
+
+def _upstream_url(route: RouteSettings, target: str) -> str:
+    upstream = route.upstream
+    if upstream.scheme is Scheme.UNIX:
+        return f"unix:{upstream.socket_path} {target}"
+    return f"{upstream.scheme.value}://{upstream.authority}{target}"
+
+
+def render(explanation: Explanation) -> str:
+    """Write an explanation for a person."""
+    route = explanation.route
+    client = f"client {route.grant.client}" if route.grant is not None else "no client: no token is injected"
+    return "\n".join(
+        (
+            f"route      {route.name} ({client})",
+            f"upstream   {explanation.upstream_url}",
+            "before",
+            *(f"  {line}" for line in explanation.before),
+            "after",
+            *(f"  {line}" for line in explanation.after),
+        )
+    )

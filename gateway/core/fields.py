@@ -1,0 +1,70 @@
+"""Header fields as bytes: sorted into those that pass and those that are decided on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+_NAMES_KEPT: Final = 512
+_NAME_BYTES_KEPT: Final = 64
+
+
+class FieldNames:
+    """Sorts fields by name, and remembers what it knows of a name (bounded).
+
+    A name is special if it, or its twin with underscores for hyphens, is in `special` or begins
+    with `prefix`. The twin itself is dropped: nobody may decide by it.
+
+    Attributes:
+        known: name as received -> what `start` gives for it.
+    """
+
+    def __init__(self, special: frozenset[bytes], prefix: bytes = b"\0") -> None:
+        self._special = special
+        self._prefix = prefix
+        self.known: dict[bytes, bytes] = {}
+
+    def sort(self, fields: Iterable[tuple[bytes, bytes]]) -> tuple[list[bytes], dict[bytes, bytes]]:
+        """Give (lines that pass, special fields by lower-case name; repeated ones joined by a comma)."""
+        known = self.known
+        lines: list[bytes] = []
+        special: dict[bytes, bytes] = {}
+        for name, value in fields:
+            start = known.get(name)
+            if start is None:
+                start = self.start(name)
+            if start:
+                lines.append(start + value)
+            else:
+                key = name.lower()
+                special[key] = value if key not in special else special[key] + b", " + value
+        return lines, special
+
+    def start(self, name: bytes) -> bytes:
+        """Give ``Name: `` for a field that passes, nothing for a special one."""
+        start = b"" if self.is_special(name) else name + b": "
+        if len(name) <= _NAME_BYTES_KEPT:
+            if len(self.known) >= _NAMES_KEPT:
+                self.known.clear()
+            self.known[name] = start
+        return start
+
+    def is_special(self, name: bytes) -> bool:
+        """Tell whether a field of this name may not pass as it is."""
+        key = name.lower().replace(b"_", b"-")
+        return key in self._special or key.startswith(self._prefix)
+
+
+def options(value: bytes) -> frozenset[bytes]:
+    """Give the elements of a comma-separated list in lower case (RFC 9110 section 5.6.1)."""
+    return frozenset(part.strip(b" \t").lower() for part in value.split(b",")) - {b""}
+
+
+def without(lines: Iterable[bytes], names: frozenset[bytes]) -> list[bytes]:
+    """Give the lines whose name is not in `names` (lower case)."""
+    return [line for line in lines if line.partition(b":")[0].lower() not in names]
+
+
+def line(name: str, value: str) -> bytes:
+    """Make ``Name: value`` of settings that `config` has checked."""
+    return f"{name}: {value}".encode("latin-1")

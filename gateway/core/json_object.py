@@ -1,0 +1,42 @@
+"""JSON that another server wrote: read strictly, refused with None, never with an exception.
+
+Rules: UTF-8 (RFC 8259 section 8.1), one object, no member twice (RFC 6749 section 3.2: parameters must
+not be included more than once), nesting as deep as the interpreter bears. ``NaN`` and ``Infinity``,
+which Python's reader takes and JSON forbids, count as null.
+"""
+
+from __future__ import annotations
+
+import json
+from math import isfinite
+from typing import Any
+
+JsonObject = dict[str, Any]
+
+
+def read_json_object(body: bytes) -> JsonObject | None:
+    """Give the members of the object in `body`, or None where it holds none that can be trusted."""
+    try:
+        text = body.decode("utf-8-sig")
+        document = json.loads(text, object_pairs_hook=_members, parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def finite_number(value: object) -> float | None:
+    """Give a JSON number as a float, or None where it is none, or too large to be one."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if isfinite(number) else None
+
+
+def _members(pairs: list[tuple[str, Any]]) -> JsonObject:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a member occurs twice")
+    return members

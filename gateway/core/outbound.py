@@ -1,0 +1,165 @@
+"""The request that goes out: built from what is allowed, the token injected last.
+
+Rules: strip first, inject last; exactly one ``Authorization`` where a token is injected; one framing
+field, written here; path and query byte for byte. RFC 9110 sections 7.6.1 and 7.6.3, RFC 9112 section 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.core.errors import AuthorizationNotAllowed, BodyTooLarge
+from gateway.core.fields import line, without
+from gateway.core.request_head import RequestHead
+from gateway.core.settings import CallerAuthorization, HeaderRules, RouteSettings
+from gateway.core.target import Target
+
+_CRLF: Final = b"\r\n"
+_VIA: Final = b"1.1 gateway"
+_VIA_10: Final = b"1.0 gateway"
+_REQUEST_ID_BYTES: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class CallerFields:
+    """What every request of one connection says of its caller.
+
+    Attributes:
+        address: of the peer, as text bytes; an IPv6 address without brackets (X-Forwarded-For's habit).
+        proto: ``http`` or ``https``, as the caller reached us.
+        is_trusted: the peer is in ``trusted_proxies``; what it says of its own callers is kept.
+        lines: the fields that tell it, ready for a request that brings none of its own.
+    """
+
+    address: bytes
+    proto: bytes
+    is_trusted: bool
+    lines: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        told = (b"X-Forwarded-For: " + self.address, b"X-Forwarded-Proto: " + self.proto, b"Via: " + _VIA)
+        object.__setattr__(self, "lines", _CRLF.join(told))
+
+
+class OutboundPlan:
+    """All of a route that can be prepared before a request comes."""
+
+    __slots__ = ("_added", "_base", "_cut", "_host", "_removed", "settings")
+
+    def __init__(self, settings: RouteSettings) -> None:
+        self.settings = settings
+        rules = settings.request_headers
+        self._base = settings.base_path
+        self._cut = len(settings.path) if settings.strips_prefix and settings.path != "/" else 0
+        self._host = None if settings.preserves_host else line("Host", settings.upstream.authority)
+        self._added = added_lines(rules)
+        self._removed = removed_names(rules)
+
+    def target(self, target: Target) -> str:
+        """Give path and query for the upstream."""
+        if target.path == "*":
+            return target.path
+        path = self._base + (target.path[self._cut :] if self._cut else target.path)
+        return (path if path[:1] == "/" else "/" + path) + target.query
+
+    def admit(self, head: RequestHead) -> None:
+        """Refuse what the route does not take.
+
+        Raises:
+            AuthorizationNotAllowed, BodyTooLarge.
+        """
+        settings = self.settings
+        if b"authorization" in head.special and settings.authorization is CallerAuthorization.REJECT:
+            raise AuthorizationNotAllowed("this route does not take the caller's Authorization")
+        limit = settings.max_body_bytes
+        if limit is not None and head.content_length is not None and head.content_length > limit:
+            raise BodyTooLarge(f"this route takes at most {limit} bytes")
+
+    def authorization(self, head: RequestHead, token: bytes | None) -> bytes | None:
+        """Give the one value of ``Authorization`` that goes out: the token's, unless the route keeps."""
+        return head.special[b"authorization"] if self.keeps_callers(head) else token
+
+    def keeps_callers(self, head: RequestHead) -> bool:
+        """Tell whether the caller's own ``Authorization`` goes out."""
+        return (
+            b"authorization" in head.special
+            and self.settings.authorization is CallerAuthorization.KEEP
+            and b"authorization" not in head.dropped
+        )
+
+    def head(
+        self, head: RequestHead, caller: CallerFields, authorization: bytes | None, request_id: bytes
+    ) -> list[bytes]:
+        """Build the request line and the fields, without framing; the last line ends without CRLF."""
+        lines = head.lines
+        if head.dropped or self._removed:
+            lines = without(lines, head.dropped | self._removed)
+        out = [
+            f"{head.method} {self.target(head.target)} HTTP/1.1".encode("latin-1"),
+            self._host or b"Host: " + head.authority,
+            *lines,
+            *self._added,
+            b"X-Request-ID: " + request_id,
+            b"X-Forwarded-Host: " + head.authority,
+            caller.lines,
+        ]
+        if caller.is_trusted or head.is_http10 or b"via" in head.special or not head.authority:
+            out[-2:] = _forwarded(head, caller)
+        if authorization is not None:
+            out.append(b"Authorization: " + authorization)
+        if head.wants_trailers:
+            out.append(b"TE: trailers\r\nConnection: TE")
+        return out
+
+
+def added_lines(rules: HeaderRules) -> tuple[bytes, ...]:
+    """Give the lines that header rules put in."""
+    return tuple(line(name, value) for name, value in (*rules.set, *rules.add))
+
+
+def removed_names(rules: HeaderRules) -> frozenset[bytes]:
+    """Give the names that header rules take out; what is set is taken out first, in any spelling."""
+    names = {name.lower().encode("ascii") for name in (*rules.remove, *(name for name, _ in rules.set))}
+    return frozenset(names | {name.replace(b"-", b"_") for name in names})
+
+
+def _forwarded(head: RequestHead, caller: CallerFields) -> list[bytes]:
+    """X-Forwarded-* and Via: the peer's own word counts only if it is a trusted proxy."""
+    special = head.special
+    via = _VIA_10 if head.is_http10 else _VIA
+    if b"via" in special:
+        via = special[b"via"] + b", " + via
+    address, proto, host = caller.address, caller.proto, head.authority
+    kept: list[bytes] = []
+    if caller.is_trusted:
+        before = special.get(b"x-forwarded-for")
+        address = before + b", " + address if before else address
+        proto = special.get(b"x-forwarded-proto", proto)
+        host = special.get(b"x-forwarded-host", host)
+        kept = _other_forwarded(special)
+    out = [b"X-Forwarded-For: " + address, b"X-Forwarded-Proto: " + proto, b"Via: " + via, *kept]
+    if host:
+        out.append(b"X-Forwarded-Host: " + host)
+    return out
+
+
+_REWRITTEN: Final = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"})
+
+
+def _other_forwarded(special: dict[bytes, bytes]) -> list[bytes]:
+    """What a trusted proxy says beyond the three fields that we write: passed as it is."""
+    return [
+        name + b": " + value
+        for name, value in special.items()
+        if name in (b"forwarded", b"x-real-ip")
+        or (name.startswith(b"x-forwarded-") and name not in _REWRITTEN)
+    ]
+
+
+def request_id(head: RequestHead, made: bytes) -> bytes:
+    """Give the caller's X-Request-ID if it is visible ASCII of a decent length, else `made`."""
+    given = head.special.get(b"x-request-id")
+    if given is None or not 0 < len(given) <= _REQUEST_ID_BYTES:
+        return made
+    return given if all(0x21 <= byte <= 0x7E for byte in given) else made

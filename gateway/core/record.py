@@ -1,0 +1,91 @@
+"""What is told of a request and of a token: the one access record, and the events of a token's life."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from gateway.core.errors import AuthorizationServerError
+from gateway.core.settings import ClientName
+from gateway.core.token import Token
+
+
+class Recovery(Enum):
+    """What became of an answer that said the token was refused."""
+
+    NONE = "none"  # no such answer
+    RECOVERED = "recovered"  # replayed with another token, and accepted
+    REJECTED_AGAIN = "rejected_again"  # the replay was refused too; its answer passed
+    NEW_TOKEN_REJECTED = "new_token_rejected"
+    HELD = "held"  # a recovery of this route failed a moment ago; nothing was tried
+    NOT_REPLAYABLE = "not_replayable"  # the body is longer than the replay limit; the token was dropped
+    OTHER_CHALLENGE = "other_challenge"  # insufficient_scope, or other schemes only
+    NO_TOKEN = "no_token"
+
+
+class Reason(Enum):
+    """Why a token is requested."""
+
+    FIRST = "first"
+    EXPIRED = "expired"
+    EARLY = "early"
+    REJECTED = "rejected"
+
+
+@dataclass(slots=True)
+class AccessRecord:
+    """One request, told once, when it is over.
+
+    Attributes:
+        started_at_s: wall clock, seconds since 1970.
+        route: the route's name, or ``-`` where none matched.
+        caller: address of the peer, or ``unix``.
+        path: the target without its query, as received.
+        status: what the caller was answered; 499 if the caller left first.
+        upstream_status: what the upstream answered last, or 0.
+        error: the code of our own answer, or an empty text.
+        request_bytes, answer_bytes: of the bodies, as relayed.
+        total_s, token_s, upstream_s: durations; waiting for a token, and for the answer's head.
+        token: fingerprint of the token that the last exchange carried, or empty.
+    """
+
+    started_at_s: float
+    request_id: str
+    route: str
+    caller: str
+    method: str
+    path: str
+    status: int
+    upstream_status: int
+    error: str
+    request_bytes: int
+    answer_bytes: int
+    total_s: float
+    token_s: float
+    upstream_s: float
+    token: str
+    recovery: Recovery
+
+
+class RequestObserver(Protocol):
+    """Is told of every request that is over."""
+
+    def request_done(self, record: AccessRecord) -> None:
+        """The answer is out, or the caller is gone."""
+
+
+class TokenObserver(Protocol):
+    """Is told of a token's life; one method per event."""
+
+    def token_requested(self, client: ClientName, reason: Reason) -> None:
+        """A token request is about to be sent."""
+
+    def token_obtained(self, client: ClientName, token: Token, lifetime_s: float, took_s: float) -> None:
+        """The authorization server gave a token that lives `lifetime_s` from its request."""
+
+    def token_failed(self, client: ClientName, error: AuthorizationServerError, retry_in_s: float) -> None:
+        """A token request failed; none is sent for `retry_in_s`."""
+
+    def token_rejected(self, client: ClientName, token: Token) -> None:
+        """An upstream refused `token`, which is dropped."""

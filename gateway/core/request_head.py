@@ -1,0 +1,194 @@
+"""What a caller's request head says, read once.
+
+Rules: lines that pass are made ready to send while they are read; whatever the gateway decides by, sets
+itself or may not pass is kept apart in `special`. RFC 9110 sections 7.2, 7.6.1, 7.8, 10.1.1;
+RFC 9112 sections 3.2, 6.1, 6.3.
+
+The underscore twin of a special field (``X_Forwarded_For``) never passes: CGI and WSGI servers read
+both as one name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from gateway.core.errors import (
+    ExpectationFailed,
+    HeadTooLarge,
+    MalformedRequest,
+    MethodUnsupported,
+    TargetTooLong,
+    TransferCodingUnsupported,
+    UpgradeUnsupported,
+    VersionUnsupported,
+)
+from gateway.core.fields import FieldNames, options
+from gateway.core.settings import Limits
+from gateway.core.target import Target, read_target
+
+RawHeaders = Iterable[tuple[bytes, bytes]]
+
+# Never copied from a request: hop-by-hop (RFC 9110 section 7.6.1), framing, and what the gateway sets.
+SPECIAL: Final = frozenset(
+    {
+        b"authorization",
+        b"connection",
+        b"content-length",
+        b"expect",
+        b"forwarded",
+        b"host",
+        b"http2-settings",
+        b"keep-alive",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"via",
+        b"x-real-ip",
+        b"x-request-id",
+    }
+)
+# Connection options that name no field which could have passed.
+_KNOWN_OPTIONS: Final = frozenset({b"close", b"http2-settings", b"keep-alive", b"te", b"upgrade"})
+_AUTHORITY_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_~%!$&'()*+;=:[]"
+_HOSTS_KEPT: Final = 1024
+
+
+class RequestHead:
+    """A caller's request head. Mutable only to be cheap: nobody changes it after `HeadReader.read`.
+
+    Attributes:
+        method, target: as received.
+        host: lower case, without port; may be empty.
+        authority: the host as received, with its port, for ``Host`` and ``X-Forwarded-Host``.
+        lines: fields that pass, each as ``Name: value``.
+        special: fields that do not pass by themselves, lower-case name -> value (joined with a comma).
+        dropped: names that ``Connection`` listed beyond the known ones, lower case.
+        content_length: of the body, or None when it is chunked or there is none.
+        is_chunked, is_http10, expects_continue, wants_trailers: claims.
+        offers_upgrade: an upgrade other than WebSocket was offered, and is ignored.
+    """
+
+    # Not slotted: defaults that stand in the class cost nothing per request.
+    host: str = ""
+    authority: bytes = b""
+    dropped: frozenset[bytes] = frozenset()
+    content_length: int | None = None
+    is_chunked = False
+    expects_continue = False
+    wants_trailers = False
+    offers_upgrade = False
+
+    def __init__(
+        self, method: str, target: Target, lines: list[bytes], special: dict[bytes, bytes], *, is_http10: bool
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.lines = lines
+        self.special = special
+        self.is_http10 = is_http10
+
+
+class HeadReader:
+    """Reads request heads; knows the field names and hosts that it met before (bounded)."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._names = FieldNames(SPECIAL, b"x-forwarded-")
+        self._hosts: dict[bytes, str] = {}
+
+    def read(self, method: str, target: str, version: tuple[int, int], fields: RawHeaders) -> RequestHead:
+        """Read one head that the parser found well formed.
+
+        Raises:
+            CallerError: it is not to be served; see the classes for each reason.
+        """
+        if version != (1, 1) and version != (1, 0):  # noqa: PLR1714 - two compares, no tuple of tuples
+            raise VersionUnsupported("the request is neither HTTP/1.0 nor HTTP/1.1")
+        if method in ("CONNECT", "TRACE"):
+            raise MethodUnsupported(f"{method} is not served")
+        if len(target) > self._limits.target_bytes:
+            raise TargetTooLong(f"the request target exceeds {self._limits.target_bytes} bytes")
+        lines, special = self._names.sort(fields)
+        head = RequestHead(method, read_target(target), lines, special, is_http10=version[1] == 0)
+        self._check_size(head)
+        self._read_host(head)
+        if len(head.special) > 1 or b"host" not in head.special:
+            _read_special(head)
+        return head
+
+    def _check_size(self, head: RequestHead) -> None:
+        if sum(map(len, head.lines)) + sum(map(len, head.special.values())) > self._limits.header_bytes:
+            raise HeadTooLarge(f"the header exceeds {self._limits.header_bytes} bytes")
+        if len(head.lines) > self._limits.headers:
+            raise HeadTooLarge(f"the header has more than {self._limits.headers} fields")
+
+    def _read_host(self, head: RequestHead) -> None:
+        """RFC 9112 section 3.2: an absolute-form target replaces Host; HTTP/1.0 may have none."""
+        authority = head.target.authority
+        head.authority = head.special.get(b"host", b"") if authority is None else authority.encode("latin-1")
+        host = self._hosts.get(head.authority)
+        if host is None:
+            host = host_of(head.authority)
+            if len(self._hosts) >= _HOSTS_KEPT:
+                self._hosts.clear()
+            self._hosts[head.authority] = host
+        head.host = host
+
+
+def host_of(authority: bytes) -> str:
+    """Give the host of ``host[:port]`` in lower case, without a final dot.
+
+    Raises:
+        MalformedRequest: it is no such thing.
+    """
+    host, _, port = authority.partition(b"]:") if authority[:1] == b"[" else authority.partition(b":")
+    is_bracketed = host[:1] == b"["
+    if authority.translate(None, _AUTHORITY_BYTES) or (port and not port.isdigit()):
+        raise MalformedRequest("Host is not a host name or address with an optional port")
+    if not is_bracketed and (b"[" in host or b"]" in host):
+        raise MalformedRequest("Host is not a host name or address with an optional port")
+    return host.strip(b"[]").decode("ascii").lower().removesuffix(".")
+
+
+def _read_special(head: RequestHead) -> None:
+    special = head.special
+    if b"transfer-encoding" in special or b"content-length" in special:
+        _read_framing(head)
+    if b"connection" in special:
+        _read_connection(head, options(special[b"connection"]))
+    if b"expect" in special and not head.is_http10:
+        # RFC 9110 section 10.1.1: an HTTP/1.0 caller's expectation is ignored.
+        if special[b"expect"].lower() != b"100-continue":
+            raise ExpectationFailed("only 100-continue can be expected")
+        head.expects_continue = True
+
+
+def _read_framing(head: RequestHead) -> None:
+    """RFC 9112 sections 6.1 and 6.3: one framing field, of one meaning."""
+    coding = head.special.get(b"transfer-encoding")
+    length = head.special.get(b"content-length")
+    if coding is None:
+        assert length is not None
+        if not length.isdigit():
+            raise MalformedRequest("Content-Length is not one number")
+        head.content_length = int(length)
+        return
+    if length is not None or head.is_http10:
+        raise MalformedRequest("Transfer-Encoding stands beside Content-Length or in HTTP/1.0")
+    if coding.lower() != b"chunked":
+        raise TransferCodingUnsupported("the only transfer coding served is one chunked")
+    head.is_chunked = True
+
+
+def _read_connection(head: RequestHead, listed: frozenset[bytes]) -> None:
+    if b"upgrade" in listed and b"upgrade" in head.special:
+        if b"websocket" in options(head.special[b"upgrade"]):
+            raise UpgradeUnsupported("WebSocket is not served")
+        head.offers_upgrade = True
+    if b"te" in listed and b"te" in head.special:
+        head.wants_trailers = b"trailers" in options(head.special[b"te"])
+    head.dropped = listed - _KNOWN_OPTIONS

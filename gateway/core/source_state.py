@@ -1,0 +1,53 @@
+"""The state of one token source, to be shown: ``/clients`` and `gateway token`. It holds no secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.core.settings import ClientName
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCounts:
+    """Token requests by outcome, since the start."""
+
+    granted: int = 0
+    refused: int = 0
+    invalid: int = 0
+    unreachable: int = 0
+    slow: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TokenState:
+    """The living token, without the token."""
+
+    fingerprint: str
+    serial: int
+    age_s: float
+    expires_in_s: float
+    granted_scope: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """What a source holds and does at one instant.
+
+    Attributes:
+        token: None where none lives.
+        last_error: the `core.errors` code of the latest token request's failure, or empty if it did not fail.
+        last_code: the registered error code that the authorization server gave with it, or empty.
+        last_reason: what went wrong then, in words of ours, or empty.
+        retry_in_s: no token request is sent for so long; 0 outside a back-off.
+    """
+
+    client: ClientName
+    asked_scope: tuple[str, ...]
+    has_had_token: bool
+    is_in_flight: bool
+    token: TokenState | None
+    requests: RequestCounts
+    last_error: str
+    last_code: str
+    last_reason: str
+    retry_in_s: float

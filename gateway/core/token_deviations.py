@@ -1,0 +1,143 @@
+"""What an authorization server does against RFC 6749, in plain sentences, with what to do about it.
+
+For the operator who runs `gateway token`: the gateway itself copes with all of it, or has said why not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.core.json_object import JsonObject
+from gateway.core.lifetime import LONGEST_LIFE_S, read_expires_in
+from gateway.core.settings import AuthMethod, Grant
+from gateway.core.token_answer import (
+    REGISTERED_CODES,
+    TokenAnswer,
+    is_transient_status,
+    read_document,
+    scope_words,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """One thing that is not as the RFC has it. Both texts are ours, but for names of members."""
+
+    what: str
+    hint: str
+
+
+ADVICE: Final = {
+    "invalid_client": "check client_id and client_secret; the server may know another "
+    "token_endpoint_auth_method for this client, or may not form-decode Basic credentials: "
+    "try client_secret_post",
+    "invalid_scope": "ask for scopes that this client was registered for, or leave scope out",
+    "unauthorized_client": "have the client credentials grant allowed for this client",
+    "unsupported_grant_type": "check that token_endpoint is the token endpoint and serves client_credentials",
+    "invalid_request": "a parameter is missing: many servers want audience, resource or a scope",
+    "invalid_target": "check audience and resource",
+    "access_denied": "have the client authorized for the audience it asks for",
+}
+"""What to change in `gateway.yaml` or at the server, by registered error code."""
+
+
+def find_deviations(answer: TokenAnswer, grant: Grant) -> tuple[Deviation, ...]:
+    """Give every deviation in the answer to a request for `grant`, most serious first."""
+    document = read_document(answer)
+    if document is None:
+        return tuple(_without_document(answer))
+    if document.get("error"):
+        return tuple(_in_error(answer, document, grant))
+    if not 200 <= answer.status < 300:
+        return (Deviation(f"status {answer.status} without an error code", "section 5.2 requires `error`"),)
+    return (*_in_token(document, grant), *_in_envelope(answer))
+
+
+def _without_document(answer: TokenAnswer) -> Iterator[Deviation]:
+    if 300 <= answer.status < 400:
+        yield Deviation("it redirects", "no redirect is followed: set token_endpoint to where it points")
+    elif answer.header("content-encoding") not in {"", "identity"}:
+        yield Deviation("the answer is compressed", "the gateway asks for identity; switch compression off")
+    elif not is_transient_status(answer.status):
+        kind = answer.header("content-type").partition(";")[0] or "no content type"
+        yield Deviation(
+            f"the body is no JSON object (it says {kind[:60]!r})",
+            "check that token_endpoint is the token endpoint, not a login page or its folder",
+        )
+
+
+def _in_error(answer: TokenAnswer, document: JsonObject, grant: Grant) -> Iterator[Deviation]:
+    error = document["error"]
+    if not isinstance(error, str) or error not in REGISTERED_CODES:
+        yield Deviation("`error` is no registered code (section 5.2)", "read the server's own log")
+    if answer.status < 300:
+        yield Deviation(f"an error under status {answer.status}", "it should be 400 or 401 (section 5.2)")
+    elif answer.status not in {400, 401} and not is_transient_status(answer.status):
+        yield Deviation(
+            f"an error under status {answer.status}", "it should be 400, or 401 for invalid_client"
+        )
+    if error == "invalid_client" and grant.method is AuthMethod.CLIENT_SECRET_BASIC:
+        yield from _in_basic_refusal(answer)
+
+
+def _in_basic_refusal(answer: TokenAnswer) -> Iterator[Deviation]:
+    if answer.status != 401:
+        yield Deviation(
+            f"invalid_client under status {answer.status} though a Basic header was sent",
+            "it must be 401 (section 5.2); the server may not read the header: try client_secret_post",
+        )
+    elif not answer.header("www-authenticate"):
+        yield Deviation("401 without WWW-Authenticate", "RFC 9110 section 15.5.2 requires a challenge")
+
+
+def _in_token(document: JsonObject, grant: Grant) -> Iterator[Deviation]:
+    if not isinstance(document.get("access_token"), str):
+        yield Deviation("`access_token` is missing", "section 5.1 requires it")
+    yield from _in_type(document.get("token_type"))
+    yield from _in_lifetime(document)
+    yield from _in_scope(document.get("scope"), grant.scope)
+    if "refresh_token" in document:
+        yield Deviation("a `refresh_token` is given", "it should not be (section 4.4.3); it is ignored")
+
+
+def _in_type(token_type: object) -> Iterator[Deviation]:
+    if not isinstance(token_type, str):
+        yield Deviation("`token_type` is missing", "section 5.1 requires it; have the server say Bearer")
+    elif token_type.lower() != "bearer":
+        yield Deviation("`token_type` is not Bearer", "the gateway sends bearer tokens only (RFC 6750)")
+    elif token_type != "Bearer":
+        yield Deviation(
+            "`token_type` is spelled otherwise than Bearer", "case does not count; Bearer is sent"
+        )
+
+
+def _in_lifetime(document: JsonObject) -> Iterator[Deviation]:
+    stated, seconds = document.get("expires_in"), read_expires_in(document.get("expires_in"))
+    if stated is None:
+        yield Deviation("`expires_in` is missing", "a JWT's exp counts, else default_lifetime of the client")
+    elif seconds is None:
+        yield Deviation("`expires_in` is no number", "it is ignored; default_lifetime may count")
+    elif not 0 < seconds <= LONGEST_LIFE_S:
+        yield Deviation("`expires_in` is no duration that can be meant", "it should be seconds from now")
+    elif isinstance(stated, str):
+        yield Deviation("`expires_in` is a string", "section 5.1 has a number; it is read all the same")
+
+
+def _in_scope(stated: object, asked: tuple[str, ...]) -> Iterator[Deviation]:
+    if stated is not None and not isinstance(stated, str):
+        yield Deviation("`scope` is no string", "section 3.3 has words with a space between them")
+    missing = [word for word in asked if word not in scope_words(stated, asked)]
+    if missing:
+        words = " ".join(missing)
+        yield Deviation(f"less is granted than was asked: without {words}", "have it allowed for this client")
+
+
+def _in_envelope(answer: TokenAnswer) -> Iterator[Deviation]:
+    if answer.status != 200:
+        yield Deviation(f"a token under status {answer.status}", "it should be 200 (section 5.1)")
+    if answer.header("content-type").partition(";")[0].strip().lower() != "application/json":
+        yield Deviation("the content type is not application/json", "section 5.1 requires it")
+    if "no-store" not in answer.header("cache-control").lower():
+        yield Deviation("`Cache-Control: no-store` is missing", "caches on the way may keep the token")

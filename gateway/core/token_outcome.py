@@ -1,0 +1,99 @@
+"""What comes of a token request: a token's text, or a failure that says whose fault and how long to wait.
+
+Failures are values, for they are expected; they become errors only towards a caller who waits. The
+kind decides both the pause (`backoff`) and the answer to callers (design section 5):
+
+=============  =======================================================  ==========================
+REFUSED        the client or its grant is not accepted; needs a human   502, long pauses
+INVALID        it answered, but nothing that can be used                502, short pauses
+UNREACHABLE    network, 5xx, 429, or it asked for time                  503, short pauses
+SLOW           no answer within the client's ``timeout``                504 to whom waited, then 503
+=============  =======================================================  ==========================
+
+``reason`` is ours. The authorization server's own words are kept nowhere; only ``gateway token`` shows them,
+from the very answer (`probe_report`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from math import ceil
+from typing import assert_never
+
+from gateway.core.errors import (
+    AuthorizationServerError,
+    TokenAnswerInvalid,
+    TokenRefused,
+    TokenTimeout,
+    TokenUnavailable,
+)
+from gateway.core.secret import Secret
+from gateway.core.settings import ClientName
+
+
+class FailureKind(Enum):
+    """Why there is no token."""
+
+    REFUSED = "refused"
+    INVALID = "invalid"
+    UNREACHABLE = "unreachable"
+    SLOW = "slow"
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The authorization server gave a token.
+
+    Attributes:
+        lifetime_s: the earlier of ``expires_in`` and a JWT's ``exp``, or None where neither is stated.
+        scope: what was granted; what was asked, where the answer does not say.
+    """
+
+    access_token: Secret
+    lifetime_s: float | None
+    scope: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """There is no token.
+
+    Attributes:
+        reason: a clause of ours, free of foreign text: ``the authorization server answered 503``.
+        code: a registered error code that it answered with, or empty.
+        retry_after_s: how long it asked us to wait, bounded, or None.
+    """
+
+    kind: FailureKind
+    reason: str
+    code: str = ""
+    retry_after_s: float | None = None
+
+
+Outcome = Granted | Failed
+
+
+def failure_error(
+    failed: Failed, client: ClientName, retry_in_s: float, *, has_waited: bool
+) -> AuthorizationServerError:
+    """Give a fresh error for a caller, with ``Retry-After`` in whole seconds, at least one.
+
+    `has_waited` is False for callers who are turned away at once while the back-off lasts.
+    """
+    error = _error_class(failed.kind, has_waited=has_waited)
+    return error(f"client {client}: {failed.reason}", retry_after_s=max(1, ceil(retry_in_s)))
+
+
+def _error_class(kind: FailureKind, *, has_waited: bool) -> type[AuthorizationServerError]:
+    match kind:
+        case FailureKind.REFUSED:
+            return TokenRefused
+        case FailureKind.INVALID:
+            return TokenAnswerInvalid
+        case FailureKind.UNREACHABLE:
+            return TokenUnavailable
+        case FailureKind.SLOW:
+            return TokenTimeout if has_waited else TokenUnavailable
+        case _:
+            assert_never(kind)
