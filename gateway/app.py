@@ -1,0 +1,276 @@
+"""The composition root: `Settings` in, a running `Gateway` out.
+
+Owns every long-lived object; the only place where the clock, chance and the process's keys are made.
+Order: everything is built before anything listens, and what listens is closed first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import ssl
+import time
+from collections.abc import Callable
+from itertools import count
+from typing import Final
+
+from gateway import __version__
+from gateway.admin.server import AdminServer, start_admin
+from gateway.admin.view import AdminView, MissingToken, Readiness, State
+from gateway.core.clock import Clock
+from gateway.core.record import RequestObserver, TokenObserver
+from gateway.core.routing import Router
+from gateway.core.settings import (
+    Address,
+    ListenerSettings,
+    RouteName,
+    RouteSettings,
+    Settings,
+    UpstreamSettings,
+)
+from gateway.core.source_state import SourceState
+from gateway.oauth.requester import Surroundings
+from gateway.oauth.store import Sources
+from gateway.observe.access_log import AccessLog, open_access_log
+from gateway.observe.fanout import Fanout, Observer
+from gateway.observe.metrics import Gauges, Metrics
+from gateway.observe.token_log import TokenLog
+from gateway.proxy.handler import Handler
+from gateway.proxy.listener import Listener
+from gateway.proxy.pool import Pool
+from gateway.proxy.route import Route
+
+BACKLOG: Final = 2048
+UNROUTED: Final = RouteName("-")
+SWEEP_S: Final = 0.1
+
+
+class Gateway:
+    """A gateway at work. Build it on the running loop, `start` it, `close` it.
+
+    Raises:
+        OSError, ssl.SSLError: a file cannot be read (when built), an address cannot be had (at `start`).
+    """
+
+    def __init__(self, settings: Settings, observer: Observer | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        self._settings = settings
+        self._loop = loop
+        self._clock = Clock(loop.time, time.time, random.random)
+        self._is_draining = False
+        self._access_log = _open_access_log(settings, loop)
+        self.metrics = Metrics(
+            Gauges(__version__, lambda: self.readiness().is_ready, self._dropped_records), time.time
+        )
+        self.sources = Sources(
+            settings, Surroundings(self._clock, self._token_observer(observer), secrets.token_bytes(32))
+        )
+        self._pools: dict[UpstreamSettings, Pool] = {}
+        self._routes = [self._route(route) for route in settings.routes]
+        self._handler = Handler(
+            Router((route.settings, route) for route in self._routes),
+            settings.limits,
+            self._clock,
+            self.metrics.route(UNROUTED),
+            self._request_observer(observer),
+        )
+        self._next_id = _request_ids()
+        self._tls = [_listener_tls(listener) for listener in settings.listeners]
+        self._listeners: list[tuple[Listener, asyncio.Server]] = []
+        self._admin: AdminServer | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    # ── life ──────────────────────────────────────────────────────────────────────────────────────
+
+    async def start(self) -> None:
+        """Listen, and ask for the first tokens in the background."""
+        try:
+            if self._settings.admin is not None:
+                self._admin = await start_admin(self._settings.admin, self._view())
+            for listener, tls in zip(self._settings.listeners, self._tls, strict=True):
+                self._listeners.append(await self._listen(listener, tls))
+        except BaseException:
+            await self.close(grace_s=0.0)
+            raise
+        self.sources.start()
+        self._sweep()
+
+    async def close(self, grace_s: float | None = None) -> None:
+        """Stop accepting, let calls end within `grace_s` (the settings' grace if None), end the rest."""
+        self._is_draining = True
+        for _, server in self._listeners:
+            server.close()
+        grace_s = self._settings.grace_s if grace_s is None else grace_s
+        await asyncio.gather(*(listener.drain(grace_s) for listener, _ in self._listeners))
+        await self._handler.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for pool in self._pools.values():
+            pool.close()
+        await self.sources.close()
+        if self._admin is not None:
+            await self._admin.close()
+        if self._access_log is not None:
+            self._access_log.writer.close()
+        await asyncio.sleep(0)  # the transports that were closed tell their protocols
+
+    def reopen_logs(self) -> None:
+        """Open the access log's file anew, after a rotation."""
+        if self._access_log is not None:
+            self._access_log.writer.reopen()
+
+    @property
+    def addresses(self) -> list[Address]:
+        """Where it listens, with the real ports."""
+        return [
+            _bound(server, listener.address)
+            for listener, (_, server) in zip(self._settings.listeners, self._listeners, strict=True)
+        ]
+
+    @property
+    def admin_address(self) -> Address | None:
+        """Where the admin listener is, or None."""
+        return self._admin.address if self._admin is not None else None
+
+    # ── parts ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _route(self, settings: RouteSettings) -> Route:
+        pool = self._pools.get(settings.upstream)
+        if pool is None:
+            pool = self._pools[settings.upstream] = Pool(settings.upstream, self._settings.limits, self._loop)
+        source = self.sources[settings.grant] if settings.grant is not None else None
+        return Route(settings, pool, source, self.metrics.route(settings.name))
+
+    async def _listen(
+        self, settings: ListenerSettings, tls: ssl.SSLContext | None
+    ) -> tuple[Listener, asyncio.Server]:
+        listener = Listener(
+            self._handler,
+            self._settings.limits,
+            self._settings.trusted_proxies,
+            self._next_id,
+            is_tls=tls is not None,
+        )
+        address = settings.address
+        if address.path is not None:
+            server = await self._loop.create_unix_server(listener, address.path, ssl=tls, backlog=BACKLOG)
+        else:
+            server = await self._loop.create_server(
+                listener, address.host, address.port, ssl=tls, backlog=BACKLOG
+            )
+        return listener, server
+
+    def _token_observer(self, observer: Observer | None) -> TokenObserver:
+        observers: list[TokenObserver] = [self.metrics.tokens, TokenLog()]
+        return Fanout((), tuple(observers + ([observer] if observer is not None else [])))
+
+    def _request_observer(self, observer: Observer | None) -> RequestObserver | None:
+        observers = [each for each in (self._access_log, observer) if each is not None]
+        return observers[0] if len(observers) == 1 else Fanout(tuple(observers), ()) if observers else None
+
+    def _sweep(self) -> None:
+        now_s = self._loop.time()
+        for pool in self._pools.values():
+            pool.sweep(now_s)
+        self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
+
+    # ── what is shown ─────────────────────────────────────────────────────────────────────────────
+
+    def readiness(self) -> Readiness:
+        """Say whether requests should come here."""
+        missing = tuple(_missing(state) for state in self.sources.states() if not state.has_had_token)
+        return Readiness(self._is_draining, missing)
+
+    def _view(self) -> AdminView:
+        return AdminView(
+            self.readiness,
+            lambda: [client_state(state) for state in self.sources.states()],
+            lambda: [route_state(route) for route in self._settings.routes],
+            self.metrics.render,
+        )
+
+    def _dropped_records(self) -> int:
+        return self._access_log.writer.dropped if self._access_log is not None else 0
+
+
+def _open_access_log(settings: Settings, loop: asyncio.AbstractEventLoop) -> AccessLog | None:
+    if settings.log.access is None:
+        return None
+    return open_access_log(settings.log.access, settings.log.format, loop.call_later)
+
+
+def _request_ids() -> Callable[[], bytes]:
+    """Ids that no other process makes: a random start and a count."""
+    prefix = secrets.token_hex(6).encode("ascii")
+    numbers = count(1)
+    return lambda: b"%b-%x" % (prefix, next(numbers))
+
+
+def _listener_tls(settings: ListenerSettings) -> ssl.SSLContext | None:
+    if settings.tls is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(settings.tls.certificate, settings.tls.key)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _bound(server: asyncio.Server, address: Address) -> Address:
+    if address.path is not None or not server.sockets:
+        return address
+    host, port = server.sockets[0].getsockname()[:2]
+    return Address(host, port)
+
+
+def _missing(state: SourceState) -> MissingToken:
+    is_running = state.is_in_flight or not state.retry_in_s
+    return MissingToken(state.client, state.last_error or None, None if is_running else state.retry_in_s)
+
+
+def client_state(state: SourceState) -> State:
+    """Show one token source."""
+    token = state.token
+    shown: dict[str, object] = {
+        "client": state.client,
+        "scope": " ".join(state.asked_scope),
+        "is_ready": state.has_had_token,
+        "is_requesting": state.is_in_flight,
+        "token_requests": {name: getattr(state.requests, name) for name in state.requests.__slots__},
+        "last_error": state.last_error or None,
+        "last_error_code": state.last_code or None,
+        "retry_in_s": round(state.retry_in_s, 1),
+        "token": None,
+    }
+    if token is not None:
+        shown["token"] = {
+            "fingerprint": token.fingerprint,
+            "serial": token.serial,
+            "age_s": round(token.age_s, 1),
+            "expires_in_s": round(token.expires_in_s, 1),
+            "scope": " ".join(token.granted_scope),
+        }
+    return shown
+
+
+def route_state(route: RouteSettings) -> State:
+    """Show one route."""
+    upstream = route.upstream
+    where = (
+        f"unix:{upstream.socket_path}"
+        if upstream.socket_path
+        else f"{upstream.scheme.value}://{upstream.authority}"
+    )
+    return {
+        "route": route.name,
+        "host": route.host,
+        "path": route.path,
+        "methods": sorted(route.methods) if route.methods is not None else None,
+        "upstream": where + route.base_path,
+        "strip_prefix": route.strips_prefix,
+        "client": route.grant.client if route.grant is not None else None,
+        "scope": " ".join(route.grant.scope) if route.grant is not None else None,
+        "authorization": route.authorization.value,
+        "recover_on": sorted(route.recover_on),
+    }

@@ -1,0 +1,184 @@
+"""The commands: run, check, token, explain, schema, demo.
+
+Exit status: 0 done; 1 it could not be done (a port taken, a file unreadable, no token); 2 the
+configuration or the command line is wrong. Messages for people go to stderr, results to stdout.
+
+Imports stand in the commands: a gateway that runs needs little of what the others need, and pays for
+what it imports with idle memory.
+"""
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import ssl
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from gateway import __version__
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from gateway.core.settings import Settings
+    from gateway.observe.fanout import Observer
+
+_config = click.option(
+    "-c",
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default=Path("gateway.yaml"),
+    show_default=True,
+    help="The configuration file.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="gateway")
+def main() -> None:
+    """An HTTP gateway that injects OAuth 2.0 access tokens, obtained with its own client credentials."""
+
+
+@main.command()
+@_config
+def run(path: Path) -> None:
+    """Serve, until SIGTERM or SIGINT."""
+    from gateway import server
+    from gateway.observe.log import set_up_logging
+
+    settings = _load(path, os.environ)
+    _check_files(settings)
+    set_up_logging(settings.log.level, settings.log.format, sys.stderr)
+    try:
+        server.run(settings, lambda line: click.echo(f"gateway {__version__}: {line}", err=True))
+    except (OSError, ssl.SSLError) as error:
+        _fail(f"cannot start: {_reason(error)}")
+
+
+@main.command()
+@_config
+def check(path: Path) -> None:
+    """Check the configuration; tell all problems at once."""
+    settings = _load(path, os.environ)
+    _check_files(settings)
+    routes, clients = len(settings.routes), len(settings.clients)
+    click.echo(f"{path}: good ({routes} route{'s'[: routes != 1]}, {clients} client{'s'[: clients != 1]})")
+
+
+@main.command()
+@click.argument("client")
+@_config
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def token(client: str, path: Path, as_json: bool) -> None:
+    """Fetch a token of CLIENT for real, and explain what came back; the token itself is not shown."""
+    import random
+    import secrets
+    import time
+
+    from gateway.core.clock import Clock
+    from gateway.core.probe_report import render_json, render_text
+    from gateway.core.settings import ClientName
+    from gateway.oauth.probe import probe
+
+    settings = _load(path, os.environ)
+    found = settings.clients.get(ClientName(client))
+    if found is None:
+        raise click.BadParameter(
+            f"no such client; there are: {', '.join(settings.clients)}", param_hint="CLIENT"
+        )
+    clock = Clock(time.monotonic, time.time, random.random)
+    report = asyncio.run(probe(found, clock, secrets.token_bytes(32)))
+    click.echo(render_json(report) if as_json else render_text(report))
+    sys.exit(0 if report.has_token else 1)
+
+
+@main.command()
+@click.argument("method")
+@click.argument("url")
+@_config
+@click.option("-H", "--header", "headers", multiple=True, help="A field of the request: 'Name: value'.")
+def explain(method: str, url: str, path: Path, headers: tuple[str, ...]) -> None:
+    """Show which route METHOD URL takes, the upstream's URL, and the header before and after."""
+    from gateway.core import explain as core
+    from gateway.core.errors import GatewayError
+
+    settings = _load(path, os.environ)
+    fields = tuple((name.strip(), value.strip()) for name, _, value in (h.partition(":") for h in headers))
+    try:
+        click.echo(core.render(core.explain(settings, method.upper(), url, fields)))
+    except GatewayError as error:
+        _fail(f"refused: {error.status} {error.code}: {error.detail}")
+
+
+@main.command()
+def schema() -> None:
+    """Print the JSON Schema of gateway.yaml, for editors."""
+    from gateway.config import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+@main.command()
+@_config
+@click.option("--lifetime", default=15, show_default=True, help="Of a token, in seconds.")
+@click.option("--opaque", is_flag=True, help="Issue opaque tokens instead of JWTs.")
+def demo(path: Path, lifetime: int, opaque: bool) -> None:
+    """Run an authorization server, a legacy service, and the gateway between them."""
+    from gateway.demo.run import DemoCannotStart, DemoOptions, run_demo
+    from gateway.demo.tokens import TokenFormat
+    from gateway.observe.log import set_up_logging
+    from gateway.server import running, stop_signal
+
+    def start(environ: Mapping[str, str], observer: Observer) -> AbstractAsyncContextManager[object]:
+        settings = _load(path, {**os.environ, **environ})
+        set_up_logging("error", settings.log.format, sys.stderr)
+        return running(settings, observer)
+
+    async def serve() -> None:
+        options = DemoOptions(lifetime, TokenFormat.OPAQUE if opaque else TokenFormat.JWT)
+        await run_demo(start, options, sys.stdout, stop_signal())
+
+    import uvloop
+
+    try:
+        uvloop.run(serve())
+    except DemoCannotStart as error:
+        _fail(str(error))
+    except (OSError, ssl.SSLError) as error:
+        _fail(f"cannot start: {_reason(error)}")
+
+
+def _load(path: Path, environ: Mapping[str, str]) -> Settings:
+    from gateway.config import ConfigError, ConfigUnreadable, load
+
+    try:
+        return load(path, environ)
+    except ConfigUnreadable as error:
+        _fail(str(error))
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+
+
+def _check_files(settings: Settings) -> None:
+    from gateway.config import check_files
+
+    if complaints := check_files(settings):
+        _fail("\n".join(complaints))
+
+
+def _fail(message: str) -> NoReturn:
+    click.echo(f"gateway: {message}", err=True)
+    sys.exit(1)
+
+
+def _reason(error: Exception) -> str:
+    """One line without a traceback; the errors of asyncio and ssl name the address or the file."""
+    return " ".join(str(error).split())

@@ -1,0 +1,140 @@
+"""The caller's body on its way to the upstream, and what is kept of it for a replay.
+
+Rules: a body streams through and is teed while it does, up to `Limits.replay_bytes` each and
+`Limits.replay_total_bytes` in all; what exceeds either is no longer kept, and cannot be replayed.
+"""
+
+from __future__ import annotations
+
+from aiohttp import StreamReader
+from aiohttp.web import RequestPayloadError
+
+from gateway.core.errors import BodyTooLarge, MalformedRequest
+from gateway.core.request_head import RequestHead
+
+
+class ReplayBudget:
+    """Bytes that all requests together may keep for replays."""
+
+    __slots__ = ("left_bytes",)
+
+    def __init__(self, total_bytes: int) -> None:
+        self.left_bytes = total_bytes
+
+    def take(self, count: int) -> bool:
+        """Take `count` bytes if they are there."""
+        if count > self.left_bytes:
+            return False
+        self.left_bytes -= count
+        return True
+
+    def give_back(self, count: int) -> None:
+        """Return what was taken."""
+        self.left_bytes += count
+
+
+class RequestBody:
+    """A caller's body that can be read more than once while it is short.
+
+    Attributes:
+        received_bytes: so far.
+        is_replayable: all that was received is still at hand.
+    """
+
+    __slots__ = (
+        "_budget",
+        "_cursor",
+        "_has_length",
+        "_kept",
+        "_kept_bytes",
+        "_limit",
+        "_most",
+        "_payload",
+        "received_bytes",
+    )
+
+    def __init__(
+        self, payload: StreamReader, head: RequestHead, *, keep: int, most: int | None, budget: ReplayBudget
+    ) -> None:
+        self._payload = payload
+        self._budget = budget
+        self._limit = keep
+        self._most = most
+        self._has_length = head.content_length is not None
+        self._kept: list[bytes] | None = [] if (head.content_length or 0) <= keep else None
+        self._kept_bytes = 0
+        self._cursor = 0
+        self.received_bytes = 0
+
+    @property
+    def is_replayable(self) -> bool:
+        """Whether `rewind` would give back every byte."""
+        return self._kept is not None
+
+    @property
+    def can_be_replayed(self) -> bool:
+        """Whether it surely will be replayable: short by its length, or here already."""
+        return self._kept is not None and (self._has_length or self.is_at_hand)
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether all of it has arrived, so that reading it does not wait."""
+        return self._payload.is_eof()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the caller has sent any of it."""
+        return self._payload.total_bytes > 0 or self._payload.is_eof()
+
+    def rewind(self) -> None:
+        """Read from the first byte again."""
+        self._cursor = 0
+
+    async def read(self) -> bytes:
+        """Give the next part, an empty one at the end.
+
+        Raises:
+            CallerError: malformed chunks, too long, or too slow.
+        """
+        if self._kept is not None and self._cursor < len(self._kept):
+            self._cursor += 1
+            return self._kept[self._cursor - 1]
+        try:
+            part = await self._payload.readany()
+        except RequestPayloadError:
+            raise MalformedRequest("the body is malformed", was_sent=True) from None
+        self._note(part)
+        return part
+
+    def read_at_hand(self) -> list[bytes]:
+        """Give all of a body that `is_at_hand`, without waiting.
+
+        Raises:
+            CallerError: too long, or malformed.
+        """
+        if self._kept is not None and self._cursor < len(self._kept):
+            parts = self._kept[self._cursor :]
+            self._cursor = len(self._kept)
+            return parts
+        part = self._payload.read_nowait()
+        self._note(part)
+        return [part] if part else []
+
+    def _note(self, part: bytes) -> None:
+        self.received_bytes += len(part)
+        if self._most is not None and self.received_bytes > self._most:
+            raise BodyTooLarge(f"this route takes at most {self._most} bytes", was_sent=True)
+        if self._kept is None or not part:
+            return
+        if self._kept_bytes + len(part) > self._limit or not self._budget.take(len(part)):
+            self.forget()
+            return
+        self._kept.append(part)
+        self._kept_bytes += len(part)
+        self._cursor += 1
+
+    def forget(self) -> None:
+        """Keep nothing any longer."""
+        self._kept = None
+        self._budget.give_back(self._kept_bytes)
+        self._kept_bytes = 0

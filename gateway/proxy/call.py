@@ -1,0 +1,127 @@
+"""One request of a caller, and how far its answer has come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gateway.core.errors import CallerGone, GatewayError
+from gateway.core.problem import problem_answer
+from gateway.core.record import AccessRecord, Recovery
+
+if TYPE_CHECKING:
+    from aiohttp import StreamReader
+    from aiohttp.http import RawRequestMessage
+
+    from gateway.core.request_head import RequestHead
+    from gateway.core.token import Token
+    from gateway.proxy.body import RequestBody
+    from gateway.proxy.listener import CallerConnection
+    from gateway.proxy.route import Route
+    from gateway.proxy.upstream import UpstreamConnection
+
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Call:
+    """A request and the story of its answer; lives from the head to the last byte.
+
+    Attributes:
+        message, payload: as aiohttp's parser gave them.
+        head, route, body, token, upstream: set as they become known.
+        status: of the final answer once its head is written, else 0.
+        keeps_alive: whether the connection may serve another request.
+        token_is_new: it was obtained for this very request.
+        started_s: monotonic, when the head was complete.
+    """
+
+    # Not slotted: defaults that stand in the class cost nothing per request.
+    head: RequestHead  # once it is read
+    route: Route | None = None
+    body: RequestBody | None = None
+    token: Token | None = None
+    token_is_new = False
+    upstream: UpstreamConnection | None = None
+    error = ""
+    recovery = Recovery.NONE
+    status = 0
+    upstream_status = 0
+    answer_bytes = 0
+    token_s = 0.0
+    upstream_s = 0.0
+    said_continue = False
+
+    def __init__(
+        self,
+        connection: CallerConnection,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        request_id: bytes,
+        started_s: float,
+    ) -> None:
+        self.connection = connection
+        self.message = message
+        self.payload = payload
+        self.request_id = request_id
+        self.started_s = started_s
+        self.keeps_alive = not (message.should_close or connection.is_draining)
+
+    @property
+    def is_head(self) -> bool:
+        """Whether the answer has no body."""
+        return self.message.method == "HEAD"
+
+    def within(self, most_s: float) -> float:
+        """Give `most_s`, or what is left of the route's whole time if that is less."""
+        return min(most_s, max(0.0, self.connection.total_deadline_s - self.connection.now_s()))
+
+    def write(self, data: bytes) -> None:
+        """Send to the caller.
+
+        Raises:
+            CallerGone: there is nobody.
+        """
+        transport = self.connection.transport
+        if transport is None:
+            raise CallerGone("the caller closed the connection")
+        transport.write(data)
+
+    def say_continue(self) -> None:
+        """Invite the body, once (RFC 9110 section 10.1.1)."""
+        if not self.said_continue and self.status == 0:
+            self.said_continue = True
+            self.write(CONTINUE)
+
+    def refuse(self, error: GatewayError) -> None:
+        """Answer with `error`, or break the answer off if it has begun."""
+        self.error = error.code
+        if self.status:
+            self.keeps_alive = False
+            self.connection.break_off()
+            return
+        self.status = error.status
+        self.keeps_alive = self.keeps_alive and not error.closes and self.payload.is_eof()
+        if self.connection.transport is not None and error.status != CallerGone.status:
+            request_id = self.request_id.decode("ascii")
+            closes = not self.keeps_alive
+            self.write(problem_answer(error, request_id, closes=closes, is_head=self.is_head))
+
+    def record(self, wall_s: float, total_s: float) -> AccessRecord:
+        """Tell the call as one record."""
+        return AccessRecord(
+            started_at_s=wall_s - total_s,
+            request_id=self.request_id.decode("ascii"),
+            route=self.route.settings.name if self.route is not None else "-",
+            caller=self.connection.caller.address.decode("ascii"),
+            method=self.message.method,
+            path=self.message.path.partition("?")[0],
+            status=self.status,
+            upstream_status=self.upstream_status,
+            error=self.error,
+            request_bytes=self.body.received_bytes if self.body is not None else 0,
+            answer_bytes=self.answer_bytes,
+            total_s=total_s,
+            token_s=self.token_s,
+            upstream_s=self.upstream_s,
+            token=self.token.fingerprint if self.token is not None else "",
+            recovery=self.recovery,
+        )

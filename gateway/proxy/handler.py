@@ -1,0 +1,227 @@
+"""The request's way, in order. Read `Handler.handle` first.
+
+Rules: decisions are made in `core`; here they only follow each other. No token, no request. Whatever
+happens, a request ends in exactly one answer or a broken connection, and in one record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from gateway.core.answer_head import challenges
+from gateway.core.challenge import wants_new_token
+from gateway.core.clock import Clock
+from gateway.core.errors import (
+    AuthorizationServerError,
+    CallerGone,
+    GatewayError,
+    InternalError,
+    RouteTimeout,
+)
+from gateway.core.outbound import request_id
+from gateway.core.record import Recovery, RequestObserver
+from gateway.core.recovery import HOLD_S, Refusal, decide
+from gateway.core.request_head import HeadReader
+from gateway.core.routing import Router
+from gateway.core.settings import Limits
+from gateway.core.token import Token, TokenSource
+from gateway.proxy.body import ReplayBudget, RequestBody
+from gateway.proxy.call import Call
+from gateway.proxy.exchange import Exchange, exchange
+from gateway.proxy.relay import relay
+from gateway.proxy.route import Route, RouteCounters
+
+log: Final = logging.getLogger("gateway.proxy")
+
+
+class Handler:
+    """Serves calls: one for all listeners."""
+
+    def __init__(
+        self,
+        router: Router[Route],
+        limits: Limits,
+        clock: Clock,
+        unrouted: RouteCounters,
+        observer: RequestObserver | None,
+    ) -> None:
+        self._router = router
+        self._limits = limits
+        self._clock = clock
+        self._unrouted = unrouted
+        self._observer = observer
+        self._reader = HeadReader(limits)
+        self._budget = ReplayBudget(limits.replay_total_bytes)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def handle(self, call: Call) -> None:
+        """Take one request from its head to the last byte of its answer."""
+        try:
+            route = self._match(call)
+            if route.source is not None and not route.plan.keeps_callers(call.head):
+                call.token = self._token_at_hand(call, route.source) or await self._await_token(call, route)
+            attempt = await exchange(call, route, call.token)
+            try:
+                if call.token is not None and call.upstream_status in route.settings.recover_on:
+                    attempt = await self._recover(call, route, attempt)
+                await relay(call, route, attempt.upstream)
+            finally:
+                attempt.close()
+        except GatewayError as error:
+            call.refuse(error)
+        except asyncio.CancelledError:
+            call.refuse(CallerGone("the caller closed the connection"))
+            raise
+        except Exception:
+            # Our formatters show where it passed, never its text, which could quote a token.
+            log.exception("request %s failed in the gateway", call.request_id.decode("ascii"))
+            call.refuse(InternalError("the gateway failed; its log has the request id"))
+        finally:
+            self._done(call)
+
+    def refuse(self, call: Call, error: GatewayError) -> None:
+        """Answer what could not be read as a request."""
+        call.refuse(error)
+        self._done(call)
+
+    async def close(self) -> None:
+        """End the tasks that no call awaits."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    # ── the steps ─────────────────────────────────────────────────────────────────────────────────
+
+    def _match(self, call: Call) -> Route:
+        message = call.message
+        head = self._reader.read(message.method, message.path, message.version, message.raw_headers)
+        call.head = head
+        if b"x-request-id" in head.special:
+            call.request_id = request_id(head, call.request_id)
+        if head.offers_upgrade:
+            call.keeps_alive = False  # aiohttp drops what follows an upgrade that is ignored
+        call.route = route = self._router.match(head.host, head.target.path, head.method)
+        route.counters.started()
+        route.plan.admit(head)
+        if head.is_chunked or head.content_length:
+            call.body = RequestBody(
+                call.payload,
+                head,
+                keep=self._limits.replay_bytes if route.source is not None else 0,
+                most=route.settings.max_body_bytes,
+                budget=self._budget,
+            )
+        if route.timeouts.total_s is not None:
+            call.connection.total_deadline_s = call.started_s + route.timeouts.total_s
+        return route
+
+    @staticmethod
+    def _token_at_hand(call: Call, source: TokenSource) -> Token | None:
+        """Give the living token; a body that cannot be replayed wants one with time left."""
+        token = source.current(call.started_s)
+        if token is None or call.body is None or call.body.can_be_replayed:
+            return token
+        return token if token.left_s(call.started_s) >= source.body_margin_s() else None
+
+    async def _await_token(self, call: Call, route: Route) -> Token:
+        source = route.source
+        assert source is not None
+        held = source.current(call.started_s)
+        deadline_s = call.started_s + call.within(route.timeouts.response_s)
+        try:
+            token = await source.token(deadline_s, min_left_s=source.body_margin_s() if held else 0.0)
+        finally:
+            call.token_s += self._clock.now_s() - call.started_s
+        call.token_is_new = held is None or held.serial != token.serial
+        return token
+
+    async def _recover(self, call: Call, route: Route, attempt: Exchange) -> Exchange:
+        """Authenticate again and replay, where that may help; else give `attempt` back."""
+        answer, token, source = attempt.upstream.answer, call.token, route.source
+        assert answer is not None
+        assert token is not None
+        assert source is not None
+        is_replayable = call.body is None or call.body.is_replayable
+        call.recovery = decide(
+            Refusal(
+                wants_new_token=wants_new_token(answer.status, challenges(answer.lines)),
+                token_is_new=call.token_is_new,
+                is_held=call.started_s < route.held_until_s(is_replayable=is_replayable),
+                is_replayable=is_replayable,
+            )
+        )
+        if call.recovery is Recovery.RECOVERED:
+            attempt.close()
+            return await self._replay(call, route, source, token)
+        if call.recovery is Recovery.NOT_REPLAYABLE:
+            route.hold(self._clock.now_s() + HOLD_S, only_unreplayable=True)
+            self._replace_later(source, token)
+        elif call.recovery is Recovery.NEW_TOKEN_REJECTED:
+            route.hold(self._clock.now_s() + HOLD_S)
+        return attempt
+
+    async def _replay(self, call: Call, route: Route, source: TokenSource, rejected: Token) -> Exchange:
+        began_s = self._clock.now_s()
+        try:
+            token = await source.replacement(rejected, began_s + call.within(route.timeouts.response_s))
+        except AuthorizationServerError:
+            call.recovery = Recovery.NO_TOKEN
+            raise
+        finally:
+            call.token_s += self._clock.now_s() - began_s
+        call.token = token
+        if call.body is not None:
+            call.body.rewind()
+        attempt = await exchange(call, route, token)
+        if call.upstream_status in route.settings.recover_on:
+            call.recovery = Recovery.REJECTED_AGAIN
+            route.hold(self._clock.now_s() + HOLD_S)
+        return attempt
+
+    def _replace_later(self, source: TokenSource, rejected: Token) -> None:
+        """The task is owned here: the next request, not this one, gets its token."""
+        task = asyncio.get_running_loop().create_task(
+            _replace(source, rejected, self._clock.now_s() + HOLD_S)
+        )
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _done(self, call: Call) -> None:
+        """Count and tell; the same for every end."""
+        total_s = self._clock.now_s() - call.started_s
+        body, counters = call.body, self._unrouted
+        if call.route is not None:
+            counters = call.route.counters
+        if body is not None:
+            body.forget()
+        counters.done(
+            call.status,
+            total_s,
+            call.upstream_s,
+            body.received_bytes if body is not None else 0,
+            call.answer_bytes,
+            call.recovery,
+            call.error,
+        )
+        if self._observer is not None:
+            self._observer.request_done(call.record(self._clock.wall_s(), total_s))
+
+
+async def _replace(source: TokenSource, rejected: Token, deadline_s: float) -> None:
+    """A task that nobody awaits: the source has told its observer of any failure."""
+    try:
+        await source.replacement(rejected, deadline_s)
+    except AuthorizationServerError:
+        return
+
+
+def late(call: Call) -> None:
+    """End a call whose route's whole time is over."""
+    error = RouteTimeout("the route's timeout is over", was_sent=call.upstream is not None)
+    if call.upstream is not None:
+        call.upstream.fail(error)
+    if call.status:
+        call.connection.break_off()

@@ -1,0 +1,107 @@
+"""The upstream's answer on its way to the caller.
+
+Rules: an answer that arrived whole is written at once; a longer one streams, and only as fast as the
+caller takes it; every body is framed anew; one that breaks off breaks the caller's answer off too.
+RFC 9112 sections 6 to 9; RFC 9110 section 6.5 for trailers.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway.core.answer_head import Body, caller_body, dropped_names
+from gateway.core.errors import UpstreamTimeout
+from gateway.proxy.call import Call
+from gateway.proxy.route import Route
+from gateway.proxy.upstream import Answer, UpstreamConnection
+
+_CHUNKED: Final = Body.CHUNKED  # the attribute of an Enum is a slow look-up before Python 3.12
+_UNTIL_CLOSE: Final = Body.UNTIL_CLOSE
+
+
+async def relay(call: Call, route: Route, upstream: UpstreamConnection) -> None:
+    """Pass the answer on, from its head to its last byte.
+
+    Raises:
+        GatewayError: either side broke off or was too slow; the answer has begun.
+    """
+    answer = upstream.answer
+    assert answer is not None
+    body = caller_body(answer.body, is_http10=call.head.is_http10)
+    if body is _UNTIL_CLOSE or not call.payload.is_eof():
+        call.keeps_alive = False  # an early answer ends the connection: the body's rest has no reader
+    head = _head(call, route, answer, body)
+    call.status = answer.status
+    chunks = upstream.take() if answer.chunks else []
+    if answer.is_complete:
+        call.answer_bytes = sum(map(len, chunks))
+        call.write(b"".join((head, *_framed(chunks, body), *_end(call, answer, body))))
+        return
+    call.write(b"".join((head, *_framed(chunks, body))))
+    call.answer_bytes = sum(map(len, chunks))
+    await _stream(call, route, upstream, body)
+    if end := _end(call, answer, body):
+        call.write(b"".join(end))
+
+
+async def _stream(call: Call, route: Route, upstream: UpstreamConnection, body: Body) -> None:
+    answer = upstream.answer
+    assert answer is not None
+    connection, idle_s = call.connection, route.timeouts.idle_s
+    upstream.deadline_error = UpstreamTimeout
+    while True:
+        if connection.writing_paused:
+            await connection.drain(idle_s)
+        if not answer.chunks:
+            if answer.is_complete:
+                return
+            upstream.deadline_s = connection.now_s() + idle_s
+            await upstream.happens()
+            upstream.check()
+        for chunk in upstream.take():
+            call.answer_bytes += len(chunk)
+            for part in _framed([chunk], body):
+                call.write(part)
+
+
+def _head(call: Call, route: Route, answer: Answer, body: Body) -> bytes:
+    """Status line, fields that pass, and one framing field."""
+    lines = route.answer_lines(answer.lines, dropped_names(answer.special))
+    out = [b"HTTP/1.1 %d %b" % (answer.status, answer.reason), *lines]
+    length = answer.special.get(b"content-length")
+    if body is _CHUNKED:
+        out.append(b"Transfer-Encoding: chunked")
+        out += _trailer_field(call, answer)
+    elif length is not None and answer.status >= 200 and answer.status != 204:
+        out.append(b"Content-Length: " + length)
+    if not call.keeps_alive:
+        out.append(b"Connection: close")
+    elif call.head.is_http10:
+        out.append(b"Connection: keep-alive")
+    out.append(b"\r\n")
+    return b"\r\n".join(out)
+
+
+def _trailer_field(call: Call, answer: Answer) -> list[bytes]:
+    """`Trailer` passes only with the trailers that it announces."""
+    if call.head.wants_trailers and b"trailer" in answer.special:
+        return [b"Trailer: " + answer.special[b"trailer"]]
+    return []
+
+
+def _framed(chunks: list[bytes], body: Body) -> list[bytes]:
+    """Frame parts of a body (RFC 9112 section 7.1)."""
+    if body is not _CHUNKED:
+        return chunks
+    out = []
+    for chunk in chunks:
+        out += [b"%x\r\n" % len(chunk), chunk, b"\r\n"]
+    return out
+
+
+def _end(call: Call, answer: Answer, body: Body) -> list[bytes]:
+    """End a chunked body, with trailers if the caller asked for them."""
+    if body is not _CHUNKED:
+        return []
+    trailers = answer.trailers() if answer.fields and call.head.wants_trailers else []
+    return [b"0\r\n", *(line + b"\r\n" for line in trailers), b"\r\n"]

@@ -1,0 +1,83 @@
+"""A route at work: its settings and all that was prepared for it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from gateway.core.fields import without
+from gateway.core.outbound import OutboundPlan, added_lines, removed_names
+from gateway.core.record import Recovery
+from gateway.core.settings import RouteSettings
+from gateway.core.token import TokenSource
+from gateway.proxy.pool import Pool
+
+
+class RouteCounters(Protocol):
+    """Where a route counts; see `observe.metrics`."""
+
+    def started(self) -> None:
+        """A request was matched to the route."""
+
+    def connection_retried(self) -> None:
+        """A request was sent anew, its pooled connection having died."""
+
+    def done(  # noqa: PLR0913, PLR0917 - the one hot call; an object per request would cost more
+        self,
+        status: int,
+        total_s: float,
+        upstream_s: float,
+        request_bytes: int,
+        answer_bytes: int,
+        recovery: Recovery,
+        error_code: str,
+    ) -> None:
+        """Count one request that is over."""
+
+
+class Route:
+    """A rule of `gateway.yaml` with its connections, its tokens and its counters."""
+
+    __slots__ = (
+        "_answer_added",
+        "_answer_removed",
+        "_held_until_s",
+        "_held_until_s_unreplayable",
+        "counters",
+        "plan",
+        "pool",
+        "settings",
+        "source",
+        "timeouts",
+    )
+
+    def __init__(
+        self, settings: RouteSettings, pool: Pool, source: TokenSource | None, counters: RouteCounters
+    ) -> None:
+        self.settings = settings
+        self.timeouts = settings.timeouts
+        self.plan = OutboundPlan(settings)
+        self.pool = pool
+        self.source = source
+        self.counters = counters
+        self._held_until_s = self._held_until_s_unreplayable = 0.0
+        self._answer_added = added_lines(settings.response_headers)
+        self._answer_removed = removed_names(settings.response_headers)
+
+    def __repr__(self) -> str:
+        return f"<Route {self.settings.name}>"
+
+    def hold(self, until_s: float, *, only_unreplayable: bool = False) -> None:
+        """Let refused tokens cost nothing extra until then (`core.recovery`)."""
+        self._held_until_s_unreplayable = until_s
+        if not only_unreplayable:
+            self._held_until_s = until_s
+
+    def held_until_s(self, *, is_replayable: bool) -> float:
+        """Give when a request that is or is not replayable may recover again."""
+        return self._held_until_s if is_replayable else self._held_until_s_unreplayable
+
+    def answer_lines(self, lines: list[bytes], dropped: frozenset[bytes]) -> list[bytes]:
+        """Give the lines of an answer as the caller gets them."""
+        if dropped or self._answer_removed:
+            lines = without(lines, dropped | self._answer_removed)
+        return [*lines, *self._answer_added] if self._answer_added else lines

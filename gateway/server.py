@@ -1,0 +1,89 @@
+"""The process: one event loop, its signals, its end.
+
+SIGTERM and SIGINT: stop accepting, let calls end within the grace period, exit 0; a second one ends at
+once. SIGHUP and SIGUSR1: open the access log anew, after a rotation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import uvloop
+
+from gateway.app import Gateway
+from gateway.core.settings import Settings
+from gateway.observe.fanout import Observer
+
+log: Final = logging.getLogger("gateway.server")
+
+# Requests make no cycles, connections do: look for garbage when many were made, not every 700 objects.
+GC_THRESHOLDS: Final = (50_000, 20, 50)
+
+
+def run(settings: Settings, told: Callable[[str], None]) -> None:
+    """Serve until a signal comes; `told` gets one line when it listens.
+
+    Raises:
+        OSError, ssl.SSLError: it cannot start.
+    """
+    uvloop.run(_serve(settings, told))
+
+
+async def _serve(settings: Settings, told: Callable[[str], None]) -> None:
+    stopped = stop_signal()
+    async with running(settings) as gateway:
+        _quiet_garbage_collector()
+        told(listening_line(gateway))
+        await stopped.wait()
+        log.info("stopping: requests under way have %g s to end", settings.grace_s)
+    log.info("stopped")
+
+
+def stop_signal() -> asyncio.Event:
+    """Give an event that SIGTERM or SIGINT sets; the next one of them ends the process at once."""
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+
+    def stop() -> None:
+        stopped.set()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    return stopped
+
+
+@asynccontextmanager
+async def running(settings: Settings, observer: Observer | None = None) -> AsyncIterator[Gateway]:
+    """Run a gateway while the context lasts; drain it afterwards."""
+    loop = asyncio.get_running_loop()
+    gateway = Gateway(settings, observer)
+    await gateway.start()
+    for number in (signal.SIGHUP, signal.SIGUSR1):
+        loop.add_signal_handler(number, gateway.reopen_logs)
+    try:
+        yield gateway
+    finally:
+        await gateway.close()
+        for number in (signal.SIGHUP, signal.SIGUSR1):
+            loop.remove_signal_handler(number)
+
+
+def listening_line(gateway: Gateway) -> str:
+    """Say where it listens."""
+    where = ", ".join(str(address) for address in gateway.addresses)
+    admin = gateway.admin_address
+    return f"listening on {where}" + (f", admin on {admin}" if admin is not None else "")
+
+
+def _quiet_garbage_collector() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
