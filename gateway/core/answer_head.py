@@ -12,11 +12,12 @@ from typing import Final
 from gateway.core.errors import UpstreamAnswerInvalid
 from gateway.core.fields import options
 
-# Never copied from an answer: hop-by-hop and framing.
+# Never copied from an answer as it is: hop-by-hop, framing, and what the gateway adds where it is missing.
 ANSWER_SPECIAL: Final = frozenset(
     {
         b"connection",
         b"content-length",
+        b"date",
         b"keep-alive",
         b"proxy-authenticate",
         b"proxy-connection",

@@ -1,193 +1,80 @@
-"""What `gateway token CLIENT` tells: one token request and its answer, as a value.
-
-Rules: the client secret never stands here, the token only as a length, a shape and a fingerprint; of a
-JWT the claims are shown and never the signature; what the owner put into ``parameters`` is masked, for
-it may be a secret too; foreign text is cut and cleaned of control characters. Should the server have
-written the secret or the token back to us, it is masked wherever it stands.
-"""
+"""The report of `gateway token` as text for a terminal and as JSON for a program."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, Final
-from urllib.parse import quote_plus, urlsplit
+from collections.abc import Iterator
 
-from gateway.core.bearer import fingerprint
 from gateway.core.json_object import JsonObject
-from gateway.core.jwt_claims import read_claims
-from gateway.core.lifetime import bounded_life_s
-from gateway.core.secret import MASK, Secret
-from gateway.core.settings import AuthMethod, ClientSettings, Grant
-from gateway.core.token_answer import TokenAnswer, read_document, read_token_answer
-from gateway.core.token_deviations import ADVICE, Deviation, find_deviations
-from gateway.core.token_outcome import Failed, Granted, Outcome
-
-SHOWN_FIELDS: Final = ("content-type", "cache-control", "www-authenticate", "retry-after", "location", "date")
-SHOWN_CLAIMS: Final = 40
-SHOWN_CHARS: Final = 200
-
-Pairs = tuple[tuple[str, str], ...]
+from gateway.core.probe import ProbeReport, TokenShape
 
 
-@dataclass(frozen=True, slots=True)
-class TokenShape:
-    """A token as it may be shown. `claims` are None where it is no JWT."""
-
-    fingerprint: str
-    characters: int
-    lifetime_s: float
-    is_lifetime_stated: bool
-    scope: tuple[str, ...]
-    claims: JsonObject | None
+def render_json(report: ProbeReport) -> str:
+    """Give the report as one JSON object, ASCII only."""
+    return json.dumps(as_object(report), indent=2)
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeReport:
-    """One token request and what came of it.
-
-    Attributes:
-        status: None where no answer came.
-        problem: why there is no token, or empty.
-        description: the server's own words about it, cleaned.
-        advice: what to change, or empty.
-    """
-
-    client: str
-    token_endpoint: str
-    method: str
-    sent: Pairs
-    asked_scope: tuple[str, ...]
-    took_s: float
-    status: int | None
-    received: Pairs
-    token: TokenShape | None
-    problem: str
-    description: str
-    advice: str
-    deviations: tuple[Deviation, ...]
-
-    @property
-    def is_success(self) -> bool:
-        """Whether a token was had."""
-        return self.token is not None
+def as_object(report: ProbeReport) -> JsonObject:
+    """Give the report as a JSON object."""
+    token = report.token
+    return {
+        "client": report.client,
+        "token_endpoint": report.token_endpoint,
+        "token_endpoint_auth_method": report.method,
+        "sent": [list(pair) for pair in report.sent],
+        "took_s": round(report.took_s, 3),
+        "status": report.status,
+        "received": dict(report.received),
+        "token": None if token is None else _token_object(token, report.asked_scope),
+        "problem": report.problem,
+        "error_description": report.description,
+        "advice": report.advice,
+        "deviations": [{"what": found.what, "hint": found.hint} for found in report.deviations],
+    }
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """What a report is made from.
-
-    Attributes:
-        secret: the client secret as it was sent, to be masked in what came back.
-        wall_now_s: when the answer was there, seconds since 1970.
-    """
-
-    client: ClientSettings
-    secret: Secret
-    answer: TokenAnswer | Failed
-    took_s: float
-    wall_now_s: float
-    fingerprint_key: bytes
+def render_text(report: ProbeReport) -> str:
+    """Give the report for a terminal, without a final line break."""
+    return "\n".join(_lines(report))
 
 
-def make_report(probe: Probe) -> ProbeReport:
-    """Give the report on one token request."""
-    grant, answer = probe.client.grant, probe.answer
-    outcome, deviations, received, status = _read(probe)
-    failed = outcome if isinstance(outcome, Failed) else None
-    mask = _Mask(probe.secret, answer)
-    return ProbeReport(
-        client=grant.client,
-        token_endpoint=shown_endpoint(grant.token_endpoint),
-        method=grant.method.value,
-        sent=tuple(_sent(grant)),
-        asked_scope=grant.scope,
-        took_s=probe.took_s,
-        status=status,
-        received=tuple((name, mask.text(value)) for name, value in received),
-        token=_shape(outcome, probe, mask) if isinstance(outcome, Granted) else None,
-        problem=failed.reason if failed else "",
-        description=mask.text(_description(answer)) if failed else "",
-        advice=ADVICE.get(failed.code, "") if failed else "",
-        deviations=deviations,
-    )
+def _token_object(token: TokenShape, asked_scope: tuple[str, ...]) -> JsonObject:
+    return {
+        "fingerprint": token.fingerprint,
+        "characters": token.characters,
+        "lifetime_s": round(token.lifetime_s, 3),
+        "is_lifetime_stated": token.is_lifetime_stated,
+        "asked_scope": list(asked_scope),
+        "granted_scope": list(token.scope),
+        "claims": token.claims,
+    }
 
 
-def shown_endpoint(url: str) -> str:
-    """Give a URL without user information and with its query masked."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}{'?' + MASK if parts.query else ''}"
+def _lines(report: ProbeReport) -> Iterator[str]:
+    yield f"client {report.client}: POST {report.token_endpoint} ({report.method})"
+    yield from (f"  > {name}: {value}" for name, value in report.sent)
+    answered = "no answer" if report.status is None else f"status {report.status}"
+    yield f"{answered} after {report.took_s * 1000:.0f} ms"
+    yield from (f"  < {name}: {value}" for name, value in report.received)
+    yield from _token_lines(report.token, report.asked_scope) if report.token else _failure_lines(report)
+    for found in report.deviations:
+        yield f"deviation: {found.what}"
+        yield f"  hint: {found.hint}"
 
 
-def _read(probe: Probe) -> tuple[Outcome, tuple[Deviation, ...], Pairs, int | None]:
-    answer, grant = probe.answer, probe.client.grant
-    if isinstance(answer, Failed):
-        return answer, (), (), None
-    outcome = read_token_answer(answer, grant.scope, probe.wall_now_s)
-    received = tuple((name, answer.header(name)) for name in SHOWN_FIELDS if answer.header(name))
-    return outcome, find_deviations(answer, grant), received, answer.status
+def _token_lines(token: TokenShape, asked_scope: tuple[str, ...]) -> Iterator[str]:
+    kind = "opaque" if token.claims is None else "a JWT"
+    yield f"token {token.fingerprint}: {kind}, {token.characters} characters"
+    source = "as stated" if token.is_lifetime_stated else "default_lifetime, for the answer states none"
+    yield f"  lifetime: {token.lifetime_s:g} s ({source})"
+    yield f"  scope: {' '.join(token.scope) or 'none'} (asked: {' '.join(asked_scope) or 'none'})"
+    for name, value in (token.claims or {}).items():
+        yield f"  claim {name}: {value}"
 
 
-def _sent(grant: Grant) -> Iterator[tuple[str, str]]:
-    if grant.method is AuthMethod.CLIENT_SECRET_BASIC:
-        yield "Authorization", f"Basic {MASK}"
-    yield "grant_type", "client_credentials"
-    if grant.method is AuthMethod.CLIENT_SECRET_POST:
-        yield from (("client_id", grant.client_id), ("client_secret", MASK))
-    if grant.scope:
-        yield "scope", " ".join(grant.scope)
-    yield from (("audience", text) for text in grant.audience)
-    yield from (("resource", text) for text in grant.resource)
-    yield from ((name, MASK) for name, _ in grant.parameters)
-
-
-def _description(answer: TokenAnswer | Failed) -> str:
-    document = None if isinstance(answer, Failed) else read_document(answer)
-    text = (document or {}).get("error_description")
-    return text if isinstance(text, str) else ""
-
-
-def _shape(granted: Granted, probe: Probe, mask: _Mask) -> TokenShape:
-    text = granted.access_token.reveal()
-    claims = read_claims(text)
-    return TokenShape(
-        fingerprint=fingerprint(probe.fingerprint_key, granted.access_token),
-        characters=len(text),
-        lifetime_s=bounded_life_s(granted.lifetime_s, probe.client.default_lifetime_s),
-        is_lifetime_stated=granted.lifetime_s is not None,
-        scope=granted.scope,
-        claims=None if claims is None else mask.claims(claims),
-    )
-
-
-class _Mask:
-    """Cleans foreign text and hides in it what was secret, plain or form-encoded."""
-
-    def __init__(self, secret: Secret, answer: TokenAnswer | Failed) -> None:
-        self._hidden = tuple(_spellings(secret, answer))
-
-    def text(self, foreign: str) -> str:
-        for text in self._hidden:
-            foreign = foreign.replace(text, MASK)  # before it is cut, or a half of it would show
-        return "".join(char if char.isprintable() else " " for char in foreign[:SHOWN_CHARS])
-
-    def claims(self, claims: JsonObject) -> JsonObject:
-        return {self.text(name): self._value(claims[name]) for name in list(claims)[:SHOWN_CLAIMS]}
-
-    def _value(self, value: Any) -> Any:
-        if isinstance(value, bool | int | float) or value is None:
-            return value
-        try:
-            return self.text(value if isinstance(value, str) else json.dumps(value))
-        except RecursionError:
-            return "…"
-
-
-def _spellings(secret: Secret, answer: TokenAnswer | Failed) -> Iterable[str]:
-    document = None if isinstance(answer, Failed) else read_document(answer)
-    members = document or {}
-    held = [secret.reveal(), members.get("access_token"), members.get("refresh_token")]
-    plain = [text for text in held if isinstance(text, str) and text]
-    return [*plain, *(quote_plus(text, errors="replace") for text in plain)]
+def _failure_lines(report: ProbeReport) -> Iterator[str]:
+    yield f"no token: {report.problem}"
+    if report.description:
+        yield f"  it says: {report.description}"
+    if report.advice:
+        yield f"  hint: {report.advice}"

@@ -22,12 +22,13 @@ def problem_document(error: GatewayError, request_id: str) -> dict[str, object]:
     return document
 
 
-def problem_answer(error: GatewayError, request_id: str, *, closes: bool, is_head: bool) -> bytes:
+def problem_answer(error: GatewayError, request_id: str, date: str, *, closes: bool, is_head: bool) -> bytes:
     """Build the whole answer, ready to be written.
 
     Args:
         error: what went wrong; its texts are ours, so they are safe to show.
         request_id: visible ASCII.
+        date: now, as RFC 9110 section 5.6.7 writes it.
         closes: whether the connection ends with this answer.
         is_head: the request was HEAD: no body follows.
     """
@@ -35,6 +36,7 @@ def problem_answer(error: GatewayError, request_id: str, *, closes: bool, is_hea
     reason = "Client Closed Request" if error.status == 499 else HTTPStatus(error.status).phrase
     lines = [
         f"HTTP/1.1 {error.status} {reason}",
+        f"Date: {date}",
         "Content-Type: application/problem+json",
         f"Content-Length: {len(body)}",
         f"Proxy-Status: gateway; error={error.proxy_error}; details={json.dumps(error.code)}",

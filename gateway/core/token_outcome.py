@@ -11,7 +11,7 @@ SLOW           no answer within the client's ``timeout``                504 to w
 =============  =======================================================  ==========================
 
 ``reason`` is ours. The authorization server's own words are kept nowhere; only ``gateway token`` shows them,
-from the very answer (`probe_report`).
+from the very answer (`core.probe`).
 """
 
 from __future__ import annotations

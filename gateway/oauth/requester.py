@@ -1,0 +1,110 @@
+"""Token requests of one source: a second apart, counted, observed, with a rest after each failure.
+
+What is decided here is *whether and when* a token request may be sent; `source` decides whether one is
+wanted. A request that failed is a value (`Failed`); only callers who must be turned away get an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from math import inf
+from typing import Protocol, assert_never
+
+from gateway.core.backoff import Rest
+from gateway.core.bearer import Held, hold
+from gateway.core.clock import Clock
+from gateway.core.errors import AuthorizationServerError
+from gateway.core.lifetime import bounded_life_s, may_send_at_s, plan_life
+from gateway.core.record import Reason, TokenObserver
+from gateway.core.settings import ClientSettings
+from gateway.core.source_state import RequestCounts
+from gateway.core.token_outcome import Failed, Granted, Outcome, failure_error
+
+
+class Endpoint(Protocol):
+    """Where a source asks."""
+
+    async def fetch(self, client: ClientSettings) -> Outcome:
+        """Ask once; raises nothing but cancellation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every source of a process shares.
+
+    Attributes:
+        fingerprint_key: up to 32 random bytes, made at the start of the process.
+    """
+
+    clock: Clock
+    observer: TokenObserver
+    fingerprint_key: bytes = field(repr=False)
+
+
+class TokenRequester:
+    """Asks for tokens of one client and grant, one request after the other."""
+
+    def __init__(self, client: ClientSettings, endpoint: Endpoint, around: Surroundings) -> None:
+        self._client = client
+        self._endpoint = endpoint
+        self._clock = around.clock
+        self._observer = around.observer
+        self._fingerprint_key = around.fingerprint_key
+        self._last_sent_at_s = -inf
+        self._counts: Counter[str] = Counter()
+        self.rest = Rest()
+        self.granted = 0
+
+    async def request(self, reason: Reason) -> Held | Failed:
+        """Ask once, not sooner than a second after the last time; never raises."""
+        await asyncio.sleep(max(0.0, may_send_at_s(self._last_sent_at_s) - self._clock.now_s()))
+        self._observer.token_requested(self._client.name, reason)
+        self._last_sent_at_s = self._clock.now_s()
+        outcome = await self._endpoint.fetch(self._client)
+        match outcome:
+            case Granted():
+                return self._take(outcome)
+            case Failed():
+                return self._rest_after(outcome)
+            case _:
+                assert_never(outcome)
+
+    def may_send(self, now_s: float) -> bool:
+        """Whether a request would leave at once."""
+        return now_s >= may_send_at_s(self._last_sent_at_s) and self.rest.left_s(now_s) <= 0.0
+
+    def denial(self) -> AuthorizationServerError | None:
+        """Give the error for a caller who comes during a rest, or None where there is no rest."""
+        left_s = self.rest.left_s(self._clock.now_s())
+        if left_s <= 0.0 or self.rest.failed is None:
+            return None
+        return failure_error(self.rest.failed, self._client.name, left_s, has_waited=False)
+
+    def error(self, failed: Failed) -> AuthorizationServerError:
+        """Give a fresh error for a caller who waited for a request that failed."""
+        left_s = self.rest.left_s(self._clock.now_s())
+        return failure_error(failed, self._client.name, left_s, has_waited=True)
+
+    def counts(self) -> RequestCounts:
+        """Give the requests so far, by outcome."""
+        return RequestCounts(**self._counts)
+
+    def _take(self, granted: Granted) -> Held:
+        lifetime_s = bounded_life_s(granted.lifetime_s, self._client.default_lifetime_s)
+        life = plan_life(self._last_sent_at_s, lifetime_s, self._clock.jitter())
+        self.granted += 1
+        self._counts["granted"] += 1
+        self.rest = Rest()
+        held = hold(granted, life, self.granted, self._fingerprint_key)
+        took_s = self._clock.now_s() - life.sent_at_s
+        self._observer.token_obtained(self._client.name, held.token, lifetime_s, took_s)
+        return held
+
+    def _rest_after(self, failed: Failed) -> Failed:
+        now_s = self._clock.now_s()
+        self.rest = self.rest.after(failed, now_s, self._clock.jitter())
+        self._counts[failed.kind.value] += 1
+        self._observer.token_failed(self._client.name, self.error(failed), self.rest.left_s(now_s))
+        return failed

@@ -1,0 +1,235 @@
+"""The heart: one source of tokens for one grant (design section 5).
+
+Rules:
+
+- A living token is handed out at once, to its last instant. A timer, set when it arrived, refreshes it
+  early while it is used; the failure of an early refresh leaves it in place.
+- Single flight: one token request at a time. The flight is a task that the source owns. Whoever waits
+  has a deadline of their own, may leave or be cancelled, and the flight goes on.
+- A flight never raises: it lands with a token or a failure. Each waiter gets a fresh error.
+- While the requester rests after a failure, callers without a living token fail at once.
+- A rejected token is dropped only if it is the one held, and stays dropped if its flight fails.
+- Until the first token was had, the source keeps asking by itself; later it asks early or on demand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from math import inf
+from typing import Final
+
+from gateway.core.bearer import Held
+from gateway.core.errors import AuthorizationServerError, TokenTimeout
+from gateway.core.lifetime import BODY_MARGIN_S
+from gateway.core.record import Reason
+from gateway.core.settings import ClientSettings
+from gateway.core.source_state import SourceState, TokenState
+from gateway.core.token import Token
+from gateway.core.token_outcome import Failed, FailureKind
+from gateway.oauth.requester import Endpoint, Surroundings, TokenRequester
+
+LOOK_AGAIN_S: Final = 1.0
+"""A token that nobody used until it has less than this left is let go."""
+
+CLOSED: Final = Failed(FailureKind.UNREACHABLE, "the gateway is shutting down")
+
+Landing = Token | Failed
+
+
+class ClientCredentialsSource:
+    """Implements `gateway.core.token.TokenSource` for one client and grant."""
+
+    def __init__(self, client: ClientSettings, endpoint: Endpoint, around: Surroundings) -> None:
+        self._client = client
+        self._requester = TokenRequester(client, endpoint, around)
+        self._observer = around.observer
+        self._now_s = around.clock.now_s
+        self._token: Token | None = None
+        self._expires_at_s = -inf
+        self._body_margin_s = BODY_MARGIN_S
+        self._was_used = False
+        self._was_rejected = False
+        self._is_closed = False
+        self._flight: asyncio.Task[Landing] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __repr__(self) -> str:
+        return f"<ClientCredentialsSource {self._client.name}: {self._requester.granted} tokens>"
+
+    # ── what the request's way asks ───────────────────────────────────────────────────────────────
+
+    def current(self, now_s: float) -> Token | None:
+        """Give the living token, or None where one must be waited for."""
+        if now_s < self._expires_at_s:
+            self._was_used = True
+            return self._token
+        return None
+
+    async def token(self, deadline_s: float, *, min_left_s: float = 0.0) -> Token:
+        """Give a token, waiting until `deadline_s` where none lives for `min_left_s` more.
+
+        `min_left_s` is a wish: a living token goes all the same where no other is to be had.
+        """
+        now_s = self._now_s()
+        held = self.current(now_s)
+        if held is None:
+            return await self._next(deadline_s)
+        if held.left_s(now_s) >= min_left_s or not self._may_fly(now_s):
+            return held
+        return await self._longer_lived(held, deadline_s)
+
+    async def replacement(self, rejected: Token, deadline_s: float) -> Token:
+        """Give a token other than `rejected`; that one is dropped if it is still held."""
+        if self._token is rejected:
+            self._drop(rejected)
+        return self.current(self._now_s()) or await self._next(deadline_s)
+
+    def body_margin_s(self) -> float:
+        """How long a token should live when it goes out before a body that cannot be replayed."""
+        return self._body_margin_s
+
+    # ── what the process asks ─────────────────────────────────────────────────────────────────────
+
+    @property
+    def has_had_token(self) -> bool:
+        """Whether the authorization server has given a token since the start."""
+        return self._requester.granted > 0
+
+    def start(self) -> None:
+        """Ask for the first token, without waiting for it; to be called on the running loop."""
+        if not self.has_had_token and self._flight is None and not self._is_closed:
+            self._launch(Reason.FIRST)
+
+    async def close(self) -> None:
+        """Stop the flight and the timer; who waits gets `TokenUnavailable`."""
+        self._is_closed = True
+        self._disarm()
+        if self._flight is not None:
+            self._flight.cancel()
+            await asyncio.wait({self._flight})
+
+    def state(self) -> SourceState:
+        """Give what is to be shown of this source."""
+        now_s = self._now_s()
+        rest = self._requester.rest
+        return SourceState(
+            client=self._client.name,
+            asked_scope=self._client.grant.scope,
+            has_had_token=self.has_had_token,
+            is_in_flight=self._flight is not None,
+            token=self._token_state(now_s),
+            requests=self._requester.counts(),
+            last_error=self._requester.error(rest.failed).code if rest.failed else "",
+            last_code=rest.failed.code if rest.failed else "",
+            last_reason=rest.failed.reason if rest.failed else "",
+            retry_in_s=rest.left_s(now_s),
+        )
+
+    def _token_state(self, now_s: float) -> TokenState | None:
+        token = self._token
+        if token is None or not token.is_alive(now_s):
+            return None
+        age_s = now_s - token.sent_at_s
+        return TokenState(token.fingerprint, token.serial, age_s, token.left_s(now_s), token.scope)
+
+    # ── waiting ───────────────────────────────────────────────────────────────────────────────────
+
+    async def _next(self, deadline_s: float) -> Token:
+        flight = self._flight or self._launch_on_demand()
+        # asyncio.wait, unlike wait_for, leaves the flight alone when this waiter leaves.
+        await asyncio.wait({flight}, timeout=max(0.0, deadline_s - self._now_s()))
+        return self._landed(flight)
+
+    async def _longer_lived(self, held: Token, deadline_s: float) -> Token:
+        if self._flight is None:
+            self._launch(Reason.EARLY)
+        try:
+            return await self._next(deadline_s)
+        except AuthorizationServerError:
+            if self._token is held and held.is_alive(self._now_s()):
+                return held
+            raise
+
+    def _landed(self, flight: asyncio.Task[Landing]) -> Token:
+        landing = self._landing_of(flight)
+        if isinstance(landing, Failed):
+            raise self._requester.error(landing)
+        self._was_used = True
+        return landing
+
+    def _landing_of(self, flight: asyncio.Task[Landing]) -> Landing:
+        if not flight.done():
+            raise TokenTimeout(f"client {self._client.name}: no token within the time this request has")
+        return CLOSED if flight.cancelled() else flight.result()
+
+    # ── flying ────────────────────────────────────────────────────────────────────────────────────
+
+    def _may_fly(self, now_s: float) -> bool:
+        """Whether a newer token is on its way, or could be asked for at once."""
+        return self._flight is not None or (self._requester.may_send(now_s) and not self._is_closed)
+
+    def _launch_on_demand(self) -> asyncio.Task[Landing]:
+        denial = self._requester.error(CLOSED) if self._is_closed else self._requester.denial()
+        if denial is not None:
+            raise denial
+        return self._launch(self._reason())
+
+    def _reason(self) -> Reason:
+        if not self.has_had_token:
+            return Reason.FIRST
+        return Reason.REJECTED if self._was_rejected else Reason.EXPIRED
+
+    def _launch(self, reason: Reason) -> asyncio.Task[Landing]:
+        # Owned by the source, not by a task group: it outlives every waiter, and close() ends it.
+        name = f"token request for {self._client.name}"
+        self._flight = asyncio.get_running_loop().create_task(self._fly(reason), name=name)
+        return self._flight
+
+    async def _fly(self, reason: Reason) -> Landing:
+        try:
+            return self._land(await self._requester.request(reason))
+        finally:
+            self._flight = None
+
+    def _land(self, landing: Held | Failed) -> Landing:
+        if isinstance(landing, Failed):
+            self._arm(self._requester.rest.until_s)
+            return landing
+        self._hold(landing)
+        return landing.token
+
+    # ── holding ───────────────────────────────────────────────────────────────────────────────────
+
+    def _hold(self, held: Held) -> None:
+        self._token, self._expires_at_s = held.token, held.life.expires_at_s
+        self._body_margin_s = held.life.body_margin_s
+        self._was_used = self._was_rejected = False
+        self._arm(held.life.refresh_at_s)
+
+    def _drop(self, rejected: Token) -> None:
+        self._token, self._expires_at_s = None, -inf
+        self._was_rejected = True
+        self._observer.token_rejected(self._client.name, rejected)
+
+    # ── the timer: the early refresh, and the next attempt after a failure ────────────────────────
+
+    def _arm(self, at_s: float) -> None:
+        self._disarm()
+        self._timer = asyncio.get_running_loop().call_at(at_s, self._on_timer)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _on_timer(self) -> None:
+        left_s = self._expires_at_s - self._now_s()
+        if self._flight is not None:
+            return
+        if not self.has_had_token:
+            self._launch(Reason.FIRST)
+        elif left_s > 0.0 and self._was_used:
+            self._launch(Reason.EARLY)
+        elif left_s > LOOK_AGAIN_S:
+            # Not used yet; use that begins in its last seconds still gets its early refresh.
+            self._arm(self._now_s() + left_s / 2)

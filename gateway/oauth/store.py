@@ -1,0 +1,53 @@
+"""All sources of the process: one for each grant that a route needs.
+
+The key is the whole `Grant`, so equal ones share a source and two that differ in anything never do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from gateway.core.settings import ClientSettings, Grant, Settings
+from gateway.core.source_state import SourceState
+from gateway.oauth.endpoint import TokenEndpoint
+from gateway.oauth.requester import Surroundings
+from gateway.oauth.source import ClientCredentialsSource
+
+
+class Sources:
+    """Owns the sources and their endpoint; belongs to one event loop."""
+
+    def __init__(self, settings: Settings, around: Surroundings) -> None:
+        self._endpoint = TokenEndpoint(around.clock.wall_s)
+        self._by_grant = {
+            client.grant: ClientCredentialsSource(client, self._endpoint, around)
+            for client in needed_clients(settings)
+        }
+
+    def __getitem__(self, grant: Grant) -> ClientCredentialsSource:
+        return self._by_grant[grant]
+
+    def start(self) -> None:
+        """Ask for every first token at once, in the background."""
+        for source in self._by_grant.values():
+            source.start()
+
+    async def close(self) -> None:
+        """End all token requests, then the connections."""
+        await asyncio.gather(*(source.close() for source in self._by_grant.values()))
+        await self._endpoint.close()
+
+    def is_ready(self) -> bool:
+        """Whether a token was had for every grant that a route needs."""
+        return all(source.has_had_token for source in self._by_grant.values())
+
+    def states(self) -> tuple[SourceState, ...]:
+        """Give the state of each source, in the order of the routes that need them."""
+        return tuple(source.state() for source in self._by_grant.values())
+
+
+def needed_clients(settings: Settings) -> tuple[ClientSettings, ...]:
+    """Give each route's client, with the grant that the route made of it, once per grant."""
+    grants = dict.fromkeys(route.grant for route in settings.routes if route.grant is not None)
+    return tuple(replace(settings.clients[grant.client], grant=grant) for grant in grants)

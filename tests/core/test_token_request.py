@@ -1,0 +1,84 @@
+"""The token request: RFC 6749 sections 2.3 and 4.4.2, byte for byte."""
+
+from base64 import b64decode
+from urllib.parse import parse_qsl, unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.secret import Secret
+from gateway.core.settings import AuthMethod, ClientName, Grant
+from gateway.core.token_request import basic_credentials, build_token_request
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+def grant(method: AuthMethod = AuthMethod.CLIENT_SECRET_BASIC, **members: object) -> Grant:
+    base = {"client_id": "mobile_android"} | members
+    return Grant(ClientName("crm"), "http://127.0.0.1/token", method=method, **base)
+
+
+def test_id_and_secret_are_form_encoded_before_base64():
+    assert (
+        basic_credentials("my:client", Secret("p@ss+w%rd é"))
+        == "Basic bXklM0FjbGllbnQ6cCU0MHNzJTJCdyUyNXJkJTIwJUMzJUE5"
+    )
+
+
+@given(TEXT, TEXT)
+def test_every_id_and_secret_can_be_read_back(client_id: str, secret: str):
+    encoded = basic_credentials(client_id, Secret(secret)).removeprefix("Basic ")
+    read_id, _, read_secret = b64decode(encoded).decode("ascii").partition(":")
+    assert (unquote(read_id), unquote(read_secret)) == (client_id, secret)
+
+
+def test_basic_leaves_the_credentials_out_of_the_body():
+    request = build_token_request(grant(), Secret("s3cret"))
+    assert request.body == b"grant_type=client_credentials"
+    assert request.headers["Authorization"].startswith("Basic ")
+
+
+def test_post_leaves_the_credentials_out_of_the_header():
+    request = build_token_request(grant(AuthMethod.CLIENT_SECRET_POST), Secret("s3 cret&x"))
+    assert (
+        request.body == b"grant_type=client_credentials&client_id=mobile_android&client_secret=s3%20cret%26x"
+    )
+    assert "Authorization" not in request.headers
+
+
+def test_the_answer_is_asked_for_as_plain_json():
+    headers = build_token_request(grant(), Secret("s")).headers
+    assert headers["Accept"] == "application/json"
+    assert headers["Accept-Encoding"] == "identity"
+    assert headers["Content-Type"] == "application/x-www-form-urlencoded"
+
+
+def test_everything_that_makes_a_grant_is_sent_and_the_parameters_come_last():
+    asked = grant(
+        scope=("a", "b"),
+        audience=("x", "y"),
+        resource=("https://r/1", "https://r/2"),
+        parameters=(("tenant", "acme & sons"),),
+    )
+    assert parse_qsl(build_token_request(asked, Secret("s")).body.decode()) == [
+        ("grant_type", "client_credentials"),
+        ("scope", "a b"),
+        ("audience", "x"),
+        ("audience", "y"),
+        ("resource", "https://r/1"),
+        ("resource", "https://r/2"),
+        ("tenant", "acme & sons"),
+    ]
+
+
+@pytest.mark.parametrize("method", AuthMethod)
+def test_no_empty_scope_is_sent(method: AuthMethod):
+    assert b"scope" not in build_token_request(grant(method), Secret("s")).body
+
+
+@pytest.mark.parametrize("method", AuthMethod)
+def test_the_request_shows_no_secret(method: AuthMethod):
+    shown = repr(build_token_request(grant(method), Secret("hunter2")))
+    assert "hunter2" not in shown
+    assert "aHVudGVyMg" not in shown

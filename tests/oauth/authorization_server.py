@@ -1,0 +1,116 @@
+"""A fake authorization server on a real socket that records raw bytes.
+
+A naive fake built on an HTTP framework would hide what really went out (two credentials, an empty scope,
+a cookie, an absolute target), would answer well-formed HTTP whatever the test wants to say, and would hand
+out one constant token, so that no test could tell which token went out. This one answers any bytes, or
+hangs, or closes, and numbers its tokens: access_token_1, access_token_2, ...
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+HANG = b"HANG"
+"""At the end of an answer: the rest of it never comes."""
+
+
+def http(status: int, body: bytes = b"", **fields: str) -> bytes:
+    """An answer as bytes; underscores in names of fields stand for hyphens."""
+    head = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}"]
+    head += [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]
+    return "\r\n".join([*head, "", ""]).encode() + body
+
+
+def http_json(status: int, document: object, **fields: str) -> bytes:
+    return http(status, json.dumps(document).encode(), Content_Type="application/json", **fields)
+
+
+@dataclass
+class Recorded:
+    """One request as it came in."""
+
+    head: bytes
+    body: bytes
+
+    @property
+    def lines(self) -> list[bytes]:
+        return self.head.split(b"\r\n")
+
+    def values(self, name: bytes) -> list[bytes]:
+        pairs = [line.partition(b":") for line in self.lines[1:]]
+        return [value.strip() for key, _, value in pairs if key.strip().lower() == name.lower()]
+
+
+@dataclass
+class FakeAuthorizationServer:
+    """`answer` is called for each request; by default it grants the next token."""
+
+    port: int = 0
+    lifetime_s: int = 3600
+    requests: list[Recorded] = field(default_factory=list)
+    connections: int = 0
+    answer: Callable[[], bytes] | None = None
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def granted(self) -> bytes:
+        document = {
+            "access_token": f"access_token_{len(self.requests)}",
+            "token_type": "Bearer",
+            "expires_in": self.lifetime_s,
+        }
+        return http_json(200, document, Cache_Control="no-store")
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        # Whoever hangs up on us in the middle is what some tests are about.
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
+            while await self._serve_one(reader, writer):
+                pass
+        writer.close()
+
+    async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        head = await reader.readuntil(b"\r\n\r\n")
+        request = Recorded(head.removesuffix(b"\r\n\r\n"), b"")
+        request.body = await reader.readexactly(int((request.values(b"content-length") or [b"0"])[0]))
+        self.requests.append(request)
+        self.asked.set()
+        answer = (self.answer or self.granted)()
+        writer.write(answer.removesuffix(HANG))
+        await writer.drain()
+        if answer.endswith(HANG):
+            await reader.read(1)  # until the other side gives up
+            return False
+        return _is_complete(answer)
+
+
+def _is_complete(answer: bytes) -> bool:
+    """Whether the connection can go on; after anything else it is closed."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return b"\r\nContent-Length: %d" % len(body) in head
+
+
+@asynccontextmanager
+async def authorization_server(tls: ssl.SSLContext | None = None) -> AsyncIterator[FakeAuthorizationServer]:
+    """Serve on a free port of the loopback until the block ends; no connection outlives it."""
+    fake, tasks, writers = FakeAuthorizationServer(), [], []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.append(asyncio.current_task())
+        writers.append(writer)
+        await fake.serve(reader, writer)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", fake.port, ssl=tls)
+    fake.port = server.sockets[0].getsockname()[1]
+    try:
+        yield fake
+    finally:
+        server.close()
+        for writer in writers:
+            writer.transport.abort()
+        await asyncio.gather(*tasks)

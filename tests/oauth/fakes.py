@@ -1,0 +1,136 @@
+"""What a source meets in these tests: an endpoint that follows a script, an observer that remembers."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+from gateway.core.clock import Clock
+from gateway.core.errors import AuthorizationServerError
+from gateway.core.record import Reason
+from gateway.core.secret import Secret
+from gateway.core.settings import AuthMethod, ClientName, ClientSettings, Grant
+from gateway.core.token import Token
+from gateway.core.token_outcome import Failed, FailureKind, Granted, Outcome
+from gateway.oauth.requester import Surroundings
+from gateway.oauth.source import ClientCredentialsSource
+
+CRM = ClientName("crm")
+CLIENT_SECRET = "hunter2-the-client-secret"
+WALL_S = 1_700_000_000.0
+DOWN = Failed(FailureKind.UNREACHABLE, "the authorization server cannot be reached")
+REFUSED = Failed(
+    FailureKind.REFUSED, "the authorization server answered 401 invalid_client", "invalid_client"
+)
+KEY = b"k" * 32
+
+
+def client_settings(token_endpoint: str = "http://127.0.0.1:1/token", **members: object) -> ClientSettings:
+    grant = Grant(CRM, token_endpoint, "mobile_android", AuthMethod.CLIENT_SECRET_BASIC, scope=("a", "b"))
+    return replace(ClientSettings(grant, lambda: Secret(CLIENT_SECRET)), **members)
+
+
+def loop_clock(jitter: float = 0.0) -> Clock:
+    return Clock(now_s=asyncio.get_running_loop().time, wall_s=lambda: WALL_S, jitter=lambda: jitter)
+
+
+class ScriptedEndpoint:
+    """Hands out access_token_1, _2, ... unless told otherwise.
+
+    A naive fake would answer within the same step of the loop and hide every race: this one takes `takes_s`
+    and, while `gate` is closed, hangs. It remembers when it was asked, and how many asked at the same time.
+    """
+
+    def __init__(self, *, lifetime_s: float | None = 3600.0, takes_s: float = 0.01) -> None:
+        self.lifetime_s = lifetime_s
+        self.takes_s = takes_s
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.failure: Failed | None = None
+        self.same_token = ""
+        self.asked_at_s: list[float] = []
+        self.most_at_once = 0
+        self._at_once = 0
+        self._granted = 0
+
+    @property
+    def requests(self) -> int:
+        return len(self.asked_at_s)
+
+    async def fetch(self, client: ClientSettings) -> Outcome:
+        self.asked_at_s.append(asyncio.get_running_loop().time())
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            await asyncio.sleep(self.takes_s)
+            await self.gate.wait()
+        finally:
+            self._at_once -= 1
+        return self.failure or self._grant()
+
+    def _grant(self) -> Granted:
+        self._granted += 1
+        return Granted(Secret(self.same_token or f"access_token_{self._granted}"), self.lifetime_s, ("a",))
+
+
+@dataclass
+class Events:
+    """Implements `TokenObserver`: one entry per event."""
+
+    requested: list[Reason] = field(default_factory=list)
+    obtained: list[tuple[int, float]] = field(default_factory=list)
+    failed: list[tuple[str, float]] = field(default_factory=list)
+    rejected: list[int] = field(default_factory=list)
+
+    def token_requested(self, client: ClientName, reason: Reason) -> None:
+        self.requested.append(reason)
+
+    def token_obtained(self, client: ClientName, token: Token, lifetime_s: float, took_s: float) -> None:
+        self.obtained.append((token.serial, lifetime_s))
+
+    def token_failed(self, client: ClientName, error: AuthorizationServerError, retry_in_s: float) -> None:
+        self.failed.append((error.code, retry_in_s))
+
+    def token_rejected(self, client: ClientName, token: Token) -> None:
+        self.rejected.append(token.serial)
+
+
+@dataclass
+class Scene:
+    """A source and all it meets."""
+
+    source: ClientCredentialsSource
+    endpoint: ScriptedEndpoint
+    events: Events
+
+    @property
+    def now_s(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def token(self, within_s: float = 60.0, *, min_left_s: float = 0.0) -> Token:
+        return await self.source.token(self.now_s + within_s, min_left_s=min_left_s)
+
+    async def replacement(self, rejected: Token, within_s: float = 60.0) -> Token:
+        return await self.source.replacement(rejected, self.now_s + within_s)
+
+    def current(self) -> Token | None:
+        return self.source.current(self.now_s)
+
+
+@asynccontextmanager
+async def scene(
+    client: ClientSettings | None = None, *, jitter: float = 0.0, **endpoint_members: float | None
+):
+    """A source over a scripted endpoint, closed in the end."""
+    endpoint, events = ScriptedEndpoint(**endpoint_members), Events()
+    around = Surroundings(loop_clock(jitter), events, KEY)
+    source = ClientCredentialsSource(client or client_settings(), endpoint, around)
+    try:
+        yield Scene(source, endpoint, events)
+    finally:
+        await source.close()
+
+
+def sent(token: Token) -> str:
+    return token.field_value.decode()

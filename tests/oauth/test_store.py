@@ -1,0 +1,97 @@
+"""One source per grant: equal grants share, different ones never do."""
+
+from dataclasses import fields, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.settings import AuthMethod, ClientName, Grant, RouteName, RouteSettings, Scheme, Settings
+from gateway.core.settings import UpstreamSettings as Upstream
+from gateway.oauth.requester import Surroundings
+from gateway.oauth.store import Sources, needed_clients
+from tests.oauth.authorization_server import authorization_server
+from tests.oauth.fakes import CRM, KEY, Events, client_settings, loop_clock
+
+WORDS = st.lists(st.text(max_size=3), max_size=2).map(tuple)
+PAIRS = st.lists(st.tuples(st.text(max_size=3), st.text(max_size=3)), max_size=2).map(tuple)
+GRANTS = st.builds(
+    Grant,
+    client=st.sampled_from([ClientName("crm"), ClientName("erp")]),
+    token_endpoint=st.sampled_from(["http://a/token", "http://a/token/"]),
+    client_id=st.text(max_size=3),
+    method=st.sampled_from(AuthMethod),
+    scope=WORDS,
+    audience=WORDS,
+    resource=WORDS,
+    parameters=PAIRS,
+)
+
+
+def settings_for(*grants: Grant | None, endpoint: str = "http://127.0.0.1:1/token") -> Settings:
+    upstream = Upstream(Scheme.HTTP, "127.0.0.1", 1)
+    routes = tuple(
+        RouteSettings(RouteName(f"r{n}"), f"/{n}", upstream, grant=grant) for n, grant in enumerate(grants)
+    )
+    client = client_settings(endpoint)
+    names = {CRM, *(grant.client for grant in grants if grant is not None)}
+    return Settings((), None, dict.fromkeys(names, client), routes)
+
+
+@given(GRANTS, GRANTS)
+def test_two_grants_share_a_source_if_and_only_if_nothing_differs(one: Grant, other: Grant):
+    differs = any(getattr(one, name.name) != getattr(other, name.name) for name in fields(Grant))
+    assert len(needed_clients(settings_for(one, other))) == 1 + differs
+
+
+@given(GRANTS, st.data())
+def test_one_changed_setting_is_enough_to_part_two_grants(grant: Grant, data: st.DataObject):
+    name = data.draw(st.sampled_from([member.name for member in fields(Grant)]))
+    changed = replace(grant, **{name: getattr(data.draw(GRANTS), name)})
+    expected = 1 if getattr(changed, name) == getattr(grant, name) else 2
+    assert len(needed_clients(settings_for(grant, changed))) == expected
+
+
+def test_a_route_without_a_client_needs_no_source():
+    assert needed_clients(settings_for(None)) == ()
+
+
+def test_the_routes_grant_is_asked_for_with_its_clients_settings():
+    narrowed = replace(client_settings().grant, scope=("orders.read",))
+    [client] = needed_clients(settings_for(narrowed))
+    assert client.grant == narrowed
+    assert client.client_secret is not None
+
+
+async def test_started_sources_become_ready_by_themselves():
+    async with authorization_server() as server:
+        url = f"http://127.0.0.1:{server.port}/token"
+        whole = client_settings(url).grant
+        narrowed = replace(whole, scope=("a",))
+        events = Events()
+        sources = Sources(
+            settings_for(whole, narrowed, whole, endpoint=url), Surroundings(loop_clock(), events, KEY)
+        )
+        assert not sources.is_ready()
+        sources.start()
+        deadline_s = loop_clock().now_s() + 10.0
+        tokens = [await sources[grant].token(deadline_s) for grant in (whole, narrowed)]
+        assert sources.is_ready()
+        assert sorted(token.field_value for token in tokens) == [
+            b"Bearer access_token_1",
+            b"Bearer access_token_2",
+        ]
+        assert [state.asked_scope for state in sources.states()] == [("a", "b"), ("a",)]
+        await sources.close()
+    assert sorted(request.body for request in server.requests) == [
+        b"grant_type=client_credentials&scope=a",
+        b"grant_type=client_credentials&scope=a%20b",
+    ]
+
+
+async def test_a_grant_that_no_route_needs_has_no_source():
+    sources = Sources(settings_for(None), Surroundings(loop_clock(), Events(), KEY))
+    with pytest.raises(KeyError):
+        sources[client_settings().grant]
+    assert sources.is_ready()
+    await sources.close()
