@@ -1,0 +1,1 @@
+"""The admin listener: health, metrics and state, for people and probes; it changes nothing."""

@@ -1,0 +1,46 @@
+"""Which requests the admin listener serves: those of programs and people, not those of foreign web pages.
+
+Rules:
+
+- A browser tells where a request comes from: ``Sec-Fetch-Site`` other than ``none`` and ``same-origin``, or
+  an ``Origin`` at all, is a page's doing and refused. No CORS field is ever sent.
+- DNS rebinding makes a foreign page same-origin; but then ``Host`` holds its name. Bound to a loopback
+  address, only loopback names and addresses are served. Elsewhere our names are not known, and not checked.
+- A request without ``Host`` (HTTP/1.0 probes) comes from no browser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+from gateway.core.settings import Address
+
+
+def is_cross_site(headers: Mapping[str, str]) -> bool:
+    """Whether a page of another origin caused the request (Fetch Metadata; RFC 6454 section 7)."""
+    return "Origin" in headers or headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}
+
+
+def is_foreign_host(host_field: str | None, bound_to: Address) -> bool:
+    """Whether ``Host`` names somebody else, as far as that can be known."""
+    if host_field is None or bound_to.path is not None or not is_loopback(bound_to.host):
+        return False
+    return not is_loopback(_without_port(host_field))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address, without brackets, is this machine's own (RFC 6761 section 6.3)."""
+    name = host.lower().removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _without_port(host_field: str) -> str:
+    if host_field.startswith("["):
+        return host_field[1:].partition("]")[0]
+    return host_field.partition(":")[0]

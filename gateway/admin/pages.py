@@ -1,0 +1,99 @@
+"""From a path to what is shown there: a table, pure but for the callables of `AdminView`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Final
+
+from gateway.admin.view import AdminView, Readiness
+from gateway.observe.metrics import CONTENT_TYPE as METRICS_TYPE
+
+JSON_TYPE: Final = "application/json"
+PROBLEM_TYPE: Final = "application/problem+json"
+METHODS: Final = ("GET", "HEAD")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer of the admin listener."""
+
+    status: int
+    content_type: str
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def _health(_: AdminView) -> Page:
+    return _json_page({"status": "alive"})
+
+
+def _ready(view: AdminView) -> Page:
+    readiness = view.readiness()
+    state = {
+        "ready": readiness.is_ready,
+        "draining": readiness.is_draining,
+        "missing": [
+            {"client": missing.client, "error": missing.error, "retry_in_s": missing.retry_in_s}
+            for missing in readiness.missing
+        ],
+    }
+    return _json_page(state, 200 if readiness.is_ready else 503, _retry_after(readiness))
+
+
+def _retry_after(readiness: Readiness) -> dict[str, str]:
+    waits_s = [missing.retry_in_s for missing in readiness.missing if missing.retry_in_s is not None]
+    return {"Retry-After": str(ceil(min(waits_s)))} if waits_s and not readiness.is_draining else {}
+
+
+def _metrics(view: AdminView) -> Page:
+    return Page(200, METRICS_TYPE, view.metrics())
+
+
+def _clients(view: AdminView) -> Page:
+    return _json_page({"clients": view.clients()})
+
+
+def _routes(view: AdminView) -> Page:
+    return _json_page({"routes": view.routes()})
+
+
+def _index(_: AdminView) -> Page:
+    return _json_page({path: text for path, (text, _) in PAGES.items()})
+
+
+PAGES: Final[dict[str, tuple[str, Callable[[AdminView], Page]]]] = {
+    "/": ("this list", _index),
+    "/healthz": ("200 while the process lives", _health),
+    "/readyz": ("200 while every needed client has had a token and nothing is draining, else 503", _ready),
+    "/metrics": ("metrics for Prometheus", _metrics),
+    "/clients": ("the clients and their tokens, without secrets", _clients),
+    "/routes": ("the routes", _routes),
+}
+
+
+def page(method: str, path: str, view: AdminView) -> Page:
+    """Give what is to be answered: a page, or the problem with the request (RFC 9110 section 15.5)."""
+    if path not in PAGES:
+        return problem(404, "not_found", "Nothing is shown here")
+    if method not in METHODS:
+        return problem(
+            405, "method_not_allowed", "Only GET and HEAD are served", {"Allow": ", ".join(METHODS)}
+        )
+    return PAGES[path][1](view)
+
+
+def problem(status: int, code: str, title: str, headers: Mapping[str, str] | None = None) -> Page:
+    """Give a problem document (RFC 9457)."""
+    document = {"type": f"urn:gateway:admin:{code}", "title": title, "status": status}
+    return Page(status, PROBLEM_TYPE, _dumped(document), headers or {})
+
+
+def _json_page(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Page:
+    return Page(status, JSON_TYPE, _dumped(content), headers or {})
+
+
+def _dumped(content: object) -> bytes:
+    return json.dumps(content, indent=2).encode() + b"\n"

@@ -1,0 +1,48 @@
+"""What the admin listener shows. Values and callables without secrets; `gateway.app` gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from gateway.core.settings import ClientName
+
+State = Mapping[str, object]
+"""The JSON state of one client or route: numbers, texts, lists and such mappings."""
+
+
+@dataclass(frozen=True, slots=True)
+class MissingToken:
+    """A client that a route needs and that has not had a token.
+
+    Attributes:
+        error: the code of its last failure, or None while its first token request runs.
+        retry_in_s: until the next token request; None: one is running.
+    """
+
+    client: ClientName
+    error: str | None = None
+    retry_in_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether requests should be sent here, and if not, why."""
+
+    is_draining: bool = False
+    missing: tuple[MissingToken, ...] = ()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every needed client has had a token and the process is not draining."""
+        return not self.is_draining and not self.missing
+
+
+@dataclass(frozen=True, slots=True)
+class AdminView:
+    """What is asked at each request to the admin listener."""
+
+    readiness: Callable[[], Readiness]
+    clients: Callable[[], list[State]]
+    routes: Callable[[], list[State]]
+    metrics: Callable[[], bytes]

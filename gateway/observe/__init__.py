@@ -1,0 +1,1 @@
+"""What the on-call engineer sees: counters, the access log, operational records; above `core` only."""

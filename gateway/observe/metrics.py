@@ -1,0 +1,138 @@
+"""Counting, cheap where requests pass and complete where Prometheus asks.
+
+Rules:
+
+- A request costs one call, `RouteMetrics.done`, on an object that was prepared with its route: plain
+  numbers, no lock, no label look-up. Only the event loop's thread counts.
+- What Prometheus reads is put together at the scrape (`gateway.observe.exposition`), from a registry of
+  our own; its library is imported then, so that an instance nobody scrapes does not hold it.
+- No label carries text that a caller made: routes and clients are names of `gateway.yaml`, error types
+  and outcomes are ours, a status code has three digits.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from gateway.core.record import Recovery
+from gateway.core.settings import RouteName
+from gateway.observe.histogram import BOUNDS_S, Histogram
+from gateway.observe.token_metrics import TokenMetrics
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+"""Of what `Metrics.render` gives: the text format that every version of Prometheus reads."""
+
+_NO_RECOVERY: Final = Recovery.NONE  # the attribute of an Enum class is a slow look-up before Python 3.12
+
+
+class RouteMetrics:
+    """What is counted for one route: `started` once it has matched, and `done`, once per request."""
+
+    __slots__ = (
+        "answer_bytes",
+        "connection_retries",
+        "durations",
+        "errors",
+        "recoveries",
+        "request_bytes",
+        "started_requests",
+        "statuses",
+        "upstream_durations",
+    )
+
+    def __init__(self) -> None:
+        self.started_requests = 0
+        self.statuses: dict[int, int] = {}
+        self.durations = Histogram()
+        self.upstream_durations = Histogram()
+        self.request_bytes = 0
+        self.answer_bytes = 0
+        self.connection_retries = 0
+        self.recoveries: dict[Recovery, int] = {}
+        self.errors: dict[str, int] = {}
+
+    def started(self) -> None:
+        """A request has been matched to this route."""
+        self.started_requests += 1
+
+    def connection_retried(self) -> None:
+        """A request was sent again, because the pooled connection had died before it could be processed."""
+        self.connection_retries += 1
+
+    def done(  # noqa: PLR0913, PLR0917 - the hot call: making a dataclass would cost more than counting
+        self,
+        status: int,
+        total_s: float,
+        upstream_s: float,
+        request_bytes: int,
+        answer_bytes: int,
+        recovery: Recovery,
+        error_code: str,
+    ) -> None:
+        """Count one request that is over; the arguments are those of `AccessRecord`.
+
+        `upstream_s` of 0 means that there was no exchange, and is not observed.
+        """
+        # Histogram.observe stands here twice in full: the calls would double the cost.
+        statuses = self.statuses
+        statuses[status] = statuses.get(status, 0) + 1
+        histogram = self.durations
+        histogram.counts[bisect_left(BOUNDS_S, total_s)] += 1
+        histogram.sum_s += total_s
+        if upstream_s:
+            histogram = self.upstream_durations
+            histogram.counts[bisect_left(BOUNDS_S, upstream_s)] += 1
+            histogram.sum_s += upstream_s
+        self.request_bytes += request_bytes
+        self.answer_bytes += answer_bytes
+        if recovery is not _NO_RECOVERY:
+            self.recoveries[recovery] = self.recoveries.get(recovery, 0) + 1
+        if error_code:
+            self.errors[error_code] = self.errors.get(error_code, 0) + 1
+
+    def in_progress(self) -> int:
+        """Requests that have been started and are not done; those that match no route never start."""
+        return max(0, self.started_requests - sum(self.statuses.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """What is asked for at the scrape instead of being counted here."""
+
+    version: str
+    is_ready: Callable[[], bool]
+    dropped_access_records: Callable[[], int]
+
+
+class Metrics:
+    """Everything that is counted, and its way out.
+
+    Args:
+        gauges: asked at each scrape.
+        wall_s: seconds since 1970.
+    """
+
+    def __init__(self, gauges: Gauges, wall_s: Callable[[], float]) -> None:
+        self.gauges = gauges
+        self.routes: dict[RouteName, RouteMetrics] = {}
+        self.tokens = TokenMetrics(wall_s)
+        self._registry: CollectorRegistry | None = None
+
+    def route(self, name: RouteName) -> RouteMetrics:
+        """Give the counters of a route, the same ones for the same name; ``-`` where none matched."""
+        return self.routes.setdefault(name, RouteMetrics())
+
+    def render(self) -> bytes:
+        """Give everything in the text format of Prometheus; see `CONTENT_TYPE`."""
+        # Imported at the first scrape: the library takes about 1.1 MiB of memory (see the docstring above).
+        from gateway.observe import exposition  # noqa: PLC0415
+
+        if self._registry is None:
+            self._registry = exposition.registry(self)
+        return exposition.render(self._registry)

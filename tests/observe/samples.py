@@ -1,0 +1,43 @@
+"""A record and a token to start from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from gateway.core.record import AccessRecord, Recovery
+from gateway.core.token import Token
+
+RECORD = AccessRecord(
+    started_at_s=1_700_000_000.25,
+    request_id="0b7e1c1a",
+    route="/crm",
+    caller="127.0.0.1",
+    method="GET",
+    path="/crm/users",
+    status=200,
+    upstream_status=200,
+    error="",
+    request_bytes=0,
+    answer_bytes=133,
+    total_s=0.0125,
+    token_s=0.001,
+    upstream_s=0.01,
+    token="ab12cd34",
+    recovery=Recovery.NONE,
+)
+
+
+def record(**changes: Any) -> AccessRecord:
+    return replace(RECORD, **changes)
+
+
+def token(number: int) -> Token:
+    """Tokens are numbered: the secret is `access_token_1`, the fingerprint `00000001`."""
+    return Token(
+        field_value=b"Bearer access_token_%d" % number,
+        sent_at_s=0.0,
+        expires_at_s=300.0,
+        serial=number,
+        fingerprint=f"{number:08x}",
+    )

@@ -1,0 +1,261 @@
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+
+from gateway.observe.line_writer import FLUSH_AFTER_S, FLUSH_LINES, PENDING_BYTES, LineWriter
+
+LOGGER = "gateway.access_log"
+
+
+class Schedule:
+    """Collects what is scheduled; `run` plays the event loop's turn."""
+
+    def __init__(self):
+        self.due = []
+
+    def __call__(self, delay_s, callback):
+        assert delay_s == FLUSH_AFTER_S
+        self.due.append(callback)
+
+    def run(self):
+        due, self.due = self.due, []
+        for callback in due:
+            callback()
+
+
+@pytest.fixture
+def schedule():
+    return Schedule()
+
+
+@pytest.fixture
+def pipe(tmp_path):
+    """A named pipe whose reader is there, and slow: its path, and the reading end."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    yield path, reader
+    os.close(reader)
+
+
+def drained(reader):
+    data = b""
+    try:
+        while chunk := os.read(reader, 1 << 20):
+            data += chunk
+    except BlockingIOError:
+        pass
+    return data
+
+
+def test_lines_wait_for_each_other_and_go_out_together(tmp_path, schedule):
+    writer = LineWriter(str(tmp_path / "log"), schedule)
+    writer.write("a\n")
+    writer.write("b\n")
+    before = (tmp_path / "log").read_text()
+
+    assert len(schedule.due) == 1
+    schedule.run()
+
+    assert (before, (tmp_path / "log").read_text()) == ("", "a\nb\n")
+    writer.close()
+
+
+def test_a_later_line_is_scheduled_again(tmp_path, schedule):
+    writer = LineWriter(str(tmp_path / "log"), schedule)
+    for line in ("a\n", "b\n"):
+        writer.write(line)
+        schedule.run()
+
+    assert (tmp_path / "log").read_text() == "a\nb\n"
+    assert schedule.due == []
+    writer.close()
+
+
+@pytest.mark.parametrize(("lines", "out"), [(FLUSH_LINES - 1, 0), (FLUSH_LINES, FLUSH_LINES)])
+def test_many_lines_do_not_wait(tmp_path, schedule, lines, out):
+    writer = LineWriter(str(tmp_path / "log"), schedule)
+    for _ in range(lines):
+        writer.write("a\n")
+
+    assert out == (tmp_path / "log").read_text().count("\n")
+    writer.close()
+
+
+def test_what_waits_goes_out_at_the_close(tmp_path, schedule):
+    writer = LineWriter(str(tmp_path / "log"), schedule)
+    writer.write("a\n")
+    writer.close()
+
+    assert (tmp_path / "log").read_text() == "a\n"
+
+
+def test_a_line_after_the_close_goes_nowhere(tmp_path, schedule):
+    """The file's number may be somebody else's by then."""
+    writer = LineWriter(str(tmp_path / "log"), schedule)
+    writer.close()
+    other = os.open(tmp_path / "other", os.O_WRONLY | os.O_CREAT)
+    writer.write("late\n")
+    schedule.run()
+
+    assert ((tmp_path / "other").read_text(), writer.dropped) == ("", 1)
+    os.close(other)
+
+
+def test_a_renamed_file_is_left_and_a_new_one_begun(tmp_path, schedule):
+    writer = LineWriter(str(tmp_path / "log"), schedule)
+    writer.write("old\n")
+    (tmp_path / "log").rename(tmp_path / "log.1")
+    writer.reopen()
+    writer.write("new\n")
+    writer.close()
+
+    assert ((tmp_path / "log.1").read_text(), (tmp_path / "log").read_text()) == ("old\n", "new\n")
+
+
+def test_the_old_file_is_kept_when_the_new_one_cannot_be_opened(tmp_path, schedule, caplog):
+    (tmp_path / "logs").mkdir()
+    writer = LineWriter(str(tmp_path / "logs" / "log"), schedule)
+    (tmp_path / "logs").rename(tmp_path / "moved")
+
+    with caplog.at_level(logging.ERROR, LOGGER):
+        writer.reopen()
+    writer.write("a\n")
+    writer.close()
+
+    assert caplog.messages == ["the access log cannot be opened anew: No such file or directory"]
+    assert (tmp_path / "moved" / "log").read_text() == "a\n"
+
+
+def test_a_full_disk_costs_records_which_are_counted_and_told_of_once(schedule, caplog):
+    writer = LineWriter("/dev/full", schedule)
+    with caplog.at_level(logging.WARNING, LOGGER):
+        for _ in range(3):
+            writer.write("a\n")
+            writer.write("b\n")
+            schedule.run()
+
+    assert writer.dropped == 6
+    expected = "the access log cannot be written: No space left on device; records are dropped and counted"
+    assert [expected] == caplog.messages
+    writer.close()
+
+
+def test_a_broken_pipe_costs_records_and_nothing_else(tmp_path, schedule):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    writer = LineWriter(str(path), schedule)
+    os.close(reader)
+    writer.write("a\n")
+    schedule.run()
+
+    assert writer.dropped == 1
+    writer.close()
+
+
+def test_a_pipe_that_is_read_again_is_told_of(pipe, schedule, caplog):
+    path, reader = pipe
+    writer = LineWriter(str(path), schedule)
+    with caplog.at_level(logging.WARNING, LOGGER):
+        writer.write("x" * (PENDING_BYTES + 128 * 1024) + "\n")
+        schedule.run()
+        drained(reader)
+        writer.write("a\n")
+        schedule.run()
+
+    assert caplog.messages == [
+        "the access log cannot be written: nobody reads it; records are dropped and counted",
+        "the access log is written again; 1 records are lost so far",
+    ]
+    writer.close()
+
+
+def test_a_slow_reader_gets_everything_in_the_end(pipe, schedule):
+    """A naive writer would block here, in the event loop's thread."""
+    path, reader = pipe
+    writer = LineWriter(str(path), schedule)
+    lines = [f"{number:0>1000}\n" for number in range(500)]
+    read = b""
+    for line in lines:
+        writer.write(line)
+    while schedule.due:
+        schedule.run()
+        read += drained(reader)
+
+    assert "".join(lines).encode() == read
+    assert writer.dropped == 0
+    writer.close()
+
+
+def test_a_line_that_was_cut_off_ends_before_the_next_begins(pipe, schedule):
+    path, reader = pipe
+    writer = LineWriter(str(path), schedule)
+    writer.write("x" * (PENDING_BYTES + 128 * 1024) + "\n")
+    schedule.run()
+    begun = drained(reader)
+    writer.write("whole\n")
+    schedule.run()
+
+    assert begun.strip(b"x") == b""
+    assert drained(reader) == b"\nwhole\n"
+    assert writer.dropped == 1
+    writer.close()
+
+
+def test_a_cut_off_line_is_counted_once_whatever_follows(pipe, schedule):
+    path, reader = pipe
+    writer = LineWriter(str(path), schedule)
+    long_line = "x" * (PENDING_BYTES + 128 * 1024) + "\n"
+    writer.write(long_line)
+    schedule.run()
+    writer.write(long_line)
+    schedule.run()
+
+    assert writer.dropped == 2
+    drained(reader)
+    writer.close()
+
+
+def test_what_nobody_reads_is_dropped_at_the_close(pipe, schedule):
+    path, _ = pipe
+    writer = LineWriter(str(path), schedule)
+    for _ in range(3):
+        writer.write("x" * 100_000 + "\n")
+    writer.close()
+
+    assert writer.dropped == 3
+
+
+def test_text_that_is_no_unicode_is_written_all_the_same(tmp_path, schedule):
+    writer = LineWriter(str(tmp_path / "log"), schedule)
+    writer.write("a\udc80\n")
+    writer.close()
+
+    assert (tmp_path / "log").read_bytes() == b"a\\udc80\n"
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_a_standard_stream_that_is_a_pipe_stays_blocking_for_everybody_else(name):
+    code = (
+        "import os, sys; from gateway.observe.line_writer import LineWriter;"
+        f"w = LineWriter({name!r}, lambda s, c: None); w.write('a\\n'); w.close();"
+        f"sys.exit(0 if os.get_blocking(sys.{name}.fileno()) else 1)"
+    )
+
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert getattr(ran, name) == "a\n"
+
+
+def test_a_writer_shows_its_state(tmp_path, schedule):
+    writer = LineWriter(str(tmp_path / "log"), schedule)
+    writer.write("secret-ish line\n")
+
+    assert "lines=1 dropped=0>" in repr(writer)
+    assert "secret" not in repr(writer)
+    assert not writer.is_terminal
+    writer.close()
