@@ -1,0 +1,101 @@
+"""What happens under the hood, as it happens, in words.
+
+Rules: one line per event; colour on a terminal only; fingerprints, never a token; text that a caller made is
+escaped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from enum import Enum
+from typing import Final, TextIO
+
+from gateway.core.errors import AuthorizationServerError
+from gateway.core.record import AccessRecord, Reason, Recovery
+from gateway.core.settings import ClientName
+from gateway.core.token import Token
+from gateway.observe.text import escaped
+
+
+class Colour(Enum):
+    """Of a line, by what it tells (ECMA-48 select graphic rendition)."""
+
+    GOOD = "\x1b[32m"
+    BAD = "\x1b[31m"
+    NOTE = "\x1b[36m"
+
+
+_OFF: Final = "\x1b[0m"
+
+_WHY: Final = {
+    Reason.FIRST: "there is none yet",
+    Reason.EARLY: "the one in use expires soon; callers go on with it meanwhile",
+    Reason.EXPIRED: "the last one has expired; callers wait for this",
+    Reason.REJECTED: "the upstream refused the last one; callers wait for this",
+}
+
+_RECOVERED: Final = {
+    Recovery.NONE: "",
+    Recovery.RECOVERED: "; its first token was refused, the request was replayed with this one",
+    Recovery.REJECTED_AGAIN: "; replayed with this token, which was refused too: the answer passes",
+    Recovery.NEW_TOKEN_REJECTED: "; refused, though obtained for this very request: the answer passes",
+    Recovery.HELD: "; refused, and a recovery failed a moment ago: the answer passes",
+    Recovery.NOT_REPLAYABLE: "; refused, and the body is too long to replay: the next gets a new token",
+    Recovery.OTHER_CHALLENGE: "; refused for a reason that a new token does not cure: the answer passes",
+    Recovery.NO_TOKEN: "; refused, and no other token was to be had",
+}
+
+
+class Narrator:
+    """A `RequestObserver` and `TokenObserver` that tells a person.
+
+    Args:
+        out: where to; coloured if it is a terminal.
+        wall_s: seconds since 1970.
+    """
+
+    def __init__(self, out: TextIO, wall_s: Callable[[], float]) -> None:
+        self._out = out
+        self._wall_s = wall_s
+        self._uses_by_token: dict[str, int] = {}
+
+    def request_done(self, record: AccessRecord) -> None:
+        """Tell what was answered, with which token, and how a recovery ended."""
+        told = f"{record.method} {record.path} -> {record.status} in {record.total_s * 1000:.0f} ms"
+        cause = f" ({record.error})" if record.error else ""
+        colour = Colour.GOOD if record.status < 400 else Colour.BAD
+        self._tell(colour, f"{told}{cause}{self._with_token(record)}{_RECOVERED[record.recovery]}")
+
+    def token_requested(self, client: ClientName, reason: Reason) -> None:
+        """Tell why."""
+        self._tell(Colour.NOTE, f"token requested for client {client}: {_WHY[reason]}")
+
+    def token_obtained(self, client: ClientName, token: Token, lifetime_s: float, took_s: float) -> None:
+        """Tell how long it lives."""
+        took = f"after {took_s * 1000:.0f} ms"
+        self._tell(
+            Colour.NOTE, f"token {token.fingerprint} obtained for {client} {took}: lives {lifetime_s:.0f} s"
+        )
+
+    def token_failed(self, client: ClientName, error: AuthorizationServerError, retry_in_s: float) -> None:
+        """Tell what is wrong and how long nobody asks again."""
+        told = f"no token for client {client}: {error.title} ({error.code})"
+        self._tell(Colour.BAD, f"{told}; no other token request for {retry_in_s:.1f} s")
+
+    def token_rejected(self, client: ClientName, token: Token) -> None:
+        """Tell that the token is gone."""
+        self._tell(Colour.BAD, f"the upstream refused token {token.fingerprint} of client {client}: dropped")
+
+    def _with_token(self, record: AccessRecord) -> str:
+        if not record.token:
+            return ""
+        uses = self._uses_by_token[record.token] = self._uses_by_token.get(record.token, 0) + 1
+        return f", token {record.token} " + (
+            "used for the first time" if uses == 1 else f"reused (use {uses})"
+        )
+
+    def _tell(self, colour: Colour, text: str) -> None:
+        at = time.strftime("%H:%M:%S", time.localtime(self._wall_s()))
+        line = f"{at}  {escaped(text)}"
+        print(f"{colour.value}{line}{_OFF}" if self._out.isatty() else line, file=self._out, flush=True)

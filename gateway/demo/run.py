@@ -1,0 +1,101 @@
+"""`gateway demo`: an authorization server, a legacy service, and the gateway between them.
+
+Rules: the clients' secrets are made anew for each run and handed to the gateway as an environment, under the
+names that `gateway.yaml` reads; they are never printed. How a gateway is built is not known here (it stands
+higher in the house): the command line brings it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
+from typing import Final, TextIO
+
+from gateway.core.secret import Secret
+from gateway.demo.authorization_server import AuthorizationServerSettings, DemoAuthorizationServer
+from gateway.demo.banner import Cast, banner
+from gateway.demo.credentials import Registration
+from gateway.demo.legacy_service import LegacyService
+from gateway.demo.narrator import Narrator
+from gateway.demo.serving import DemoServer
+from gateway.demo.tokens import TokenFormat
+from gateway.observe.fanout import Observer
+
+CLIENTS: Final = {"mobile_android": "DEMO_SECRET", "partner": "PARTNER_SECRET"}
+"""By `client_id` the name under which `gateway.yaml` reads its secret from the environment."""
+
+StartGateway = Callable[[Mapping[str, str], Observer], AbstractAsyncContextManager[object]]
+"""Runs a gateway, from `gateway.yaml` and an environment, that tells an observer what happens."""
+
+
+class DemoCannotStart(Exception):
+    """A port is taken; the text is one line that names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What may be chosen. The addresses are those that `gateway.yaml` names; port 0: any free one.
+
+    Attributes:
+        lifetime_s: of a token: short enough to watch an early refresh (at four fifths) and an expiry.
+    """
+
+    lifetime_s: int = 15
+    token_format: TokenFormat = TokenFormat.JWT
+    authorization_server_port: int = 9400
+    legacy_service_port: int = 9500
+    gateway_url: str = "http://127.0.0.1:8080"
+    admin_url: str = "http://127.0.0.1:9090"
+
+
+async def run_demo(
+    start_gateway: StartGateway, options: DemoOptions, out: TextIO, stopped: asyncio.Event
+) -> None:
+    """Run everything, and tell `out` what to try and what happens, until `stopped`.
+
+    Raises:
+        DemoCannotStart: a port is taken.
+    """
+    environ = {name: secrets.token_urlsafe(24) for name in CLIENTS.values()}
+    clients = tuple(Registration(client_id, Secret(environ[name])) for client_id, name in CLIENTS.items())
+    async with AsyncExitStack() as stack:
+        authorization_server = DemoAuthorizationServer(
+            AuthorizationServerSettings(
+                clients, options.token_format, options.lifetime_s, options.authorization_server_port
+            )
+        )
+        await _enter(stack, authorization_server, "authorization server")
+        legacy_service = LegacyService(authorization_server.book, options.legacy_service_port)
+        await _enter(stack, legacy_service, "legacy service")
+        out.write(banner(_cast(options, authorization_server, legacy_service)))
+        out.flush()
+        await stack.enter_async_context(start_gateway(environ, Narrator(out, time.time)))
+        await stopped.wait()
+
+
+def _cast(
+    options: DemoOptions, authorization_server: DemoAuthorizationServer, legacy_service: LegacyService
+) -> Cast:
+    return Cast(
+        gateway=options.gateway_url,
+        admin=options.admin_url,
+        authorization_server=authorization_server.url,
+        legacy_service=legacy_service.url,
+        lifetime_s=options.lifetime_s,
+    )
+
+
+async def _enter(stack: AsyncExitStack, server: DemoServer, name: str) -> None:
+    try:
+        await stack.enter_async_context(server)
+    except OSError as error:
+        raise DemoCannotStart(f"the demo's {name} cannot listen on {server.url}: {_reason(error)}") from error
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else "it is refused"

@@ -1,0 +1,117 @@
+import io
+import re
+
+import pytest
+
+from gateway.core.errors import TokenUnavailable
+from gateway.core.record import AccessRecord, Reason, Recovery
+from gateway.core.settings import ClientName
+from gateway.core.token import Token
+from gateway.demo.narrator import Narrator
+
+CRM = ClientName("crm")
+TOKEN = Token(b"Bearer access_token_1", 0.0, 15.0, 1, "ab12cd34")
+
+
+class Terminal(io.StringIO):
+    """A stream that a person reads."""
+
+    def isatty(self):
+        return True
+
+
+def record(path="/crm/users", status=200, error="", token="ab12cd34", recovery=Recovery.NONE):
+    sizes = (0, 133)
+    durations_s = (0.0125, 0.0, 0.01)
+    return AccessRecord(
+        0.0,
+        "id",
+        "/crm",
+        "127.0.0.1",
+        "GET",
+        path,
+        status,
+        status,
+        error,
+        *sizes,
+        *durations_s,
+        token,
+        recovery,
+    )
+
+
+def told(*events, out=None):
+    out = out or io.StringIO()
+    narrator = Narrator(out, lambda: 0.0)
+    for name, *arguments in events:
+        getattr(narrator, name)(*arguments)
+    return [line[10:] for line in out.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (Reason.FIRST, "none yet"),
+        (Reason.EARLY, "expires soon"),
+        (Reason.EXPIRED, "has expired"),
+        (Reason.REJECTED, "refused"),
+    ],
+)
+def test_it_tells_why_a_token_is_requested(reason, words):
+    (line,) = told(("token_requested", CRM, reason))
+
+    assert line.startswith("token requested for client crm: ")
+    assert words in line
+
+
+def test_it_tells_of_a_tokens_life():
+    assert told(
+        ("token_obtained", CRM, TOKEN, 15.0, 0.021),
+        ("token_rejected", CRM, TOKEN),
+        ("token_failed", CRM, TokenUnavailable("x"), 1.5),
+    ) == [
+        "token ab12cd34 obtained for crm after 21 ms: lives 15 s",
+        "the upstream refused token ab12cd34 of client crm: dropped",
+        (
+            "no token for client crm: The authorization server cannot be reached (token_unavailable);"
+            " no other token request for 1.5 s"
+        ),
+    ]
+
+
+def test_it_tells_when_a_token_is_reused():
+    assert told(
+        ("request_done", record()),
+        ("request_done", record()),
+        ("request_done", record(token="00000002")),
+        ("request_done", record(path="/", status=404, error="no_route", token="")),
+    ) == [
+        "GET /crm/users -> 200 in 12 ms, token ab12cd34 used for the first time",
+        "GET /crm/users -> 200 in 12 ms, token ab12cd34 reused (use 2)",
+        "GET /crm/users -> 200 in 12 ms, token 00000002 used for the first time",
+        "GET / -> 404 in 12 ms (no_route)",
+    ]
+
+
+@pytest.mark.parametrize("recovery", list(Recovery))
+def test_every_outcome_of_a_recovery_has_words(recovery):
+    (line,) = told(("request_done", record(recovery=recovery)))
+
+    assert ("; " in line) == (recovery is not Recovery.NONE)
+
+
+def test_no_line_shows_a_token_or_a_control_character():
+    lines = told(
+        ("request_done", record(path="/a\n\x1b[2Jforged")),
+        ("token_obtained", CRM, TOKEN, 15.0, 0.0),
+    )
+
+    assert len(lines) == 2
+    assert all(line.isprintable() and "access_token" not in line for line in lines)
+
+
+@pytest.mark.parametrize(("out", "is_coloured"), [(io.StringIO(), False), (Terminal(), True)])
+def test_only_a_terminal_is_coloured(out, is_coloured):
+    told(("request_done", record()), out=out)
+
+    assert is_coloured == bool(re.search(r"\x1b\[32m.*\x1b\[0m$", out.getvalue().rstrip("\n")))
