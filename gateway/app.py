@@ -66,6 +66,8 @@ class Gateway:
         self.sources = Sources(
             settings, Surroundings(self._clock, self._token_observer(observer), secrets.token_bytes(32))
         )
+        for client in settings.clients:
+            self.metrics.tokens.client(client)  # its series stand at zero before anything happens
         self._pools: dict[UpstreamSettings, Pool] = {}
         self._routes = [self._route(route) for route in settings.routes]
         self._handler = Handler(
@@ -153,11 +155,19 @@ class Gateway:
             is_tls=tls is not None,
         )
         address = settings.address
+        handshake_s = self._settings.limits.head_timeout_s if tls is not None else None
         if address.path is not None:
-            server = await self._loop.create_unix_server(listener, address.path, ssl=tls, backlog=BACKLOG)
+            server = await self._loop.create_unix_server(
+                listener, address.path, ssl=tls, ssl_handshake_timeout=handshake_s, backlog=BACKLOG
+            )
         else:
             server = await self._loop.create_server(
-                listener, address.host, address.port, ssl=tls, backlog=BACKLOG
+                listener,
+                address.host,
+                address.port,
+                ssl=tls,
+                ssl_handshake_timeout=handshake_s,
+                backlog=BACKLOG,
             )
         return listener, server
 
@@ -240,6 +250,7 @@ def client_state(state: SourceState) -> State:
         "token_requests": {name: getattr(state.requests, name) for name in state.requests.__slots__},
         "last_error": state.last_error or None,
         "last_error_code": state.last_code or None,
+        "last_reason": state.last_reason or None,
         "retry_in_s": round(state.retry_in_s, 1),
         "token": None,
     }

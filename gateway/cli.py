@@ -131,6 +131,8 @@ def schema() -> None:
 @click.option("--opaque", is_flag=True, help="Issue opaque tokens instead of JWTs.")
 def demo(path: Path, lifetime: int, opaque: bool) -> None:
     """Run an authorization server, a legacy service, and the gateway between them."""
+    from dataclasses import replace
+
     from gateway.demo.run import DemoCannotStart, DemoOptions, run_demo
     from gateway.demo.tokens import TokenFormat
     from gateway.observe.log import set_up_logging
@@ -139,7 +141,8 @@ def demo(path: Path, lifetime: int, opaque: bool) -> None:
     def start(environ: Mapping[str, str], observer: Observer) -> AbstractAsyncContextManager[object]:
         settings = _load(path, {**os.environ, **environ})
         set_up_logging("error", settings.log.format, sys.stderr)
-        return running(settings, observer)
+        # The narrator tells each event already.
+        return running(replace(settings, log=replace(settings.log, access=None)), observer)
 
     async def serve() -> None:
         options = DemoOptions(lifetime, TokenFormat.OPAQUE if opaque else TokenFormat.JWT)

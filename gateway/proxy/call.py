@@ -103,7 +103,8 @@ class Call:
         if self.connection.transport is not None and error.status != CallerGone.status:
             request_id = self.request_id.decode("ascii")
             closes = not self.keeps_alive
-            self.write(problem_answer(error, request_id, closes=closes, is_head=self.is_head))
+            date = self.connection.date()
+            self.write(problem_answer(error, request_id, date, closes=closes, is_head=self.is_head))
 
     def record(self, wall_s: float, total_s: float) -> AccessRecord:
         """Tell the call as one record."""

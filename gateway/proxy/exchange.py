@@ -51,6 +51,8 @@ class Exchange:
         upstream.begin(is_head=self._call.is_head)
         upstream.deadline_error = UpstreamTimeout
         if body is None:
+            if self._call.head.content_length == 0:
+                lines.append(b"Content-Length: 0")
             lines.append(b"\r\n")
             upstream.write(b"\r\n".join(lines))
             self._sent()

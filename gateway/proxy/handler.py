@@ -86,6 +86,10 @@ class Handler:
         call.refuse(error)
         self._done(call)
 
+    def wall_s(self) -> float:
+        """Give seconds since 1970."""
+        return self._clock.wall_s()
+
     async def close(self) -> None:
         """End the tasks that no call awaits."""
         for task in self._tasks:
@@ -192,9 +196,10 @@ class Handler:
     def _done(self, call: Call) -> None:
         """Count and tell; the same for every end."""
         total_s = self._clock.now_s() - call.started_s
-        body, counters = call.body, self._unrouted
-        if call.route is not None:
-            counters = call.route.counters
+        body, route = call.body, call.route
+        if route is None:
+            self._unrouted.started()
+        counters = self._unrouted if route is None else route.counters
         if body is not None:
             body.forget()
         counters.done(

@@ -17,6 +17,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable, Sequence
+from email.utils import formatdate
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from math import inf
 from typing import Final, cast
@@ -29,7 +30,14 @@ from aiohttp.web import RequestPayloadError
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from gateway.core.errors import CallerGone, GatewayError, HeadTooLarge, MalformedRequest, RequestTimeout
+from gateway.core.errors import (
+    CallerGone,
+    GatewayError,
+    HeadTooLarge,
+    MalformedRequest,
+    RequestTimeout,
+    TargetTooLong,
+)
 from gateway.core.outbound import CallerFields
 from gateway.core.settings import KIB, Limits, Network
 from gateway.proxy.body import RequestBody
@@ -64,6 +72,7 @@ class CallerConnection(web.RequestHandler):
         "_is_last",
         "_is_reading_chunked",
         "_last_payload",
+        "_left_bytes",
         "_limits",
         "_listener",
         "_read_deadline_s",
@@ -91,6 +100,7 @@ class CallerConnection(web.RequestHandler):
         self._limits = limits
         self._call: Call | None = None
         self._last_payload: StreamReader = EMPTY_PAYLOAD
+        self._left_bytes = 0
         self._is_reading_chunked = False
         self._chunked_bytes = 0
         self._received_tail = b""
@@ -106,6 +116,10 @@ class CallerConnection(web.RequestHandler):
     def now_s(self) -> float:
         """Give the loop's time."""
         return self._loop.time()
+
+    def date(self) -> str:
+        """Give now, as RFC 9110 section 5.6.7 writes it."""
+        return formatdate(self._listener.handler.wall_s(), usegmt=True)
 
     @property
     def is_draining(self) -> bool:
@@ -160,10 +174,14 @@ class CallerConnection(web.RequestHandler):
         self.caller = self._listener.caller_fields(transport)
         self._read_deadline_s = self._loop.time() + self._listener.limits.keepalive_timeout_s
         super().connection_made(transport)
+        cast("asyncio.Transport", transport).set_write_buffer_limits(READ_BUFFER_BYTES)
         self._listener.wake_sweeper()
 
     def data_received(self, data: bytes) -> None:
         if self._discards or self._force_close or self._parser is None:
+            return
+        if self._left_bytes:
+            self._take_raw(data)
             return
         try:
             messages, upgraded, _ = self._parser.feed_data(data)
@@ -198,10 +216,27 @@ class CallerConnection(web.RequestHandler):
         self._is_last = self._is_last or is_last
         self._last_payload = self._messages[-1][1]
         self._has_begun_head = False
+        if not self._last_payload.is_eof() and not (self._is_reading_chunked or self._is_last):
+            self._end_parsing(messages[-1][0])
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
         if not self._buffer_paused and len(self._messages) >= self._max_msg_queue_size:
             self._pause_reading_for_buffer()
+
+    def _end_parsing(self, message: RawRequestMessage) -> None:
+        """The rest of a body of known length needs no parser, which would copy it once more."""
+        self._left_bytes = int(message.headers["Content-Length"]) - self._last_payload.total_bytes
+
+    def _take_raw(self, data: bytes) -> None:
+        left = self._left_bytes
+        part = data if len(data) <= left else data[:left]
+        self._left_bytes = left - len(part)
+        self._last_payload.feed_data(part, len(part))
+        if not self._left_bytes:
+            self._last_payload.feed_eof()
+            self._parser = self._listener.new_parser(self, self._loop)
+            if len(data) > left:
+                self.data_received(data[left:])
 
     def _begin_chunked(self, payload: StreamReader, data: bytes) -> None:
         self._last_payload = payload
@@ -243,7 +278,17 @@ class CallerConnection(web.RequestHandler):
         if not self._last_payload.is_eof():
             self._last_payload.set_exception(RequestPayloadError("malformed"))
             return
-        self._end_with(_refusal(error))
+        self._end_with(self._refusal_for(error))
+
+    def _refusal_for(self, error: HttpProcessingError) -> GatewayError:
+        """Say in our words what aiohttp's parser found."""
+        if isinstance(error, LineTooLong):
+            if self.max_line_size in error.args:
+                return TargetTooLong("the request target is too long")
+            return HeadTooLarge("a field of the header is too long")
+        if "Too many headers" in error.message:
+            return HeadTooLarge("the header has too many fields")
+        return MalformedRequest("the bytes are not an HTTP/1.x request")
 
     def _end_with(self, refusal: GatewayError) -> None:
         """Answer `refusal` when all that was read before it is answered."""
@@ -341,13 +386,6 @@ class CallerConnection(web.RequestHandler):
             self._end_with(RequestTimeout("the head did not arrive in time"))
         else:
             self.force_close()  # idle
-
-
-def _refusal(error: HttpProcessingError) -> GatewayError:
-    """Say in our words what aiohttp's parser found."""
-    if isinstance(error, LineTooLong) or "Too many headers" in error.message:
-        return HeadTooLarge("a line of the head is too long, or there are too many")
-    return MalformedRequest("the bytes are not an HTTP/1.x request")
 
 
 class Listener(web.Server):

@@ -43,7 +43,11 @@ class Pool:
 
     def idle_connection(self) -> UpstreamConnection | None:
         """Give the connection that was used last, or None; the hot path."""
-        return self._idle.pop() if self._idle else None
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_open:
+                return connection
+        return None
 
     async def connect(self, timeout_s: float) -> UpstreamConnection:
         """Open a connection.

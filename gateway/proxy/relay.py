@@ -36,6 +36,8 @@ async def relay(call: Call, route: Route, upstream: UpstreamConnection) -> None:
     if answer.is_complete:
         call.answer_bytes = sum(map(len, chunks))
         call.write(b"".join((head, *_framed(chunks, body), *_end(call, answer, body))))
+        if call.connection.writing_paused:
+            await call.connection.drain(route.timeouts.idle_s)
         return
     call.write(b"".join((head, *_framed(chunks, body))))
     call.answer_bytes = sum(map(len, chunks))
@@ -68,7 +70,10 @@ def _head(call: Call, route: Route, answer: Answer, body: Body) -> bytes:
     """Status line, fields that pass, and one framing field."""
     lines = route.answer_lines(answer.lines, dropped_names(answer.special))
     out = [b"HTTP/1.1 %d %b" % (answer.status, answer.reason), *lines]
-    length = answer.special.get(b"content-length")
+    special = answer.special
+    # RFC 9110 section 6.6.1: who forwards an answer without a date adds one.
+    out.append(b"Date: " + (special.get(b"date") or call.connection.date().encode("ascii")))
+    length = special.get(b"content-length")
     if body is _CHUNKED:
         out.append(b"Transfer-Encoding: chunked")
         out += _trailer_field(call, answer)

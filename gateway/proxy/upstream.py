@@ -30,6 +30,7 @@ from gateway.core.settings import KIB, Limits
 HIGH_WATER_BYTES: Final = 256 * KIB
 _NAMES: Final = FieldNames(ANSWER_SPECIAL)
 _NO_BODY: Final = Body.NONE  # the attribute of an Enum is a slow look-up before Python 3.12
+_LENGTH: Final = Body.LENGTH
 
 
 class Answer:
@@ -67,6 +68,8 @@ class UpstreamConnection(asyncio.Protocol):
         "_drain",
         "_head_bytes",
         "_is_head",
+        "_keeps_alive",
+        "_left_bytes",
         "_limits",
         "_loop",
         "_on_gone",
@@ -104,6 +107,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._reading_paused = False
         self._is_head = False
         self._head_bytes = 0
+        self._left_bytes = 0
+        self._keeps_alive = False
         self.transport: asyncio.Transport | None = None
         self.answer: Answer | None = None
         self.informational: list[Answer] = []
@@ -124,6 +129,11 @@ class UpstreamConnection(asyncio.Protocol):
         return f"<UpstreamConnection {state}, exchange {self.exchanges}>"
 
     @property
+    def is_open(self) -> bool:
+        """Whether nothing speaks against using it."""
+        return not self.is_gone and self.transport is not None and not self.transport.is_closing()
+
+    @property
     def has_head(self) -> bool:
         """Whether the head of the final answer is there."""
         return self.answer is not None and self.answer.has_head
@@ -135,7 +145,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.answer = Answer()
         self.exchanges += 1
         self._is_head = is_head
-        self._head_bytes = 0
+        self._head_bytes = self._left_bytes = self.buffered_bytes = 0
         self.is_reusable = self.request_is_sent = self.was_answered = False
         if self._parser is None:
             self._parser = httptools.HttpResponseParser(self)
@@ -218,9 +228,13 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
+        self.transport.set_write_buffer_limits(HIGH_WATER_BYTES)
 
     def data_received(self, data: bytes) -> None:
         answer = self.answer
+        if self._left_bytes and answer is not None:
+            self._take_raw(answer, data)
+            return
         if answer is None or answer.is_complete or self._parser is None:
             self._unasked()
             return
@@ -233,6 +247,25 @@ class UpstreamConnection(asyncio.Protocol):
             self._parse_failed(error)
         if not answer.has_head and self._head_bytes > self._limits.header_bytes:
             self.fail(UpstreamAnswerTooLarge("the answer's header is too large", was_sent=True))
+        answer = self.answer  # another one, if what came was informational
+        if answer is not None and answer.body is _LENGTH and answer.has_head and not answer.is_complete:
+            self._end_parsing(answer)
+        self._wake()
+
+    def _end_parsing(self, answer: Answer) -> None:
+        """The rest of a body of known length needs no parser, which would copy it once more."""
+        assert self._parser is not None
+        self._left_bytes = int(answer.special[b"content-length"]) - self.buffered_bytes
+        self._keeps_alive = self._parser.should_keep_alive()
+        self._parser = None
+
+    def _take_raw(self, answer: Answer, data: bytes) -> None:
+        left = self._left_bytes
+        self._left_bytes = max(0, left - len(data))
+        self._note_body(answer, data if len(data) <= left else data[:left])
+        if not self._left_bytes:
+            answer.is_complete = True
+            self.is_reusable = self._keeps_alive and len(data) == left
         self._wake()
 
     def _unasked(self) -> None:
@@ -327,6 +360,9 @@ class UpstreamConnection(asyncio.Protocol):
         if answer is None or answer.is_complete:
             self._unasked()
             return
+        self._note_body(answer, data)
+
+    def _note_body(self, answer: Answer, data: bytes) -> None:
         answer.chunks.append(data)
         self.buffered_bytes += len(data)
         if self.buffered_bytes > HIGH_WATER_BYTES and not self._reading_paused:
