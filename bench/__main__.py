@@ -1,0 +1,157 @@
+"""`python -m bench`: measure, print, write `results.json`.
+
+Exit status: 0 if it ran, 1 if it could not, or with `--strict` if a target was missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import datetime as dt
+import json
+import pathlib
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from types import FrameType
+
+from bench import behaviour, load, machine, plan, programs, report, starts, targets, transfers
+from bench.contestants import CONTESTANTS, ENVOY, GATEWAY, Contestant
+from bench.note import note
+from bench.processes import NotReadyError
+from bench.results import Results
+from bench.stage import Stage, stage
+
+PARTS = ("start", "load", "transfers", "behaviour")
+_NAMES = tuple(contestant.name for contestant in CONTESTANTS)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Choice:
+    """What of everything is to be measured."""
+
+    contestants: list[Contestant]
+    parts: Sequence[str]
+
+    def both(self) -> list[Contestant]:
+        """Return the gateway and Envoy, as far as chosen."""
+        return [one for one in (GATEWAY, ENVOY) if one in self.contestants]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark and return the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        with _ended_by(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            return _run(options, _choice(options.only))
+    except (programs.NothingToMeasureError, NotReadyError) as error:
+        note(str(error))
+    except KeyboardInterrupt:
+        note("interrupted; everything that was started has been ended")
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="The gateway beside Envoy and others."
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="one short round: does it work, roughly how fast"
+    )
+    parser.add_argument("--rounds", type=_positive, help="alternating rounds (3, with --quick 1)")
+    parser.add_argument("--only", type=_only, default=(), help=f"a list of {','.join((*_NAMES, *PARTS))}")
+    parser.add_argument("--json", type=pathlib.Path, default=pathlib.Path(__file__).parent / "results.json")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 if a target is missed")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{value} is below 1")
+    return value
+
+
+def _only(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if unknown := [name for name in names if name not in (*_NAMES, *PARTS)]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join((*_NAMES, *PARTS))}")
+    return names
+
+
+def _choice(only: Sequence[str]) -> Choice:
+    named = [contestant for contestant in CONTESTANTS if contestant.name in only]
+    return Choice(named or list(CONTESTANTS), [part for part in PARTS if part in only] or PARTS)
+
+
+def _run(options: argparse.Namespace, choice: Choice) -> int:
+    found = programs.find([contestant.name for contestant in choice.contestants])
+    chosen = plan.QUICK if options.quick else plan.FULL
+    chosen = dataclasses.replace(chosen, rounds=options.rounds or chosen.rounds)
+    about = _about(chosen, found)
+    with stage(found, chosen) as built:
+        results = _measure(built, chosen, choice)
+    verdicts = targets.judge(results)
+    sys.stdout.write(report.render(results, verdicts) + "\n")
+    _write(options.json, about, results, verdicts)
+    return _exit_status(choice, results, verdicts, is_strict=options.strict)
+
+
+def _measure(built: Stage, chosen: plan.Plan, choice: Choice) -> Results:
+    results = Results()
+    if "start" in choice.parts:
+        results.starts = starts.measure(built, chosen, choice.both())
+    if "load" in choice.parts:
+        results.loads, results.memories = load.measure(built, chosen, choice.contestants)
+    if "transfers" in choice.parts:
+        results.transfers = transfers.measure(built, chosen, choice.both())
+    if "behaviour" in choice.parts and GATEWAY in choice.contestants:
+        results.behaviours = behaviour.measure(built, chosen)
+    return results
+
+
+def _about(chosen: plan.Plan, found: programs.Programs) -> dict[str, object]:
+    return {
+        "date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "machine": machine.machine(),
+        "versions": machine.versions(found),
+        "plan": dataclasses.asdict(chosen),
+    }
+
+
+def _write(
+    path: pathlib.Path, about: dict[str, object], results: Results, verdicts: Sequence[targets.Verdict]
+) -> None:
+    document = {**about, **dataclasses.asdict(results), "targets": list(map(dataclasses.asdict, verdicts))}
+    path.write_text(json.dumps(document, indent=2) + "\n")
+    note(f"all rounds are in {path}")
+
+
+def _exit_status(
+    choice: Choice, results: Results, verdicts: Sequence[targets.Verdict], *, is_strict: bool
+) -> int:
+    # A gateway that did not start is no result, however fast the others were.
+    if GATEWAY in choice.contestants and not results.measured(GATEWAY.name):
+        return 1
+    return int(is_strict and any(one.is_met is False for one in verdicts))
+
+
+@contextlib.contextmanager
+def _ended_by(*signals: signal.Signals) -> Iterator[None]:
+    """Let the first of the signals end the block by KeyboardInterrupt, so that the children are ended too."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        for number in signals:  # A second one must not disturb the clearing up.
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""A blocking HTTP client for probes and counters, one connection per request."""
+
+from __future__ import annotations
+
+import http.client
+import json
+
+
+def status(port: int, path: str) -> int | None:
+    """Return the status that a GET is answered with, or None if nobody answers."""
+    try:
+        return _get(port, path)[0]
+    except (OSError, http.client.HTTPException):
+        return None
+
+
+def token_requests(authorization_server: int, client_id: str) -> int:
+    """Return how many token requests a client has made so far."""
+    return int(json.loads(_get(authorization_server, f"/count/{client_id}")[1])["count"])
+
+
+def rejected(strict_upstream: int) -> int:
+    """Return how many requests the strict upstream has refused for their token."""
+    return int(_get(strict_upstream, "/rejected")[1])
+
+
+def _get(port: int, path: str) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path, headers={"Connection": "close"})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()

@@ -1,0 +1,129 @@
+"""Who takes part, how each is started, and when it counts as ready."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import sys
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from bench import client, configs
+from bench.processes import Child, wait_until
+from bench.stage import Stage
+
+_Argv: TypeAlias = tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Contestant:
+    """A proxy under test; its ratios are taken to its rival, an Envoy set up likewise."""
+
+    name: str
+    title: str
+    rival: str
+    command: Callable[[Stage, configs.Front], _Argv | None]
+    logs: bool = False
+    has_readiness: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Running:
+    """A contestant that has started and answered 200 through its upstream."""
+
+    contestant: Contestant
+    front: configs.Front
+    child: Child
+    ready_s: float
+
+    @property
+    def pid(self) -> int:
+        """The process whose processor time and memory are measured."""
+        return self.child.pid
+
+    @property
+    def url(self) -> str:
+        """The URL of the small answer."""
+        return f"http://127.0.0.1:{self.front.listen}/"
+
+
+def _gateway(stage: Stage, front: configs.Front) -> _Argv:
+    config = stage.write(f"{front.client_id}.yaml", configs.gateway(stage.places, front))
+    return (sys.executable, "-m", "gateway", "run", "-c", config)
+
+
+def _envoy(stage: Stage, front: configs.Front) -> _Argv | None:
+    config = stage.write(f"{front.client_id}.json", configs.envoy(stage.places, front))
+    options = ("--concurrency", "1", "--disable-hot-restart", "--log-level", "warning")
+    return (stage.programs.envoy, "-c", config, *options) if stage.programs.envoy else None
+
+
+def _nginx(stage: Stage, front: configs.Front) -> _Argv:
+    config = stage.write(f"{front.client_id}.conf", configs.proxy_nginx(stage.places, front))
+    return (stage.programs.nginx, "-e", "stderr", "-c", config)
+
+
+def _haproxy(stage: Stage, front: configs.Front) -> _Argv | None:
+    config = stage.write(f"{front.client_id}.cfg", configs.haproxy(stage.places, front))
+    return (stage.programs.haproxy, "-db", "-f", config) if stage.programs.haproxy else None
+
+
+def _aiohttp(stage: Stage, front: configs.Front) -> _Argv:
+    upstream = f"http://127.0.0.1:{stage.places.api}"
+    return (sys.executable, "-m", "bench.plain_aiohttp", str(front.listen), upstream)
+
+
+GATEWAY = Contestant("gateway", "gateway", "envoy", _gateway, has_readiness=True)
+ENVOY = Contestant("envoy", "Envoy, credential_injector", "envoy", _envoy)
+CONTESTANTS = (
+    GATEWAY,
+    ENVOY,
+    Contestant("gateway-log", "gateway, access log", "envoy-log", _gateway, logs=True, has_readiness=True),
+    Contestant("envoy-log", "Envoy, access log", "envoy-log", _envoy, logs=True),
+    Contestant("nginx", "nginx, static header", "envoy", _nginx),
+    Contestant("haproxy", "HAProxy, static header", "envoy", _haproxy),
+    Contestant("aiohttp", "plain aiohttp, static header", "envoy", _aiohttp),
+)
+
+
+def start(stage: Stage, contestant: Contestant, front: configs.Front | None = None) -> Running | None:
+    """Start a contestant and wait for its first 200, or return None if its program is absent.
+
+    Raises:
+        NotReadyError: it ended, or was not ready in time.
+
+    """
+    front = front or stage.front(contestant.name, logs=contestant.logs)
+    argv = contestant.command(stage, front)
+    if argv is None:
+        return None
+    child = stage.processes.start(contestant.name, argv, stage.proxy_cpu)
+    ready_s = _wait(contestant, front, child)
+    return Running(contestant, front, child, ready_s)
+
+
+def _wait(contestant: Contestant, front: configs.Front, child: Child) -> float:
+    def is_answered() -> bool:
+        return client.status(front.listen, "/") == 200
+
+    def is_ready() -> bool:
+        return client.status(front.admin, "/readyz") == 200
+
+    if not contestant.has_readiness:
+        return wait_until(is_answered, child)
+    ready_s = wait_until(is_ready, child)
+    wait_until(is_answered, child)
+    return ready_s
+
+
+@contextlib.contextmanager
+def running(
+    stage: Stage, contestant: Contestant, front: configs.Front | None = None
+) -> Iterator[Running | None]:
+    """Start a contestant for the length of a block."""
+    started = start(stage, contestant, front)
+    try:
+        yield started
+    finally:
+        if started:
+            stage.processes.stop(started.child)
