@@ -53,7 +53,8 @@ SPECIAL: Final = frozenset(
 )
 # Connection options that name no field which could have passed.
 _KNOWN_OPTIONS: Final = frozenset({b"close", b"http2-settings", b"keep-alive", b"te", b"upgrade"})
-_AUTHORITY_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_~%!$&'()*+;=:[]"
+_NAME_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_~%!$&'()*+;="
+_IPV6_BYTES: Final = b"ABCDEFabcdef0123456789.:"
 _HOSTS_KEPT: Final = 1024
 
 
@@ -145,13 +146,16 @@ def host_of(authority: bytes) -> str:
     Raises:
         MalformedRequest: it is no such thing.
     """
-    host, _, port = authority.partition(b"]:") if authority[:1] == b"[" else authority.partition(b":")
-    is_bracketed = host[:1] == b"["
-    if authority.translate(None, _AUTHORITY_BYTES) or (port and not port.isdigit()):
+    if authority[:1] == b"[":
+        host, mark, rest = authority[1:].partition(b"]")
+        colon, port = rest[:1], rest[1:]
+        is_good = mark and not host.translate(None, _IPV6_BYTES) and colon in (b"", b":")
+    else:
+        host, _, port = authority.partition(b":")
+        is_good = not host.translate(None, _NAME_BYTES)
+    if not is_good or (port and not port.isdigit()):
         raise MalformedRequest("Host is not a host name or address with an optional port")
-    if not is_bracketed and (b"[" in host or b"]" in host):
-        raise MalformedRequest("Host is not a host name or address with an optional port")
-    return host.strip(b"[]").decode("ascii").lower().removesuffix(".")
+    return host.decode("ascii").lower().removesuffix(".")
 
 
 def _read_special(head: RequestHead) -> None:

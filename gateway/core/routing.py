@@ -79,6 +79,7 @@ class Router(Generic[R]):
         Raises:
             NoRoute, MethodNotAllowed, AmbiguousPath.
         """
+        path = "/" if path == "*" else path  # RFC 9110 section 9.3.7: OPTIONS of the server as a whole
         found = self._find(host, path, method)
         if not is_plain(path):
             for reading in other_readings(path):

@@ -63,7 +63,7 @@ def is_plain(path: str) -> bool:
 
 
 def other_readings(path: str) -> Iterator[str]:
-    """Yield how else servers could read `path`: decoded, slashes merged.
+    """Yield how else servers could read `path`: decoded, slashes merged, without path parameters.
 
     Raises:
         AmbiguousPath: a reading has dot segments, a backslash or a control byte.
@@ -72,6 +72,7 @@ def other_readings(path: str) -> Iterator[str]:
     for _ in range(3):  # decoded by us, by a careless upstream, and once for good measure
         _refuse_second_meaning(reading)
         yield _merged(reading)
+        yield _merged("/".join(segment.partition(";")[0] for segment in reading.split("/")))
         decoded = unquote_to_bytes(reading.encode("utf-8", "surrogateescape")).decode("latin-1")
         if decoded == reading:
             return

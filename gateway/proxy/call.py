@@ -63,7 +63,7 @@ class Call:
         self.payload = payload
         self.request_id = request_id
         self.started_s = started_s
-        self.keeps_alive = not (message.should_close or connection.is_draining)
+        self.keeps_alive = not message.should_close
 
     @property
     def is_head(self) -> bool:
@@ -99,7 +99,8 @@ class Call:
             self.connection.break_off()
             return
         self.status = error.status
-        self.keeps_alive = self.keeps_alive and not error.closes and self.payload.is_eof()
+        may_go_on = self.payload.is_eof() and not self.connection.is_ending
+        self.keeps_alive = self.keeps_alive and may_go_on and not error.closes
         if self.connection.transport is not None and error.status != CallerGone.status:
             request_id = self.request_id.decode("ascii")
             closes = not self.keeps_alive

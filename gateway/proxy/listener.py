@@ -37,6 +37,7 @@ from gateway.core.errors import (
     MalformedRequest,
     RequestTimeout,
     TargetTooLong,
+    VersionUnsupported,
 )
 from gateway.core.outbound import CallerFields
 from gateway.core.settings import KIB, Limits, Network
@@ -53,6 +54,7 @@ SWEEP_S: Final = 0.1
 _NO_REQUEST: Final = RawRequestMessage(
     "-", "-", HttpVersion11, CIMultiDictProxy(CIMultiDict()), (), True, None, False, False, URL("/")
 )
+_HEAD_END: Final = b"\r\n\r\n"
 _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close() sends RST
 
 
@@ -122,9 +124,10 @@ class CallerConnection(web.RequestHandler):
         return formatdate(self._listener.handler.wall_s(), usegmt=True)
 
     @property
-    def is_draining(self) -> bool:
-        """Whether no further request is wanted."""
-        return self._close or self._force_close
+    def is_ending(self) -> bool:
+        """Whether no further request will be served."""
+        is_over = self._is_last and not self._messages and self._refusal is None
+        return is_over or self._close or self._force_close
 
     # ── for the call ──────────────────────────────────────────────────────────────────────────────
 
@@ -183,10 +186,14 @@ class CallerConnection(web.RequestHandler):
         if self._left_bytes:
             self._take_raw(data)
             return
+        is_between = not self._has_begun_head and self._last_payload.is_eof()
         try:
             messages, upgraded, _ = self._parser.feed_data(data)
         except HttpProcessingError as error:
-            self._parse_failed(error)
+            if is_between and data.find(_HEAD_END, 0, -len(_HEAD_END)) >= 0:
+                self._parse_one_by_one(data)
+            else:
+                self._parse_failed(error)
             return
         if self._is_reading_chunked:
             self._count_chunked(data)
@@ -222,6 +229,16 @@ class CallerConnection(web.RequestHandler):
             self._waiter.set_result(None)
         if not self._buffer_paused and len(self._messages) >= self._max_msg_queue_size:
             self._pause_reading_for_buffer()
+
+    def _parse_one_by_one(self, data: bytes) -> None:
+        """Serve what stands before a malformed request; aiohttp's parser drops what it read before."""
+        self._parser = self._listener.new_parser(self, self._loop)
+        start = 0
+        while start < len(data):
+            at = data.find(_HEAD_END, start)
+            end = at + len(_HEAD_END) if at >= 0 else len(data)
+            self.data_received(data[start:end])
+            start = end
 
     def _end_parsing(self, message: RawRequestMessage) -> None:
         """The rest of a body of known length needs no parser, which would copy it once more."""
@@ -288,6 +305,8 @@ class CallerConnection(web.RequestHandler):
             return HeadTooLarge("a field of the header is too long")
         if "Too many headers" in error.message:
             return HeadTooLarge("the header has too many fields")
+        if "HTTP version" in error.message or "PRI/Upgrade" in error.message:
+            return VersionUnsupported("the request is neither HTTP/1.0 nor HTTP/1.1")
         return MalformedRequest("the bytes are not an HTTP/1.x request")
 
     def _end_with(self, refusal: GatewayError) -> None:
@@ -302,7 +321,7 @@ class CallerConnection(web.RequestHandler):
     async def start(self) -> None:
         """Serve one request after the other; aiohttp runs this as the connection's task."""
         try:
-            while not (self._force_close or self._close):
+            while not (self._close or self._force_close):
                 if not self._messages and self._refusal is None:
                     await self._await_request()
                 if not self._messages:
@@ -316,7 +335,7 @@ class CallerConnection(web.RequestHandler):
                 await self._listener.handler.handle(call)
                 self._call = None
                 self.total_deadline_s = inf
-                if not call.keeps_alive or (self._is_last and not self._messages and self._refusal is None):
+                if not call.keeps_alive or self.is_ending:
                     break
         finally:
             self._task_handler = None

@@ -28,7 +28,7 @@ async def relay(call: Call, route: Route, upstream: UpstreamConnection) -> None:
     answer = upstream.answer
     assert answer is not None
     body = caller_body(answer.body, is_http10=call.head.is_http10)
-    if body is _UNTIL_CLOSE or not call.payload.is_eof():
+    if body is _UNTIL_CLOSE or not call.payload.is_eof() or call.connection.is_ending:
         call.keeps_alive = False  # an early answer ends the connection: the body's rest has no reader
     head = _head(call, route, answer, body)
     call.status = answer.status
