@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gateway.core.request_head import RequestHead
     from gateway.core.token import Token
     from gateway.proxy.body import RequestBody
-    from gateway.proxy.listener import CallerConnection
+    from gateway.proxy.caller import CallerConnection
     from gateway.proxy.route import Route
     from gateway.proxy.upstream import UpstreamConnection
 

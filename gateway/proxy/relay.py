@@ -11,9 +11,10 @@ from typing import Final
 
 from gateway.core.answer_head import Body, caller_body, dropped_names
 from gateway.core.errors import UpstreamTimeout
+from gateway.proxy.answer import Answer
 from gateway.proxy.call import Call
 from gateway.proxy.route import Route
-from gateway.proxy.upstream import Answer, UpstreamConnection
+from gateway.proxy.upstream import UpstreamConnection
 
 _CHUNKED: Final = Body.CHUNKED  # the attribute of an Enum is a slow look-up before Python 3.12
 _UNTIL_CLOSE: Final = Body.UNTIL_CLOSE

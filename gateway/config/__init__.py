@@ -1,0 +1,15 @@
+"""`gateway.yaml` -> typed, frozen settings: the only reader of YAML, of the environment and of named files.
+
+Decides what is a valid configuration and says of any other everything that is wrong with it, each with its
+line and column, without showing a value. `load` is the way in; nothing else in the gateway imports pydantic
+or ruamel.yaml.
+"""
+
+from __future__ import annotations
+
+from gateway.config.files import check_files
+from gateway.config.load import load
+from gateway.config.problems import ConfigError, ConfigUnreadable, Problem
+from gateway.config.schema import json_schema
+
+__all__ = ["ConfigError", "ConfigUnreadable", "Problem", "check_files", "json_schema", "load"]

@@ -1,0 +1,169 @@
+"""Hosts, ports, networks: text -> value.
+
+Rules: RFC 3986 section 3.2.2 for hosts, RFC 4291 section 2.2 for IPv6; names are lower case and plain ASCII
+(international ones in their ``xn--`` form). Nothing is resolved here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_interface, ip_network
+from typing import Final
+
+from gateway.config.problems import Wrong
+from gateway.core.settings import Address, Network
+
+_NAME: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
+_DIGITS_AND_DOTS: Final = re.compile(r"[0-9.]+")
+_SOCKET_PATH_BYTES: Final = 107
+"""`sun_path` holds 108 bytes on Linux, the last one NUL (unix(7))."""
+
+EXPECTED_ADDRESS: Final = "expected an address such as 127.0.0.1:8080, '[::1]:8080' or unix:/run/gateway.sock"
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """``host[:port]`` taken apart; an IPv6 host without its brackets."""
+
+    host: str
+    port: int | None
+
+
+def listening_address(value: object) -> Address:
+    """Read where to listen.
+
+    Raises:
+        Wrong: neither ``host:port`` nor ``unix:/path``.
+    """
+    if not isinstance(value, str):
+        raise Wrong(EXPECTED_ADDRESS)
+    if value.startswith("unix:"):
+        return Address(path=socket_path(value))
+    if value.startswith((":", "*:")) and value.count(":") == 1:
+        raise Wrong("the host is missing: write 0.0.0.0:PORT, or '[::]:PORT', for every interface")
+    found = authority(value)
+    if found.port is None:
+        raise Wrong(EXPECTED_ADDRESS)
+    return Address(found.host, found.port)
+
+
+def admin_address(value: object) -> Address | None:
+    """Read where the admin listener is; None for ``off``."""
+    if value == "off":
+        return None
+    if not isinstance(value, str) or ":" not in value:
+        raise Wrong("expected off, or an address such as 127.0.0.1:9090 or unix:/run/admin.sock")
+    return listening_address(value)
+
+
+def authority(text: str) -> Authority:
+    """Take ``host[:port]`` apart.
+
+    Raises:
+        Wrong: host or port are none.
+    """
+    if text.startswith("["):
+        inside, bracket, rest = text[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise Wrong("expected an IPv6 address in brackets, as in [::1]:8080")
+        return Authority(_ipv6(inside), _port(rest[1:]) if rest else None)
+    if text.count(":") > 1:
+        raise Wrong("an IPv6 address stands in brackets, as in [::1]:8080")
+    name, colon, port = text.partition(":")
+    return Authority(host_name(name), _port(port) if colon else None)
+
+
+def host_name(text: str) -> str:
+    """Read a name or an IPv4 address, in lower case and without a final dot.
+
+    Raises:
+        Wrong: it is neither.
+    """
+    name = text.lower().removesuffix(".")
+    if not name.isascii():
+        raise Wrong("write the international host name in its xn-- form")
+    if _DIGITS_AND_DOTS.fullmatch(name):
+        return str(_ip(name))
+    if len(name) > 253 or not _NAME.fullmatch(name):
+        raise Wrong("expected a host name or an IP address")
+    return name
+
+
+def host_pattern(text: str) -> str:
+    """Read a route's host: a name, an address, or ``*.`` and a name; never a port."""
+    if text.startswith("*."):
+        return f"*.{host_name(text[2:])}"
+    if text.startswith("[") and text.endswith("]"):
+        return _ipv6(text[1:-1])
+    if ":" in text:
+        raise Wrong("expected a host without a scheme or a port: requests match on any port")
+    return host_name(text)
+
+
+def socket_path(text: str) -> str:
+    """Read the path in ``unix:/path``.
+
+    Raises:
+        Wrong: it is not absolute, or too long for a socket.
+    """
+    path = text.removeprefix("unix:")
+    if not path.startswith("/") or path.endswith("/") or not path.isprintable():
+        raise Wrong("expected the absolute path of a socket, as in unix:/run/gateway.sock")
+    if len(path.encode()) > _SOCKET_PATH_BYTES:
+        raise Wrong(f"the path of a socket is at most {_SOCKET_PATH_BYTES} bytes long")
+    return path
+
+
+def network(value: object) -> Network:
+    """Read ``10.0.0.0/8`` or a single address.
+
+    Raises:
+        Wrong: it is neither, or has bits set beyond its prefix.
+    """
+    try:
+        found = ip_network(value, strict=False) if isinstance(value, str) else None
+    except ValueError:
+        found = None
+    if found is None:
+        raise Wrong("expected a network such as 10.0.0.0/8 or 2001:db8::/32, or an address")
+    if ip_interface(str(value)).ip != found.network_address:
+        raise Wrong("the address has bits set beyond its prefix: write the network's first address")
+    return found
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can be meant: 127.0.0.0/8, ::1, localhost."""
+    if host == "localhost":
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def is_private(address: Address) -> bool:
+    """Tell whether only this machine can reach a listener: loopback or a unix socket."""
+    return address.path is not None or is_loopback(address.host)
+
+
+def _ipv6(text: str) -> str:
+    address = _ip(text)
+    if not isinstance(address, IPv6Address) or address.scope_id is not None:
+        raise Wrong("expected an IPv6 address in the brackets, without a zone")
+    return str(address)
+
+
+def _ip(text: str) -> object:
+    try:
+        return ip_address(text)
+    except ValueError:
+        raise Wrong("expected an IP address such as 192.0.2.1 or ::1") from None
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
+        raise Wrong("expected a port from 0 to 65535 after the colon")
+    return int(text)

@@ -1,0 +1,84 @@
+"""References -> values, all over the tree.
+
+Rules: any text value may hold them, keys may not; what cannot be looked up is a finding where it is used. A
+relative file is looked for beside the configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.config.problems import Finding, Loc, Wrong
+from gateway.config.template import Environment, File, Reference, read_template
+from gateway.config.text_file import file_text
+from gateway.config.tree import Entry, Items, Keys, Leaf, Node
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where references are looked up."""
+
+    environ: Mapping[str, str] = field(repr=False)
+    folder: Path
+
+    def value(self, reference: Reference) -> str:
+        """Look one reference up.
+
+        Raises:
+            Wrong: there is nothing, or nothing that is text.
+        """
+        match reference:
+            case Environment(name):
+                return self._variable(name)
+            case File(path):
+                return file_text(self.folder / path)
+
+    def _variable(self, name: str) -> str:
+        value = self.environ.get(name)
+        if value is None:
+            raise Wrong(f"the environment variable {name} is not set")
+        if not value:
+            raise Wrong(f"the environment variable {name} is empty")
+        return value
+
+
+def expand(root: Keys, sources: Sources) -> tuple[Keys, list[Finding]]:
+    """Give the tree with every reference replaced, and what could not be."""
+    findings: list[Finding] = []
+    return Keys(root.place, _entries(root, (), _Walk(sources, findings))), findings
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    sources: Sources
+    findings: list[Finding]
+
+
+def _entries(node: Keys, loc: Loc, walk: _Walk) -> dict[str, Entry]:
+    return {
+        key: Entry(entry.place, _node(entry.node, (*loc, key), walk)) for key, entry in node.entries.items()
+    }
+
+
+def _node(node: Node, loc: Loc, walk: _Walk) -> Node:
+    match node:
+        case Keys():
+            return Keys(node.place, _entries(node, loc, walk))
+        case Items():
+            nodes = tuple(_node(item, (*loc, index), walk) for index, item in enumerate(node.nodes))
+            return Items(node.place, nodes)
+        case Leaf():
+            return _leaf(node, loc, walk)
+
+
+def _leaf(leaf: Leaf, loc: Loc, walk: _Walk) -> Leaf:
+    if not isinstance(leaf.value, str) or "${" not in leaf.value:
+        return leaf
+    try:
+        template = read_template(leaf.value)
+        return Leaf(leaf.place, template.fill(walk.sources.value), template)
+    except Wrong as wrong:
+        walk.findings.append(Finding(loc, str(wrong)))
+        return leaf

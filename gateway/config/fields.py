@@ -1,0 +1,167 @@
+"""The types of the keys: how pydantic calls our readers, and what JSON Schema says of them."""
+
+from __future__ import annotations
+
+from enum import Enum
+from functools import partial
+from typing import Annotated, Any, Final
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainValidator,
+    WithJsonSchema,
+)
+from pydantic.config import JsonDict
+
+from gateway.config import addresses, names, units, urls
+from gateway.config.problems import Wrong
+from gateway.core.settings import MIB, Address, AuthMethod, CallerAuthorization, LogFormat, Network
+
+REFERENCE_PATTERN: Final = r"\$\{"
+"""Whatever the syntax of a key is, in the file a reference may stand for it or for a part of it."""
+
+
+Default = str | int | list[JsonValue] | None
+
+
+class LogLevel(Enum):
+    """From which level on records are written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class AccessRule(Enum):
+    """Who may use a route."""
+
+    ANYONE = "anyone"
+
+
+class Strict(BaseModel):
+    """Base of all models: no unknown keys, no conversions, no value in any message."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True
+    )
+
+
+def required(description: str) -> Any:
+    """Describe a key that must stand."""
+    return Field(description=description)
+
+
+def flag(description: str) -> Any:
+    """Describe a key that is true or false; false, if left out."""
+    return Field(default=False, description=description, json_schema_extra={"default": False})
+
+
+def optional(description: str, default: Default = None, *, alias: str | None = None) -> Any:
+    """Describe a key that may be left out; `default` is shown to editors, in the words of the file."""
+    shown: JsonDict = {} if default is None else {"default": default}
+    return Field(default=None, alias=alias, description=description, json_schema_extra=shown)
+
+
+def one_or_many(value: object) -> object:
+    """Take a text for a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+def _split(value: object) -> object:
+    return value.split(" ") if isinstance(value, str) else value
+
+
+def _one_secret(value: object) -> object:
+    if isinstance(value, list):
+        raise Wrong("a list of secrets is not supported yet: give one")
+    return value
+
+
+def _without_twins(fields: dict[str, str]) -> dict[str, str]:
+    if len({name.lower() for name in fields}) < len(fields):
+        raise Wrong("a field stands twice: names are compared without case")
+    return fields
+
+
+def member(kind: type[Enum], value: object, not_yet: frozenset[str] = frozenset()) -> Enum:
+    """Take the value of an enumeration for its member."""
+    known = [str(word.value) for word in kind]
+    if isinstance(value, str) and value in known:
+        return kind(value)
+    expected = " or ".join([", ".join(known[:-1]), known[-1]] if len(known) > 1 else known)
+    if isinstance(value, str) and value in not_yet:
+        raise Wrong(f"{value} is not supported yet: write {expected}")
+    raise Wrong(f"expected {expected}")
+
+
+def _word_of(
+    kind: type[Enum], not_yet: frozenset[str] = frozenset()
+) -> tuple[PlainValidator, WithJsonSchema]:
+    words = [word.value for word in kind]
+    return PlainValidator(partial(member, kind, not_yet=not_yet)), WithJsonSchema({"enum": words})
+
+
+def _pattern(syntax: str) -> dict[str, object]:
+    return {"type": "string", "pattern": f"^{syntax}$|{REFERENCE_PATTERN}"}
+
+
+def _sized(at_most: int) -> tuple[PlainValidator, WithJsonSchema]:
+    schema = {"anyOf": [_pattern(units.SIZE_PATTERN), {"type": "integer", "minimum": 1, "maximum": at_most}]}
+    return PlainValidator(partial(units.size_bytes, at_most=at_most)), WithJsonSchema(schema)
+
+
+_NOT_YET: Final = frozenset(
+    ("client_secret_jwt", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth", "none")
+)
+_TEXT_SCHEMA: Final = WithJsonSchema({"type": "string", "minLength": 1})
+
+Text = Annotated[str, AfterValidator(names.text), _TEXT_SCHEMA]
+Duration = Annotated[
+    float, PlainValidator(units.duration_s), WithJsonSchema(_pattern(units.DURATION_PATTERN))
+]
+Size = Annotated[int, *_sized(units.LARGEST_BYTES)]
+HeadSize = Annotated[int, *_sized(MIB)]
+
+ListeningAddress = Annotated[Address, PlainValidator(addresses.listening_address), _TEXT_SCHEMA]
+AdminAddress = Annotated[Address | None, PlainValidator(addresses.admin_address), _TEXT_SCHEMA]
+TrustedNetwork = Annotated[Network, PlainValidator(addresses.network), _TEXT_SCHEMA]
+Host = Annotated[str, AfterValidator(addresses.host_pattern), _TEXT_SCHEMA]
+Path = Annotated[str, AfterValidator(urls.path_prefix), WithJsonSchema(_pattern("/.*"))]
+Upstream = Annotated[urls.Upstream, PlainValidator(urls.upstream), _TEXT_SCHEMA]
+Endpoint = Annotated[urls.Endpoint, PlainValidator(urls.endpoint), _TEXT_SCHEMA]
+Proxy = Annotated[str, PlainValidator(urls.proxy), _TEXT_SCHEMA]
+AccessLog = Annotated[str | None, PlainValidator(names.access_log), _TEXT_SCHEMA]
+
+ClientKey = Annotated[str, AfterValidator(names.client_name)]
+ClientSecret = Annotated[Text, BeforeValidator(_one_secret, json_schema_input_type=Text)]
+Method = Annotated[str, AfterValidator(names.method)]
+ParameterName = Annotated[str, AfterValidator(names.parameter)]
+RequestField = Annotated[str, AfterValidator(names.request_field_name)]
+ResponseField = Annotated[str, AfterValidator(names.field_name)]
+FieldValue = Annotated[str, AfterValidator(names.field_value)]
+RequestFields = Annotated[dict[RequestField, FieldValue], AfterValidator(_without_twins)]
+ResponseFields = Annotated[dict[ResponseField, FieldValue], AfterValidator(_without_twins)]
+RefusalStatus = Annotated[
+    int,
+    PlainValidator(names.refusal_status),
+    WithJsonSchema({"type": "integer", "minimum": 400, "maximum": 499}),
+]
+
+_ScopeToken = Annotated[str, AfterValidator(names.scope_token)]
+_ResourceUri = Annotated[str, AfterValidator(urls.resource)]
+_TextOrTexts = str | list[str]
+Scope = Annotated[list[_ScopeToken], BeforeValidator(_split, json_schema_input_type=_TextOrTexts)]
+Audience = Annotated[list[Text], BeforeValidator(one_or_many, json_schema_input_type=_TextOrTexts)]
+Resource = Annotated[list[_ResourceUri], BeforeValidator(one_or_many, json_schema_input_type=_TextOrTexts)]
+
+AuthMethodWord = Annotated[AuthMethod, *_word_of(AuthMethod, _NOT_YET)]
+CallerAuthorizationWord = Annotated[CallerAuthorization, *_word_of(CallerAuthorization)]
+LogFormatWord = Annotated[LogFormat, *_word_of(LogFormat)]
+LogLevelWord = Annotated[LogLevel, *_word_of(LogLevel)]
+AccessWord = Annotated[AccessRule, *_word_of(AccessRule)]

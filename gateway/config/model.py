@@ -1,0 +1,249 @@
+"""What may stand in `gateway.yaml`: every key, its type, its description.
+
+Rules: the names are the registered ones wherever an RFC has one (RFC 7591, 8414, 8707). A key that is left
+out is None or False here; its default is the one of `core.settings`, and the one shown is tested against it.
+Attributes are named as the fields of `core.settings` where the model is handed over as it is.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from gateway.config.fields import (
+    AccessLog,
+    AccessWord,
+    AdminAddress,
+    Audience,
+    AuthMethodWord,
+    CallerAuthorizationWord,
+    ClientKey,
+    ClientSecret,
+    Duration,
+    Endpoint,
+    HeadSize,
+    Host,
+    ListeningAddress,
+    LogFormatWord,
+    LogLevelWord,
+    Method,
+    ParameterName,
+    Path,
+    Proxy,
+    RefusalStatus,
+    RequestField,
+    RequestFields,
+    Resource,
+    ResponseField,
+    ResponseFields,
+    Scope,
+    Size,
+    Strict,
+    Text,
+    TrustedNetwork,
+    Upstream,
+    flag,
+    one_or_many,
+    optional,
+    required,
+)
+from gateway.config.problems import Wrong
+
+
+class ListenerTls(Strict):
+    """How callers are met with TLS."""
+
+    certificate: Text = required("PEM file: our certificate, followed by its chain.")
+    key: Text = required("PEM file: the certificate's private key, not encrypted.")
+
+
+class Listener(Strict):
+    """One listening socket. A text alone is its address."""
+
+    address: ListeningAddress = required("`host:port` (port 0: any free one) or `unix:/path`.")
+    tls: ListenerTls | None = optional("Serve HTTPS here.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_text(cls, value: object) -> object:
+        return value if isinstance(value, dict) else {"address": value}
+
+
+class ClientTls(Strict):
+    """How the authorization server is verified."""
+
+    ca: Text | None = optional("PEM file of trusted authorities, instead of the system's.")
+
+
+class Client(Strict):
+    """Our registration at an authorization server (RFC 6749 section 2)."""
+
+    token_endpoint: Endpoint = required("URL that tokens are requested from; a query in it is kept.")
+    client_id: Text = required("The identifier we are registered with.")
+    client_secret: ClientSecret = Field(
+        repr=False, description="The secret we are registered with; best as ${env:NAME} or ${file:/path}."
+    )
+    method: AuthMethodWord | None = optional(
+        "How we authenticate: the secret in a Basic header, or in the body; never both.",
+        "client_secret_basic",
+        alias="token_endpoint_auth_method",
+    )
+    scope: Scope | None = optional("What is asked for: words in one text, or a list.")
+    audience: Audience | None = optional("Whom the token is for, where the authorization server asks for it.")
+    resource: Resource | None = optional("Absolute URI of the protected resource, or a list (RFC 8707).")
+    parameters: dict[ParameterName, str] | None = Field(
+        default=None, repr=False, description="Further form fields of the token request."
+    )
+    default_lifetime_s: Duration | None = optional(
+        "How long a token lives that does not say it.", "5m", alias="default_lifetime"
+    )
+    timeout_s: Duration | None = optional("How long a token request may take.", "10s", alias="timeout")
+    allow_insecure: bool = flag(
+        "Allow a token endpoint with http:// on another machine: the secret then travels unprotected."
+    )
+    proxy: Proxy | None = Field(
+        default=None,
+        repr=False,
+        description="Forward proxy on the way to the token endpoint, http://host:port.",
+    )
+    tls: ClientTls | None = optional("How the authorization server is verified.")
+
+
+class RequestRules(Strict):
+    """Changes to the header of the request: removed, then set, then added."""
+
+    set: RequestFields | None = optional("Fields that replace all of their name.")
+    add: RequestFields | None = optional("Fields that go out beside others of their name.")
+    remove: list[RequestField] | None = optional("Names of fields that do not pass.")
+
+
+class ResponseRules(Strict):
+    """Changes to the header of the answer: removed, then set, then added."""
+
+    set: ResponseFields | None = optional("Fields that replace all of their name.")
+    add: ResponseFields | None = optional("Fields that go out beside others of their name.")
+    remove: list[ResponseField] | None = optional("Names of fields that do not pass.")
+
+
+class Headers(Strict):
+    """What is changed in header fields on the way."""
+
+    request: RequestRules | None = optional("In the request to the upstream.")
+    response: ResponseRules | None = optional("In the answer to the caller.")
+
+
+class RouteTimeouts(Strict):
+    """Bounds on parts of a request."""
+
+    connect_s: Duration | None = optional(
+        "For a connection to the upstream, TLS included.", "5s", alias="connect"
+    )
+    response_s: Duration | None = optional(
+        "From the request's last byte to the head of the answer; also for the wait for a token.",
+        "60s",
+        alias="response",
+    )
+    idle_s: Duration | None = optional("Without a byte of a body, in either direction.", "60s", alias="idle")
+
+
+class UpstreamTls(Strict):
+    """How an `https://` upstream is verified, and who we are to it."""
+
+    ca: Text | None = optional("PEM file of trusted authorities, instead of the system's.")
+    certificate: Text | None = optional("PEM file: our own certificate for the handshake.")
+    key: Text | None = optional("PEM file: that certificate's private key, not encrypted.")
+
+    @model_validator(mode="after")
+    def _has_both_or_none(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise Wrong("certificate and key stand together or not at all")
+        return self
+
+
+class Route(Strict):
+    """A rule that matches requests and says what happens to them."""
+
+    path: Path = required("A prefix on segment borders: /crm matches /crm and /crm/..., not /crmx.")
+    methods: Annotated[list[Method], Field(min_length=1)] | None = optional("Any, if left out.")
+    host: Host | None = optional("Any, if left out; *.example.com matches every name below it.")
+    upstream: Upstream = required(
+        "http://host[:port][/path], https://..., whose path goes in front, or unix:/path."
+    )
+    strip_prefix: bool = flag("Forward without the route's path.")
+    preserve_host: bool = flag("Forward the caller's Host instead of the upstream's.")
+    client: Text | None = optional("Whose token is injected; left out: none.")
+    scope: Scope | None = optional("Narrows the client's scope.")
+    access: AccessWord | None = optional(
+        "Who may use the route; needed where a token is injected and another machine can reach a listener."
+    )
+    authorization: CallerAuthorizationWord | None = optional(
+        "What happens to the caller's own Authorization.", "replace"
+    )
+    recover_on: list[RefusalStatus] | None = optional(
+        "Status codes by which the upstream says that it refused the token.", [401]
+    )
+    timeout: Duration | None = optional("For the whole request; unbounded if left out.")
+    timeouts: RouteTimeouts | None = optional("Bounds on parts of a request.")
+    max_body: Size | None = optional("The longest request body that is taken; unbounded if left out.")
+    headers: Headers | None = optional("What is changed in header fields.")
+    tls: UpstreamTls | None = optional("How an https:// upstream is verified, and who we are to it.")
+
+
+class LimitRules(Strict):
+    """Bounds on what a caller or an upstream may make us hold."""
+
+    target_bytes: HeadSize | None = optional("The longest request target.", "8KiB", alias="target")
+    header_bytes: HeadSize | None = optional("The largest header, all fields together.", "64KiB")
+    headers: Annotated[int, Field(ge=1, le=10_000)] | None = optional("The most fields in a header.", 128)
+    head_timeout_s: Duration | None = optional(
+        "How long the head of a request may take to arrive.", "10s", alias="head_timeout"
+    )
+    keepalive_timeout_s: Duration | None = optional(
+        "How long a caller's idle connection is kept.", "75s", alias="keepalive_timeout"
+    )
+    replay_bytes: Size | None = optional("The longest body that can be replayed.", "64KiB", alias="replay")
+    replay_total_bytes: Size | None = optional(
+        "Held for replays by all requests together.", "64MiB", alias="replay_total"
+    )
+
+
+class Log(Strict):
+    """Where the records go."""
+
+    level: LogLevelWord | None = optional("From which level on.", "info")
+    format: LogFormatWord | None = optional("auto: text on a terminal, JSON elsewhere.", "auto")
+    access: AccessLog = optional("Access records: stdout, stderr, off or the path of a file.", "stdout")
+
+
+Listeners = Annotated[
+    list[Listener],
+    Field(min_length=1),
+    BeforeValidator(one_or_many, json_schema_input_type=str | list[str | Listener]),
+]
+Clients = dict[ClientKey, Client]
+
+
+class Document(Strict):
+    """The configuration of the gateway."""
+
+    listen: Listeners | None = optional("Where callers connect: an address, or a list.", "127.0.0.1:8080")
+    admin: AdminAddress = optional("Health, metrics, state; off for none.", "127.0.0.1:9090")
+    clients: Clients | None = optional("Our registrations at authorization servers, by names of our own.")
+    routes: Annotated[list[Route], Field(min_length=1)] = required("What is forwarded where.")
+    trusted_proxies: list[TrustedNetwork] | None = optional(
+        "Networks of proxies in front of us, whose X-Forwarded-* are believed."
+    )
+    limits: LimitRules | None = optional("Bounds on what a caller or an upstream may make us hold.")
+    log: Log | None = optional("Where the records go.")
+    grace_s: Duration | None = optional(
+        "How long running requests may take to end after SIGTERM.", "30s", alias="grace"
+    )
+
+
+def given(model: Strict | None, *names: str) -> dict[str, Any]:
+    """Give the attributes (all, or those named) whose keys stand in the file."""
+    if model is None:
+        return {}
+    there = model.model_fields_set
+    return {name: getattr(model, name) for name in names or there if name in there}

@@ -1,0 +1,129 @@
+"""Words of HTTP and OAuth: scopes, methods, fields, parameters. Text -> the same text, or why not."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from gateway.config.problems import Wrong
+
+_CLIENT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
+_FIELD_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 section 5.5
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+_OURS: Final = frozenset(
+    {
+        "grant_type",
+        "client_id",
+        "client_secret",
+        "client_assertion",
+        "client_assertion_type",
+        "scope",
+        "audience",
+        "resource",
+    }
+)
+_HOP_BY_HOP: Final = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "upgrade",
+    }
+)
+_FRAMING: Final = frozenset(("content-length", "transfer-encoding"))
+_OF_THE_GATEWAY: Final = frozenset(
+    ("via", "x-request-id", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host")
+)
+
+
+def text(value: str) -> str:
+    """Take any text but an empty one and one with control characters."""
+    if not value:
+        raise Wrong("the text is empty: give a value, or remove the key")
+    if _CONTROL.search(value):
+        raise Wrong("the text holds a line break or another control character")
+    return value
+
+
+def client_name(value: str) -> str:
+    """Take what can stand in a label, a log line and a command line."""
+    if not _CLIENT.fullmatch(value):
+        raise Wrong("a client's name is made of letters, digits, `_`, `-` and `.`, at most 64 of them")
+    return value
+
+
+def scope_token(value: str) -> str:
+    """RFC 6749 section 3.3."""
+    if not _SCOPE_TOKEN.fullmatch(value):
+        raise Wrong('a scope is made of words of visible ASCII without " and \\, one space between two')
+    return value
+
+
+def method(value: str) -> str:
+    """RFC 9110 section 9.1: methods are compared with case."""
+    if not _TOKEN.fullmatch(value):
+        raise Wrong("expected a method such as GET")
+    if value != value.upper():
+        raise Wrong("methods are written in capitals, as GET: they are compared with case")
+    if value in ("CONNECT", "TRACE"):
+        raise Wrong("CONNECT and TRACE are never served")
+    return value
+
+
+def parameter(value: str) -> str:
+    """Take the name of a further form field of the token request."""
+    if value in _OURS:
+        raise Wrong("the gateway itself writes this parameter: use the key made for it")
+    return text(value)
+
+
+def field_name(value: str) -> str:
+    """Take a field name that the owner of a route may change (RFC 9110 sections 5.1 and 7.6.1)."""
+    if not _TOKEN.fullmatch(value):
+        raise Wrong("expected a field name such as X-Tenant")
+    if value.lower() in _HOP_BY_HOP:
+        raise Wrong("a field of one connection, which never passes (RFC 9110 section 7.6.1)")
+    if value.lower() in _FRAMING:
+        raise Wrong("the gateway itself writes the fields that frame a body")
+    return value
+
+
+def request_field_name(value: str) -> str:
+    """Take the name of a request field that the owner of a route may change."""
+    if value.lower() == "host":
+        raise Wrong("the gateway itself writes Host: use preserve_host, or another upstream")
+    if value.lower() in _OF_THE_GATEWAY:
+        raise Wrong("the gateway itself writes this field")
+    return field_name(value)
+
+
+def access_log(value: object) -> str | None:
+    """Read where access records go; None for ``off``."""
+    if value == "off":
+        return None
+    if isinstance(value, str) and (value in ("stdout", "stderr") or value.startswith("/")):
+        return text(value)
+    raise Wrong("expected stdout, stderr, off or the absolute path of a file")
+
+
+def refusal_status(value: object) -> int:
+    """Read a status code of the 4xx class (RFC 9110 section 15.5)."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 400 <= value <= 499:
+        raise Wrong("expected a status code from 400 to 499")
+    return value
+
+
+def field_value(value: str) -> str:
+    """RFC 9110 section 5.5: no line break, no NUL, Latin-1 at most, no white space at either end."""
+    if not _FIELD_VALUE.fullmatch(value):
+        raise Wrong("a field value holds no line break, no control character and nothing beyond Latin-1")
+    if value != value.strip(" \t"):
+        raise Wrong("a field value neither begins nor ends with a space")
+    return value

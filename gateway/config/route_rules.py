@@ -1,0 +1,67 @@
+"""What must fit together in one route, and between a route and its client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from gateway.config.model import Client, Route
+from gateway.config.problems import Finding, Loc
+from gateway.config.words import close_to
+from gateway.core.settings import CallerAuthorization, Scheme
+
+_AUTHORIZATION: Final = "the key `authorization` and the token decide on this field here"
+
+
+def route_findings(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Finding]:
+    """Give what does not fit together; `clients` holds None for a client that is broken itself."""
+    yield from _unknown_client(loc, route, clients)
+    yield from _needs_client(loc, route)
+    yield from _wider_scope(loc, route, clients)
+    yield from _needs_https(loc, route)
+    yield from _two_authorizations(loc, route)
+
+
+def _unknown_client(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Finding]:
+    if route.client is not None and route.client not in clients:
+        known = ", ".join(clients) or "none"
+        close = close_to(route.client, clients)
+        hint = f", did you mean {close}?" if close else f"; known are: {known}"
+        yield Finding((*loc, "client"), f"no client has this name{hint}")
+
+
+def _needs_client(loc: Loc, route: Route) -> Iterator[Finding]:
+    if route.client is None:
+        for key in ("scope", "recover_on"):
+            if key in route.model_fields_set:
+                yield Finding(
+                    (*loc, key), "means nothing without a client on the same route", is_about_key=True
+                )
+
+
+def _wider_scope(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Finding]:
+    client = clients.get(route.client or "")
+    if client is None or not client.scope or not route.scope:
+        return
+    if not set(route.scope) <= set(client.scope):
+        yield Finding(
+            (*loc, "scope"), "asks for more than the scope of its client, which a route can only narrow"
+        )
+
+
+def _needs_https(loc: Loc, route: Route) -> Iterator[Finding]:
+    if route.tls is not None and route.upstream.settings.scheme is not Scheme.HTTPS:
+        yield Finding((*loc, "tls"), "means nothing unless the upstream is https://", is_about_key=True)
+
+
+def _two_authorizations(loc: Loc, route: Route) -> Iterator[Finding]:
+    """Exactly one Authorization goes out: the token's, or the caller's, or else the one that is set."""
+    is_decided = route.client is not None or route.authorization is CallerAuthorization.KEEP
+    rules = route.headers.request if route.headers is not None else None
+    if rules is None or not is_decided:
+        return
+    for key, names in (("set", rules.set), ("add", rules.add), ("remove", rules.remove)):
+        for index, name in enumerate(names or ()):
+            if name.lower() == "authorization":
+                where = (*loc, "headers", "request", key, index if key == "remove" else name)
+                yield Finding(where, _AUTHORIZATION, is_about_key=True)

@@ -1,0 +1,119 @@
+"""What must fit together across keys. Each rule gives its findings; none looks at text.
+
+Rules:
+
+- A token endpoint without TLS is on this machine, or ``allow_insecure`` stands there (RFC 6749 section 3.2).
+- A route that injects a token says ``access`` as soon as another machine can reach a listener: whoever
+  reaches it acts with our credentials.
+- No two routes are equally specific: same host and path, and methods in common.
+- No two listeners share an address. One replayable body fits into the budget for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from gateway.config.addresses import is_loopback, is_private
+from gateway.config.model import Client, Route
+from gateway.config.problems import Finding, Loc
+from gateway.config.reading import Parts
+from gateway.config.route_rules import route_findings
+from gateway.config.tree import Keys, find
+from gateway.core.settings import Address, Limits, Scheme
+
+LineOf = Callable[[Loc], int]
+
+_ADMIN: Final[Loc] = ("admin",)
+_UNGUARDED: Final = (
+    "other machines can reach the listener of line {}, and whoever does would act with this client's "
+    "credentials: write access: anyone if that is meant, or listen on 127.0.0.1 or a unix socket"
+)
+_EQUAL: Final = "host, path and methods equal those of {}: no request could tell the two apart"
+_OVERLAP: Final = "host and path equal those of {}, and they share methods: neither is more specific"
+
+
+def rule_findings(parts: Parts, root: Keys) -> Iterator[Finding]:
+    """Give all that does not fit together."""
+
+    def line_of(loc: Loc) -> int:
+        return find(root, loc).node.place.line
+
+    for name, client in parts.clients.items():
+        if client is not None and ("clients", name, "allow_insecure") not in parts.wrong:
+            yield from _insecure_endpoint(("clients", name), client)
+    for index, route in parts.routes.items():
+        yield from route_findings(("routes", index), route, parts.clients)
+    yield from _unguarded(parts, line_of)
+    yield from _equal_routes(parts, line_of)
+    yield from _equal_addresses(parts, line_of)
+    yield from _replay_budget(parts)
+
+
+def _insecure_endpoint(loc: Loc, client: Client) -> Iterator[Finding]:
+    endpoint = client.token_endpoint
+    if endpoint.scheme is Scheme.HTTP and not (is_loopback(endpoint.host) or client.allow_insecure):
+        yield Finding(
+            (*loc, "token_endpoint"),
+            "http:// would send the client secret unprotected to another machine: use https://, "
+            "or write allow_insecure: true if that is meant",
+        )
+
+
+def _unguarded(parts: Parts, line_of: LineOf) -> Iterator[Finding]:
+    open_at = [index for index, one in parts.listeners.items() if not is_private(one.address)]
+    for index, route in parts.routes.items() if open_at else ():
+        loc = ("routes", index, "access")
+        if route.client is not None and route.access is None and loc not in parts.wrong:
+            message = _UNGUARDED.format(line_of(("listen", open_at[0])))
+            yield Finding(loc, message, is_about_key=True)
+
+
+def _equal_routes(parts: Parts, line_of: LineOf) -> Iterator[Finding]:
+    seen: dict[tuple[str | None, str], list[tuple[int, Route]]] = {}
+    for index, route in parts.routes.items():
+        if any(("routes", index, key) in parts.wrong for key in ("path", "host", "methods")):
+            continue
+        alike = seen.setdefault((route.host, route.path), [])
+        for earlier, other in alike:
+            if words := _clash(route.methods, other.methods):
+                line = line_of(("routes", earlier))
+                yield Finding(("routes", index), words.format(f"the route of line {line}"))
+                break
+        alike.append((index, route))
+
+
+def _clash(methods: list[str] | None, others: list[str] | None) -> str | None:
+    if methods is None or others is None:
+        # Any method beside a list is no clash: the list is more specific.
+        return _EQUAL if methods is others else None
+    if set(methods) == set(others):
+        return _EQUAL
+    return _OVERLAP if set(methods) & set(others) else None
+
+
+def _equal_addresses(parts: Parts, line_of: LineOf) -> Iterator[Finding]:
+    seen: dict[Address, Loc] = {}
+    places: list[tuple[Loc, Address | None]] = [(_ADMIN, parts.admin)]
+    places += [(("listen", index), one.address) for index, one in parts.listeners.items()]
+    for loc, address in places:
+        if address is None or (address.path is None and address.port == 0):
+            continue
+        first = seen.setdefault(address, loc)
+        if first is not loc:
+            # The admin listener has an address even where the file does not name it.
+            taken_by = "`admin`" if first is _ADMIN else f"the listener of line {line_of(first)}"
+            yield Finding(loc, f"the address is taken by {taken_by}")
+
+
+def _replay_budget(parts: Parts) -> Iterator[Finding]:
+    limits = parts.limits
+    if limits is None:
+        return
+    one = limits.replay_bytes or Limits().replay_bytes
+    budget = limits.replay_total_bytes or Limits().replay_total_bytes
+    if one > budget:
+        loc = "replay" if limits.replay_bytes is not None else "replay_total"
+        yield Finding(
+            ("limits", loc), "one body would be larger than replay_total, the budget for all of them"
+        )

@@ -1,0 +1,78 @@
+"""``${env:NAME}`` and ``${file:/path}`` inside a text.
+
+Rules: ``$${`` stands for ``${`` itself; any other ``$`` is an ordinary character; what a reference gives is
+never looked into again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.config.problems import Wrong
+
+_REFERENCE: Final = re.compile(r"(?P<escape>\$\$\{)|\$\{(?:(?P<kind>env|file):(?P<name>[^{}\r\n]*)\})?")
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The value of an environment variable."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """The content of a file, without one final line break."""
+
+    path: str
+
+
+Reference = Environment | File
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A text with references in it."""
+
+    parts: tuple[str | Reference, ...] = field(repr=False)
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """What must be looked up, in order."""
+        return tuple(part for part in self.parts if not isinstance(part, str))
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """The files among them."""
+        return tuple(part for part in self.references if isinstance(part, File))
+
+    def fill(self, look_up: Callable[[Reference], str]) -> str:
+        """Put the values in."""
+        return "".join(part if isinstance(part, str) else look_up(part) for part in self.parts)
+
+
+def read_template(text: str) -> Template:
+    """Take a text apart.
+
+    Raises:
+        Wrong: a ``${`` begins no reference.
+    """
+    parts: list[str | Reference] = []
+    end = 0
+    for match in _REFERENCE.finditer(text):
+        parts += [text[end : match.start()], "${" if match["escape"] else _reference(match)]
+        end = match.end()
+    return Template(tuple(part for part in (*parts, text[end:]) if part != ""))
+
+
+def _reference(match: re.Match[str]) -> Reference:
+    name = match["name"]
+    if match["kind"] == "env" and _VARIABLE.fullmatch(name):
+        return Environment(name)
+    if match["kind"] == "file" and name.strip() and name.isprintable():
+        return File(name)
+    raise Wrong("expected ${env:NAME} or ${file:/path}; write $${ for the characters ${ themselves")

@@ -1,0 +1,87 @@
+"""A file that holds one text: a secret, mostly. Read once, or again whenever it was replaced.
+
+Rules: one final line break is not part of the text. A file that became unreadable, empty or nonsense while
+we run changes nothing: the last good text stays, and the next use looks again. Symbolic links are followed
+each time, since Kubernetes replaces mounted secrets by swapping a link.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from gateway.config.names import text as checked
+from gateway.config.problems import Wrong
+
+MOST_BYTES: Final = 64 * 1024
+"""More than any secret needs; a wrong path must not read a disk."""
+
+Signature = tuple[int, int, int, int]
+
+
+def file_text(path: Path) -> str:
+    """Read the text of a file.
+
+    Raises:
+        Wrong: the file is missing, unreadable, no regular file, empty, too large, or no UTF-8 text.
+    """
+    return _read(path)[0]
+
+
+class TextFile:
+    """The text of a file as it is now, at the cost of one `stat`."""
+
+    __slots__ = ("_path", "_signature", "_text")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._text, self._signature = _read(path)
+
+    def __repr__(self) -> str:
+        return f"TextFile({str(self._path)!r})"
+
+    def current(self) -> str:
+        """Give the newest good text."""
+        try:
+            if _signature(self._path.stat()) != self._signature:
+                found, signature = _read(self._path)
+                self._text, self._signature = checked(found), signature
+        except (OSError, Wrong):
+            pass  # fail to the last good value: the old secret may well still be accepted
+        return self._text
+
+
+def _read(path: Path) -> tuple[str, Signature]:
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise Wrong(f"{path} is not a regular file")
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise Wrong(f"{path} cannot be read: {error.strerror}") from None
+    return _decoded(content, path), _signature(status)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """A named pipe without a writer would hold us for ever."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _decoded(content: bytes, path: Path) -> str:
+    if len(content) > MOST_BYTES:
+        raise Wrong(f"{path} is larger than {MOST_BYTES // 1024} KiB")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Wrong(f"{path} is no UTF-8 text") from None
+    text = text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
+    if not text:
+        raise Wrong(f"{path} is empty")
+    return text
+
+
+def _signature(status: os.stat_result) -> Signature:
+    return status.st_mtime_ns, status.st_dev, status.st_ino, status.st_size

@@ -1,0 +1,103 @@
+"""pydantic's errors in our words: what was expected, what stands there instead, never the value itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Final
+
+from gateway.config.problems import Finding, Loc
+from gateway.config.schema import keys_at, takes_text
+from gateway.config.tree import Items, Keys, Leaf, Node, Spot, find
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_EXPECTED: Final = {
+    "string_type": "expected text",
+    "int_type": "expected a whole number",
+    "bool_type": "expected true or false, without quotes",
+    "list_type": "expected a list",
+    "dict_type": "expected keys with values",
+    "model_type": "expected keys with values",
+}
+_WITH_CONTEXT: Final = {
+    "value_error": "{error}",
+    "too_short": "the list is empty: at least one is needed",
+    "greater_than_equal": "expected at least {ge}",
+    "less_than_equal": "expected at most {le}",
+}
+_QUOTABLE: Final = frozenset({"true or false", "a number"})
+_NO_MERGING: Final = "merge keys belong to YAML 1.1: write the keys out"
+_NO_DISCOVERY: Final = (
+    "discovery is not built yet: write the authorization server's token_endpoint instead of its issuer"
+)
+
+
+def in_plain_words(errors: Iterable[ErrorDetails], root: Node) -> list[Finding]:
+    """Say what the errors of a validation mean; a key that is misspelt is not reported as missing too."""
+    there = list(errors)
+    meant = {_meant(error["loc"]) for error in there if error["type"] == "extra_forbidden"}
+    return [_finding(one, root) for one in there if one["type"] != "missing" or one["loc"] not in meant]
+
+
+def _finding(error: ErrorDetails, root: Node) -> Finding:
+    kind, loc = error["type"], error["loc"]
+    context = error.get("ctx", {})
+    if loc and loc[-1] == "[key]":
+        return Finding(loc[:-1], str(context.get("error")), is_about_key=True)
+    if kind == "missing":
+        return Finding(loc, "the key is missing, and it is required", is_about_key=True)
+    if kind == "extra_forbidden":
+        return Finding(loc, _unknown(loc), is_about_key=True)
+    if kind in _WITH_CONTEXT:
+        return Finding(loc, _WITH_CONTEXT[kind].format(**context))
+    return Finding(loc, _of_another_kind(kind, find(root, loc)))
+
+
+def close_to(word: str, known: Iterable[str]) -> str | None:
+    """Give the known word that may have been meant."""
+    return next(iter(get_close_matches(word, list(known), n=1)), None)
+
+
+def _meant(loc: Loc) -> Loc:
+    key = str(loc[-1])
+    known = "token_endpoint" if _is_issuer(loc) else close_to(key, keys_at(loc[:-1]))
+    return (*loc[:-1], known or key)
+
+
+def _is_issuer(loc: Loc) -> bool:
+    return loc[0] == "clients" and loc[2:] == ("issuer",)
+
+
+def _unknown(loc: Loc) -> str:
+    if _is_issuer(loc):
+        return _NO_DISCOVERY
+    if loc[-1] == "<<":
+        return _NO_MERGING
+    known = keys_at(loc[:-1])
+    close = close_to(str(loc[-1]), known)
+    return f"unknown key, did you mean {close}?" if close else f"unknown key; known are {', '.join(known)}"
+
+
+def _of_another_kind(kind: str, spot: Spot) -> str:
+    expected = _EXPECTED.get(kind, "the value cannot be used here")
+    if kind == "list_type" and takes_text(spot.loc):
+        expected = "expected text or a list"
+    found = _kind_of(spot.node)
+    hint = ": put it in quotes if it is meant as text" if kind == "string_type" and found in _QUOTABLE else ""
+    return f"{expected}, found {found}{hint}"
+
+
+def _kind_of(node: Node) -> str:
+    match node:
+        case Keys():
+            return "keys with values"
+        case Items():
+            return "a list"
+        case Leaf(value=bool()):
+            return "true or false"
+        case Leaf(value=int() | float()):
+            return "a number"
+        case Leaf():
+            return "text"

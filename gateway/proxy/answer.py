@@ -1,0 +1,244 @@
+"""An upstream's answer, read from the bytes of one connection; no I/O.
+
+Rules: nothing is raised here, what went wrong is noted in `AnswerReader.error`; a body of known length
+needs no parser, which would copy it once more; what stands behind a complete answer makes the
+connection useless, for it could be taken for the next caller's answer (aiohttp#13656).
+RFC 9112 sections 4 to 7, RFC 9110 section 15.2.
+"""
+
+from __future__ import annotations
+
+from typing import Final, cast
+
+import httptools
+
+from gateway.core.answer_head import ANSWER_SPECIAL, Body, may_be_trailer, upstream_body
+from gateway.core.errors import (
+    GatewayError,
+    UpstreamAnswerIncomplete,
+    UpstreamAnswerInvalid,
+    UpstreamAnswerTooLarge,
+    UpstreamClosed,
+    UpstreamError,
+)
+from gateway.core.fields import FieldNames, options
+from gateway.core.settings import Limits
+
+_NAMES: Final = FieldNames(ANSWER_SPECIAL)
+_NO_BODY: Final = Body.NONE  # the attribute of an Enum is a slow look-up before Python 3.12
+_LENGTH: Final = Body.LENGTH
+
+
+class Answer:
+    """What an upstream answered, as far as it has arrived.
+
+    Attributes:
+        fields: of the head until it is complete, then of the trailers.
+        lines: fields of the head that pass, each as ``Name: value``.
+        special: hop-by-hop and framing fields, lower-case name -> value.
+        chunks: parts of the body that nobody has taken yet.
+    """
+
+    # Not slotted: defaults that stand in the class cost nothing per answer.
+    status = 0
+    reason = b""
+    body = Body.NONE
+    has_head = False
+    is_complete = False
+
+    def __init__(self) -> None:
+        self.fields: list[tuple[bytes, bytes]] = []
+        self.lines: list[bytes] = []
+        self.special: dict[bytes, bytes] = {}
+        self.chunks: list[bytes] = []
+
+    def trailers(self) -> list[bytes]:
+        """Give the trailer fields that may pass, once the answer is complete (RFC 9110 section 6.5)."""
+        return [name + b": " + value for name, value in self.fields if may_be_trailer(name)]
+
+
+class AnswerReader:
+    """Reads one answer after the other; `begin` says that one is expected.
+
+    Attributes:
+        answer: the one that is being read or was read last; None while none is expected.
+        informational: 1xx answers that nobody has passed on yet.
+        buffered_bytes: of the body, arrived and not taken.
+        error: why the answer will not be complete; then nothing more is read.
+        is_reusable: the connection may serve another exchange as far as its answers go.
+        was_answered: at least one byte came.
+    """
+
+    __slots__ = (
+        "_head_bytes",
+        "_is_head",
+        "_keeps_alive",
+        "_left_bytes",
+        "_limits",
+        "_parser",
+        "answer",
+        "buffered_bytes",
+        "error",
+        "informational",
+        "is_reusable",
+        "was_answered",
+    )
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._parser: httptools.HttpResponseParser | None = None
+        self._is_head = False
+        self._head_bytes = 0
+        self._left_bytes = 0
+        self._keeps_alive = False
+        self.answer: Answer | None = None
+        self.informational: list[Answer] = []
+        self.buffered_bytes = 0
+        self.error: GatewayError | None = None
+        self.is_reusable = False
+        self.was_answered = False
+
+    @property
+    def has_head(self) -> bool:
+        """Whether the head of the final answer is there."""
+        return self.answer is not None and self.answer.has_head
+
+    def begin(self, *, is_head: bool) -> None:
+        """Expect an answer from now on."""
+        self.answer = Answer()
+        self._is_head = is_head
+        self._head_bytes = self._left_bytes = self.buffered_bytes = 0
+        self.is_reusable = self.was_answered = False
+        if self._parser is None:
+            self._parser = httptools.HttpResponseParser(self)
+
+    def feed(self, data: bytes) -> None:
+        """Read what came."""
+        answer = self.answer
+        if self._left_bytes and answer is not None:
+            self._take_raw(answer, data)
+            return
+        if answer is None or answer.is_complete or self._parser is None:
+            self.is_reusable = False
+            return
+        self.was_answered = True
+        if not answer.has_head:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._parse_failed(error)
+        if not answer.has_head and self._head_bytes > self._limits.header_bytes:
+            self.note(UpstreamAnswerTooLarge("the answer's header is too large", was_sent=True))
+        answer = cast("Answer", self.answer)  # another one, if what came was informational
+        if answer.body is _LENGTH and answer.has_head and not answer.is_complete:
+            self._end_parsing(answer)
+
+    def take_chunks(self) -> list[bytes]:
+        """Take the parts of the body that have arrived."""
+        assert self.answer is not None
+        chunks, self.answer.chunks = self.answer.chunks, []
+        self.buffered_bytes = 0
+        return chunks
+
+    def end_of_input(self, *, is_clean: bool) -> None:
+        """Decide what the end of the connection means (RFC 9112 section 8)."""
+        answer = self.answer
+        if answer is None or answer.is_complete or self.error is not None:
+            return
+        if answer.has_head and answer.body is Body.UNTIL_CLOSE and is_clean:
+            answer.is_complete = True
+            return
+        kind = UpstreamAnswerIncomplete if answer.has_head else UpstreamClosed
+        self.error = kind("the upstream closed the connection", was_sent=True)
+
+    def note(self, error: GatewayError) -> None:
+        """Note why the answer will not be complete, unless it is, or another error was first."""
+        self.is_reusable = False
+        if self.error is None and not (self.answer is not None and self.answer.is_complete):
+            self.error = error
+
+    def _end_parsing(self, answer: Answer) -> None:
+        if self._parser is None:
+            return
+        self._left_bytes = int(answer.special[b"content-length"]) - self.buffered_bytes
+        self._keeps_alive = self._parser.should_keep_alive()
+        self._parser = None
+
+    def _take_raw(self, answer: Answer, data: bytes) -> None:
+        left = self._left_bytes
+        self._left_bytes = max(0, left - len(data))
+        self._note_body(answer, data if len(data) <= left else data[:left])
+        if not self._left_bytes:
+            answer.is_complete = True
+            self.is_reusable = self._keeps_alive and len(data) == left
+
+    def _note_body(self, answer: Answer, data: bytes) -> None:
+        answer.chunks.append(data)
+        self.buffered_bytes += len(data)
+
+    def _parse_failed(self, error: Exception) -> None:
+        """Foreign text stays out of our errors; only our own, raised in a callback, are kept."""
+        cause = error.__context__
+        ours = cause if isinstance(cause, UpstreamError) else None
+        self.note(ours or UpstreamAnswerInvalid("the answer is not HTTP/1.x", was_sent=True))
+
+    # ── llhttp's callbacks ────────────────────────────────────────────────────────────────────────
+
+    def on_message_begin(self) -> None:
+        if self.answer is None or self.answer.is_complete:
+            raise UpstreamAnswerInvalid("a second answer")
+
+    def on_status(self, reason: bytes) -> None:
+        assert self.answer is not None
+        self.answer.reason += reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        answer = self.answer
+        assert answer is not None
+        answer.fields.append((name, value))
+        if answer.has_head:  # a trailer
+            self._head_bytes += len(name) + len(value)
+            if self._head_bytes > 2 * self._limits.header_bytes:
+                raise UpstreamAnswerTooLarge("the answer's trailers are too large", was_sent=True)
+
+    def on_headers_complete(self) -> None:
+        answer, parser = self.answer, self._parser
+        assert answer is not None
+        assert parser is not None
+        answer.status = status = parser.get_status_code()
+        if len(answer.fields) > self._limits.headers:
+            raise UpstreamAnswerTooLarge("the answer's header has too many fields", was_sent=True)
+        if status == 101:
+            raise UpstreamAnswerInvalid("the upstream switched protocols unasked", was_sent=True)
+        answer.lines, answer.special = _NAMES.sort(answer.fields)
+        answer.fields = []
+        answer.body = body = upstream_body(status, answer.special, is_head=self._is_head)
+        answer.has_head = True
+        if body is _NO_BODY and status >= 200:
+            self._end_without_body(answer, parser)
+
+    def _end_without_body(self, answer: Answer, parser: httptools.HttpResponseParser) -> None:
+        """llhttp would wait for the body that a HEAD, 204 or 304 answer only describes."""
+        closes = b"close" in options(answer.special.get(b"connection", b""))
+        self.is_reusable = not closes and parser.get_http_version() == "1.1"
+        answer.is_complete = True
+        self._parser = None
+
+    def on_body(self, data: bytes) -> None:
+        answer = self.answer
+        if answer is None or answer.is_complete:
+            self.is_reusable = False
+            return
+        self._note_body(answer, data)
+
+    def on_message_complete(self) -> None:
+        answer, parser = self.answer, self._parser
+        if answer is None or answer.is_complete or parser is None:
+            return
+        if answer.status < 200:
+            self.informational.append(answer)
+            self.answer = Answer()
+        else:
+            answer.is_complete = True
+            self.is_reusable = parser.should_keep_alive()

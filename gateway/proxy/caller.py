@@ -1,0 +1,212 @@
+"""One connection of a caller: one request served after the other, each for its time.
+
+aiohttp's own request loop makes a task, a request, a writer and a response object for each request,
+which a proxy has no use for; this one makes a `Call`. It has no time-outs for a head that drips, for a
+caller that does not read, or for a whole request; here `check_deadlines` looks at all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from email.utils import formatdate
+from math import inf
+from typing import TYPE_CHECKING, Final, cast
+
+from aiohttp.http import HttpVersion11, RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from gateway.core.errors import CallerGone, RequestTimeout
+from gateway.core.outbound import CallerFields
+from gateway.proxy.body import RequestBody
+from gateway.proxy.call import Call
+from gateway.proxy.handler import late
+from gateway.proxy.reading import READ_BUFFER_BYTES, RequestReader
+
+if TYPE_CHECKING:
+    from gateway.proxy.listener import Listener
+
+LINGER_S: Final = 2.0  # as long as a caller has to read an answer that came before it was done sending
+_NO_REQUEST: Final = RawRequestMessage(
+    "-", "-", HttpVersion11, CIMultiDictProxy(CIMultiDict()), (), True, None, False, False, URL("/")
+)
+_RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close() sends RST
+
+
+class CallerConnection(RequestReader):
+    """One connection of a caller.
+
+    Attributes:
+        caller: what every request of this connection says of its caller.
+        total_deadline_s: end of the current call's whole time, monotonic.
+    """
+
+    __slots__ = ("_call", "_listener", "_write_deadline_s", "caller", "total_deadline_s")
+
+    def __init__(self, listener: Listener, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(listener, listener.limits, loop)
+        self._listener = listener
+        self._call: Call | None = None
+        self._write_deadline_s = inf
+        self.total_deadline_s = inf
+        self.caller = CallerFields(b"unknown", b"http", is_trusted=False)
+
+    def now_s(self) -> float:
+        """Give the loop's time."""
+        return self._loop.time()
+
+    def date(self) -> str:
+        """Give now, as RFC 9110 section 5.6.7 writes it."""
+        return formatdate(self._listener.handler.wall_s(), usegmt=True)
+
+    # ── for the call ──────────────────────────────────────────────────────────────────────────────
+
+    async def await_body(self, body: RequestBody, idle_s: float) -> bytes:
+        """Read the next part of the body, for `idle_s` at most.
+
+        Raises:
+            CallerError: malformed, too long, or too slow.
+        """
+        self.read_deadline_s = self._loop.time() + idle_s
+        try:
+            return await body.read()
+        finally:
+            self.read_deadline_s = inf
+
+    async def drain(self, idle_s: float) -> None:
+        """Wait until the caller takes more, for `idle_s` at most.
+
+        Raises:
+            CallerGone: it left, or was too slow and was left.
+        """
+        self._write_deadline_s = self._loop.time() + idle_s
+        try:
+            await self._drain_helper()
+        except ConnectionError:
+            raise CallerGone("the caller closed the connection", was_sent=True) from None
+        finally:
+            self._write_deadline_s = inf
+
+    def break_off(self) -> None:
+        """Close so that nobody can take the answer for complete.
+
+        Chunks and lengths show where they stop, once what was sent has arrived; an HTTP/1.0 body that
+        ends with the connection does not, and so the connection is reset.
+        """
+        if self.transport is not None and self._call is not None and not self._call.head.is_http10:
+            self._close_gracefully(self.transport)
+        else:
+            self.abort()
+
+    def abort(self) -> None:
+        """Reset the connection."""
+        transport = self.transport
+        if transport is None:
+            return
+        sock: socket.socket | None = transport.get_extra_info("socket")
+        if sock is not None and sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        transport.abort()
+
+    def _close_gracefully(self, transport: asyncio.Transport) -> None:
+        """Send what is still to be sent, to a caller that takes it."""
+        self._write_deadline_s = self._loop.time() + self._limits.keepalive_timeout_s
+        transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.caller = self._listener.caller_fields(transport)
+        self.read_deadline_s = self._loop.time() + self._limits.keepalive_timeout_s
+        super().connection_made(transport)
+        cast("asyncio.Transport", transport).set_write_buffer_limits(READ_BUFFER_BYTES)
+        self._listener.wake_sweeper()
+
+    # ── the request loop ──────────────────────────────────────────────────────────────────────────
+
+    async def start(self) -> None:
+        """Serve one request after the other; aiohttp runs this as the connection's task."""
+        try:
+            while not (self._close or self._force_close):
+                if not self._messages and self._refusal is None:
+                    await self._await_request()
+                if not self._messages:
+                    self._refuse()
+                    break
+                message, payload = self._messages.popleft()
+                self._note_consumed()
+                assert isinstance(message, RawRequestMessage)  # our `data_received` queues nothing else
+                call = Call(self, message, payload, self._listener.next_id(), self._loop.time())
+                self._call = call
+                await self._listener.handler.handle(call)
+                self._call = None
+                self.total_deadline_s = inf
+                if not call.keeps_alive or self.is_ending:
+                    break
+        finally:
+            self._task_handler = None
+            self._end()
+
+    async def _await_request(self) -> None:
+        limits = self._limits
+        timeout_s = limits.head_timeout_s if self._has_begun_head else limits.keepalive_timeout_s
+        self.read_deadline_s = self._loop.time() + timeout_s
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            self.read_deadline_s = inf
+
+    def _note_consumed(self) -> None:
+        """Let the parser and the transport go on (as aiohttp's own loop does)."""
+        if self._parser is not None:
+            self._parser.message_consumed()
+        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
+            self._resume_reading_if_drained()
+
+    def _refuse(self) -> None:
+        """Answer what is no request; neither the answer nor the log quotes it."""
+        assert self._refusal is not None
+        call = Call(self, _NO_REQUEST, EMPTY_PAYLOAD, self._listener.next_id(), self._loop.time())
+        self._listener.handler.refuse(call, self._refusal)
+
+    def _end(self) -> None:
+        """Close; where the caller may still be sending, give it time to read the answer first."""
+        transport = self.transport
+        if transport is None:
+            return
+        is_sending = self._discards or not self._last_payload.is_eof()
+        self._discards = True
+        if is_sending and transport.can_write_eof():
+            transport.write_eof()
+            self._reading_paused = False
+            self._resume_transport_reading()
+            self.read_deadline_s = self._loop.time() + LINGER_S
+        else:
+            self._close_gracefully(transport)
+
+    # ── deadlines ─────────────────────────────────────────────────────────────────────────────────
+
+    def check_deadlines(self, now_s: float) -> None:
+        """Act on what is late; called by the listener's sweeper."""
+        if now_s >= self.read_deadline_s:
+            self.read_deadline_s = inf
+            self._reading_is_late()
+        if now_s >= self._write_deadline_s:
+            self._write_deadline_s = inf
+            self.abort()
+        if now_s >= self.total_deadline_s and self._call is not None:
+            self.total_deadline_s = inf
+            late(self._call)
+
+    def _reading_is_late(self) -> None:
+        if self._task_handler is None:
+            self.abort()  # it lingers
+        elif self._call is not None:
+            self._call.payload.set_exception(RequestTimeout("the body did not arrive in time", was_sent=True))
+        elif self._has_begun_head:
+            self.end_with(RequestTimeout("the head did not arrive in time"))
+        else:
+            self.force_close()  # it is idle

@@ -1,0 +1,71 @@
+"""docs/configuration.md is compared with the schema, and every example in it is loaded."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.config.documents import load_text
+from tests.config.schema_reader import complaints
+from tests.config.test_schema import KEYS, SCHEMA
+
+PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+ROWS = {
+    match[1]: [cell.strip() for cell in match[2].split("|")]
+    for match in re.finditer(r"^\| `([a-z][^`|]*)` \|(.*)\|$", PAGE, re.MULTILINE)
+    if match[2].count("|") == 2
+}
+EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+ENVIRON = {"CRM_SECRET": "a", "PARTNER_SECRET": "b", "API_KEY": "c"}
+
+
+def test_every_key_is_documented_and_every_documented_key_exists():
+    assert sorted(ROWS) == sorted(KEYS)
+
+
+@pytest.mark.parametrize("key", sorted(ROWS))
+def test_the_documented_default_is_the_real_one(key):
+    default = KEYS[key].get("default")
+    shown = re.findall(r"`(.*)`", ROWS[key][1])
+    written = default if isinstance(default, str) else json.dumps(default)
+    assert shown == ([] if default is None else [written])
+
+
+@pytest.mark.parametrize("key", sorted(ROWS))
+def test_what_is_documented_as_required_is(key):
+    parent, _, name = key.rpartition(".")
+    assert ("required" in ROWS[key][1]) == (name in _required(parent))
+
+
+def _required(parent: str) -> list[str]:
+    shapes = {
+        "": SCHEMA,
+        "listen[]": SCHEMA["$defs"]["Listener"],
+        "listen[].tls": SCHEMA["$defs"]["ListenerTls"],
+        "clients.<name>": SCHEMA["$defs"]["Client"],
+        "routes[]": SCHEMA["$defs"]["Route"],
+    }
+    return shapes.get(parent, {}).get("required", [])
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_every_example_loads_and_fits_the_schema(text, tmp_path):
+    text = text.replace("${file:/run/secrets/crm}", f"${{file:{tmp_path}/crm}}")
+    (tmp_path / "crm").write_text("secret\n")
+    load_text(text, ENVIRON)
+    assert list(complaints(SCHEMA, YAML(typ="safe", pure=True).load(text), SCHEMA)) == []
+
+
+def test_there_are_examples():
+    assert len(EXAMPLES) >= 5
+
+
+def test_every_family_of_keys_stands_in_an_example():
+    shown = "\n".join(EXAMPLES)
+    for key in KEYS:
+        name = key.rpartition(".")[2].removesuffix("[]")
+        assert re.search(rf"\b{name}:", shown), key

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.config.problems import Wrong
+from gateway.config.template import Environment, File, Template, read_template
+
+
+def fill(text: str) -> str:
+    return read_template(text).fill(
+        lambda reference: f"<{reference.name if isinstance(reference, Environment) else reference.path}>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        ("", ""),
+        ("plain", "plain"),
+        ("$", "$"),
+        ("$$", "$$"),
+        ("a$b{c}", "a$b{c}"),
+        ("${env:A}", "<A>"),
+        ("a${env:A_1}b${file:/x y}c", "a<A_1>b</x y>c"),
+        ("${env:A}${env:A}", "<A><A>"),
+        ("$${env:A}", "${env:A}"),
+        ("$$${env:A}", "$${env:A}"),
+        ("$${", "${"),
+        ("}${env:A}}", "}<A>}"),
+        ("${file:secrets/crm}", "<secrets/crm>"),
+    ],
+)
+def test_references_are_filled_in_and_everything_else_stays(text, filled):
+    assert fill(text) == filled
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "${",
+        "${}",
+        "${A}",
+        "${env}",
+        "${env:}",
+        "${env:1A}",
+        "${env:A-B}",
+        "${env:É}",
+        "${ENV:A}",
+        "${file:}",
+        "${file: }",
+        "${env:A",
+        "${env: A}",
+        "${env:${env:A}}",
+        "${file:a\nb}",
+        "${vault:a}",
+    ],
+)
+def test_anything_else_after_dollar_and_brace_is_wrong(text):
+    with pytest.raises(Wrong, match=r"write \$\$\{ for the characters"):
+        read_template(text)
+
+
+def test_what_a_reference_gives_is_not_looked_into_again():
+    assert read_template("${env:A}").fill(lambda _: "${env:B}") == "${env:B}"
+
+
+def test_references_are_given_in_order():
+    template = read_template("a${file:f}${env:A}${file:g}")
+    assert template.references == (File("f"), Environment("A"), File("g"))
+    assert template.files == (File("f"), File("g"))
+
+
+def test_a_template_shows_nothing_of_its_text():
+    assert "hunter2" not in repr(read_template("hunter2${env:A}"))
+
+
+@given(st.text())
+def test_escaping_makes_any_text_stand_for_itself(text):
+    # A dollar before the braces would pair with the escape's own.
+    escaped = text.replace("${", "$${")
+    if "$${" not in text:
+        assert fill(escaped) == text
+
+
+@given(
+    st.lists(st.one_of(st.text(alphabet="ab{}", max_size=3), st.sampled_from([Environment("A"), File("/f")])))
+)
+def test_what_is_put_together_comes_apart_again(parts):
+    text = "".join(
+        part if isinstance(part, str) else "${env:A}" if isinstance(part, Environment) else "${file:/f}"
+        for part in parts
+    )
+    merged: list[object] = []
+    for part in parts:
+        if isinstance(part, str) and merged and isinstance(merged[-1], str):
+            merged[-1] += part
+        elif part != "":
+            merged.append(part)
+    assert read_template(text) == Template(tuple(merged))  # type: ignore[arg-type]
