@@ -54,6 +54,8 @@ def stop_signal() -> asyncio.Event:
         stopped.set()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+            # Not Python's own handler, whose KeyboardInterrupt uvloop may swallow.
+            signal.signal(number, signal.SIG_DFL)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Final
 
 from gateway.core.errors import UpstreamAnswerInvalid
-from gateway.core.fields import options
+from gateway.core.fields import options, plain
 
 # Never copied from an answer as it is: hop-by-hop, framing, and what the gateway adds where it is missing.
 ANSWER_SPECIAL: Final = frozenset(
@@ -88,14 +88,19 @@ def dropped_names(special: dict[bytes, bytes]) -> frozenset[bytes]:
     listed = special.get(b"connection")
     if listed is None or listed == b"keep-alive" or listed == b"close":  # noqa: PLR1714 - as they mostly are
         return _NOTHING
-    return options(listed) - ANSWER_SPECIAL - {b"close"}
+    return frozenset(map(plain, options(listed) - ANSWER_SPECIAL - {b"close"}))
 
 
 def may_be_trailer(name: bytes) -> bool:
     """Tell whether a trailer field of this name is passed on."""
-    return name.lower().replace(b"_", b"-") not in _NO_TRAILERS
+    return plain(name) not in _NO_TRAILERS
 
 
 def challenges(lines: list[bytes]) -> list[bytes]:
     """Give the values of ``WWW-Authenticate`` among the lines of an answer's head."""
     return [line[17:].strip() for line in lines if line[:17].lower() == b"www-authenticate:"]
+
+
+def has_control(reason: bytes) -> bool:
+    """Tell whether a reason phrase holds what RFC 9112 section 4 does not allow in it."""
+    return any((byte < 0x20 and byte != 0x09) or byte == 0x7F for byte in reason)

@@ -51,7 +51,7 @@ class FieldNames:
 
     def is_special(self, name: bytes) -> bool:
         """Tell whether a field of this name may not pass as it is."""
-        key = name.lower().replace(b"_", b"-")
+        key = plain(name)
         return key in self._special or key.startswith(self._prefix)
 
 
@@ -61,8 +61,13 @@ def options(value: bytes) -> frozenset[bytes]:
 
 
 def without(lines: Iterable[bytes], names: frozenset[bytes]) -> list[bytes]:
-    """Give the lines whose name is not in `names` (lower case)."""
-    return [line for line in lines if line.partition(b":")[0].lower() not in names]
+    """Give the lines whose name, or its twin with hyphens, is not in `names` (as `plain` makes them)."""
+    return [line for line in lines if plain(line.partition(b":")[0]) not in names]
+
+
+def plain(name: bytes) -> bytes:
+    """Give a name as CGI and WSGI servers confuse it: lower case, hyphens for underscores."""
+    return name.lower().replace(b"_", b"-")
 
 
 def line(name: str, value: str) -> bytes:

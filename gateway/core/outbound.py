@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.core.errors import AuthorizationNotAllowed, BodyTooLarge
-from gateway.core.fields import line, without
+from gateway.core.errors import AuthorizationNotAllowed, BodyTooLarge, MalformedRequest
+from gateway.core.fields import line, plain, without
 from gateway.core.request_head import RequestHead
 from gateway.core.settings import CallerAuthorization, HeaderRules, RouteSettings
 from gateway.core.target import Target
@@ -81,12 +81,19 @@ class OutboundPlan:
         return head.special[b"authorization"] if self.keeps_callers(head) else token
 
     def keeps_callers(self, head: RequestHead) -> bool:
-        """Tell whether the caller's own ``Authorization`` goes out."""
-        return (
+        """Tell whether the caller's own ``Authorization`` goes out.
+
+        Raises:
+            MalformedRequest: it would, but there are two.
+        """
+        keeps = (
             b"authorization" in head.special
             and self.settings.authorization is CallerAuthorization.KEEP
             and b"authorization" not in head.dropped
         )
+        if keeps and head.repeats_authorization:
+            raise MalformedRequest("there is more than one Authorization")
+        return keeps
 
     def head(
         self, head: RequestHead, caller: CallerFields, authorization: bytes | None, request_id: bytes
@@ -108,6 +115,8 @@ class OutboundPlan:
             out[-2:] = _forwarded(head, caller)
         if authorization is not None:
             out.append(b"Authorization: " + authorization)
+        if b"max-forwards" in head.special:
+            out.append(b"Max-Forwards: " + _fewer_forwards(head))
         if head.wants_trailers:
             out.append(b"TE: trailers\r\nConnection: TE")
         return out
@@ -120,8 +129,9 @@ def added_lines(rules: HeaderRules) -> tuple[bytes, ...]:
 
 def removed_names(rules: HeaderRules) -> frozenset[bytes]:
     """Give the names that header rules take out; what is set is taken out first, in any spelling."""
-    names = {name.lower().encode("ascii") for name in (*rules.remove, *(name for name, _ in rules.set))}
-    return frozenset(names | {name.replace(b"-", b"_") for name in names})
+    return frozenset(
+        plain(name.encode("ascii")) for name in (*rules.remove, *(name for name, _ in rules.set))
+    )
 
 
 def _forwarded(head: RequestHead, caller: CallerFields) -> list[bytes]:
@@ -155,6 +165,12 @@ def _other_forwarded(special: dict[bytes, bytes]) -> list[bytes]:
         if name in (b"forwarded", b"x-real-ip")
         or (name.startswith(b"x-forwarded-") and name not in _REWRITTEN)
     ]
+
+
+def _fewer_forwards(head: RequestHead) -> bytes:
+    """RFC 9110 section 7.6.2: counted down for OPTIONS only."""
+    value = head.special[b"max-forwards"]
+    return b"%d" % (head.max_forwards - 1) if head.max_forwards else value
 
 
 def request_id(head: RequestHead, made: bytes) -> bytes:

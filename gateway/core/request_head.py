@@ -23,7 +23,7 @@ from gateway.core.errors import (
     UpgradeUnsupported,
     VersionUnsupported,
 )
-from gateway.core.fields import FieldNames, options
+from gateway.core.fields import FieldNames, options, plain
 from gateway.core.settings import Limits
 from gateway.core.target import Target, read_target
 
@@ -40,6 +40,7 @@ SPECIAL: Final = frozenset(
         b"host",
         b"http2-settings",
         b"keep-alive",
+        b"max-forwards",
         b"proxy-authorization",
         b"proxy-connection",
         b"te",
@@ -68,8 +69,10 @@ class RequestHead:
         lines: fields that pass, each as ``Name: value``.
         special: fields that do not pass by themselves, lower-case name -> value (joined with a comma).
         dropped: names that ``Connection`` listed beyond the known ones, lower case.
+        max_forwards: of an OPTIONS request (RFC 9110 section 7.6.2), else None.
         content_length: of the body, or None when it is chunked or there is none.
         is_chunked, is_http10, expects_continue, wants_trailers: claims.
+        repeats_authorization: it is no list (RFC 9110 section 5.3), so it has no one meaning.
         offers_upgrade: an upgrade other than WebSocket was offered, and is ignored.
     """
 
@@ -78,10 +81,12 @@ class RequestHead:
     authority: bytes = b""
     dropped: frozenset[bytes] = frozenset()
     content_length: int | None = None
+    max_forwards: int | None = None
     is_chunked = False
     expects_continue = False
     wants_trailers = False
     offers_upgrade = False
+    repeats_authorization = False
 
     def __init__(
         self, method: str, target: Target, lines: list[bytes], special: dict[bytes, bytes], *, is_http10: bool
@@ -118,6 +123,7 @@ class HeadReader:
         self._check_size(head)
         self._read_host(head)
         if len(head.special) > 1 or b"host" not in head.special:
+            head.repeats_authorization = _repeats_authorization(head.special, fields)
             _read_special(head)
         return head
 
@@ -158,8 +164,14 @@ def host_of(authority: bytes) -> str:
     return host.decode("ascii").lower().removesuffix(".")
 
 
+def _repeats_authorization(special: dict[bytes, bytes], fields: RawHeaders) -> bool:
+    return b"authorization" in special and sum(name.lower() == b"authorization" for name, _ in fields) > 1
+
+
 def _read_special(head: RequestHead) -> None:
     special = head.special
+    if head.method == "OPTIONS" and special.get(b"max-forwards", b"").isdigit():
+        head.max_forwards = int(special[b"max-forwards"])
     if b"transfer-encoding" in special or b"content-length" in special:
         _read_framing(head)
     if b"connection" in special:
@@ -195,4 +207,4 @@ def _read_connection(head: RequestHead, listed: frozenset[bytes]) -> None:
         head.offers_upgrade = True
     if b"te" in listed and b"te" in head.special:
         head.wants_trailers = b"trailers" in options(head.special[b"te"])
-    head.dropped = listed - _KNOWN_OPTIONS
+    head.dropped = frozenset(map(plain, listed - _KNOWN_OPTIONS))

@@ -8,11 +8,12 @@ RFC 9112 sections 4 to 7, RFC 9110 section 15.2.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Final, cast
 
 import httptools
 
-from gateway.core.answer_head import ANSWER_SPECIAL, Body, may_be_trailer, upstream_body
+from gateway.core.answer_head import ANSWER_SPECIAL, Body, has_control, may_be_trailer, upstream_body
 from gateway.core.errors import (
     GatewayError,
     UpstreamAnswerIncomplete,
@@ -27,6 +28,8 @@ from gateway.core.settings import Limits
 _NAMES: Final = FieldNames(ANSWER_SPECIAL)
 _NO_BODY: Final = Body.NONE  # the attribute of an Enum is a slow look-up before Python 3.12
 _LENGTH: Final = Body.LENGTH
+_VERSIONS: Final = ("1.1", "1.0")
+_COMMON_REASONS: Final = frozenset(status.phrase.encode("ascii") for status in HTTPStatus)
 
 
 class Answer:
@@ -128,9 +131,9 @@ class AnswerReader:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._parse_failed(error)
+        answer = cast("Answer", self.answer)  # another one, if what came was informational
         if not answer.has_head and self._head_bytes > self._limits.header_bytes:
             self.note(UpstreamAnswerTooLarge("the answer's header is too large", was_sent=True))
-        answer = cast("Answer", self.answer)  # another one, if what came was informational
         if answer.body is _LENGTH and answer.has_head and not answer.is_complete:
             self._end_parsing(answer)
 
@@ -207,16 +210,24 @@ class AnswerReader:
         assert answer is not None
         assert parser is not None
         answer.status = status = parser.get_status_code()
-        if len(answer.fields) > self._limits.headers:
-            raise UpstreamAnswerTooLarge("the answer's header has too many fields", was_sent=True)
+        if len(answer.fields) > self._limits.headers or self._is_too_large(answer):
+            raise UpstreamAnswerTooLarge("the answer's header is too large", was_sent=True)
         if status == 101:
             raise UpstreamAnswerInvalid("the upstream switched protocols unasked", was_sent=True)
+        if status < 100 or parser.get_http_version() not in _VERSIONS:
+            raise UpstreamAnswerInvalid("the answer is not HTTP/1.x", was_sent=True)
+        if answer.reason not in _COMMON_REASONS and has_control(answer.reason):
+            raise UpstreamAnswerInvalid("the reason phrase holds a control byte", was_sent=True)
         answer.lines, answer.special = _NAMES.sort(answer.fields)
         answer.fields = []
         answer.body = body = upstream_body(status, answer.special, is_head=self._is_head)
         answer.has_head = True
         if body is _NO_BODY and status >= 200:
             self._end_without_body(answer, parser)
+
+    def _is_too_large(self, answer: Answer) -> bool:
+        most = self._limits.header_bytes  # what was read may hold a part of the body, too
+        return self._head_bytes > most and sum(len(name) + len(value) for name, value in answer.fields) > most
 
     def _end_without_body(self, answer: Answer, parser: httptools.HttpResponseParser) -> None:
         """llhttp would wait for the body that a HEAD, 204 or 304 answer only describes."""

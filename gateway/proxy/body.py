@@ -112,13 +112,14 @@ class RequestBody:
         Raises:
             CallerError: too long, or malformed.
         """
-        if self._kept is not None and self._cursor < len(self._kept):
+        parts: list[bytes] = []
+        if self._kept is not None:
             parts = self._kept[self._cursor :]
             self._cursor = len(self._kept)
-            return parts
-        part = self._payload.read_nowait()
-        self._note(part)
-        return [part] if part else []
+        if part := self._payload.read_nowait():
+            self._note(part)
+            parts.append(part)
+        return parts
 
     def _note(self, part: bytes) -> None:
         self.received_bytes += len(part)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gateway.proxy.route import Route
     from gateway.proxy.upstream import UpstreamConnection
 
+ALL_METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -106,6 +107,15 @@ class Call:
             closes = not self.keeps_alive
             date = self.connection.date()
             self.write(problem_answer(error, request_id, date, closes=closes, is_head=self.is_head))
+
+    def answer_options(self, methods: frozenset[str] | None) -> None:
+        """Answer an OPTIONS request that may go no further (RFC 9110 section 7.6.2)."""
+        self.status = 204
+        self.keeps_alive = self.keeps_alive and self.payload.is_eof() and not self.connection.is_ending
+        closing = "" if self.keeps_alive else "Connection: close\r\n"
+        allow = ", ".join(sorted(methods or ALL_METHODS))
+        head = f"HTTP/1.1 204 No Content\r\nDate: {self.connection.date()}\r\nAllow: {allow}\r\n{closing}\r\n"
+        self.write(head.encode("ascii"))
 
     def record(self, wall_s: float, total_s: float) -> AccessRecord:
         """Tell the call as one record."""

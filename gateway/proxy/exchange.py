@@ -144,6 +144,12 @@ class Exchange:
             self._pump.cancel()
         self._route.pool.release(self.upstream)
 
+    async def abandon(self) -> None:
+        """Close, and wait until the body's pump has let go of the body, which is to be read again."""
+        self.close()
+        if self._pump is not None:
+            await asyncio.wait((self._pump,))
+
 
 async def exchange(call: Call, route: Route, token: Token | None) -> Exchange:
     """Send the request on a connection of the route's pool, and wait for the head of the answer.
@@ -169,7 +175,7 @@ async def exchange(call: Call, route: Route, token: Token | None) -> Exchange:
                 if upstream.informational:
                     attempt.pass_informational()
         except UpstreamClosed:
-            attempt.close()
+            await attempt.abandon()
             if not was_used or upstream.was_answered or not _may_send_again(call):
                 raise
             route.counters.connection_retried()

@@ -60,6 +60,9 @@ class Handler:
         """Take one request from its head to the last byte of its answer."""
         try:
             route = self._match(call)
+            if call.head.max_forwards == 0:
+                call.answer_options(route.settings.methods)
+                return
             if route.source is not None and not route.plan.keeps_callers(call.head):
                 call.token = self._token_at_hand(call, route.source) or await self._await_token(call, route)
             attempt = await exchange(call, route, call.token)
@@ -158,7 +161,7 @@ class Handler:
             )
         )
         if call.recovery is Recovery.RECOVERED:
-            attempt.close()
+            await attempt.abandon()
             return await self._replay(call, route, source, token)
         if call.recovery is Recovery.NOT_REPLAYABLE:
             route.hold(self._clock.now_s() + HOLD_S, only_unreplayable=True)

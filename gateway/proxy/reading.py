@@ -13,13 +13,14 @@ RFC 9112 sections 2.2, 7.1.1, 7.1.2 and 9.3.2.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from math import inf
 from typing import Final
 
 from aiohttp import StreamReader, web
 from aiohttp.http import HttpRequestParser, RawRequestMessage
-from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web import RequestPayloadError
 
@@ -27,6 +28,7 @@ from gateway.core.errors import (
     GatewayError,
     HeadTooLarge,
     MalformedRequest,
+    MethodUnsupported,
     TargetTooLong,
     VersionUnsupported,
 )
@@ -36,6 +38,7 @@ READ_BUFFER_BYTES: Final = 256 * KIB
 # What chunk headers and extensions may cost beside the data: 16 bytes a byte, and a start.
 _CHUNK_OVERHEAD: Final = 16
 _CHUNK_OVERHEAD_START_BYTES: Final = 16 * KIB
+_METHOD: Final = re.compile(rb"[A-Z][A-Z-]{0,31} (/|\*|https?:)")  # for refusals only
 _HEAD_END: Final = b"\r\n\r\n"
 
 
@@ -114,10 +117,7 @@ class RequestReader(web.RequestHandler):
         try:
             messages, upgraded, _ = self._parser.feed_data(data)
         except HttpProcessingError as error:
-            if is_between and data.find(_HEAD_END, 0, -len(_HEAD_END)) >= 0:
-                self._parse_one_by_one(data)
-            else:
-                self._parse_failed(error)
+            self._parse_failed(error, data, is_between=is_between)
             return
         if self._is_reading_chunked:
             self._count_chunked(data)
@@ -209,13 +209,17 @@ class RequestReader(web.RequestHandler):
         else:
             self._is_last = True
 
-    def _parse_failed(self, error: HttpProcessingError) -> None:
+    def _parse_failed(self, error: HttpProcessingError, data: bytes, *, is_between: bool) -> None:
         """What comes next on this connection has no meaning (RFC 9112 section 2.2)."""
-        self._discards = self._is_last = True
-        if not self._last_payload.is_eof():
+        if is_between and data.find(_HEAD_END, 0, -len(_HEAD_END)) >= 0:
+            self._parse_one_by_one(data)
+        elif not self._last_payload.is_eof():
+            self._discards = self._is_last = True
             self._last_payload.set_exception(RequestPayloadError("malformed"))
-            return
-        self.end_with(self._refusal_for(error))
+        elif is_between and isinstance(error, BadHttpMethod) and _METHOD.match(data):
+            self.end_with(MethodUnsupported("the method is not known"))
+        else:
+            self.end_with(self._refusal_for(error))
 
     def _refusal_for(self, error: HttpProcessingError) -> GatewayError:
         """Say in our words what aiohttp's parser found."""

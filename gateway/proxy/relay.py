@@ -73,7 +73,8 @@ def _head(call: Call, route: Route, answer: Answer, body: Body) -> bytes:
     out = [b"HTTP/1.1 %d %b" % (answer.status, answer.reason), *lines]
     special = answer.special
     # RFC 9110 section 6.6.1: who forwards an answer without a date adds one.
-    out.append(b"Date: " + (special.get(b"date") or call.connection.date().encode("ascii")))
+    if not route.leaves_date:
+        out.append(b"Date: " + (special.get(b"date") or call.connection.date().encode("ascii")))
     length = special.get(b"content-length")
     if body is _CHUNKED:
         out.append(b"Transfer-Encoding: chunked")

@@ -76,6 +76,11 @@ class Route:
         """Give when a request that is or is not replayable may recover again."""
         return self._held_until_s if is_replayable else self._held_until_s_unreplayable
 
+    @property
+    def leaves_date(self) -> bool:
+        """Whether the owner's rules say what becomes of ``Date``."""
+        return b"date" in self._answer_removed
+
     def answer_lines(self, lines: list[bytes], dropped: frozenset[bytes]) -> list[bytes]:
         """Give the lines of an answer as the caller gets them."""
         if dropped or self._answer_removed:
