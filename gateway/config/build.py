@@ -47,6 +47,7 @@ def settings(document: Document, parts: Parts, root: Keys, sources: Sources) -> 
         trusted_proxies=tuple(dict.fromkeys(document.trusted_proxies or ())),
         limits=Limits(**given(document.limits)),
         log=_log(document.log),
+        referenced=frozenset(sources.found),
         **given(document, "grace_s"),
     )
 

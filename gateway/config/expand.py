@@ -18,10 +18,15 @@ from gateway.config.tree import Entry, Items, Keys, Leaf, Node
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where references are looked up."""
+    """Where references are looked up.
+
+    Attributes:
+        found: every value that was looked up; it may be a secret.
+    """
 
     environ: Mapping[str, str] = field(repr=False)
     folder: Path
+    found: set[str] = field(default_factory=set, repr=False)
 
     def value(self, reference: Reference) -> str:
         """Look one reference up.
@@ -31,9 +36,11 @@ class Sources:
         """
         match reference:
             case Environment(name):
-                return self._variable(name)
+                value = self._variable(name)
             case File(path):
-                return file_text(self.folder / path)
+                value = file_text(self.folder / path)
+        self.found.add(value)
+        return value
 
     def _variable(self, name: str) -> str:
         value = self.environ.get(name)

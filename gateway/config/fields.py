@@ -73,6 +73,11 @@ def one_or_many(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def one_or_many_with_keys(value: object) -> object:
+    """Take a text, or keys with values, for a list of one."""
+    return [value] if isinstance(value, str | dict) else value
+
+
 def _split(value: object) -> object:
     return value.split(" ") if isinstance(value, str) else value
 

@@ -44,7 +44,7 @@ from gateway.config.fields import (
     TrustedNetwork,
     Upstream,
     flag,
-    one_or_many,
+    one_or_many_with_keys,
     optional,
     required,
 )
@@ -219,7 +219,7 @@ class Log(Strict):
 Listeners = Annotated[
     list[Listener],
     Field(min_length=1),
-    BeforeValidator(one_or_many, json_schema_input_type=str | list[str | Listener]),
+    BeforeValidator(one_or_many_with_keys, json_schema_input_type=str | Listener | list[str | Listener]),
 ]
 Clients = dict[ClientKey, Client]
 

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from gateway.config.addresses import admin_address
-from gateway.config.fields import Strict, one_or_many
+from gateway.config.fields import Strict, one_or_many_with_keys
 from gateway.config.model import Client, Document, LimitRules, Listener, Route
 from gateway.config.problems import Finding, Loc, Wrong
 from gateway.config.tree import Keys, plain
@@ -93,7 +93,7 @@ def _leftovers(data: Mapping[str, object], wrong: frozenset[Loc]) -> Parts:
 def _listeners(data: Mapping[str, object]) -> dict[int, Listener]:
     if "listen" not in data:
         return dict(enumerate(DEFAULT_LISTENERS))
-    listen = one_or_many(data["listen"])
+    listen = one_or_many_with_keys(data["listen"])
     each = (_valid(Listener, one) for one in (listen if isinstance(listen, list) else ()))
     return {index: listener for index, listener in enumerate(each) if listener is not None}
 

@@ -78,6 +78,8 @@ def find(root: Node, loc: Loc) -> Spot:
     spot = Spot((), root.place, root)
     for part in loc:
         below = _step(spot.node, part)
+        if below is None and part == 0:
+            continue  # one thing may stand for a list of one
         if below is None:
             return spot
         spot = Spot((*spot.loc, part), below.place, below.node)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateway.core.errors import MalformedRequest
 from gateway.core.outbound import CallerFields, OutboundPlan
 from gateway.core.request_head import HeadReader
 from gateway.core.routing import Router
+from gateway.core.secret import MASK
 from gateway.core.settings import RouteSettings, Scheme, Settings
 
 TOKEN_SHOWN = b"Bearer <the token of client %b>"
@@ -34,9 +36,10 @@ def explain(settings: Settings, method: str, url: str, fields: tuple[tuple[str, 
     Raises:
         GatewayError: the request would be refused.
     """
-    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields]
+    raw = [(_bytes(name), _bytes(value)) for name, value in fields]
     if not any(name.lower() == b"host" for name, _ in raw):
         raw.insert(0, (b"Host", _host_of(url, settings)))
+    _bytes(method + url)
     head = HeadReader(settings.limits).read(method, url, (1, 1), raw)
     route = Router((route, route) for route in settings.routes).match(head.host, head.target.path, method)
     plan = OutboundPlan(route)
@@ -46,15 +49,29 @@ def explain(settings: Settings, method: str, url: str, fields: tuple[tuple[str, 
     lines = b"\r\n".join(plan.head(head, caller, plan.authorization(head, token), b"<a new id>"))
     return Explanation(
         route,
-        _upstream_url(route, plan.target(head.target)),
+        _masked(_upstream_url(route, plan.target(head.target)), settings),
         tuple(f"{name.decode('latin-1')}: {value.decode('latin-1')}" for name, value in raw),
-        tuple(lines.decode("latin-1").split("\r\n")[1:]),
+        tuple(_masked(lines.decode("latin-1"), settings).split("\r\n")[1:]),
     )
+
+
+def _masked(text: str, settings: Settings) -> str:
+    """What came from the environment or a file may be an API key, so it is not shown."""
+    for referenced in sorted(settings.referenced, key=len, reverse=True):
+        text = text.replace(referenced, MASK)
+    return text
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        raise MalformedRequest("the request holds a character that HTTP cannot carry: encode it") from None
 
 
 def _host_of(url: str, settings: Settings) -> bytes:
     if "://" in url:
-        return url.partition("://")[2].partition("/")[0].partition("?")[0].encode("latin-1")
+        return _bytes(url.partition("://")[2].partition("/")[0].partition("?")[0])
     return str(settings.listeners[0].address).encode("latin-1") if settings.listeners else b"localhost"
 
 

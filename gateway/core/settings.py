@@ -228,7 +228,11 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The whole of `gateway.yaml`."""
+    """The whole of `gateway.yaml`.
+
+    Attributes:
+        referenced: what ``${env:}`` and ``${file:}`` stood for: not to be shown wherever it occurs.
+    """
 
     listeners: tuple[ListenerSettings, ...]
     admin: Address | None
@@ -238,3 +242,4 @@ class Settings:
     limits: Limits = Limits()
     log: LogSettings = LogSettings()
     grace_s: float = 30.0
+    referenced: frozenset[str] = field(default=frozenset(), repr=False)

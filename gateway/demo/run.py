@@ -63,6 +63,9 @@ async def run_demo(
     """
     environ = {name: secrets.token_urlsafe(24) for name in CLIENTS.values()}
     clients = tuple(Registration(client_id, Secret(environ[name])) for client_id, name in CLIENTS.items())
+    gateway = start_gateway(
+        environ, Narrator(out, time.time)
+    )  # reads its configuration, before anything runs
     async with AsyncExitStack() as stack:
         authorization_server = DemoAuthorizationServer(
             AuthorizationServerSettings(
@@ -72,9 +75,9 @@ async def run_demo(
         await _enter(stack, authorization_server, "authorization server")
         legacy_service = LegacyService(authorization_server.book, options.legacy_service_port)
         await _enter(stack, legacy_service, "legacy service")
+        await stack.enter_async_context(gateway)
         out.write(banner(_cast(options, authorization_server, legacy_service)))
         out.flush()
-        await stack.enter_async_context(start_gateway(environ, Narrator(out, time.time)))
         await stopped.wait()
 
 

@@ -23,7 +23,8 @@ from tests.config.documents import CRM, ROUTE, load_text
 from tests.config.schema_reader import complaints, paths
 
 SCHEMA = json_schema()
-KEYS = dict(paths(SCHEMA, SCHEMA))
+# One listener alone has the keys of one in a list: described once.
+KEYS = {path: shape for path, shape in paths(SCHEMA, SCHEMA) if not path.startswith("listen.")}
 EXAMPLE = Path(__file__).parents[2] / "gateway.yaml"
 
 

@@ -81,12 +81,12 @@ async def test_secrets_are_made_anew_and_never_printed():
     assert 2 * len(CLIENTS) == len(set(secrets))
 
 
-async def test_the_banner_comes_before_what_happens():
+async def test_nothing_is_to_be_pasted_before_the_gateway_listens():
     out = io.StringIO()
     async with running(FakeGateway(), out):
         pass
 
-    assert out.getvalue().index("Ctrl-C") < out.getvalue().index("token requested for client crm")
+    assert out.getvalue().index("token requested for client crm") < out.getvalue().index("curl -i")
 
 
 @pytest.mark.parametrize(

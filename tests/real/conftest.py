@@ -1,0 +1,45 @@
+"""Which of these tests run where, and the authorization server that some of them share.
+
+Under CI (the variable ``CI`` is set, as `.ci/run` does) the tests marked `oidc_provider` are deselected, not
+skipped: they install from npm's registry. Elsewhere they skip where there is no Node or no registry. A test
+of a program that is not installed skips and names the Debian package.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.real.oidc_provider import OidcProvider, install
+from tests.real.programs import Missing
+
+MARKER = "oidc_provider"
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", f"{MARKER}: against the npm package oidc-provider; never under CI")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not os.environ.get("CI"):
+        return
+    deselected = [item for item in items if item.get_closest_marker(MARKER)]
+    if deselected:
+        items[:] = [item for item in items if item not in deselected]
+        config.hook.pytest_deselected(items=deselected)
+
+
+@pytest.fixture(scope="session")
+def oidc_folder():
+    try:
+        return install()
+    except Missing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def provider(oidc_folder, tmp_path_factory):
+    """One authorization server for all tests that do not stop it."""
+    with OidcProvider(oidc_folder, tmp_path_factory.mktemp("oidc-provider") / "log") as provider:
+        yield provider

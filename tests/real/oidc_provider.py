@@ -1,0 +1,158 @@
+"""The npm package oidc-provider: installed from the lock file, started with Node, ended by its process id.
+
+It takes printable ASCII in ids and secrets and nothing else (RFC 6749 appendix A), so a letter like é, which
+the gateway would encode in UTF-8, cannot be tried here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from tests.real.programs import START_S, Missing, find
+
+FOLDER = Path(__file__).parents[1] / "authorization_servers"
+INSTALL_S = 180.0
+NO_REGISTRY = frozenset(
+    [
+        "E401",
+        "E403",
+        "E404",
+        "E429",
+        "E500",
+        "E502",
+        "E503",
+        "E504",
+        "EAI_AGAIN",
+        "ECONNREFUSED",
+        "ECONNRESET",
+        "EHOSTUNREACH",
+        "ENETUNREACH",
+        "ENOTCACHED",
+        "ENOTFOUND",
+        "ERR_SOCKET_TIMEOUT",
+        "ETIMEDOUT",
+        "FETCH_ERROR",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A client as the authorization server knows it (RFC 7591)."""
+
+    client_id: str
+    client_secret: str
+    token_endpoint_auth_method: str
+    lifetime_s: int = 600
+    scope: str = "orders.read orders.write users.read"
+
+    def metadata(self) -> dict[str, object]:
+        grant = {"grant_types": ["client_credentials"], "redirect_uris": [], "response_types": []}
+        return asdict(self) | grant
+
+
+ODD = ":/?#[]@!$&'()*+,;=% \"<>\\^`{|}~"
+BASIC = Registration(f"my:client{ODD}", f"p@ss+w%rd%20{ODD}", "client_secret_basic")
+POST = Registration(f"post client{ODD}", f"s3cr%C3%A9t+{ODD}", "client_secret_post")
+SHORT = Registration("short", "short-secret", "client_secret_basic", lifetime_s=2)
+DYING = Registration("dying", "dying-secret", "client_secret_post", lifetime_s=4)
+READER = Registration("reader", "reader-secret", "client_secret_basic", scope="orders.read")
+UPSTREAM = Registration("upstream", "upstream-secret", "client_secret_basic")
+REGISTRATIONS = (BASIC, POST, SHORT, DYING, READER, UPSTREAM)
+
+
+def install() -> Path:
+    """Run `npm ci` where the installed packages are missing or older than the lock file.
+
+    Raises:
+        Missing: there is no Node, no npm or no registry.
+    """
+    find("node", "nodejs")
+    npm = find("npm", "npm")
+    installed = FOLDER / "node_modules" / ".package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < (FOLDER / "package-lock.json").stat().st_mtime:
+        _install(npm)
+    return FOLDER
+
+
+def _install(npm: str) -> None:
+    try:
+        done = subprocess.run(
+            [npm, "ci"], cwd=FOLDER, capture_output=True, text=True, timeout=INSTALL_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise Missing(f"npm ci did not end within {INSTALL_S:g} s: the registry is out of reach") from None
+    if done.returncode == 0:
+        return
+    code = re.search(r"^npm (?:error|ERR!) code (\S+)", done.stderr, re.MULTILINE)
+    if code is not None and code[1] in NO_REGISTRY:
+        raise Missing(f"npm ci failed with {code[1]}: no registry that has the packages of package-lock.json")
+    raise AssertionError(f"npm ci failed:\n{done.stderr}")
+
+
+class OidcProvider:
+    """The authorization server, running between `__enter__` (or `start`) and `__exit__` (or `stop`).
+
+    Started again it takes the same port and knows none of the tokens that it issued.
+    """
+
+    def __init__(self, folder: Path, log: Path) -> None:
+        self._folder = folder
+        self._log = log
+        self._process: subprocess.Popen[str] | None = None
+        self.port = 0
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def token_endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}/token"
+
+    def start(self) -> None:
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(
+                [find("node", "nodejs"), "provider.mjs"],
+                cwd=self._folder,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        clients = [registration.metadata() for registration in REGISTRATIONS]
+        assert self._process.stdin is not None
+        json.dump({"port": self.port, "clients": clients}, self._process.stdin)
+        self._process.stdin.close()
+        self.port = self._await_port(self._process)
+
+    def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+
+    def _await_port(self, process: subprocess.Popen[str]) -> int:
+        assert process.stdout is not None
+        impatience = threading.Timer(START_S, process.kill)
+        impatience.start()
+        try:
+            ready = next((line for line in process.stdout if line.startswith("ready ")), None)
+        finally:
+            impatience.cancel()
+            impatience.join()
+        if ready is None:
+            self.stop()
+            raise AssertionError(f"the authorization server did not start:\n{self._log.read_text()}")
+        return int(ready.split()[1])
