@@ -56,6 +56,7 @@ SPECIAL: Final = frozenset(
 _KNOWN_OPTIONS: Final = frozenset({b"close", b"http2-settings", b"keep-alive", b"te", b"upgrade"})
 _NAME_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_~%!$&'()*+;="
 _IPV6_BYTES: Final = b"ABCDEFabcdef0123456789.:"
+_LENGTH_DIGITS: Final = 18  # below 2**63, and what int() takes without complaint
 _HOSTS_KEPT: Final = 1024
 
 
@@ -170,8 +171,9 @@ def _repeats_authorization(special: dict[bytes, bytes], fields: RawHeaders) -> b
 
 def _read_special(head: RequestHead) -> None:
     special = head.special
-    if head.method == "OPTIONS" and special.get(b"max-forwards", b"").isdigit():
-        head.max_forwards = int(special[b"max-forwards"])
+    if head.method == "OPTIONS" and b"max-forwards" in special:
+        value = special[b"max-forwards"]
+        head.max_forwards = int(value) if value.isdigit() and len(value) <= _LENGTH_DIGITS else None
     if b"transfer-encoding" in special or b"content-length" in special:
         _read_framing(head)
     if b"connection" in special:
@@ -189,7 +191,7 @@ def _read_framing(head: RequestHead) -> None:
     length = head.special.get(b"content-length")
     if coding is None:
         assert length is not None
-        if not length.isdigit():
+        if not length.isdigit() or len(length) > _LENGTH_DIGITS:
             raise MalformedRequest("Content-Length is not one number")
         head.content_length = int(length)
         return
