@@ -7,17 +7,23 @@ Order: everything is built before anything listens, and what listens is closed f
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import random
 import secrets
+import socket
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
+from pathlib import Path
 from typing import Final
 
 from gateway import __version__
 from gateway.admin.server import AdminServer, start_admin
-from gateway.admin.view import AdminView, MissingToken, Readiness, State
+from gateway.admin.state import client_state, missing_token, route_state
+from gateway.admin.view import AdminView, Readiness
 from gateway.core.clock import Clock
 from gateway.core.record import RequestObserver, TokenObserver
 from gateway.core.routing import Router
@@ -29,7 +35,6 @@ from gateway.core.settings import (
     Settings,
     UpstreamSettings,
 )
-from gateway.core.source_state import SourceState
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.store import Sources
 from gateway.observe.access_log import AccessLog, open_access_log
@@ -88,6 +93,8 @@ class Gateway:
     async def start(self) -> None:
         """Listen, and ask for the first tokens in the background."""
         try:
+            for address in self._asked_addresses():
+                _refuse_living_socket(address)
             if self._settings.admin is not None:
                 self._admin = await start_admin(self._settings.admin, self._view())
             for listener, tls in zip(self._settings.listeners, self._tls, strict=True):
@@ -171,6 +178,10 @@ class Gateway:
             )
         return listener, server
 
+    def _asked_addresses(self) -> list[Address]:
+        admin = [self._settings.admin] if self._settings.admin is not None else []
+        return [listener.address for listener in self._settings.listeners] + admin
+
     def _token_observer(self, observer: Observer | None) -> TokenObserver:
         observers: list[TokenObserver] = [self.metrics.tokens, TokenLog()]
         return Fanout((), tuple(observers + ([observer] if observer is not None else [])))
@@ -189,7 +200,7 @@ class Gateway:
 
     def readiness(self) -> Readiness:
         """Say whether requests should come here."""
-        missing = tuple(_missing(state) for state in self.sources.states() if not state.has_had_token)
+        missing = tuple(missing_token(state) for state in self.sources.states() if not state.has_had_token)
         return Readiness(self._is_draining, missing)
 
     def _view(self) -> AdminView:
@@ -234,54 +245,15 @@ def _bound(server: asyncio.Server, address: Address) -> Address:
     return Address(host, port)
 
 
-def _missing(state: SourceState) -> MissingToken:
-    is_running = state.is_in_flight or not state.retry_in_s
-    return MissingToken(state.client, state.last_error or None, None if is_running else state.retry_in_s)
+def _refuse_living_socket(address: Address) -> None:
+    """Binding a unix socket takes it from whoever serves there; a file that nobody serves is replaced.
 
-
-def client_state(state: SourceState) -> State:
-    """Show one token source."""
-    token = state.token
-    shown: dict[str, object] = {
-        "client": state.client,
-        "scope": " ".join(state.asked_scope),
-        "is_ready": state.has_had_token,
-        "is_requesting": state.is_in_flight,
-        "token_requests": {name: getattr(state.requests, name) for name in state.requests.__slots__},
-        "last_error": state.last_error or None,
-        "last_error_code": state.last_code or None,
-        "last_reason": state.last_reason or None,
-        "retry_in_s": round(state.retry_in_s, 1),
-        "token": None,
-    }
-    if token is not None:
-        shown["token"] = {
-            "fingerprint": token.fingerprint,
-            "serial": token.serial,
-            "age_s": round(token.age_s, 1),
-            "expires_in_s": round(token.expires_in_s, 1),
-            "scope": " ".join(token.granted_scope),
-        }
-    return shown
-
-
-def route_state(route: RouteSettings) -> State:
-    """Show one route."""
-    upstream = route.upstream
-    where = (
-        f"unix:{upstream.socket_path}"
-        if upstream.socket_path
-        else f"{upstream.scheme.value}://{upstream.authority}"
-    )
-    return {
-        "route": route.name,
-        "host": route.host,
-        "path": route.path,
-        "methods": sorted(route.methods) if route.methods is not None else None,
-        "upstream": where + route.base_path,
-        "strip_prefix": route.strips_prefix,
-        "client": route.grant.client if route.grant is not None else None,
-        "scope": " ".join(route.grant.scope) if route.grant is not None else None,
-        "authorization": route.authorization.value,
-        "recover_on": sorted(route.recover_on),
-    }
+    Raises:
+        OSError: somebody serves there.
+    """
+    if address.path is None or not Path(address.path).is_socket():
+        return
+    with socket.socket(socket.AF_UNIX) as probe, suppress(ConnectionRefusedError):
+        probe.settimeout(1.0)
+        probe.connect(address.path)
+        raise OSError(errno.EADDRINUSE, f"{os.strerror(errno.EADDRINUSE)}: {address}")

@@ -16,6 +16,7 @@ from gateway.core.settings import CallerAuthorization, HeaderRules, RouteSetting
 from gateway.core.target import Target
 
 _CRLF: Final = b"\r\n"
+UNKNOWN: Final = b"unknown"
 _VIA: Final = b"1.1 gateway"
 _VIA_10: Final = b"1.0 gateway"
 _REQUEST_ID_BYTES: Final = 128
@@ -26,7 +27,8 @@ class CallerFields:
     """What every request of one connection says of its caller.
 
     Attributes:
-        address: of the peer, as text bytes; an IPv6 address without brackets (X-Forwarded-For's habit).
+        address: of the peer, as text bytes; an IPv6 address without brackets (X-Forwarded-For's habit);
+            `UNKNOWN` (RFC 7239 section 6.2) for one on a unix socket.
         proto: ``http`` or ``https``, as the caller reached us.
         is_trusted: the peer is in ``trusted_proxies``; what it says of its own callers is kept.
         lines: the fields that tell it, ready for a request that brings none of its own.
@@ -36,6 +38,11 @@ class CallerFields:
     proto: bytes
     is_trusted: bool
     lines: bytes = field(init=False)
+
+    @property
+    def name(self) -> str:
+        """The address as records tell it."""
+        return "unix" if self.address == UNKNOWN else self.address.decode("ascii")
 
     def __post_init__(self) -> None:
         told = (b"X-Forwarded-For: " + self.address, b"X-Forwarded-Proto: " + self.proto, b"Via: " + _VIA)

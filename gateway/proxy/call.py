@@ -28,7 +28,8 @@ class Call:
 
     Attributes:
         message, payload: as aiohttp's parser gave them.
-        head, route, body, token, upstream: set as they become known.
+        head, path, route, body, token, upstream: set as they become known; the target of a request that
+            could not be read may hold a password, so it stays unknown.
         status: of the final answer once its head is written, else 0.
         keeps_alive: whether the connection may serve another request.
         token_is_new: it was obtained for this very request.
@@ -37,6 +38,7 @@ class Call:
 
     # Not slotted: defaults that stand in the class cost nothing per request.
     head: RequestHead  # once it is read
+    path = "-"
     route: Route | None = None
     body: RequestBody | None = None
     token: Token | None = None
@@ -123,9 +125,9 @@ class Call:
             started_at_s=wall_s - total_s,
             request_id=self.request_id.decode("ascii"),
             route=self.route.settings.name if self.route is not None else "-",
-            caller=self.connection.caller.address.decode("ascii"),
+            caller=self.connection.caller.name,
             method=self.message.method,
-            path=self.message.path.partition("?")[0],
+            path=self.path,
             status=self.status,
             upstream_status=self.upstream_status,
             error=self.error,

@@ -20,7 +20,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from gateway.core.errors import CallerGone, RequestTimeout
-from gateway.core.outbound import CallerFields
+from gateway.core.outbound import UNKNOWN, CallerFields
 from gateway.proxy.body import RequestBody
 from gateway.proxy.call import Call
 from gateway.proxy.handler import late
@@ -52,7 +52,7 @@ class CallerConnection(RequestReader):
         self._call: Call | None = None
         self._write_deadline_s = inf
         self.total_deadline_s = inf
-        self.caller = CallerFields(b"unknown", b"http", is_trusted=False)
+        self.caller = CallerFields(UNKNOWN, b"http", is_trusted=False)
 
     def now_s(self) -> float:
         """Give the loop's time."""

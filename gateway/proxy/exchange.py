@@ -12,6 +12,7 @@ import asyncio
 from math import inf
 from typing import Final
 
+from gateway.core.answer_head import dropped_names
 from gateway.core.errors import GatewayError, InternalError, UpstreamClosed, UpstreamTimeout
 from gateway.core.recovery import may_send_again
 from gateway.core.token import Token
@@ -129,10 +130,9 @@ class Exchange:
                 if self._invited is not None:
                     self._invited.set()
             elif not head.is_http10:
+                lines = self._route.answer_lines(answer.lines, dropped_names(answer.special))
                 status = b"HTTP/1.1 %d %b" % (answer.status, answer.reason)
-                self._call.write(
-                    b"\r\n".join((status, *self._route.answer_lines(answer.lines, frozenset()), b"\r\n"))
-                )
+                self._call.write(b"\r\n".join((status, *lines, b"\r\n")))
         self.upstream.informational.clear()
 
     def close(self) -> None:
@@ -140,6 +140,7 @@ class Exchange:
         if self._is_closed:
             return
         self._is_closed = True
+        self._call.upstream = None  # from here on it may be another call's
         if self._pump is not None and not self._pump.done():
             self._pump.cancel()
         self._route.pool.release(self.upstream)

@@ -106,6 +106,7 @@ class Handler:
         message = call.message
         head = self._reader.read(message.method, message.path, message.version, message.raw_headers)
         call.head = head
+        call.path = head.target.path
         if b"x-request-id" in head.special:
             call.request_id = request_id(head, call.request_id)
         if head.offers_upgrade:

@@ -12,7 +12,7 @@ from typing import Final, cast
 
 from aiohttp import web
 
-from gateway.core.outbound import CallerFields
+from gateway.core.outbound import UNKNOWN, CallerFields
 from gateway.core.settings import Limits, Network
 from gateway.proxy.caller import CallerConnection
 from gateway.proxy.handler import Handler
@@ -49,7 +49,7 @@ class Listener(web.Server):
         """Say who the caller is, as far as the connection tells."""
         peer = transport.get_extra_info("peername")
         if not isinstance(peer, tuple):
-            return CallerFields(b"unknown", self._proto, is_trusted=False)
+            return CallerFields(UNKNOWN, self._proto, is_trusted=False)
         address = _address(peer[0])
         is_trusted = any(address in network for network in self._trusted)
         return CallerFields(str(address).encode("ascii"), self._proto, is_trusted)

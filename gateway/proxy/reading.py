@@ -125,7 +125,7 @@ class RequestReader(web.RequestHandler):
                 self._is_last, messages = True, []
         if messages:
             self._queue(messages, data, is_last=bool(upgraded))
-        elif data and self._last_payload.is_eof() and not self._has_begun_head:
+        elif data and is_between:
             self._has_begun_head = True
             if self._waiter is not None:
                 self.read_deadline_s = self._loop.time() + self._limits.head_timeout_s

@@ -1,0 +1,61 @@
+"""The JSON state of clients and routes, as the admin pages show it; no secrets."""
+
+from __future__ import annotations
+
+from gateway.admin.view import MissingToken, State
+from gateway.core.settings import RouteSettings
+from gateway.core.source_state import SourceState
+
+
+def missing_token(state: SourceState) -> MissingToken:
+    """Say why a client has had no token yet."""
+    is_running = state.is_in_flight or not state.retry_in_s
+    return MissingToken(state.client, state.last_error or None, None if is_running else state.retry_in_s)
+
+
+def client_state(state: SourceState) -> State:
+    """Show one token source."""
+    token = state.token
+    shown: dict[str, object] = {
+        "client": state.client,
+        "scope": " ".join(state.asked_scope),
+        "is_ready": state.has_had_token,
+        "is_requesting": state.is_in_flight,
+        "token_requests": {name: getattr(state.requests, name) for name in state.requests.__slots__},
+        "last_error": state.last_error or None,
+        "last_error_code": state.last_code or None,
+        "last_reason": state.last_reason or None,
+        "retry_in_s": round(state.retry_in_s, 1),
+        "token": None,
+    }
+    if token is not None:
+        shown["token"] = {
+            "fingerprint": token.fingerprint,
+            "serial": token.serial,
+            "age_s": round(token.age_s, 1),
+            "expires_in_s": round(token.expires_in_s, 1),
+            "scope": " ".join(token.granted_scope),
+        }
+    return shown
+
+
+def route_state(route: RouteSettings) -> State:
+    """Show one route."""
+    upstream = route.upstream
+    where = (
+        f"unix:{upstream.socket_path}"
+        if upstream.socket_path
+        else f"{upstream.scheme.value}://{upstream.authority}"
+    )
+    return {
+        "route": route.name,
+        "host": route.host,
+        "path": route.path,
+        "methods": sorted(route.methods) if route.methods is not None else None,
+        "upstream": where + route.base_path,
+        "strip_prefix": route.strips_prefix,
+        "client": route.grant.client if route.grant is not None else None,
+        "scope": " ".join(route.grant.scope) if route.grant is not None else None,
+        "authorization": route.authorization.value,
+        "recover_on": sorted(route.recover_on),
+    }
