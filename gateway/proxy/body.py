@@ -6,11 +6,22 @@ Rules: a body streams through and is teed while it does, up to `Limits.replay_by
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from aiohttp import StreamReader
 from aiohttp.web import RequestPayloadError
 
 from gateway.core.errors import BodyTooLarge, MalformedRequest
 from gateway.core.request_head import RequestHead
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    try:
+        yield
+    except RequestPayloadError:
+        raise MalformedRequest("the body is malformed", was_sent=True) from None
 
 
 class ReplayBudget:
@@ -99,10 +110,8 @@ class RequestBody:
         if self._kept is not None and self._cursor < len(self._kept):
             self._cursor += 1
             return self._kept[self._cursor - 1]
-        try:
+        with _in_our_words():
             part = await self._payload.readany()
-        except RequestPayloadError:
-            raise MalformedRequest("the body is malformed", was_sent=True) from None
         self._note(part)
         return part
 
@@ -116,7 +125,9 @@ class RequestBody:
         if self._kept is not None:
             parts = self._kept[self._cursor :]
             self._cursor = len(self._kept)
-        if part := self._payload.read_nowait():
+        with _in_our_words():
+            part = self._payload.read_nowait()
+        if part:
             self._note(part)
             parts.append(part)
         return parts
