@@ -58,6 +58,9 @@ def upstream_body(status: int, special: dict[bytes, bytes], *, is_head: bool) ->
     length = special.get(b"content-length")
     if coding is None and length is not None and status == 200 and not is_head and length.isdigit():
         return _LENGTH  # as it mostly is
+    # The blanks behind a value, which RFC 9110 section 5.5 allows, are left to us by httptools.
+    coding = coding.strip(b" \t") if coding is not None else None
+    length = length.strip(b" \t") if length is not None else None
     if coding is not None and coding.lower() != b"chunked":
         raise UpstreamAnswerInvalid("the upstream used a transfer coding other than chunked")
     if length is not None and (coding is not None or not length.isdigit()):

@@ -2,7 +2,8 @@
 
 Rules: nothing is raised here, what went wrong is noted in `AnswerReader.error`; a body of known length
 needs no parser, which would copy it once more; what stands behind a complete answer makes the
-connection useless, for it could be taken for the next caller's answer (aiohttp#13656).
+connection useless, for it could be taken for the next caller's answer (aiohttp#13656); only line ends
+there are nothing, as llhttp skips them.
 RFC 9112 sections 4 to 7, RFC 9110 section 15.2.
 """
 
@@ -226,8 +227,13 @@ class AnswerReader:
             self._end_without_body(answer, parser)
 
     def _is_too_large(self, answer: Answer) -> bool:
-        most = self._limits.header_bytes  # what was read may hold a part of the body, too
-        return self._head_bytes > most and sum(len(name) + len(value) for name, value in answer.fields) > most
+        if self._head_bytes <= self._limits.header_bytes:
+            return False
+        # What was read may hold a part of the body, too. `HTTP/1.1 200 ` and two line ends; `: ` and one.
+        head_bytes = (
+            17 + len(answer.reason) + sum(len(name) + len(value) + 4 for name, value in answer.fields)
+        )
+        return head_bytes > self._limits.header_bytes
 
     def _end_without_body(self, answer: Answer, parser: httptools.HttpResponseParser) -> None:
         """llhttp would wait for the body that a HEAD, 204 or 304 answer only describes."""
