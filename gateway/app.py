@@ -14,8 +14,8 @@ import secrets
 import socket
 import ssl
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -95,10 +95,12 @@ class Gateway:
         try:
             for address in self._asked_addresses():
                 _refuse_living_socket(address)
-            if self._settings.admin is not None:
-                self._admin = await start_admin(self._settings.admin, self._view())
+            if (admin := self._settings.admin) is not None:
+                with _named(admin):
+                    self._admin = await start_admin(admin, self._view())
             for listener, tls in zip(self._settings.listeners, self._tls, strict=True):
-                self._listeners.append(await self._listen(listener, tls))
+                with _named(listener.address):
+                    self._listeners.append(await self._listen(listener, tls))
         except BaseException:
             await self.close(grace_s=0.0)
             raise
@@ -245,6 +247,16 @@ def _bound(server: asyncio.Server, address: Address) -> Address:
     return Address(host, port)
 
 
+@contextmanager
+def _named(address: Address) -> Iterator[None]:
+    """Say in plain words which address cannot be had."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else "it does not resolve"
+        raise OSError(error.errno, f"{address}: {reason}") from None
+
+
 def _refuse_living_socket(address: Address) -> None:
     """Binding a unix socket takes it from whoever serves there; a file that nobody serves is replaced.
 
@@ -256,4 +268,4 @@ def _refuse_living_socket(address: Address) -> None:
     with socket.socket(socket.AF_UNIX) as probe, suppress(ConnectionRefusedError):
         probe.settimeout(1.0)
         probe.connect(address.path)
-        raise OSError(errno.EADDRINUSE, f"{os.strerror(errno.EADDRINUSE)}: {address}")
+        raise OSError(errno.EADDRINUSE, f"{address}: {os.strerror(errno.EADDRINUSE)}")

@@ -183,5 +183,7 @@ def _fail(message: str) -> NoReturn:
 
 
 def _reason(error: Exception) -> str:
-    """One line without a traceback; the errors of asyncio and ssl name the address or the file."""
-    return " ".join(str(error).split())
+    """One line without a traceback, which names the address or the file."""
+    named = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
+    return where + " ".join(named.split())

@@ -96,7 +96,7 @@ class Call:
 
     def refuse(self, error: GatewayError) -> None:
         """Answer with `error`, or break the answer off if it has begun."""
-        self.error = error.code
+        self.error = self.error or error.code
         if self.status:
             self.keeps_alive = False
             self.connection.break_off()

@@ -94,12 +94,14 @@ class CallerConnection(RequestReader):
         """Close so that nobody can take the answer for complete.
 
         Chunks and lengths show where they stop, once what was sent has arrived; an HTTP/1.0 body that
-        ends with the connection does not, and so the connection is reset.
+        ends with the connection does not, and so the connection is reset. So is one whose caller is not
+        reading: what was sent would not arrive.
         """
-        if self.transport is not None and self._call is not None and not self._call.head.is_http10:
-            self._close_gracefully(self.transport)
-        else:
+        call, transport = self._call, self.transport
+        if transport is None or call is None or call.head.is_http10 or self.writing_paused:
             self.abort()
+        else:
+            self._close_gracefully(transport)
 
     def abort(self) -> None:
         """Reset the connection."""
@@ -127,44 +129,46 @@ class CallerConnection(RequestReader):
 
     async def start(self) -> None:
         """Serve one request after the other; aiohttp runs this as the connection's task."""
+        handle = self._listener.handler.handle
         try:
             while not (self._close or self._force_close):
                 if not self._messages and self._refusal is None:
-                    await self._await_request()
+                    await self._request_comes()
+                self.read_deadline_s = inf
                 if not self._messages:
                     self._refuse()
                     break
-                message, payload = self._messages.popleft()
-                self._note_consumed()
-                assert isinstance(message, RawRequestMessage)  # our `data_received` queues nothing else
-                call = Call(self, message, payload, self._listener.next_id(), self._loop.time())
-                self._call = call
-                await self._listener.handler.handle(call)
+                self._call = call = self._next_call()
+                await handle(call)
                 self._call = None
                 self.total_deadline_s = inf
                 if not call.keeps_alive or self.is_ending:
                     break
+                if self.writing_paused:
+                    await self.drain(self._limits.keepalive_timeout_s)
+        except CallerGone:
+            pass
         finally:
             self._task_handler = None
             self._end()
 
-    async def _await_request(self) -> None:
+    def _request_comes(self) -> asyncio.Future[None]:
+        """Give what is done when there is a request to serve or to refuse."""
         limits = self._limits
         timeout_s = limits.head_timeout_s if self._has_begun_head else limits.keepalive_timeout_s
         self.read_deadline_s = self._loop.time() + timeout_s
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-            self.read_deadline_s = inf
+        self._waiter = waiter = self._loop.create_future()
+        return waiter
 
-    def _note_consumed(self) -> None:
-        """Let the parser and the transport go on (as aiohttp's own loop does)."""
+    def _next_call(self) -> Call:
+        """Take a request; let the parser and the transport go on (as aiohttp's own loop does)."""
+        message, payload = self._messages.popleft()
         if self._parser is not None:
             self._parser.message_consumed()
         if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
             self._resume_reading_if_drained()
+        message = cast("RawRequestMessage", message)  # our `data_received` queues nothing else
+        return Call(self, message, payload, self._listener.next_id(), self._loop.time())
 
     def _refuse(self) -> None:
         """Answer what is no request; neither the answer nor the log quotes it."""

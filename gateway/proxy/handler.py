@@ -30,7 +30,7 @@ from gateway.core.token import Token, TokenSource
 from gateway.proxy.body import ReplayBudget, RequestBody
 from gateway.proxy.call import Call
 from gateway.proxy.exchange import Exchange, exchange
-from gateway.proxy.relay import relay
+from gateway.proxy.relay import relay, relay_at_once
 from gateway.proxy.route import Route, RouteCounters
 
 log: Final = logging.getLogger("gateway.proxy")
@@ -69,7 +69,8 @@ class Handler:
             try:
                 if call.token is not None and call.upstream_status in route.settings.recover_on:
                     attempt = await self._recover(call, route, attempt)
-                await relay(call, route, attempt.upstream)
+                if not relay_at_once(call, route, attempt.upstream):
+                    await relay(call, route, attempt.upstream)
             finally:
                 attempt.close()
         except GatewayError as error:
@@ -233,4 +234,5 @@ def late(call: Call) -> None:
     if call.upstream is not None:
         call.upstream.fail(error)
     if call.status:
+        call.error = error.code
         call.connection.break_off()

@@ -135,6 +135,7 @@ class RequestReader(web.RequestHandler):
     ) -> None:
         if self._is_last:
             return
+        self._has_begun_head = False
         for index, (message, payload) in enumerate(messages):
             self._messages.append((message, payload))
             if message.chunked or message.upgrade:
@@ -145,10 +146,10 @@ class RequestReader(web.RequestHandler):
                     self._is_last = True
                     break
         self._is_last = self._is_last or is_last
-        self._last_payload = self._messages[-1][1]
-        self._has_begun_head = False
-        if not self._last_payload.is_eof() and not (self._is_reading_chunked or self._is_last):
-            self._end_parsing(messages[-1][0])
+        if payload is not EMPTY_PAYLOAD or self._last_payload is not EMPTY_PAYLOAD:
+            self._last_payload = payload
+            if not (payload.is_eof() or self._is_reading_chunked or self._is_last):
+                self._end_parsing(message)
         self._wake()
         if not self._buffer_paused and len(self._messages) >= self._max_msg_queue_size:
             self._pause_reading_for_buffer()
@@ -240,5 +241,6 @@ class RequestReader(web.RequestHandler):
         self._wake()
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)

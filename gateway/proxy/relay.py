@@ -7,6 +7,7 @@ RFC 9112 sections 6 to 9; RFC 9110 section 6.5 for trailers.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 from gateway.core.answer_head import Body, caller_body, dropped_names
@@ -17,7 +18,28 @@ from gateway.proxy.route import Route
 from gateway.proxy.upstream import UpstreamConnection
 
 _CHUNKED: Final = Body.CHUNKED  # the attribute of an Enum is a slow look-up before Python 3.12
+_LENGTH: Final = Body.LENGTH
 _UNTIL_CLOSE: Final = Body.UNTIL_CLOSE
+
+
+def relay_at_once(call: Call, route: Route, upstream: UpstreamConnection) -> bool:
+    """Pass the answer on in one write if it is whole and of known length; give whether it was."""
+    answer = upstream.answer
+    assert answer is not None
+    if not answer.is_complete or answer.body is not _LENGTH:
+        return False
+    _decide_keep_alive(call, answer.body)
+    chunks = upstream.take()
+    call.answer_bytes = sum(map(len, chunks))
+    head = _head(call, route, answer, answer.body)
+    call.status = answer.status
+    call.write(b"".join((head, *chunks)))
+    return True
+
+
+def _decide_keep_alive(call: Call, body: Body) -> None:
+    if body is _UNTIL_CLOSE or not call.payload.is_eof() or call.connection.is_ending:
+        call.keeps_alive = False  # an early answer ends the connection: the body's rest has no reader
 
 
 async def relay(call: Call, route: Route, upstream: UpstreamConnection) -> None:
@@ -29,16 +51,13 @@ async def relay(call: Call, route: Route, upstream: UpstreamConnection) -> None:
     answer = upstream.answer
     assert answer is not None
     body = caller_body(answer.body, is_http10=call.head.is_http10)
-    if body is _UNTIL_CLOSE or not call.payload.is_eof() or call.connection.is_ending:
-        call.keeps_alive = False  # an early answer ends the connection: the body's rest has no reader
+    _decide_keep_alive(call, body)
     head = _head(call, route, answer, body)
     call.status = answer.status
     chunks = upstream.take() if answer.chunks else []
     if answer.is_complete:
         call.answer_bytes = sum(map(len, chunks))
         call.write(b"".join((head, *_framed(chunks, body), *_end(call, answer, body))))
-        if call.connection.writing_paused:
-            await call.connection.drain(route.timeouts.idle_s)
         return
     call.write(b"".join((head, *_framed(chunks, body))))
     call.answer_bytes = sum(map(len, chunks))
@@ -54,6 +73,7 @@ async def _stream(call: Call, route: Route, upstream: UpstreamConnection, body: 
     upstream.deadline_error = UpstreamTimeout
     while True:
         if connection.writing_paused:
+            upstream.deadline_s = inf  # it waits for the caller, not the other way round
             await connection.drain(idle_s)
         if not answer.chunks:
             if answer.is_complete:
