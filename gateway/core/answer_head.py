@@ -6,6 +6,7 @@ cannot frame ends with the connection. RFC 9110 sections 6.4.1, 7.6.1, 15.2; RFC
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Final
 
@@ -48,7 +49,7 @@ def has_no_body(status: int, *, is_head: bool) -> bool:
     return is_head or status in (204, 304) or status < 200
 
 
-def upstream_body(status: int, special: dict[bytes, bytes], *, is_head: bool) -> Body:
+def upstream_body(status: int, special: Mapping[bytes, bytes], *, is_head: bool) -> Body:
     """Decide how the upstream's body ends.
 
     Raises:
@@ -86,7 +87,7 @@ def caller_body(body: Body, *, is_http10: bool) -> Body:
 _NOTHING: Final[frozenset[bytes]] = frozenset()
 
 
-def dropped_names(special: dict[bytes, bytes]) -> frozenset[bytes]:
+def dropped_names(special: Mapping[bytes, bytes]) -> frozenset[bytes]:
     """Give the fields that the upstream's ``Connection`` lists beyond the known ones."""
     listed = special.get(b"connection")
     if listed is None or listed == b"keep-alive" or listed == b"close":  # noqa: PLR1714 - as they mostly are
@@ -99,7 +100,7 @@ def may_be_trailer(name: bytes) -> bool:
     return plain(name) not in _NO_TRAILERS
 
 
-def challenges(lines: list[bytes]) -> list[bytes]:
+def challenges(lines: Iterable[bytes]) -> list[bytes]:
     """Give the values of ``WWW-Authenticate`` among the lines of an answer's head."""
     return [line[17:].strip() for line in lines if line[:17].lower() == b"www-authenticate:"]
 

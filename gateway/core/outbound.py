@@ -93,14 +93,13 @@ class OutboundPlan:
         Raises:
             MalformedRequest: it would, but there are two.
         """
-        keeps = (
-            b"authorization" in head.special
-            and self.settings.authorization is CallerAuthorization.KEEP
-            and b"authorization" not in head.dropped
-        )
-        if keeps and head.repeats_authorization:
+        if b"authorization" not in head.special or b"authorization" in head.dropped:
+            return False
+        if self.settings.authorization is not CallerAuthorization.KEEP:
+            return False
+        if head.repeats_authorization:
             raise MalformedRequest("there is more than one Authorization")
-        return keeps
+        return True
 
     def head(
         self, head: RequestHead, caller: CallerFields, authorization: bytes | None, request_id: bytes

@@ -9,7 +9,9 @@ RFC 9112 sections 4 to 7, RFC 9110 section 15.2.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Final, cast
 
 import httptools
@@ -50,10 +52,11 @@ class Answer:
     has_head = False
     is_complete = False
 
+    lines: Sequence[bytes] = ()
+    special: Mapping[bytes, bytes] = MappingProxyType({})
+
     def __init__(self) -> None:
         self.fields: list[tuple[bytes, bytes]] = []
-        self.lines: list[bytes] = []
-        self.special: dict[bytes, bytes] = {}
         self.chunks: list[bytes] = []
 
     def trailers(self) -> list[bytes]:
@@ -68,6 +71,7 @@ class AnswerReader:
         answer: the one that is being read or was read last; None while none is expected.
         informational: 1xx answers that nobody has passed on yet.
         buffered_bytes: of the body, arrived and not taken.
+        has_head, status: of the final answer, once its head is complete.
         error: why the answer will not be complete; then nothing more is read.
         is_reusable: the connection may serve another exchange as far as its answers go.
         was_answered: at least one byte came.
@@ -75,6 +79,7 @@ class AnswerReader:
 
     __slots__ = (
         "_head_bytes",
+        "_is_11",
         "_is_head",
         "_keeps_alive",
         "_left_bytes",
@@ -83,14 +88,17 @@ class AnswerReader:
         "answer",
         "buffered_bytes",
         "error",
+        "has_head",
         "informational",
         "is_reusable",
+        "status",
         "was_answered",
     )
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._parser: httptools.HttpResponseParser | None = None
+        self._is_11 = False
         self._is_head = False
         self._head_bytes = 0
         self._left_bytes = 0
@@ -99,20 +107,17 @@ class AnswerReader:
         self.informational: list[Answer] = []
         self.buffered_bytes = 0
         self.error: GatewayError | None = None
+        self.has_head = False
+        self.status = 0
         self.is_reusable = False
         self.was_answered = False
-
-    @property
-    def has_head(self) -> bool:
-        """Whether the head of the final answer is there."""
-        return self.answer is not None and self.answer.has_head
 
     def begin(self, *, is_head: bool) -> None:
         """Expect an answer from now on."""
         self.answer = Answer()
         self._is_head = is_head
         self._head_bytes = self._left_bytes = self.buffered_bytes = 0
-        self.is_reusable = self.was_answered = False
+        self.is_reusable = self.was_answered = self.has_head = self._is_11 = False
         if self._parser is None:
             self._parser = httptools.HttpResponseParser(self)
 
@@ -127,6 +132,7 @@ class AnswerReader:
             return
         self.was_answered = True
         if not answer.has_head:
+            self._is_11 = not self._head_bytes and data.startswith(b"HTTP/1.1 ")
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
@@ -172,14 +178,11 @@ class AnswerReader:
     def _take_raw(self, answer: Answer, data: bytes) -> None:
         left = self._left_bytes
         self._left_bytes = max(0, left - len(data))
-        self._note_body(answer, data if len(data) <= left else data[:left])
+        answer.chunks.append(data if len(data) <= left else data[:left])
+        self.buffered_bytes += len(data)
         if not self._left_bytes:
             answer.is_complete = True
             self.is_reusable = self._keeps_alive and len(data) == left
-
-    def _note_body(self, answer: Answer, data: bytes) -> None:
-        answer.chunks.append(data)
-        self.buffered_bytes += len(data)
 
     def _parse_failed(self, error: Exception) -> None:
         """Foreign text stays out of our errors; only our own, raised in a callback, are kept."""
@@ -189,12 +192,9 @@ class AnswerReader:
 
     # ── llhttp's callbacks ────────────────────────────────────────────────────────────────────────
 
-    def on_message_begin(self) -> None:
+    def on_status(self, reason: bytes) -> None:
         if self.answer is None or self.answer.is_complete:
             raise UpstreamAnswerInvalid("a second answer")
-
-    def on_status(self, reason: bytes) -> None:
-        assert self.answer is not None
         self.answer.reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -215,7 +215,7 @@ class AnswerReader:
             raise UpstreamAnswerTooLarge("the answer's header is too large", was_sent=True)
         if status == 101:
             raise UpstreamAnswerInvalid("the upstream switched protocols unasked", was_sent=True)
-        if status < 100 or parser.get_http_version() not in _VERSIONS:
+        if status < 100 or not (self._is_11 or parser.get_http_version() in _VERSIONS):
             raise UpstreamAnswerInvalid("the answer is not HTTP/1.x", was_sent=True)
         if answer.reason not in _COMMON_REASONS and has_control(answer.reason):
             raise UpstreamAnswerInvalid("the reason phrase holds a control byte", was_sent=True)
@@ -223,6 +223,8 @@ class AnswerReader:
         answer.fields = []
         answer.body = body = upstream_body(status, answer.special, is_head=self._is_head)
         answer.has_head = True
+        if status >= 200:
+            self.has_head, self.status = True, status
         if body is _NO_BODY and status >= 200:
             self._end_without_body(answer, parser)
 
@@ -247,7 +249,8 @@ class AnswerReader:
         if answer is None or answer.is_complete:
             self.is_reusable = False
             return
-        self._note_body(answer, data)
+        answer.chunks.append(data)
+        self.buffered_bytes += len(data)
 
     def on_message_complete(self) -> None:
         answer, parser = self.answer, self._parser
@@ -255,7 +258,7 @@ class AnswerReader:
             return
         if answer.status < 200:
             self.informational.append(answer)
-            self.answer = Answer()
+            self.answer, self._is_11 = Answer(), False
         else:
             answer.is_complete = True
             self.is_reusable = parser.should_keep_alive()

@@ -41,10 +41,11 @@ class CallerConnection(RequestReader):
 
     Attributes:
         caller: what every request of this connection says of its caller.
+        now_s: gives the loop's time.
         total_deadline_s: end of the current call's whole time, monotonic.
     """
 
-    __slots__ = ("_call", "_listener", "_write_deadline_s", "caller", "total_deadline_s")
+    __slots__ = ("_call", "_listener", "_write_deadline_s", "caller", "now_s", "total_deadline_s")
 
     def __init__(self, listener: Listener, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(listener, listener.limits, loop)
@@ -53,10 +54,7 @@ class CallerConnection(RequestReader):
         self._write_deadline_s = inf
         self.total_deadline_s = inf
         self.caller = CallerFields(UNKNOWN, b"http", is_trusted=False)
-
-    def now_s(self) -> float:
-        """Give the loop's time."""
-        return self._loop.time()
+        self.now_s = loop.time
 
     def date(self) -> str:
         """Give now, as RFC 9110 section 5.6.7 writes it."""
@@ -142,7 +140,7 @@ class CallerConnection(RequestReader):
                 await handle(call)
                 self._call = None
                 self.total_deadline_s = inf
-                if not call.keeps_alive or self.is_ending:
+                if not call.keeps_alive:
                     break
                 if self.writing_paused:
                     await self.drain(self._limits.keepalive_timeout_s)

@@ -48,15 +48,17 @@ class Exchange:
         Raises:
             CallerError: the body is not to be taken.
         """
-        upstream, body = self.upstream, self._call.body
-        upstream.begin(is_head=self._call.is_head)
+        call, upstream = self._call, self.upstream
+        body = call.body
+        upstream.begin(is_head=call.is_head)
         upstream.deadline_error = UpstreamTimeout
         if body is None:
-            if self._call.head.content_length == 0:
+            if call.head.content_length == 0:
                 lines.append(b"Content-Length: 0")
             lines.append(b"\r\n")
             upstream.write(b"\r\n".join(lines))
-            self._sent()
+            upstream.request_is_sent = True
+            upstream.deadline_s = call.connection.now_s() + self._route.timeouts.response_s
         else:
             self._send_with_body(lines, body)
 
@@ -158,13 +160,11 @@ async def exchange(call: Call, route: Route, token: Token | None) -> Exchange:
     Raises:
         GatewayError: there is none; nothing is left behind.
     """
-    head, connection = call.head, call.connection
+    head, connection, pool = call.head, call.connection, route.pool
     authorization = route.plan.authorization(head, token.field_value if token is not None else None)
     began_s = connection.now_s()
     while True:
-        upstream = route.pool.idle_connection() or await route.pool.connect(
-            call.within(route.timeouts.connect_s)
-        )
+        upstream = pool.idle_connection() or await pool.connect(call.within(route.timeouts.connect_s))
         call.upstream = upstream
         was_used = upstream.exchanges > 0
         attempt = Exchange(call, route, upstream)
@@ -184,8 +184,7 @@ async def exchange(call: Call, route: Route, token: Token | None) -> Exchange:
             attempt.close()
             raise
         else:
-            assert upstream.answer is not None
-            call.upstream_status = upstream.answer.status
+            call.upstream_status = upstream.status
             return attempt
         finally:
             call.upstream_s = connection.now_s() - began_s

@@ -29,11 +29,10 @@ def relay_at_once(call: Call, route: Route, upstream: UpstreamConnection) -> boo
     if not answer.is_complete or answer.body is not _LENGTH:
         return False
     _decide_keep_alive(call, answer.body)
-    chunks = upstream.take()
-    call.answer_bytes = sum(map(len, chunks))
+    call.answer_bytes = upstream.buffered_bytes
     head = _head(call, route, answer, answer.body)
     call.status = answer.status
-    call.write(b"".join((head, *chunks)))
+    call.write(head + b"".join(upstream.take()))
     return True
 
 

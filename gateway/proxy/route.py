@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.core.fields import without
@@ -35,7 +36,11 @@ class RouteCounters(Protocol):
 
 
 class Route:
-    """A rule of `gateway.yaml` with its connections, its tokens and its counters."""
+    """A rule of `gateway.yaml` with its connections, its tokens and its counters.
+
+    Attributes:
+        leaves_date: the owner's rules say what becomes of the answer's ``Date``.
+    """
 
     __slots__ = (
         "_answer_added",
@@ -43,6 +48,7 @@ class Route:
         "_held_until_s",
         "_held_until_s_unreplayable",
         "counters",
+        "leaves_date",
         "plan",
         "pool",
         "settings",
@@ -62,6 +68,7 @@ class Route:
         self._held_until_s = self._held_until_s_unreplayable = 0.0
         self._answer_added = added_lines(settings.response_headers)
         self._answer_removed = removed_names(settings.response_headers)
+        self.leaves_date = b"date" in self._answer_removed
 
     def __repr__(self) -> str:
         return f"<Route {self.settings.name}>"
@@ -76,12 +83,7 @@ class Route:
         """Give when a request that is or is not replayable may recover again."""
         return self._held_until_s if is_replayable else self._held_until_s_unreplayable
 
-    @property
-    def leaves_date(self) -> bool:
-        """Whether the owner's rules say what becomes of ``Date``."""
-        return b"date" in self._answer_removed
-
-    def answer_lines(self, lines: list[bytes], dropped: frozenset[bytes]) -> list[bytes]:
+    def answer_lines(self, lines: Sequence[bytes], dropped: frozenset[bytes]) -> Sequence[bytes]:
         """Give the lines of an answer as the caller gets them."""
         if dropped or self._answer_removed:
             lines = without(lines, dropped | self._answer_removed)

@@ -73,7 +73,8 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
     @property
     def is_open(self) -> bool:
         """Whether nothing speaks against using it."""
-        return not self.is_gone and self.transport is not None and not self.transport.is_closing()
+        transport = self.transport
+        return not self.is_gone and transport is not None and not transport.is_closing()
 
     # ── what the exchange calls ───────────────────────────────────────────────────────────────────
 
@@ -166,7 +167,11 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         elif self.buffered_bytes > HIGH_WATER_BYTES and not self._reading_paused:
             self._reading_paused = True
             cast("asyncio.Transport", self.transport).pause_reading()
-        self._wake()
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)
 
     def eof_received(self) -> None:
         """Nothing to do: the transport closes, and `connection_lost` follows."""
