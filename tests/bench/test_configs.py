@@ -1,0 +1,106 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from bench import configs
+from bench.configs import Front, Places
+from gateway.config import load
+
+PLACES = Places(Path("/tmp/bench"), api=9001, strict=9002, authorization_server=9003)
+FRONT = Front(listen=9004, admin=9005, client_id="gateway-1", token_path="/token/2")
+LOGGED = Front(listen=9004, admin=9005, client_id="gateway-1", access_log=Path("/tmp/bench/a log.json"))
+
+
+def settings(folder, front):
+    file = folder / "gateway.yaml"
+    file.write_text(configs.gateway(PLACES, front))
+    return load(file, {})
+
+
+def test_our_configuration_is_one_that_the_gateway_takes(tmp_path):
+    loaded = settings(tmp_path, FRONT)
+    (client,) = loaded.clients.values()
+
+    assert (str(loaded.listeners[0].address), str(loaded.admin)) == ("127.0.0.1:9004", "127.0.0.1:9005")
+    assert (client.grant.client_id, client.grant.token_endpoint) == (
+        "gateway-1",
+        "http://127.0.0.1:9003/token/2",
+    )
+    assert client.client_secret().reveal() == configs.CLIENT_SECRET
+    assert [(route.path, route.upstream.port) for route in loaded.routes] == [("/", 9001), ("/strict", 9002)]
+    assert {route.grant.client for route in loaded.routes} == {"bench"}
+
+
+@pytest.mark.parametrize(("front", "path"), [(FRONT, None), (LOGGED, "/tmp/bench/a log.json")])
+def test_the_access_log_is_on_only_where_it_is_measured(tmp_path, front, path):
+    """In Envoy as in the gateway: else one is compared with the other doing more."""
+    manager = find(json.loads(configs.envoy(PLACES, front)), "http_connection_manager.v3")
+
+    assert settings(tmp_path, front).log.access == path
+    assert [log["typed_config"]["path"] for log in manager["access_log"]] == ([] if path is None else [path])
+
+
+def find(tree, kind):
+    """The one typed configuration of a kind."""
+    (found,) = [node for node in nodes(tree) if kind in node.get("@type", "")]
+    return found
+
+
+def nodes(tree):
+    if isinstance(tree, dict):
+        yield tree
+    for below in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from nodes(below)
+
+
+def test_envoy_does_the_same_job():
+    envoy = json.loads(configs.envoy(PLACES, FRONT))
+    source = find(envoy, "injected_credentials.oauth2")
+    routes = find(envoy, "http_connection_manager.v3")["route_config"]["virtual_hosts"][0]["routes"]
+
+    assert source["token_endpoint"]["uri"] == "http://127.0.0.1:9003/token/2"
+    assert source["client_credentials"]["client_id"] == "gateway-1"
+    assert find(envoy, "credential_injector.v3")["overwrite"] is True
+    assert [(one["match"]["prefix"], one["route"]["cluster"]) for one in routes] == [
+        ("/strict", "strict"),
+        ("/", "api"),
+    ]
+
+
+def test_envoy_names_only_clusters_and_secrets_that_it_has():
+    envoy = json.loads(configs.envoy(PLACES, FRONT))
+    resources = envoy["static_resources"]
+    clusters = {cluster["name"]: cluster for cluster in resources["clusters"]}
+    ports = {
+        name: node["port_value"]
+        for name, tree in clusters.items()
+        for node in nodes(tree)
+        if "port_value" in node
+    }
+
+    assert {node["cluster"] for node in nodes(envoy) if "cluster" in node} == set(clusters)
+    assert ports == {"api": 9001, "strict": 9002, "authorization_server": 9003}
+    assert [secret["name"] for secret in resources["secrets"]] == ["client_secret"]
+
+
+def test_the_small_answer_is_133_bytes_of_json():
+    assert len(configs.BODY) == 133
+    assert json.loads(configs.BODY)["more"] is False
+
+
+@pytest.mark.parametrize(
+    "text",
+    [configs.upstream_nginx(PLACES), configs.proxy_nginx(PLACES, FRONT), configs.haproxy(PLACES, FRONT)],
+)
+def test_every_proxy_listens_on_this_machine_only(text):
+    addresses = [word for word in text.replace(";", " ").split() if word.count(".") == 3]
+
+    assert addresses
+    assert [address for address in addresses if not address.startswith("127.0.0.1:")] == []
+
+
+def test_the_upstream_refuses_whoever_has_no_token():
+    assert 'if ($http_authorization !~ "^Bearer .") { return 401; }' in configs.upstream_nginx(PLACES)
+    for text in (configs.proxy_nginx(PLACES, FRONT), configs.haproxy(PLACES, FRONT)):
+        assert f'"Bearer {configs.STATIC_TOKEN}"' in text

@@ -1,0 +1,114 @@
+import pytest
+
+from gateway.core.errors import AmbiguousPath, AuthorizationNotAllowed, MethodNotAllowed, NoRoute
+from gateway.core.explain import explain, render
+from gateway.core.settings import (
+    Address,
+    CallerAuthorization,
+    HeaderRules,
+    ListenerSettings,
+    Scheme,
+    Settings,
+    UpstreamSettings,
+)
+from tests.core.samples import route
+
+LEGACY = UpstreamSettings(Scheme.UNIX, "localhost", 80, "/run/legacy.sock")
+
+
+def settings(*routes):
+    return Settings((ListenerSettings(Address("127.0.0.1", 8080)),), None, {}, routes)
+
+
+CRM = route(
+    "/crm",
+    base_path="/occ/v2",
+    strips_prefix=True,
+    methods=frozenset({"GET"}),
+    request_headers=HeaderRules(set=(("X-Tenant", "acme"),), remove=("Cookie",)),
+)
+ALL = settings(CRM, route("/", upstream=LEGACY, grant=None), route("/", name="host", host="b.test"))
+
+
+def test_route_and_upstream_url_are_told():
+    explained = explain(ALL, "GET", "/crm/users?a=b", ())
+
+    assert explained.route is CRM
+    assert explained.upstream_url == "https://api.example.com/occ/v2/users?a=b"
+
+
+def test_the_header_is_shown_before_and_after():
+    fields = (
+        ("Cookie", "a"),
+        ("X-Foo", "1"),
+        ("Authorization", "Bearer mine"),
+        ("Connection", "X-Drop"),
+        ("X-Drop", "1"),
+    )
+    explained = explain(ALL, "GET", "/crm", fields)
+
+    assert explained.before == ("Host: 127.0.0.1:8080", *(f"{name}: {value}" for name, value in fields))
+    assert explained.after[0] == "Host: api.example.com"
+    assert "X-Foo: 1" in explained.after
+    assert "X-Tenant: acme" in explained.after
+    assert [line for line in explained.after if line.startswith("Authorization")] == [
+        "Authorization: Bearer <the token of client crm>"
+    ]
+    assert not [line for line in explained.after if line.startswith(("Cookie", "X-Drop", "Connection"))]
+
+
+def test_a_unix_upstream_is_told_by_its_path():
+    assert explain(ALL, "PUT", "/other", ()).upstream_url == "unix:/run/legacy.sock /other"
+
+
+def test_a_route_without_a_client_sends_no_authorization():
+    after = explain(ALL, "GET", "/other", (("Authorization", "Bearer mine"),)).after
+
+    assert not [line for line in after if line.startswith("Authorization")]
+
+
+@pytest.mark.parametrize(
+    ("url", "fields"),
+    [
+        ("http://b.test:81/x", ()),
+        ("http://b.test", ()),
+        ("http://b.test?q", ()),
+        ("/x", (("host", "b.test"),)),
+    ],
+)
+def test_the_host_comes_from_the_url_or_from_the_field(url, fields):
+    assert explain(ALL, "GET", url, fields).route.name == "host"
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "error"),
+    [("GET", "/crm/../x", AmbiguousPath), ("GET", "//crm", AmbiguousPath)],
+)
+def test_what_would_be_refused_is_refused(method, url, error):
+    with pytest.raises(error):
+        explain(ALL, method, url, ())
+
+
+def test_no_route_and_no_method_are_told_apart():
+    with pytest.raises(NoRoute):
+        explain(settings(CRM), "GET", "/", ())
+    with pytest.raises(MethodNotAllowed):
+        explain(settings(CRM), "POST", "/crm", ())
+
+
+def test_a_route_that_rejects_authorization_says_so():
+    with pytest.raises(AuthorizationNotAllowed):
+        explain(
+            settings(route(authorization=CallerAuthorization.REJECT)), "GET", "/", (("Authorization", "x"),)
+        )
+
+
+def test_an_explanation_is_written_for_people():
+    text = render(explain(ALL, "GET", "/crm", (("X-Foo", "1"),)))
+
+    assert text.splitlines()[:2] == [
+        "route      /crm (client crm)",
+        "upstream   https://api.example.com/occ/v2",
+    ]
+    assert "  X-Foo: 1" in text
+    assert "no client: no token is injected" in render(explain(ALL, "GET", "/other", ()))

@@ -1,0 +1,67 @@
+import copy
+import pickle
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gateway
+from gateway.core.secret import Secret
+
+TEXT = "hunter2-hunter2"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [repr, str, lambda s: f"{s}", lambda s: f"{s!r:>40}", "{:s}".format, "%s".__mod__, "%r".__mod__, lambda s: repr([s]),
+     lambda s: repr({"key": s}), lambda s: repr(vars(type(s)).keys())],
+)  # fmt: skip
+def test_a_secret_does_not_show(shown):
+    assert TEXT not in shown(Secret(TEXT))
+
+
+def test_only_reveal_gives_the_text():
+    assert Secret(TEXT).reveal() == TEXT
+
+
+@pytest.mark.parametrize("take", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_a_secret_is_neither_pickled_nor_copied(take):
+    with pytest.raises(TypeError) as refusal:
+        take(Secret(TEXT))
+
+    assert TEXT not in str(refusal.value)
+
+
+def test_a_secret_has_no_dictionary_to_look_into():
+    with pytest.raises(TypeError):
+        vars(Secret(TEXT))
+
+
+@given(st.text(), st.text())
+def test_secrets_are_equal_where_their_texts_are(one, other):
+    assert (Secret(one) == Secret(other)) == (one == other)
+    assert bool(Secret(one)) == bool(one)
+    assert hash(Secret(one)) == hash(Secret(one))
+
+
+def test_a_secret_equals_no_text():
+    assert Secret(TEXT) != TEXT
+
+
+def test_few_places_reveal_a_secret():
+    """Each further one is a decision: name it here (style, rule 9)."""
+    package = Path(gateway.__file__).parent
+    reveals = {
+        str(path.relative_to(package)): len(re.findall(r"\.reveal\(\)", path.read_text()))
+        for path in package.rglob("*.py")
+    }
+
+    assert {path: count for path, count in reveals.items() if count} == {
+        "core/bearer.py": 2,
+        "core/probe.py": 2,
+        "core/secret.py": 1,
+        "core/token_request.py": 2,
+        "demo/credentials.py": 2,
+    }

@@ -1,0 +1,365 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from contextlib import asynccontextmanager
+
+import pytest
+
+from gateway.core.errors import (
+    UpstreamConnectTimeout,
+    UpstreamNameUnresolved,
+    UpstreamTimeout,
+    UpstreamTlsFailed,
+    UpstreamUnreachable,
+)
+from gateway.core.settings import Limits, Scheme, TlsFiles, UpstreamSettings
+from gateway.proxy.pool import IDLE_TIMEOUT_S, MOST_IDLE, Pool, connect_error, make_tls
+from tests.oauth.certificates import make_certificate
+
+WAIT_S = 10.0
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+class Upstream:
+    """Keeps every connection that it takes, for the test to write to or to close."""
+
+    def __init__(self, server):
+        self.server = server
+        self.taken = asyncio.Queue()
+        self.writers = []
+
+    async def take(self):
+        async with asyncio.timeout(WAIT_S):
+            return await self.taken.get()
+
+
+@asynccontextmanager
+async def upstream(path=None, tls=None):
+    def accept(_reader, writer):
+        at.writers.append(writer)
+        at.taken.put_nowait(writer)
+
+    at = Upstream(None)
+    if path is None:
+        at.server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
+    else:
+        at.server = await asyncio.start_unix_server(accept, path)
+    try:
+        yield at
+    finally:
+        at.server.close()
+        for writer in at.writers:
+            writer.transport.abort()
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def pool(settings):
+    made = Pool(settings, Limits(), asyncio.get_running_loop())
+    try:
+        yield made
+    finally:
+        made.close()
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+
+def http(port, **more):
+    return UpstreamSettings(Scheme.HTTP, "127.0.0.1", port, **more)
+
+
+@asynccontextmanager
+async def pooled():
+    async with upstream() as at, pool(http(at.server.sockets[0].getsockname()[1])) as made:
+        yield made, at
+
+
+async def used(made, at):
+    """A connection that has had an exchange and was given back, and its other end."""
+    connection = made.idle_connection() or await made.connect(WAIT_S)
+    writer = await at.take() if not connection.exchanges else None
+    await exchange(connection, writer)
+    made.release(connection)
+    return connection, writer
+
+
+async def exchange(connection, writer):
+    connection.begin(is_head=False)
+    connection.request_is_sent = True
+    happens = connection.happens()
+    writer.write(OK)
+    async with asyncio.timeout(WAIT_S):
+        await happens
+
+
+async def several(made, at, count):
+    """So many connections in use at once, and their other ends."""
+    connections = [await made.connect(WAIT_S) for _ in range(count)]
+    by_port = {
+        writer.get_extra_info("peername")[1]: writer for writer in [await at.take() for _ in range(count)]
+    }
+    ends = [by_port[one.transport.get_extra_info("sockname")[1]] for one in connections]
+    for connection, end in zip(connections, ends, strict=True):
+        await exchange(connection, end)
+    return connections, ends
+
+
+# ── kept and used again ───────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_new_pool_has_no_connection():
+    async with pooled() as (made, _):
+        assert made.idle_connection() is None
+        assert repr(made).endswith("0 open, 0 idle>")
+
+
+async def test_a_connection_is_used_again():
+    async with pooled() as (made, at):
+        connection, _ = await used(made, at)
+
+        assert repr(made).endswith("1 open, 1 idle>")
+        assert made.idle_connection() is connection
+        assert made.idle_connection() is None
+
+
+async def test_the_connection_used_last_is_used_first():
+    """With two connections: with one, any order would pass."""
+    async with pooled() as (made, at):
+        connections, _ = await several(made, at, 3)
+        for connection in connections:
+            made.release(connection)
+
+        assert [made.idle_connection() for _ in connections] == connections[::-1]
+
+
+async def test_a_connection_that_may_not_serve_another_is_not_kept():
+    async with pooled() as (made, at):
+        connection = await made.connect(WAIT_S)
+        await at.take()
+        connection.begin(is_head=False)
+        made.release(connection)
+
+        assert made.idle_connection() is None
+        assert connection.is_gone
+
+
+async def test_a_connection_that_the_upstream_closed_while_idle_is_not_given():
+    async with pooled() as (made, at):
+        connections, ends = await several(made, at, 2)
+        for connection in connections:
+            made.release(connection)
+        ends[1].close()
+        async with asyncio.timeout(WAIT_S):
+            while connections[1].is_open:
+                await asyncio.sleep(0)
+
+        assert made.idle_connection() is connections[0]
+        assert made.idle_connection() is None
+
+
+async def test_more_idle_connections_than_the_most_are_not_kept():
+    async with pooled() as (made, at):
+        connections, _ = await several(made, at, MOST_IDLE + 1)
+        for connection in connections:
+            made.release(connection)
+
+        assert [connection.is_gone for connection in connections] == [False] * MOST_IDLE + [True]
+
+
+# ── swept ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_what_was_idle_for_too_long_is_closed_and_nothing_else():
+    async with pooled() as (made, at):
+        connections, _ = await several(made, at, 2)
+        for connection, since_s in zip(connections, (100.0, 101.0), strict=True):
+            made.release(connection)
+            connection.idle_since_s = since_s
+
+        made.sweep(100.0 + IDLE_TIMEOUT_S - 0.001)
+        before = [connection.is_gone for connection in connections]
+        made.sweep(100.0 + IDLE_TIMEOUT_S)
+
+        assert (before, [connection.is_gone for connection in connections]) == ([False, False], [True, False])
+        assert made.idle_connection() is connections[1]
+
+
+async def test_what_is_late_fails():
+    async with pooled() as (made, at):
+        connection = await made.connect(WAIT_S)
+        await at.take()
+        connection.begin(is_head=False)
+        connection.deadline_s, connection.deadline_error = 100.0, UpstreamTimeout
+        made.sweep(99.999)
+        connection.check()
+        made.sweep(100.0)
+
+        with pytest.raises(UpstreamTimeout):
+            connection.check()
+
+
+async def test_closing_ends_idle_and_busy_connections():
+    async with pooled() as (made, at):
+        idle, _ = await used(made, at)
+        busy = await made.connect(WAIT_S)
+        await at.take()
+        assert made.idle_connection() is idle
+        made.release(idle)
+        made.close()
+        async with asyncio.timeout(WAIT_S):
+            while not repr(made).endswith("0 open, 0 idle>"):
+                await asyncio.sleep(0)
+
+        assert (idle.is_gone, busy.is_gone, made.idle_connection()) == (True, True, None)
+
+
+# ── connecting ────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_unix_socket_is_connected_to(tmp_path):
+    path = str(tmp_path / "legacy.sock")
+    settings = UpstreamSettings(Scheme.UNIX, "localhost", 80, path)
+    async with upstream(path) as at, pool(settings) as made:
+        connection, _ = await used(made, at)
+
+        assert made.idle_connection() is connection
+
+
+async def test_a_refused_connection_says_so():
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))  # and does not listen
+        async with pool(http(reserved.getsockname()[1])) as made:
+            with pytest.raises(UpstreamUnreachable, match="Connection refused") as error:
+                await made.connect(WAIT_S)
+
+    assert not error.value.was_sent
+
+
+async def test_a_socket_that_is_not_there_says_so(tmp_path):
+    async with pool(UpstreamSettings(Scheme.UNIX, "localhost", 80, str(tmp_path / "none"))) as made:
+        with pytest.raises(UpstreamUnreachable, match="No such file"):
+            await made.connect(WAIT_S)
+
+
+async def test_a_connection_that_takes_too_long_is_given_up():
+    async with upstream() as at, pool(http(at.server.sockets[0].getsockname()[1])) as made:
+        with pytest.raises(UpstreamConnectTimeout):
+            await made.connect(0.0)
+
+        assert repr(made).endswith("0 open, 0 idle>")
+
+
+# ── TLS ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    return tuple(map(str, make_certificate(tmp_path_factory.mktemp("tls"))))
+
+
+@pytest.fixture
+def server_tls(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    return context
+
+
+def https(at, **more):
+    return UpstreamSettings(Scheme.HTTPS, "127.0.0.1", at.server.sockets[0].getsockname()[1], **more)
+
+
+async def test_a_certificate_of_a_known_authority_is_trusted(certificate, server_tls):
+    async with upstream(tls=server_tls) as at, pool(https(at, ca_file=certificate[0])) as made:
+        connection, writer = await used(made, at)
+        writer.transport.abort()
+
+        assert connection.transport.get_extra_info("ssl_object").selected_alpn_protocol() == "http/1.1"
+
+
+async def test_a_certificate_of_nobody_is_refused(server_tls):
+    async with upstream(tls=server_tls) as at, pool(https(at)) as made:
+        with pytest.raises(UpstreamTlsFailed, match="certificate was refused"):
+            await made.connect(WAIT_S)
+
+        assert at.taken.empty()
+
+
+async def test_a_certificate_of_another_name_is_refused(certificate, server_tls):
+    """It stands for 127.0.0.1, which `localhost` leads to."""
+    async with upstream(tls=server_tls) as at:
+        port = at.server.sockets[0].getsockname()[1]
+        settings = UpstreamSettings(Scheme.HTTPS, "localhost", port, ca_file=certificate[0])
+        async with pool(settings) as made:
+            with pytest.raises(UpstreamTlsFailed, match="certificate was refused"):
+                await made.connect(WAIT_S)
+
+
+async def test_an_upstream_without_tls_is_not_spoken_to_in_plain():
+    async def talk(_reader, writer):
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    settings = UpstreamSettings(Scheme.HTTPS, "127.0.0.1", server.sockets[0].getsockname()[1])
+    async with pool(settings) as made:
+        with pytest.raises(UpstreamTlsFailed):
+            await made.connect(WAIT_S)
+    server.close()
+
+
+@pytest.mark.parametrize("scheme", [Scheme.HTTP, Scheme.UNIX])
+def test_only_https_has_a_context(scheme):
+    assert make_tls(UpstreamSettings(scheme, "localhost", 80)) is None
+
+
+def test_tls_is_verified_and_new(certificate):
+    settings = UpstreamSettings(
+        Scheme.HTTPS, "a", 443, ca_file=certificate[0], certificate=TlsFiles(*certificate)
+    )
+    context = make_tls(settings)
+
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+def test_a_file_that_cannot_be_read_is_told_before_anything_listens(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        make_tls(UpstreamSettings(Scheme.HTTPS, "a", 443, ca_file=str(tmp_path / "none.pem")))
+
+
+# ── why there is no connection ────────────────────────────────────────────────────────────────────
+
+
+def refused_certificate():
+    error = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] for s3cr3t")
+    error.verify_message = "certificate has expired"
+    return error
+
+
+REASONS = [
+    (refused_certificate(), UpstreamTlsFailed, "certificate has expired"),
+    (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] s3cr3t"), UpstreamTlsFailed, "handshake"),
+    (ssl.SSLZeroReturnError(6, "s3cr3t"), UpstreamTlsFailed, "handshake"),
+    (socket.gaierror(-2, "Name or service not known"), UpstreamNameUnresolved, "does not resolve"),
+    (UnicodeError("label s3cr3t too long"), UpstreamNameUnresolved, "does not resolve"),
+    (ConnectionRefusedError(111, "Connection refused"), UpstreamUnreachable, "Connection refused"),
+    (ConnectionResetError(104, "Connection reset by peer"), UpstreamUnreachable, "reset by peer"),
+    (FileNotFoundError(2, "No such file or directory", "/s3cr3t"), UpstreamUnreachable, "No such file"),
+    (OSError(101, "Network is unreachable"), UpstreamUnreachable, "Network is unreachable"),
+    (OSError("Multiple exceptions: s3cr3t"), UpstreamUnreachable, "no connection to the upstream"),
+    (ConnectionAbortedError("s3cr3t"), UpstreamUnreachable, "no connection to the upstream"),
+]
+
+
+@pytest.mark.parametrize(("error", "kind", "words"), REASONS)
+def test_a_foreign_exception_becomes_ours_without_its_text(error, kind, words):
+    ours = connect_error(error)
+
+    assert type(ours) is kind
+    assert words in ours.detail
+    assert "s3cr3t" not in ours.detail
+    assert not ours.was_sent

@@ -1,0 +1,196 @@
+"""The whole gateway between a fake upstream, a fake authorization server and raw callers.
+
+Everything listens on a free port of the loopback address, and everything is closed at the end: a rig that
+leaves a task behind, or whose loop met an exception that nobody took, fails its test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl as tls
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+from gateway.app import Gateway
+from gateway.core.errors import AuthorizationServerError
+from gateway.core.record import AccessRecord, Reason
+from gateway.core.secret import Secret
+from gateway.core.settings import (
+    Address,
+    AuthMethod,
+    ClientName,
+    ClientSettings,
+    Grant,
+    Limits,
+    ListenerSettings,
+    LogSettings,
+    RouteName,
+    RouteSettings,
+    Scheme,
+    Settings,
+    Timeouts,
+    UpstreamSettings,
+)
+from gateway.core.token import Token
+from tests.wire.caller import RawCaller
+from tests.wire.messages import Answer, request
+from tests.wire.servers import Changes, FakeAuthorizationServer, FakeUpstream, Script
+
+CRM = ClientName("crm")
+CLIENT_SECRET = "the-client-secret-9f27"
+LOOPBACK = Address("127.0.0.1", 0)
+QUICK = Limits(head_timeout_s=0.3, keepalive_timeout_s=0.3)
+
+
+class Told(Changes):
+    """Implements `Observer`: what was told of requests and of tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[AccessRecord] = []
+        self.reasons: list[Reason] = []
+        self.obtained: list[Token] = []
+        self.failed: list[AuthorizationServerError] = []
+        self.rejected: list[Token] = []
+
+    def request_done(self, record: AccessRecord) -> None:
+        self.records.append(record)
+        self.changed()
+
+    def token_requested(self, client: ClientName, reason: Reason) -> None:
+        self.reasons.append(reason)
+        self.changed()
+
+    def token_obtained(self, client: ClientName, token: Token, lifetime_s: float, took_s: float) -> None:
+        self.obtained.append(token)
+        self.changed()
+
+    def token_failed(self, client: ClientName, error: AuthorizationServerError, retry_in_s: float) -> None:
+        self.failed.append(error)
+        self.changed()
+
+    def token_rejected(self, client: ClientName, token: Token) -> None:
+        self.rejected.append(token)
+        self.changed()
+
+
+class Rig:
+    """Builds the settings when the ports are known, runs the gateway, and takes everything down.
+
+    Args:
+        script: of the upstream.
+        routes: makes the routes, see `route`; one for everything, with a token, if left out.
+        is_warm: wait for the first token before the test begins.
+        client: further members of `ClientSettings`.
+        settings: further members of `Settings`.
+    """
+
+    def __init__(
+        self,
+        script: Script | None = None,
+        *,
+        routes: Callable[[Rig], Sequence[RouteSettings]] = lambda rig: [rig.route()],
+        is_warm: bool = True,
+        client: dict[str, Any] | None = None,
+        upstream_tls: tls.SSLContext | None = None,
+        upstream_path: str | None = None,
+        **settings: Any,
+    ) -> None:
+        self.upstream = FakeUpstream(script)
+        self.authorization_server = FakeAuthorizationServer()
+        self.told = Told()
+        self.faults: list[dict[str, Any]] = []
+        self._make_routes = routes
+        self._is_warm = is_warm
+        self._client = client or {}
+        self._upstream_tls = upstream_tls
+        self._upstream_path = upstream_path
+        self._settings = settings
+        self._callers: list[RawCaller] = []
+
+    # ── settings ──────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def grant(self) -> Grant:
+        return Grant(
+            CRM, self.authorization_server.endpoint, "mobile_android", AuthMethod.CLIENT_SECRET_BASIC
+        )
+
+    def upstream_settings(self, **members: Any) -> UpstreamSettings:
+        path = self.upstream.path
+        if path is not None:
+            return UpstreamSettings(Scheme.UNIX, "localhost", 80, path)
+        known = {"scheme": Scheme.HTTP, "host": "127.0.0.1", "port": self.upstream.port}
+        return UpstreamSettings(**(known | members))
+
+    def route(
+        self, path: str = "/", *, name: str = "", has_token: bool = True, **members: Any
+    ) -> RouteSettings:
+        """A route to the fake upstream."""
+        known = {"upstream": self.upstream_settings(), "grant": self.grant if has_token else None}
+        known["timeouts"] = Timeouts(connect_s=20.0, response_s=20.0, idle_s=20.0)
+        return RouteSettings(RouteName(name or path), path, **(known | members))
+
+    def _all_settings(self) -> Settings:
+        client = ClientSettings(self.grant, lambda: Secret(CLIENT_SECRET))
+        for name, value in self._client.items():
+            object.__setattr__(client, name, value)
+        known = {
+            "listeners": (ListenerSettings(LOOPBACK),),
+            "admin": None,
+            "clients": {CRM: client},
+            "routes": tuple(self._make_routes(self)),
+            "log": LogSettings(access=None),
+            "grace_s": 0.0,
+        }
+        return Settings(**(known | self._settings))
+
+    # ── life ──────────────────────────────────────────────────────────────────────────────────────
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._tasks_before = asyncio.all_tasks()
+        self._loop.set_exception_handler(lambda _, context: self.faults.append(context))
+        await self.authorization_server.start()
+        await self.upstream.start(self._upstream_tls, self._upstream_path)
+        self.settings = self._all_settings()
+        self.gateway = Gateway(self.settings, self.told)
+        await self.gateway.start()
+        self.address = self.gateway.addresses[0]
+        if self._is_warm and any(route.grant is not None for route in self.settings.routes):
+            await self.told.until(lambda: self.told.obtained)
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        await asyncio.gather(*(caller.close() for caller in self._callers))
+        await self.gateway.close()
+        await self.upstream.close()
+        await self.authorization_server.close()
+        await self._settle()
+        self._loop.set_exception_handler(None)
+        if kind is None:
+            assert asyncio.all_tasks() <= self._tasks_before, "tasks were left behind"
+            assert not self.faults, f"the loop met exceptions: {self.faults}"
+        for fault in (*self.upstream.faults, *self.authorization_server.faults):
+            raise fault
+
+    async def _settle(self) -> None:
+        """What was closed tells so in the next rounds of the loop."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    # ── for tests ─────────────────────────────────────────────────────────────────────────────────
+
+    async def caller(self, ssl: tls.SSLContext | None = None) -> RawCaller:
+        """A new connection to the first listener."""
+        caller = await RawCaller.connect(self.address, ssl)
+        self._callers.append(caller)
+        return caller
+
+    async def ask(self, data: bytes) -> Answer:
+        """One request on a connection of its own."""
+        return await (await self.caller()).ask(data)
+
+    async def get(self, target: str = "/", *fields: str) -> Answer:
+        """One GET on a connection of its own."""
+        return await self.ask(request("GET", target, *fields))
