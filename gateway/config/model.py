@@ -15,6 +15,8 @@ from gateway.config.fields import (
     AccessLog,
     AccessWord,
     AdminAddress,
+    AssertionAudience,
+    AssertionLifetime,
     Audience,
     AuthMethodWord,
     CallerAuthorizationWord,
@@ -30,6 +32,7 @@ from gateway.config.fields import (
     Method,
     ParameterName,
     Path,
+    PrivateKey,
     Proxy,
     RefusalStatus,
     RequestField,
@@ -38,6 +41,7 @@ from gateway.config.fields import (
     ResponseField,
     ResponseFields,
     Scope,
+    SigningAlgorithmWord,
     Size,
     Strict,
     Text,
@@ -49,6 +53,7 @@ from gateway.config.fields import (
     required,
 )
 from gateway.config.problems import Wrong
+from gateway.core.client_assertion import JWT_BEARER
 
 
 class ListenerTls(Strict):
@@ -70,10 +75,22 @@ class Listener(Strict):
         return value if isinstance(value, dict) else {"address": value}
 
 
-class ClientTls(Strict):
-    """How the authorization server is verified."""
+class PeerTls(Strict):
+    """How another server is verified, and who we are to it."""
 
     ca: Text | None = optional("PEM file of trusted authorities, instead of the system's.")
+    certificate: Text | None = optional("PEM file: our own certificate for the handshake.")
+    key: Text | None = optional("PEM file: that certificate's private key, not encrypted.")
+
+    @model_validator(mode="after")
+    def _has_both_or_none(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise Wrong("certificate and key stand together or not at all")
+        return self
+
+
+class ClientTls(PeerTls):
+    """How the authorization server is verified, and who we are to it (RFC 8705)."""
 
 
 class Client(Strict):
@@ -81,14 +98,44 @@ class Client(Strict):
 
     token_endpoint: Endpoint = required("URL that tokens are requested from; a query in it is kept.")
     client_id: Text = required("The identifier we are registered with.")
-    client_secret: ClientSecret = Field(
-        repr=False, description="The secret we are registered with; best as ${env:NAME} or ${file:/path}."
+    client_secret: ClientSecret | None = Field(
+        default=None,
+        repr=False,
+        description="The secret we are registered with; best as ${env:NAME} or ${file:/path}.",
     )
     method: AuthMethodWord | None = optional(
-        "How we authenticate: the secret in a Basic header, or in the body; never both.",
+        "How we authenticate; client_assertion, where that key stands.",
         "client_secret_basic",
         alias="token_endpoint_auth_method",
     )
+    legacy_unencoded: bool = flag(
+        "Id and secret as they are in the Basic header: the server does not decode."
+    )
+    private_key: PrivateKey | None = Field(
+        default=None,
+        repr=False,
+        description="Signs our assertions: PEM or JWK; best as ${file:/path}.",
+    )
+    signing_algorithm: SigningAlgorithmWord | None = optional(
+        "What assertions are signed with; left out: HS256, or what fits the key.",
+        alias="token_endpoint_auth_signing_alg",
+    )
+    key_id: Text | None = optional("Names the key to the server; left out: the JWK's own.", alias="kid")
+    assertion_audience: AssertionAudience | None = optional(
+        "Whom our assertions are for: token_endpoint, or any text such as the issuer's URL.", "token_endpoint"
+    )
+    assertion_lifetime_s: AssertionLifetime | None = optional(
+        "How long an assertion can be used, at most 5m.", "1m", alias="assertion_lifetime"
+    )
+    assertion_certificate: Text | None = optional(
+        "PEM file: the private key's certificate, whose thumbprint goes into the assertion as x5t#S256."
+    )
+    client_assertion: Text | None = Field(
+        default=None,
+        repr=False,
+        description="An assertion that somebody else makes for us; as ${file:/path}.",
+    )
+    client_assertion_type: Text | None = optional("What kind of assertion that is.", JWT_BEARER)
     scope: Scope | None = optional("What is asked for: words in one text, or a list.")
     audience: Audience | None = optional("Whom the token is for, where the authorization server asks for it.")
     resource: Resource | None = optional("Absolute URI of the protected resource, or a list (RFC 8707).")
@@ -107,7 +154,11 @@ class Client(Strict):
         repr=False,
         description="Forward proxy on the way to the token endpoint, http://host:port.",
     )
-    tls: ClientTls | None = optional("How the authorization server is verified.")
+    tls: ClientTls | None = optional("How the authorization server is verified, and who we are to it.")
+    certificate_bound: bool | None = optional(
+        "Tokens are bound to our certificate, which routes must show too; left out: if it is the method.",
+        alias="tls_client_certificate_bound_access_tokens",
+    )
 
 
 class RequestRules(Strict):
@@ -147,18 +198,8 @@ class RouteTimeouts(Strict):
     idle_s: Duration | None = optional("Without a byte of a body, in either direction.", "60s", alias="idle")
 
 
-class UpstreamTls(Strict):
+class UpstreamTls(PeerTls):
     """How an `https://` upstream is verified, and who we are to it."""
-
-    ca: Text | None = optional("PEM file of trusted authorities, instead of the system's.")
-    certificate: Text | None = optional("PEM file: our own certificate for the handshake.")
-    key: Text | None = optional("PEM file: that certificate's private key, not encrypted.")
-
-    @model_validator(mode="after")
-    def _has_both_or_none(self) -> Self:
-        if (self.certificate is None) != (self.key is None):
-            raise Wrong("certificate and key stand together or not at all")
-        return self
 
 
 class Route(Strict):
