@@ -56,6 +56,7 @@ _FAILURES: Final[tuple[tuple[type[Exception], Failed], ...]] = (
     (aiohttp.ServerDisconnectedError, _unreachable("the authorization server closed the connection")),
     (aiohttp.ClientResponseError, Failed(FailureKind.INVALID, "the authorization server answered no HTTP")),
     (aiohttp.InvalidURL, Failed(FailureKind.INVALID, "the token_endpoint is no URL")),
+    (aiohttp.ClientOSError, _unreachable("the authorization server broke the connection")),
     (aiohttp.ClientError, _unreachable("the token request failed")),
     (OSError, _unreachable("the connection to the authorization server broke")),
     (ValueError, Failed(FailureKind.INVALID, "the token request cannot be sent")),

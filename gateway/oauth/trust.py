@@ -2,7 +2,8 @@
 
 Rules: always verified; a client without files of its own shares aiohttp's context; any other context belongs
 to its files and is built anew when one of them was replaced, so that a renewed certificate is shown at
-the next connection. Contexts differ per client's files, and so do the connections made with them.
+the next connection. Certificate and key are two files, replaced one after the other: while they do not fit,
+the last good context stays. Contexts differ per client's files, and so do the connections made with them.
 """
 
 from __future__ import annotations
@@ -47,11 +48,18 @@ class Trust:
         files = _Files(client.ca_file, client.grant.certificate)
         if files.ca is None and files.certificate is None:
             return True
-        signature = files.signature()
+        signature = files.signature()  # taken first: what changes while it is read is read again
         known = self._contexts.get(files)
-        if known is None or known[0] != signature:
-            known = self._contexts[files] = (signature, _build(files))
-        return known[1]
+        if known is not None and known[0] == signature:
+            return known[1]
+        try:
+            context = _build(files)
+        except OSError:
+            if known is None:
+                raise
+            return known[1]
+        self._contexts[files] = (signature, context)
+        return context
 
 
 def _build(files: _Files) -> ssl.SSLContext:

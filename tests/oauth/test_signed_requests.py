@@ -8,12 +8,16 @@ import jwt
 import pytest
 
 from gateway.core.client_assertion import JWT_BEARER, AssertionSettings
+from gateway.core.errors import AuthorizationServerError
 from gateway.core.probe_report import render_json, render_text
 from gateway.core.secret import Secret
 from gateway.core.settings import AuthMethod, ClientSettings
 from gateway.core.token_outcome import Failed, FailureKind, Granted
 from gateway.oauth.endpoint import TokenEndpoint
 from gateway.oauth.probe import probe
+from gateway.oauth.requester import Surroundings
+from gateway.oauth.source import ClientCredentialsSource
+from gateway.observe.token_log import TokenLog
 from tests.oauth.authorization_server import FakeAuthorizationServer, authorization_server, http_json
 from tests.oauth.fakes import KEY, WALL_S, client_settings, loop_clock
 from tests.oauth.keys import key, pem
@@ -168,3 +172,22 @@ async def test_gateway_token_tells_of_a_key_that_cannot_sign():
         )
     assert report.problem.endswith("the private key is neither PEM nor a JWK")
     assert "hunter2" not in render_text(report)
+
+
+@pytest.mark.parametrize("credential", [pem("p256"), "hunter2-" * 8])
+async def test_no_log_line_and_no_error_holds_key_or_assertion(credential: str, caplog):
+    """Both where the server refuses the assertion and where none can be signed."""
+    caplog.set_level("DEBUG")
+    async with verifier(key("p384").public_key(), "ES384") as checked:
+        client = client_of(checked.server, AuthMethod.PRIVATE_KEY_JWT, credential)
+        endpoint = TokenEndpoint(lambda: WALL_S)
+        source = ClientCredentialsSource(client, endpoint, Surroundings(loop_clock(), TokenLog(), KEY))
+        with pytest.raises(AuthorizationServerError) as caught:
+            await source.token(loop_clock().now_s() + 10.0)
+        state = source.state()
+        await source.close()
+        await endpoint.close()
+    told = f"{caplog.text}{caught.value!r}{caught.value.detail}{state!r}{source!r}"
+    for hidden in (*checked.assertions, *credential.split()[3:], "hunter2"):
+        assert hidden not in told
+    assert "crm" in caplog.text
