@@ -7,13 +7,21 @@ from pathlib import Path
 from typing import Final
 
 from gateway.config import names
-from gateway.config.client_rules import SIGNING_METHODS, client_method, credential_key
+from gateway.config.client_rules import SIGNING_METHODS, client_method, credential_key, is_signing
 from gateway.config.expand import Sources
 from gateway.config.model import Client, given
 from gateway.config.secret_reader import constant_reader, template_reader
 from gateway.config.tree import Keys, Leaf, Spot, find
 from gateway.core.client_assertion import JWT_BEARER, LIFETIME_S, AssertionSettings
-from gateway.core.settings import AuthMethod, ClientName, ClientSettings, Grant, SecretReader, TlsFiles
+from gateway.core.settings import (
+    AuthMethod,
+    ClientName,
+    ClientSettings,
+    Grant,
+    GrantType,
+    SecretReader,
+    TlsFiles,
+)
 
 TOKEN_ENDPOINT: Final = "token_endpoint"
 """As `assertion_audience`: the token endpoint's own URL."""
@@ -49,9 +57,10 @@ def _grant(name: str, client: Client, folder: Path) -> Grant:
         resource=tuple(dict.fromkeys(client.resource or ())),
         parameters=tuple((client.parameters or {}).items()),
         legacy_unencoded=client.legacy_unencoded,
-        assertion=_assertion(client, folder) if method in SIGNING_METHODS else None,
+        assertion=_assertion(client, folder) if is_signing(client) else None,
         assertion_type=_assertion_type(client, method),
         certificate=_certificate(client, folder),
+        grant_type=client.grant_type or GrantType.CLIENT_CREDENTIALS,
     )
 
 
@@ -62,6 +71,8 @@ def _assertion(client: Client, folder: Path) -> AssertionSettings:
         algorithm=client.signing_algorithm,
         key_id=client.key_id,
         certificate=None if certificate is None else str(folder / certificate),
+        subject=client.assertion_subject,
+        claims=tuple((client.assertion_claims or {}).items()),
         lifetime_s=client.assertion_lifetime_s or LIFETIME_S,
     )
 

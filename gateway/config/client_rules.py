@@ -17,7 +17,7 @@ from gateway.config.model import Client
 from gateway.config.problems import Finding, Loc
 from gateway.config.schema import keys_at
 from gateway.config.words import close_to
-from gateway.core.settings import AuthMethod, Scheme
+from gateway.core.settings import AuthMethod, GrantType, Scheme
 
 SECRET_METHODS: Final = frozenset(
     (AuthMethod.CLIENT_SECRET_BASIC, AuthMethod.CLIENT_SECRET_POST, AuthMethod.CLIENT_SECRET_JWT)
@@ -37,6 +37,17 @@ _METHODS_OF: Final[dict[str, frozenset[AuthMethod]]] = {
     "assertion_lifetime": SIGNING_METHODS,
     "assertion_certificate": frozenset((AuthMethod.PRIVATE_KEY_JWT,)),
 }
+_KEYS_OF_JWT_BEARER: Final = frozenset(
+    (
+        "private_key",
+        "token_endpoint_auth_signing_alg",
+        "kid",
+        "assertion_audience",
+        "assertion_lifetime",
+        "assertion_certificate",
+    )
+)
+_ONLY_OF_JWT_BEARER: Final = ("assertion_subject", "assertion_claims")
 CREDENTIAL_KEYS: Final = ("client_secret", "private_key", "client_assertion")
 """One of them proves who we are, unless a certificate or nothing does."""
 
@@ -45,12 +56,26 @@ def client_method(client: Client) -> AuthMethod:
     """Give the method that was written, or that of the credential that is given."""
     if client.method is not None:
         return client.method
+    if is_jwt_bearer(client):
+        return AuthMethod.NONE
     is_given = client.client_assertion is not None
     return AuthMethod.CLIENT_ASSERTION if is_given else AuthMethod.CLIENT_SECRET_BASIC
 
 
+def is_jwt_bearer(client: Client) -> bool:
+    """Whether a signed assertion is the grant itself (RFC 7523 section 2.1)."""
+    return client.grant_type is GrantType.JWT_BEARER
+
+
+def is_signing(client: Client) -> bool:
+    """Whether assertions are signed for it here."""
+    return is_jwt_bearer(client) or client_method(client) in SIGNING_METHODS
+
+
 def credential_key(client: Client) -> str | None:
     """Give the key that holds the client's credential; None where its method has none."""
+    if is_jwt_bearer(client):
+        return "private_key"
     method = client_method(client)
     return next((key for key in CREDENTIAL_KEYS if method in _METHODS_OF[key]), None)
 
@@ -64,7 +89,11 @@ def is_certificate_bound(client: Client) -> bool:
 
 def client_findings(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Finding]:
     """Give what does not fit together; `wrong` holds keys that stand there, but are not valid."""
-    if (*loc, "token_endpoint_auth_method") in wrong:
+    if wrong & {(*loc, "token_endpoint_auth_method"), (*loc, "grant_type")}:
+        return
+    if is_jwt_bearer(client) and client_method(client) is not AuthMethod.NONE:
+        words = "the assertion of this grant_type says who we are: write none, or remove the key"
+        yield Finding((*loc, "token_endpoint_auth_method"), words)
         return
     yield from _misplaced(loc, client)
     yield from _missing(loc, client, wrong)
@@ -78,23 +107,29 @@ def client_findings(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator
 
 
 def _misplaced(loc: Loc, client: Client) -> Iterator[Finding]:
-    method = client_method(client)
     fields = type(client).model_fields
-    given = {fields[name].alias or name for name in client.model_fields_set}
-    for key, methods in _METHODS_OF.items():
-        if key in given and method not in methods:
-            wanted = " or ".join(sorted(one.value for one in methods))
-            yield Finding(
-                (*loc, key),
-                f"means nothing with {method.value}: it belongs to {wanted}",
-                is_about_key=True,
-            )
+    given = (fields[name].alias or name for name in client.model_fields_set)
+    for key in sorted(given):
+        if owners := _other_owners(key, client):
+            words = f"means nothing with {_kind(client)}: it belongs to {owners}"
+            yield Finding((*loc, key), words, is_about_key=True)
+
+
+def _other_owners(key: str, client: Client) -> str:
+    """Say to which methods or grant a key belongs that means nothing here; nothing, if it does."""
+    if key in _ONLY_OF_JWT_BEARER:
+        return "" if is_jwt_bearer(client) else GrantType.JWT_BEARER.value
+    methods = _METHODS_OF.get(key)
+    is_known = methods is None or client_method(client) in methods
+    if is_known or (is_jwt_bearer(client) and key in _KEYS_OF_JWT_BEARER):
+        return ""
+    return " or ".join(sorted(one.value for one in methods or ()))
 
 
 def _missing(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Finding]:
     key = credential_key(client)
     if key is not None and getattr(client, key) is None and not _was_meant(loc, key, wrong):
-        yield _is_missing((*loc, key), client_method(client).value)
+        yield _is_missing((*loc, key), _kind(client))
 
 
 def _certificate(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Finding]:
@@ -115,13 +150,17 @@ def _why_certificate(client: Client) -> str:
 
 def _another_family(loc: Loc, client: Client) -> Iterator[Finding]:
     method, algorithm = client_method(client), client.signing_algorithm
-    if algorithm is None or method not in SIGNING_METHODS:
+    if algorithm is None or not is_signing(client):
         return
     if algorithm.is_symmetric != (method is AuthMethod.CLIENT_SECRET_JWT):
         fitting = "HS256, HS384 or HS512" if not algorithm.is_symmetric else "one of RS, PS, ES or EdDSA"
         yield Finding(
-            (*loc, "token_endpoint_auth_signing_alg"), f"does not fit {method.value}: write {fitting}"
+            (*loc, "token_endpoint_auth_signing_alg"), f"does not fit {_kind(client)}: write {fitting}"
         )
+
+
+def _kind(client: Client) -> str:
+    return GrantType.JWT_BEARER.value if is_jwt_bearer(client) else client_method(client).value
 
 
 def _was_meant(loc: Loc, key: str, wrong: frozenset[Loc]) -> bool:

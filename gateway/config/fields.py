@@ -21,7 +21,7 @@ from pydantic.config import JsonDict
 from gateway.config import addresses, names, units, urls
 from gateway.config.problems import Wrong
 from gateway.core.client_assertion import SigningAlgorithm
-from gateway.core.settings import MIB, Address, AuthMethod, CallerAuthorization, LogFormat, Network
+from gateway.core.settings import MIB, Address, AuthMethod, CallerAuthorization, GrantType, LogFormat, Network
 
 REFERENCE_PATTERN: Final = r"\$\{"
 """Whatever the syntax of a key is, in the file a reference may stand for it or for a part of it."""
@@ -147,6 +147,7 @@ AccessLog = Annotated[str | None, PlainValidator(names.access_log), _TEXT_SCHEMA
 ClientKey = Annotated[str, AfterValidator(names.client_name)]
 ClientSecret = Annotated[Text, BeforeValidator(_one_secret, json_schema_input_type=Text)]
 PrivateKey = Annotated[str, AfterValidator(names.lines), _TEXT_SCHEMA]
+ClaimName = Annotated[str, AfterValidator(names.claim)]
 AssertionAudience = Annotated[str, AfterValidator(names.assertion_audience), _TEXT_SCHEMA]
 AssertionLifetime = Annotated[Duration, AfterValidator(_few_minutes)]
 Method = Annotated[str, AfterValidator(names.method)]
@@ -170,6 +171,7 @@ Audience = Annotated[list[Text], BeforeValidator(one_or_many, json_schema_input_
 Resource = Annotated[list[_ResourceUri], BeforeValidator(one_or_many, json_schema_input_type=_TextOrTexts)]
 
 AuthMethodWord = Annotated[AuthMethod, *_word_of(AuthMethod)]
+GrantTypeWord = Annotated[GrantType, *_word_of(GrantType)]
 SigningAlgorithmWord = Annotated[SigningAlgorithm, *_word_of(SigningAlgorithm)]
 CallerAuthorizationWord = Annotated[CallerAuthorization, *_word_of(CallerAuthorization)]
 LogFormatWord = Annotated[LogFormat, *_word_of(LogFormat)]

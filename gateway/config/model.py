@@ -20,10 +20,12 @@ from gateway.config.fields import (
     Audience,
     AuthMethodWord,
     CallerAuthorizationWord,
+    ClaimName,
     ClientKey,
     ClientSecret,
     Duration,
     Endpoint,
+    GrantTypeWord,
     HeadSize,
     Host,
     ListeningAddress,
@@ -103,6 +105,10 @@ class Client(Strict):
         repr=False,
         description="The secret we are registered with; best as ${env:NAME} or ${file:/path}.",
     )
+    grant_type: GrantTypeWord | None = optional(
+        "What asks for the token: our credentials, or a signed assertion (RFC 7523 section 2.1).",
+        "client_credentials",
+    )
     method: AuthMethodWord | None = optional(
         "How we authenticate; client_assertion, where that key stands.",
         "client_secret_basic",
@@ -129,6 +135,12 @@ class Client(Strict):
     )
     assertion_certificate: Text | None = optional(
         "PEM file: the private key's certificate, whose thumbprint goes into the assertion as x5t#S256."
+    )
+    assertion_subject: Text | None = optional(
+        "With the jwt-bearer grant: whom the assertion speaks for; left out: the client itself."
+    )
+    assertion_claims: dict[ClaimName, str] | None = Field(
+        default=None, repr=False, description="With the jwt-bearer grant: further claims of the assertion."
     )
     client_assertion: Text | None = Field(
         default=None,

@@ -21,11 +21,13 @@ _OURS: Final = frozenset(
         "client_secret",
         "client_assertion",
         "client_assertion_type",
+        "assertion",
         "scope",
         "audience",
         "resource",
     }
 )
+_OUR_CLAIMS: Final = frozenset(("iss", "sub", "aud", "jti", "iat", "exp"))
 _HOP_BY_HOP: Final = frozenset(
     {
         "connection",
@@ -66,6 +68,13 @@ def assertion_audience(value: str) -> str:
     """Take any text but ``issuer``, which would need discovery."""
     if value == "issuer":
         raise Wrong("discovery is not built yet: write the issuer's URL itself")
+    return text(value)
+
+
+def claim(value: str) -> str:
+    """Take the name of a further claim of an assertion."""
+    if value in _OUR_CLAIMS:
+        raise Wrong("the gateway itself writes this claim: use the key made for it")
     return text(value)
 
 

@@ -1,8 +1,9 @@
-"""What a client assertion says: a JWT by which a client proves who it is (RFC 7521, RFC 7523 section 3).
+"""What an assertion says: a JWT by which a client proves who it is, or asks for a token (RFC 7521, RFC 7523).
 
 Rules:
 
-- ``iss`` and ``sub`` are the client id (section 3, points 1 and 2); ``aud`` is one text, a setting, for
+- ``iss`` is the client id, and so is ``sub`` unless the assertion is the grant itself and speaks for somebody
+  (section 3, points 1 and 2); ``aud`` is one text, a setting, for
   servers differ on whether it is the token endpoint or the issuer (point 3).
 - ``jti`` is new and ``exp`` near at every attempt (points 4 and 7): whoever catches one gains little.
 - No ``nbf``: servers whose clock is behind ours would refuse it.
@@ -10,7 +11,7 @@ Rules:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -53,6 +54,8 @@ class AssertionSettings:
         key_id: ``kid`` of the header; None: that of the key, if it has one.
         lifetime_s: from ``iat`` to ``exp``, at least a second.
         certificate: PEM file, whose thumbprint goes into the header as ``x5t#S256``.
+        subject: ``sub``; None: the client id.
+        claims: further ones; none of ours among them.
     """
 
     audience: str
@@ -60,6 +63,8 @@ class AssertionSettings:
     key_id: str | None = None
     lifetime_s: float = LIFETIME_S
     certificate: str | None = None
+    subject: str | None = None
+    claims: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 def assertion_claims(
@@ -68,8 +73,9 @@ def assertion_claims(
     """Give the claims of one assertion; `wall_now_s` counts from 1970, `jti` is used once."""
     issued_at_s = int(wall_now_s)
     return {
+        **dict(settings.claims),
         "iss": client_id,
-        "sub": client_id,
+        "sub": settings.subject or client_id,
         "aud": settings.audience,
         "jti": jti,
         "iat": issued_at_s,

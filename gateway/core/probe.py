@@ -134,7 +134,7 @@ def _read(probe: Probe) -> tuple[Outcome, tuple[Deviation, ...], Pairs, int | No
 def _sent(grant: Grant) -> Iterator[tuple[str, str]]:
     if grant.method is AuthMethod.CLIENT_SECRET_BASIC:
         yield "Authorization", f"Basic {MASK}"
-    yield "grant_type", "client_credentials"
+    yield "grant_type", grant.grant_type.value
     yield from proof_fields(grant, Secret(MASK))
     yield from grant_fields(replace(grant, parameters=tuple((name, MASK) for name, _ in grant.parameters)))
     if grant.certificate is not None:

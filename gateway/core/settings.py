@@ -39,6 +39,13 @@ class AuthMethod(Enum):
     NONE = "none"
 
 
+class GrantType(Enum):
+    """Registered values of ``grant_type`` (RFC 6749 section 4.4, RFC 7523 section 2.1)."""
+
+    CLIENT_CREDENTIALS = "client_credentials"
+    JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
 class CallerAuthorization(Enum):
     """What happens to the caller's own ``Authorization``."""
 
@@ -86,6 +93,7 @@ class Grant:
     assertion: AssertionSettings | None = None
     assertion_type: str = ""
     certificate: TlsFiles | None = None
+    grant_type: GrantType = GrantType.CLIENT_CREDENTIALS
 
 
 @dataclass(frozen=True, slots=True)

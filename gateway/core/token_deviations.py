@@ -34,8 +34,10 @@ ADVICE: Final = {
     "token_endpoint_auth_method for this client, or may not form-decode Basic credentials: "
     "try legacy_unencoded or client_secret_post",
     "invalid_scope": "ask for scopes that this client was registered for, or leave scope out",
-    "unauthorized_client": "have the client credentials grant allowed for this client",
-    "unsupported_grant_type": "check that token_endpoint is the token endpoint and serves client_credentials",
+    "invalid_grant": "check client_id, assertion_subject and assertion_audience, and that the server knows "
+    "the public key; compare the clocks",
+    "unauthorized_client": "have the grant allowed for this client",
+    "unsupported_grant_type": "check that token_endpoint is the token endpoint and serves this grant_type",
     "invalid_request": "a parameter is missing: many servers want audience, resource or a scope",
     "invalid_target": "check audience and resource",
     "access_denied": "have the client authorized for the audience it asks for",

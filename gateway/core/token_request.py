@@ -8,6 +8,7 @@ Rules:
 - With ``client_secret_post`` both stand in the body. Never in both places (section 2.3).
 - An assertion stands in the body with its type (RFC 7521 section 4.2) and, as some servers look the client up
   by it, ``client_id``. A certificate and ``none`` leave ``client_id`` alone in the body (RFC 8705 section 2).
+- Where the assertion is the grant it alone says who we are (RFC 7523 section 2.1).
 - No empty ``scope=`` (section 3.2). ``audience`` and ``resource`` may occur often (RFC 8707 section 2).
 - The owner's ``parameters`` come last.
 """
@@ -21,7 +22,7 @@ from typing import assert_never
 from urllib.parse import quote
 
 from gateway.core.secret import Secret
-from gateway.core.settings import AuthMethod, Grant
+from gateway.core.settings import AuthMethod, Grant, GrantType
 
 Fields = tuple[tuple[str, str], ...]
 
@@ -50,12 +51,14 @@ def build_token_request(grant: Grant, proof: Secret) -> TokenRequest:
         headers["Authorization"] = basic_credentials(grant.client_id, proof, encode)
     return TokenRequest(
         headers,
-        _form(("grant_type", "client_credentials"), *proof_fields(grant, proof), *grant_fields(grant)),
+        _form(("grant_type", grant.grant_type.value), *proof_fields(grant, proof), *grant_fields(grant)),
     )
 
 
 def proof_fields(grant: Grant, proof: Secret) -> Fields:
     """Give the form fields that say and prove who asks."""
+    if grant.grant_type is GrantType.JWT_BEARER:
+        return (("assertion", proof.reveal()),)
     client_id = ("client_id", grant.client_id)
     match grant.method:
         case AuthMethod.CLIENT_SECRET_BASIC:

@@ -17,6 +17,7 @@ from gateway.core.settings import (
     AuthMethod,
     CallerAuthorization,
     ClientSettings,
+    GrantType,
     Limits,
     LogSettings,
     Timeouts,
@@ -61,6 +62,7 @@ def test_the_defaults_shown_are_those_of_the_settings():
     assert {path: _read(value) for path, value in shown.items()} == {
         "listen": str(DEFAULT_LISTENERS[0].address),
         "admin": str(DEFAULT_ADMIN),
+        "clients.<name>.grant_type": GrantType.CLIENT_CREDENTIALS.value,
         "clients.<name>.token_endpoint_auth_method": AuthMethod.CLIENT_SECRET_BASIC.value,
         "clients.<name>.legacy_unencoded": False,
         "clients.<name>.assertion_audience": TOKEN_ENDPOINT,

@@ -28,3 +28,9 @@ def test_an_assertion_lives_no_longer_than_it_should(now_s: float, lifetime_s: f
 def test_only_the_hs_family_is_symmetric():
     symmetric = {one.value for one in SigningAlgorithm if one.is_symmetric}
     assert symmetric == {"HS256", "HS384", "HS512"}
+
+
+def test_an_assertion_may_speak_for_somebody_and_say_more():
+    settings = AssertionSettings("a", subject="somebody", claims=(("scope", "x"),))
+    claims = assertion_claims("me", settings, 0.0, "j")
+    assert (claims["iss"], claims["sub"], claims["scope"]) == ("me", "somebody", "x")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.secret import Secret
-from gateway.core.settings import AuthMethod, ClientName, Grant
+from gateway.core.settings import AuthMethod, ClientName, Grant, GrantType
 from gateway.core.token_request import basic_credentials, build_token_request
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -111,3 +111,14 @@ def test_where_no_text_proves_who_we_are_the_id_stands_alone(method: AuthMethod)
     request = build_token_request(grant(method), Secret(""))
     assert "Authorization" not in request.headers
     assert request.body == b"grant_type=client_credentials&client_id=mobile_android"
+
+
+def test_where_the_assertion_is_the_grant_nothing_else_proves_who_we_are():
+    asked = grant(AuthMethod.NONE, grant_type=GrantType.JWT_BEARER, scope=("a",))
+    request = build_token_request(asked, Secret("a.b.c"))
+    assert "Authorization" not in request.headers
+    assert parse_qsl(request.body.decode()) == [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+        ("assertion", "a.b.c"),
+        ("scope", "a"),
+    ]

@@ -11,7 +11,7 @@ from gateway.core.client_assertion import JWT_BEARER, AssertionSettings
 from gateway.core.errors import AuthorizationServerError
 from gateway.core.probe_report import render_json, render_text
 from gateway.core.secret import Secret
-from gateway.core.settings import AuthMethod, ClientSettings
+from gateway.core.settings import AuthMethod, ClientSettings, GrantType
 from gateway.core.token_outcome import Failed, FailureKind, Granted
 from gateway.oauth.endpoint import TokenEndpoint
 from gateway.oauth.probe import probe
@@ -191,3 +191,22 @@ async def test_no_log_line_and_no_error_holds_key_or_assertion(credential: str, 
     for hidden in (*checked.assertions, *credential.split()[3:], "hunter2"):
         assert hidden not in told
     assert "crm" in caplog.text
+
+
+async def test_an_assertion_that_is_the_grant_speaks_for_somebody_and_is_masked():
+    """RFC 7523 section 2.1: it stands in `assertion`, and no client authentication beside it."""
+    async with authorization_server() as server:
+        url = f"http://127.0.0.1:{server.port}/token"
+        made = AssertionSettings(url, subject="somebody", claims=(("scope", "x"),))
+        members = {"assertion": made, "assertion_type": "", "grant_type": GrantType.JWT_BEARER}
+        client = client_of(server, AuthMethod.NONE, pem("ed25519"), **members)
+        report = await probe(client, loop_clock(), KEY)
+    form = dict(parse_qsl(server.requests[0].body.decode(), strict_parsing=True))
+    assert set(form) == {"grant_type", "assertion", "scope"}
+    options = {"verify_exp": False, "verify_iat": False}
+    public = key("ed25519").public_key()
+    claims = jwt.decode(form["assertion"], public, ["EdDSA"], audience=url, options=options)
+    assert (claims["iss"], claims["sub"], claims["scope"]) == ("mobile_android", "somebody", "x")
+    assert report.has_token
+    assert "> assertion: ••••" in render_text(report)
+    assert form["assertion"] not in render_text(report) + render_json(report) + repr(report)

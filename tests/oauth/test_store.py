@@ -11,6 +11,7 @@ from gateway.core.settings import (
     AuthMethod,
     ClientName,
     Grant,
+    GrantType,
     RouteName,
     RouteSettings,
     Scheme,
@@ -33,6 +34,8 @@ ASSERTIONS = st.builds(
     key_id=st.none() | SHORT,
     lifetime_s=st.sampled_from([30.0, 60.0]),
     certificate=st.none() | SHORT,
+    subject=st.none() | SHORT,
+    claims=PAIRS,
 )
 GRANTS = st.builds(
     Grant,
@@ -48,6 +51,7 @@ GRANTS = st.builds(
     assertion=st.none() | ASSERTIONS,
     assertion_type=st.sampled_from(["", JWT_BEARER, "urn:example:other"]),
     certificate=st.none() | st.builds(TlsFiles, certificate=SHORT, key=SHORT),
+    grant_type=st.sampled_from(GrantType),
 )
 
 
