@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from aiohttp import ClientSession, web
 from click.testing import CliRunner
 
 from gateway.cli import _refuse_bad_files, main
@@ -12,6 +13,8 @@ from gateway.config import load
 from gateway.core.settings import ClientName
 from tests.oauth.certificates import make_certificate
 from tests.oauth.keys import pem
+from tests.real.gateways import gateway
+from tests.real.upstreams import NumberedTokens, serving, until
 
 HUNTER = "hunter2-hunter2"
 
@@ -101,3 +104,38 @@ def test_run_begins_where_only_a_client_suffers(tmp_path, capsys):
     _refuse_bad_files(path, load(path, {}))
     told = capsys.readouterr().err
     assert "clients.crm.private_key: the private key is neither PEM nor a JWK" in told
+
+
+async def test_a_client_that_cannot_sign_is_an_outage_of_its_own_routes_only(tmp_path, caplog):
+    async def upstream(request):
+        return web.Response(text=request.headers["Authorization"])
+
+    def client(port: int, **keys: object) -> dict[str, object]:
+        return {"token_endpoint": f"http://127.0.0.1:{port}/token", "client_id": "me"} | keys
+
+    (tmp_path / "key").write_text(HUNTER)
+    signing = {"token_endpoint_auth_method": "private_key_jwt", "private_key": "${file:key}"}
+    async with serving(upstream) as port, serving(NumberedTokens()) as login, ClientSession() as session:
+        clients = {"good": client(login, client_secret="s"), "bad": client(login, **signing)}
+        routes = [
+            {"path": f"/{name}", "upstream": f"http://127.0.0.1:{port}", "client": name} for name in clients
+        ]
+        async with gateway(tmp_path, {"clients": clients, "routes": routes}) as running:
+            async with session.get(running.url + "/good") as answer:
+                assert (answer.status, await answer.text()) == (200, "Bearer access_token_1")
+            async with session.get(running.url + "/bad") as answer:
+                problem = await answer.text()
+                assert answer.status == 503
+            assert "cannot sign its assertion" in json.loads(problem)["detail"]
+            told = (
+                f"{problem}{caplog.text}{running.gateway.sources.states()}{running.gateway.metrics.render()}"
+            )
+            assert HUNTER not in told
+
+            (tmp_path / "key").write_text(pem("ed25519"))
+
+            async def is_back() -> bool:
+                async with session.get(running.url + "/bad") as answer:
+                    return answer.status == 200
+
+            await until(is_back)

@@ -17,6 +17,7 @@ import json
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +40,8 @@ from gateway.core.settings import AuthMethod, ClientSettings, Grant, Settings
 PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey | Ed448PrivateKey
 
 MIN_RSA_BITS: Final = 2048
+MOST_KEYS: Final = 64
+"""Kept after they were read; more clients that sign only lose time."""
 _ALGORITHMS: Final = get_default_algorithms()
 _BY_CURVE: Final = {
     "secp256r1": SigningAlgorithm.ES256,
@@ -111,6 +114,12 @@ def read_key(method: AuthMethod, credential: Secret, settings: AssertionSettings
     """
     if method is AuthMethod.CLIENT_SECRET_JWT:
         return _secret_key(credential, settings.algorithm or SigningAlgorithm.HS256)
+    return _private_key(credential)
+
+
+@lru_cache(maxsize=MOST_KEYS)
+def _private_key(credential: Secret) -> SigningKey:
+    # Kept, since OpenSSL checks an RSA key for 40 ms when it is read, and the loop stands still so long.
     text = credential.reveal().strip()
     return _jwk(text) if text.startswith("{") else _pem(text)
 
