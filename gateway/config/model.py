@@ -7,7 +7,7 @@ Attributes are named as the fields of `core.settings` where the model is handed 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -54,15 +54,8 @@ from gateway.config.fields import (
     optional,
     required,
 )
-from gateway.config.problems import Wrong
+from gateway.config.tls_model import ClientTls, ListenerTls, UpstreamTls
 from gateway.core.client_assertion import JWT_BEARER
-
-
-class ListenerTls(Strict):
-    """How callers are met with TLS."""
-
-    certificate: Text = required("PEM file: our certificate, followed by its chain.")
-    key: Text = required("PEM file: the certificate's private key, not encrypted.")
 
 
 class Listener(Strict):
@@ -75,24 +68,6 @@ class Listener(Strict):
     @classmethod
     def _read_text(cls, value: object) -> object:
         return value if isinstance(value, dict) else {"address": value}
-
-
-class PeerTls(Strict):
-    """How another server is verified, and who we are to it."""
-
-    ca: Text | None = optional("PEM file of trusted authorities, instead of the system's.")
-    certificate: Text | None = optional("PEM file: our own certificate for the handshake.")
-    key: Text | None = optional("PEM file: that certificate's private key, not encrypted.")
-
-    @model_validator(mode="after")
-    def _has_both_or_none(self) -> Self:
-        if (self.certificate is None) != (self.key is None):
-            raise Wrong("certificate and key stand together or not at all")
-        return self
-
-
-class ClientTls(PeerTls):
-    """How the authorization server is verified, and who we are to it (RFC 8705)."""
 
 
 class Client(Strict):
@@ -208,10 +183,6 @@ class RouteTimeouts(Strict):
         alias="response",
     )
     idle_s: Duration | None = optional("Without a byte of a body, in either direction.", "60s", alias="idle")
-
-
-class UpstreamTls(PeerTls):
-    """How an `https://` upstream is verified, and who we are to it."""
 
 
 class Route(Strict):
