@@ -54,7 +54,7 @@ def run(path: Path) -> None:
     from gateway.observe.log import set_up_logging
 
     settings = _load(path, os.environ)
-    _check_files(settings)
+    _refuse_bad_files(path, settings)
     set_up_logging(settings.log.level, settings.log.format, sys.stderr)
     try:
         server.run(settings, lambda line: click.echo(f"gateway {__version__}: {line}", err=True))
@@ -67,7 +67,8 @@ def run(path: Path) -> None:
 def check(path: Path) -> None:
     """Check the configuration; tell all problems at once."""
     settings = _load(path, os.environ)
-    _check_files(settings)
+    if complaints := [*_check_files(settings), *_check_keys(path, settings)]:
+        _fail("\n".join(complaints))
     routes, clients = len(settings.routes), len(settings.clients)
     click.echo(f"{path}: good ({routes} route{'s'[: routes != 1]}, {clients} client{'s'[: clients != 1]})")
 
@@ -170,11 +171,31 @@ def _load(path: Path, environ: Mapping[str, str]) -> Settings:
         sys.exit(2)
 
 
-def _check_files(settings: Settings) -> None:
+def _refuse_bad_files(path: Path, settings: Settings) -> None:
+    """What a client lacks costs its own tokens only, and may be put right while the others work."""
+    from gateway.config import check_client_files
+
+    of_clients = check_client_files(settings)
+    if complaints := [line for line in _check_files(settings) if line not in of_clients]:
+        _fail("\n".join(complaints))
+    for line in (*of_clients, *_check_keys(path, settings)):
+        click.echo(f"gateway: {line}", err=True)
+
+
+def _check_files(settings: Settings) -> tuple[str, ...]:
     from gateway.config import check_files
 
-    if complaints := check_files(settings):
-        _fail("\n".join(complaints))
+    return check_files(settings)
+
+
+def _check_keys(path: Path, settings: Settings) -> list[str]:
+    if not any(client.grant.assertion for client in settings.clients.values()):
+        return []
+    import time
+
+    from gateway.oauth.client_authentication import check_keys
+
+    return [f"{path}:{line}" for line in check_keys(settings, time.time())]
 
 
 def _fail(message: str) -> NoReturn:

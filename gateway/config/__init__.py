@@ -7,9 +7,17 @@ or ruamel.yaml.
 
 from __future__ import annotations
 
-from gateway.config.files import check_files
+from gateway.config.files import check_client_files, check_files
 from gateway.config.load import load
 from gateway.config.problems import ConfigError, ConfigUnreadable, Problem
 from gateway.config.schema import json_schema
 
-__all__ = ["ConfigError", "ConfigUnreadable", "Problem", "check_files", "json_schema", "load"]
+__all__ = [
+    "ConfigError",
+    "ConfigUnreadable",
+    "Problem",
+    "check_client_files",
+    "check_files",
+    "json_schema",
+    "load",
+]

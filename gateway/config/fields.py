@@ -20,11 +20,13 @@ from pydantic.config import JsonDict
 
 from gateway.config import addresses, names, units, urls
 from gateway.config.problems import Wrong
-from gateway.core.settings import MIB, Address, AuthMethod, CallerAuthorization, LogFormat, Network
+from gateway.core.client_assertion import SigningAlgorithm
+from gateway.core.settings import MIB, Address, AuthMethod, CallerAuthorization, GrantType, LogFormat, Network
 
 REFERENCE_PATTERN: Final = r"\$\{"
 """Whatever the syntax of a key is, in the file a reference may stand for it or for a part of it."""
 
+LONGEST_ASSERTION_S: Final = 5 * 60.0
 
 Default = str | int | list[JsonValue] | None
 
@@ -88,28 +90,30 @@ def _one_secret(value: object) -> object:
     return value
 
 
+def _few_minutes(seconds: float) -> float:
+    if not 1.0 <= seconds <= LONGEST_ASSERTION_S:
+        raise Wrong("expected a duration from 1s to 5m: servers refuse assertions that live longer")
+    return seconds
+
+
 def _without_twins(fields: dict[str, str]) -> dict[str, str]:
     if len({name.lower() for name in fields}) < len(fields):
         raise Wrong("a field stands twice: names are compared without case")
     return fields
 
 
-def member(kind: type[Enum], value: object, not_yet: frozenset[str] = frozenset()) -> Enum:
+def member(kind: type[Enum], value: object) -> Enum:
     """Take the value of an enumeration for its member."""
     known = [str(word.value) for word in kind]
     if isinstance(value, str) and value in known:
         return kind(value)
     expected = " or ".join([", ".join(known[:-1]), known[-1]] if len(known) > 1 else known)
-    if isinstance(value, str) and value in not_yet:
-        raise Wrong(f"{value} is not supported yet: write {expected}")
     raise Wrong(f"expected {expected}")
 
 
-def _word_of(
-    kind: type[Enum], not_yet: frozenset[str] = frozenset()
-) -> tuple[PlainValidator, WithJsonSchema]:
+def _word_of(kind: type[Enum]) -> tuple[PlainValidator, WithJsonSchema]:
     words = [word.value for word in kind]
-    return PlainValidator(partial(member, kind, not_yet=not_yet)), WithJsonSchema({"enum": words})
+    return PlainValidator(partial(member, kind)), WithJsonSchema({"enum": words})
 
 
 def _pattern(syntax: str) -> dict[str, object]:
@@ -121,9 +125,6 @@ def _sized(at_most: int) -> tuple[PlainValidator, WithJsonSchema]:
     return PlainValidator(partial(units.size_bytes, at_most=at_most)), WithJsonSchema(schema)
 
 
-_NOT_YET: Final = frozenset(
-    ("client_secret_jwt", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth", "none")
-)
 _TEXT_SCHEMA: Final = WithJsonSchema({"type": "string", "minLength": 1})
 
 Text = Annotated[str, AfterValidator(names.text), _TEXT_SCHEMA]
@@ -145,6 +146,10 @@ AccessLog = Annotated[str | None, PlainValidator(names.access_log), _TEXT_SCHEMA
 
 ClientKey = Annotated[str, AfterValidator(names.client_name)]
 ClientSecret = Annotated[Text, BeforeValidator(_one_secret, json_schema_input_type=Text)]
+PrivateKey = Annotated[str, AfterValidator(names.lines), _TEXT_SCHEMA]
+ClaimName = Annotated[str, AfterValidator(names.claim)]
+AssertionAudience = Annotated[str, AfterValidator(names.assertion_audience), _TEXT_SCHEMA]
+AssertionLifetime = Annotated[Duration, AfterValidator(_few_minutes)]
 Method = Annotated[str, AfterValidator(names.method)]
 ParameterName = Annotated[str, AfterValidator(names.parameter)]
 RequestField = Annotated[str, AfterValidator(names.request_field_name)]
@@ -165,7 +170,9 @@ Scope = Annotated[list[_ScopeToken], BeforeValidator(_split, json_schema_input_t
 Audience = Annotated[list[Text], BeforeValidator(one_or_many, json_schema_input_type=_TextOrTexts)]
 Resource = Annotated[list[_ResourceUri], BeforeValidator(one_or_many, json_schema_input_type=_TextOrTexts)]
 
-AuthMethodWord = Annotated[AuthMethod, *_word_of(AuthMethod, _NOT_YET)]
+AuthMethodWord = Annotated[AuthMethod, *_word_of(AuthMethod)]
+GrantTypeWord = Annotated[GrantType, *_word_of(GrantType)]
+SigningAlgorithmWord = Annotated[SigningAlgorithm, *_word_of(SigningAlgorithm)]
 CallerAuthorizationWord = Annotated[CallerAuthorization, *_word_of(CallerAuthorization)]
 LogFormatWord = Annotated[LogFormat, *_word_of(LogFormat)]
 LogLevelWord = Annotated[LogLevel, *_word_of(LogLevel)]

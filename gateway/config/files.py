@@ -7,7 +7,8 @@ mistakes in the configuration. Each complaint is one line that names the file.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,28 +23,51 @@ def check_files(settings: Settings, now: datetime | None = None) -> tuple[str, .
         now: when certificates must be valid; with a time zone; left out: the present.
     """
     at = now or datetime.now(UTC)
-    pairs = dict.fromkeys(_pairs(settings))
-    authorities = dict.fromkeys(_authorities(settings))
-    return tuple(
-        complaint
-        for complaint in (*(_pair(pair, at) for pair in pairs), *map(_authority, authorities))
-        if complaint is not None
+    return tuple(dict.fromkeys((*_complaints(_of_server(settings), at), *check_client_files(settings, at))))
+
+
+def check_client_files(settings: Settings, now: datetime | None = None) -> tuple[str, ...]:
+    """Give those of the lines that are about clients: without these files only their tokens are missing."""
+    return tuple(_complaints(_of_clients(settings), now or datetime.now(UTC)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Named files: pairs, certificates whose key is no file, and bundles of authorities."""
+
+    pairs: Sequence[TlsFiles | None]
+    certificates: Sequence[str | None]
+    authorities: Sequence[str | None]
+
+
+def _complaints(files: _Files, at: datetime) -> Iterator[str]:
+    lines = (
+        *(_pair(pair, at) for pair in dict.fromkeys(files.pairs) if pair is not None),
+        *(_certificate(file, at) for file in dict.fromkeys(files.certificates) if file is not None),
+        *(_authority(file) for file in dict.fromkeys(files.authorities) if file is not None),
+    )
+    yield from (line for line in lines if line is not None)
+
+
+def _of_server(settings: Settings) -> _Files:
+    upstreams = [route.upstream for route in settings.routes]
+    pairs = [listener.tls for listener in settings.listeners] + [one.certificate for one in upstreams]
+    return _Files(pairs, (), [one.ca_file for one in upstreams])
+
+
+def _of_clients(settings: Settings) -> _Files:
+    clients = settings.clients.values()
+    signing = [client.grant.assertion for client in clients]
+    return _Files(
+        [client.grant.certificate for client in clients],
+        [one.certificate for one in signing if one is not None],
+        [client.ca_file for client in clients],
     )
 
 
-def _pairs(settings: Settings) -> Iterator[TlsFiles]:
-    for listener in settings.listeners:
-        if listener.tls is not None:
-            yield listener.tls
-    for route in settings.routes:
-        if route.upstream.certificate is not None:
-            yield route.upstream.certificate
-
-
-def _authorities(settings: Settings) -> Iterator[str]:
-    files = [client.ca_file for client in settings.clients.values()]
-    files += [route.upstream.ca_file for route in settings.routes]
-    yield from (file for file in files if file is not None)
+def _certificate(file: str, now: datetime) -> str | None:
+    """Whether it is that of the key is found out by who signs (`oauth.client_authentication`)."""
+    return _unreadable(file) or _not_valid(file, now)
 
 
 def _pair(files: TlsFiles, now: datetime) -> str | None:

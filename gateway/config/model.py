@@ -7,7 +7,7 @@ Attributes are named as the fields of `core.settings` where the model is handed 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -15,13 +15,17 @@ from gateway.config.fields import (
     AccessLog,
     AccessWord,
     AdminAddress,
+    AssertionAudience,
+    AssertionLifetime,
     Audience,
     AuthMethodWord,
     CallerAuthorizationWord,
+    ClaimName,
     ClientKey,
     ClientSecret,
     Duration,
     Endpoint,
+    GrantTypeWord,
     HeadSize,
     Host,
     ListeningAddress,
@@ -30,6 +34,7 @@ from gateway.config.fields import (
     Method,
     ParameterName,
     Path,
+    PrivateKey,
     Proxy,
     RefusalStatus,
     RequestField,
@@ -38,6 +43,7 @@ from gateway.config.fields import (
     ResponseField,
     ResponseFields,
     Scope,
+    SigningAlgorithmWord,
     Size,
     Strict,
     Text,
@@ -48,14 +54,8 @@ from gateway.config.fields import (
     optional,
     required,
 )
-from gateway.config.problems import Wrong
-
-
-class ListenerTls(Strict):
-    """How callers are met with TLS."""
-
-    certificate: Text = required("PEM file: our certificate, followed by its chain.")
-    key: Text = required("PEM file: the certificate's private key, not encrypted.")
+from gateway.config.tls_model import ClientTls, ListenerTls, UpstreamTls
+from gateway.core.client_assertion import JWT_BEARER
 
 
 class Listener(Strict):
@@ -70,25 +70,59 @@ class Listener(Strict):
         return value if isinstance(value, dict) else {"address": value}
 
 
-class ClientTls(Strict):
-    """How the authorization server is verified."""
-
-    ca: Text | None = optional("PEM file of trusted authorities, instead of the system's.")
-
-
 class Client(Strict):
     """Our registration at an authorization server (RFC 6749 section 2)."""
 
     token_endpoint: Endpoint = required("URL that tokens are requested from; a query in it is kept.")
     client_id: Text = required("The identifier we are registered with.")
-    client_secret: ClientSecret = Field(
-        repr=False, description="The secret we are registered with; best as ${env:NAME} or ${file:/path}."
+    client_secret: ClientSecret | None = Field(
+        default=None,
+        repr=False,
+        description="The secret we are registered with; best as ${env:NAME} or ${file:/path}.",
+    )
+    grant_type: GrantTypeWord | None = optional(
+        "What asks for the token: our credentials, or a signed assertion (RFC 7523 section 2.1).",
+        "client_credentials",
     )
     method: AuthMethodWord | None = optional(
-        "How we authenticate: the secret in a Basic header, or in the body; never both.",
+        "How we authenticate; client_assertion, where that key stands.",
         "client_secret_basic",
         alias="token_endpoint_auth_method",
     )
+    legacy_unencoded: bool = flag(
+        "Id and secret as they are in the Basic header: the server does not decode."
+    )
+    private_key: PrivateKey | None = Field(
+        default=None,
+        repr=False,
+        description="Signs our assertions: PEM or JWK; best as ${file:/path}.",
+    )
+    signing_algorithm: SigningAlgorithmWord | None = optional(
+        "What assertions are signed with; left out: HS256, or what fits the key.",
+        alias="token_endpoint_auth_signing_alg",
+    )
+    key_id: Text | None = optional("Names the key to the server; left out: the JWK's own.", alias="kid")
+    assertion_audience: AssertionAudience | None = optional(
+        "Whom our assertions are for: token_endpoint, or any text such as the issuer's URL.", "token_endpoint"
+    )
+    assertion_lifetime_s: AssertionLifetime | None = optional(
+        "How long an assertion can be used, at most 5m.", "1m", alias="assertion_lifetime"
+    )
+    assertion_certificate: Text | None = optional(
+        "PEM file: the private key's certificate, whose thumbprint goes into the assertion as x5t#S256."
+    )
+    assertion_subject: Text | None = optional(
+        "With the jwt-bearer grant: whom the assertion speaks for; left out: the client itself."
+    )
+    assertion_claims: dict[ClaimName, str] | None = Field(
+        default=None, repr=False, description="With the jwt-bearer grant: further claims of the assertion."
+    )
+    client_assertion: Text | None = Field(
+        default=None,
+        repr=False,
+        description="An assertion that somebody else makes for us; as ${file:/path}.",
+    )
+    client_assertion_type: Text | None = optional("What kind of assertion that is.", JWT_BEARER)
     scope: Scope | None = optional("What is asked for: words in one text, or a list.")
     audience: Audience | None = optional("Whom the token is for, where the authorization server asks for it.")
     resource: Resource | None = optional("Absolute URI of the protected resource, or a list (RFC 8707).")
@@ -107,7 +141,11 @@ class Client(Strict):
         repr=False,
         description="Forward proxy on the way to the token endpoint, http://host:port.",
     )
-    tls: ClientTls | None = optional("How the authorization server is verified.")
+    tls: ClientTls | None = optional("How the authorization server is verified, and who we are to it.")
+    certificate_bound: bool | None = optional(
+        "Tokens are bound to our certificate, which routes must show too; left out: if it is the method.",
+        alias="tls_client_certificate_bound_access_tokens",
+    )
 
 
 class RequestRules(Strict):
@@ -145,20 +183,6 @@ class RouteTimeouts(Strict):
         alias="response",
     )
     idle_s: Duration | None = optional("Without a byte of a body, in either direction.", "60s", alias="idle")
-
-
-class UpstreamTls(Strict):
-    """How an `https://` upstream is verified, and who we are to it."""
-
-    ca: Text | None = optional("PEM file of trusted authorities, instead of the system's.")
-    certificate: Text | None = optional("PEM file: our own certificate for the handshake.")
-    key: Text | None = optional("PEM file: that certificate's private key, not encrypted.")
-
-    @model_validator(mode="after")
-    def _has_both_or_none(self) -> Self:
-        if (self.certificate is None) != (self.key is None):
-            raise Wrong("certificate and key stand together or not at all")
-        return self
 
 
 class Route(Strict):

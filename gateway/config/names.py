@@ -12,6 +12,7 @@ _SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 secti
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _FIELD_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 section 5.5
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL_IN_LINES: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 _OURS: Final = frozenset(
     {
@@ -20,11 +21,13 @@ _OURS: Final = frozenset(
         "client_secret",
         "client_assertion",
         "client_assertion_type",
+        "assertion",
         "scope",
         "audience",
         "resource",
     }
 )
+_OUR_CLAIMS: Final = frozenset(("iss", "sub", "aud", "jti", "iat", "exp"))
 _HOP_BY_HOP: Final = frozenset(
     {
         "connection",
@@ -50,6 +53,29 @@ def text(value: str) -> str:
     if _CONTROL.search(value):
         raise Wrong("the text holds a line break or another control character")
     return value
+
+
+def lines(value: str) -> str:
+    """Take any text of one or more lines: a key in PEM form."""
+    if not value.strip():
+        raise Wrong("the text is empty: give a value, or remove the key")
+    if _CONTROL_IN_LINES.search(value):
+        raise Wrong("the text holds a control character")
+    return value
+
+
+def assertion_audience(value: str) -> str:
+    """Take any text but ``issuer``, which would need discovery."""
+    if value == "issuer":
+        raise Wrong("discovery is not built yet: write the issuer's URL itself")
+    return text(value)
+
+
+def claim(value: str) -> str:
+    """Take the name of a further claim of an assertion."""
+    if value in _OUR_CLAIMS:
+        raise Wrong("the gateway itself writes this claim: use the key made for it")
+    return text(value)
 
 
 def client_name(value: str) -> str:

@@ -25,7 +25,7 @@ M = TypeVar("M", bound=Strict)
 DEFAULT_LISTENERS: Final = (Listener.model_validate("127.0.0.1:8080"),)
 DEFAULT_ADMIN: Final = Address("127.0.0.1", 9090)
 _STAND_INS: Final[dict[type[Strict], dict[str, str]]] = {
-    Client: {"token_endpoint": "https://stand.in", "client_id": "-", "client_secret": "-"},
+    Client: {"token_endpoint": "https://stand.in", "client_id": "-"},
     Route: {"path": "/", "upstream": "https://stand.in"},
 }
 """For required keys that are missing or wrong: values to which no rule objects."""

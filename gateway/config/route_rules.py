@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from gateway.config.client_rules import is_certificate_bound
 from gateway.config.model import Client, Route
 from gateway.config.problems import Finding, Loc
 from gateway.config.words import close_to
 from gateway.core.settings import CallerAuthorization, Scheme
 
 _AUTHORIZATION: Final = "the key `authorization` and the token decide on this field here"
+
+_BOUND: Final = (
+    "the client's tokens are bound to its certificate: name the same certificate and key here, or say "
+    "tls_client_certificate_bound_access_tokens: false at the client if they are not"
+)
 
 
 def route_findings(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Finding]:
@@ -19,6 +25,7 @@ def route_findings(loc: Loc, route: Route, clients: Mapping[str, Client | None])
     yield from _needs_client(loc, route)
     yield from _wider_scope(loc, route, clients)
     yield from _needs_https(loc, route)
+    yield from _other_certificate(loc, route, clients)
     yield from _two_authorizations(loc, route)
 
 
@@ -52,6 +59,18 @@ def _wider_scope(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -
 def _needs_https(loc: Loc, route: Route) -> Iterator[Finding]:
     if route.tls is not None and route.upstream.settings.scheme is not Scheme.HTTPS:
         yield Finding((*loc, "tls"), "means nothing unless the upstream is https://", is_about_key=True)
+
+
+def _other_certificate(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Finding]:
+    """RFC 8705 section 3: the upstream refuses a bound token without the certificate it is bound to."""
+    client = clients.get(route.client or "")
+    if client is None or client.tls is None or not is_certificate_bound(client):
+        return
+    ours = route.tls.certificate if route.tls is not None else None
+    if route.upstream.settings.scheme is Scheme.HTTPS and ours != client.tls.certificate:
+        yield Finding(
+            (*loc, "tls") if ours is None else (*loc, "tls", "certificate"), _BOUND, is_about_key=True
+        )
 
 
 def _two_authorizations(loc: Loc, route: Route) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from gateway.config.addresses import is_loopback, is_private
+from gateway.config.client_rules import client_findings
 from gateway.config.model import Client, Route
 from gateway.config.problems import Finding, Loc
 from gateway.config.reading import Parts
@@ -42,6 +43,8 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Finding]:
     for name, client in parts.clients.items():
         if client is not None and ("clients", name, "allow_insecure") not in parts.wrong:
             yield from _insecure_endpoint(("clients", name), client)
+        if client is not None:
+            yield from client_findings(("clients", name), client, parts.wrong)
     for index, route in parts.routes.items():
         yield from route_findings(("routes", index), route, parts.clients)
     yield from _unguarded(parts, line_of)

@@ -1,7 +1,13 @@
-"""A client secret as it is now: what the environment says once, what a file says whenever it is replaced."""
+"""A secret, a key or an assertion as it is now.
+
+What the environment says counts once, what a file says whenever it is replaced.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from gateway.config import names
 from gateway.config.expand import Sources
 from gateway.config.template import File, Reference, Template
 from gateway.config.text_file import TextFile
@@ -15,13 +21,17 @@ def constant_reader(text: str) -> SecretReader:
     return lambda: secret
 
 
-def template_reader(template: Template, sources: Sources) -> SecretReader:
+def template_reader(
+    template: Template, sources: Sources, checked: Callable[[str], str] = names.text
+) -> SecretReader:
     """Prepare the reading of a secret that is put together from references.
+
+    `checked` judges what a file says later on, as the key's own type did at the start.
 
     Raises:
         Wrong: a part of it is not to be had.
     """
-    files = {part: TextFile(sources.folder / part.path) for part in template.files}
+    files = {part: TextFile(sources.folder / part.path, checked) for part in template.files}
     if not files:
         return constant_reader(template.fill(sources.value))
     fixed = {part: sources.value(part) for part in template.references if not isinstance(part, File)}

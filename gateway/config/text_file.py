@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from gateway.config.names import text as checked
+from gateway.config import names
 from gateway.config.problems import Wrong
 
 MOST_BYTES: Final = 64 * 1024
@@ -33,10 +34,11 @@ def file_text(path: Path) -> str:
 class TextFile:
     """The text of a file as it is now, at the cost of one `stat`."""
 
-    __slots__ = ("_path", "_signature", "_text")
+    __slots__ = ("_checked", "_path", "_signature", "_text")
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, checked: Callable[[str], str] = names.text) -> None:
         self._path = path
+        self._checked = checked
         self._text, self._signature = _read(path)
 
     def __repr__(self) -> str:
@@ -47,7 +49,7 @@ class TextFile:
         try:
             if _signature(self._path.stat()) != self._signature:
                 found, signature = _read(self._path)
-                self._text, self._signature = checked(found), signature
+                self._text, self._signature = self._checked(found), signature
         except (OSError, Wrong):
             pass  # fail to the last good value: the old secret may well still be accepted
         return self._text

@@ -1,7 +1,7 @@
 """What `gateway token CLIENT` tells: one token request and its answer, as a value.
 
-Rules: the client secret never stands here, the token only as a length, a shape and a fingerprint; of a
-JWT the claims are shown and never the signature; what the owner put into ``parameters`` is masked, for
+Rules: no secret, key or assertion ever stands here, the token only as a length, a shape and a fingerprint;
+of a JWT the claims are shown and never the signature; what the owner put into ``parameters`` is masked, for
 it may be a secret too; foreign text is cut and cleaned of control characters. Should the server have
 written the secret or the token back to us, it is masked wherever it stands.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote_plus, urlsplit
 
@@ -21,8 +21,9 @@ from gateway.core.lifetime import bounded_life_s
 from gateway.core.secret import MASK, Secret
 from gateway.core.settings import AuthMethod, ClientSettings, Grant
 from gateway.core.token_answer import TokenAnswer, read_document, read_token_answer
-from gateway.core.token_deviations import ADVICE, Deviation, find_deviations
+from gateway.core.token_deviations import Deviation, advice_on, find_deviations
 from gateway.core.token_outcome import Failed, Granted, Outcome
+from gateway.core.token_request import grant_fields, proof_fields
 
 SHOWN_FIELDS: Final = ("content-type", "cache-control", "www-authenticate", "retry-after", "location", "date")
 SHOWN_CLAIMS: Final = 40
@@ -79,12 +80,12 @@ class Probe:
     """What a report is made from.
 
     Attributes:
-        secret: the client secret as it was sent, to be masked in what came back.
+        hidden: what proved who we are, as it is kept and as it was sent, to be masked in what came back.
         wall_now_s: when the answer was there, seconds since 1970.
     """
 
     client: ClientSettings
-    secret: Secret
+    hidden: tuple[Secret, ...]
     answer: TokenAnswer | Failed
     took_s: float
     wall_now_s: float
@@ -96,7 +97,7 @@ def make_report(probe: Probe) -> ProbeReport:
     grant, answer = probe.client.grant, probe.answer
     outcome, deviations, received, status = _read(probe)
     failed = outcome if isinstance(outcome, Failed) else None
-    mask = _Mask(probe.secret, answer)
+    mask = _Mask(probe.hidden, answer)
     return ProbeReport(
         client=grant.client,
         token_endpoint=shown_endpoint(grant.token_endpoint),
@@ -109,7 +110,7 @@ def make_report(probe: Probe) -> ProbeReport:
         token=_shape(outcome, probe, mask) if isinstance(outcome, Granted) else None,
         problem=failed.reason if failed else "",
         description=mask.text(_description(answer)) if failed else "",
-        advice=ADVICE.get(failed.code, "") if failed else "",
+        advice=advice_on(failed.code, grant.method) if failed else "",
         deviations=deviations,
     )
 
@@ -133,14 +134,11 @@ def _read(probe: Probe) -> tuple[Outcome, tuple[Deviation, ...], Pairs, int | No
 def _sent(grant: Grant) -> Iterator[tuple[str, str]]:
     if grant.method is AuthMethod.CLIENT_SECRET_BASIC:
         yield "Authorization", f"Basic {MASK}"
-    yield "grant_type", "client_credentials"
-    if grant.method is AuthMethod.CLIENT_SECRET_POST:
-        yield from (("client_id", grant.client_id), ("client_secret", MASK))
-    if grant.scope:
-        yield "scope", " ".join(grant.scope)
-    yield from (("audience", text) for text in grant.audience)
-    yield from (("resource", text) for text in grant.resource)
-    yield from ((name, MASK) for name, _ in grant.parameters)
+    yield "grant_type", grant.grant_type.value
+    yield from proof_fields(grant, Secret(MASK))
+    yield from grant_fields(replace(grant, parameters=tuple((name, MASK) for name, _ in grant.parameters)))
+    if grant.certificate is not None:
+        yield "(TLS certificate)", grant.certificate.certificate
 
 
 def _description(answer: TokenAnswer | Failed) -> str:
@@ -165,8 +163,8 @@ def _shape(granted: Granted, probe: Probe, mask: _Mask) -> TokenShape:
 class _Mask:
     """Cleans foreign text and hides in it what was secret, plain or form-encoded."""
 
-    def __init__(self, secret: Secret, answer: TokenAnswer | Failed) -> None:
-        self._hidden = tuple(_spellings(secret, answer))
+    def __init__(self, hidden: tuple[Secret, ...], answer: TokenAnswer | Failed) -> None:
+        self._hidden = tuple(_spellings(hidden, answer))
 
     def text(self, foreign: str) -> str:
         for text in self._hidden:
@@ -185,9 +183,13 @@ class _Mask:
             return "…"
 
 
-def _spellings(secret: Secret, answer: TokenAnswer | Failed) -> Iterable[str]:
+def _spellings(hidden: tuple[Secret, ...], answer: TokenAnswer | Failed) -> Iterable[str]:
     document = None if isinstance(answer, Failed) else read_document(answer)
     members = document or {}
-    held = [secret.reveal(), members.get("access_token"), members.get("refresh_token")]
+    held = [
+        *(secret.reveal() for secret in hidden),
+        members.get("access_token"),
+        members.get("refresh_token"),
+    ]
     plain = [text for text in held if isinstance(text, str) and text]
     return [*plain, *(quote_plus(text, errors="replace") for text in plain)]

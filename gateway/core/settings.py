@@ -12,6 +12,7 @@ from enum import Enum
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final, NewType
 
+from gateway.core.client_assertion import AssertionSettings
 from gateway.core.secret import Secret
 
 ClientName = NewType("ClientName", str)
@@ -23,10 +24,26 @@ MIB: Final = 1024 * KIB
 
 
 class AuthMethod(Enum):
-    """Registered values of ``token_endpoint_auth_method`` (RFC 7591 section 2)."""
+    """Registered values of ``token_endpoint_auth_method`` (RFC 7591 section 2, RFC 8705 section 2).
+
+    ``client_assertion`` is a word of ours: the assertion is made by somebody else, who vouches for us.
+    """
 
     CLIENT_SECRET_BASIC = "client_secret_basic"
     CLIENT_SECRET_POST = "client_secret_post"
+    CLIENT_SECRET_JWT = "client_secret_jwt"
+    PRIVATE_KEY_JWT = "private_key_jwt"
+    TLS_CLIENT_AUTH = "tls_client_auth"
+    SELF_SIGNED_TLS_CLIENT_AUTH = "self_signed_tls_client_auth"
+    CLIENT_ASSERTION = "client_assertion"
+    NONE = "none"
+
+
+class GrantType(Enum):
+    """Registered values of ``grant_type`` (RFC 6749 section 4.4, RFC 7523 section 2.1)."""
+
+    CLIENT_CREDENTIALS = "client_credentials"
+    JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 class CallerAuthorization(Enum):
@@ -46,8 +63,23 @@ class Scheme(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """A certificate chain and its private key, PEM."""
+
+    certificate: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
-    """Everything that decides which token comes back: the key of the token store."""
+    """Everything that decides which token comes back: the key of the token store.
+
+    Attributes:
+        legacy_unencoded: id and secret stand in the Basic header as they are.
+        assertion: how assertions are signed; None where none is.
+        assertion_type: ``client_assertion_type``; empty where no assertion is sent.
+        certificate: ours in the TLS handshake with the authorization server (RFC 8705).
+    """
 
     client: ClientName
     token_endpoint: str
@@ -57,31 +89,35 @@ class Grant:
     audience: tuple[str, ...] = ()
     resource: tuple[str, ...] = ()
     parameters: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    legacy_unencoded: bool = False
+    assertion: AssertionSettings | None = None
+    assertion_type: str = ""
+    certificate: TlsFiles | None = None
+    grant_type: GrantType = GrantType.CLIENT_CREDENTIALS
 
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """Our registration at an authorization server."""
+    """Our registration at an authorization server.
+
+    Attributes:
+        credential: the client secret, the private key or the finished assertion, as the method has it; an
+            empty text where a certificate or nothing proves who we are.
+        place: where the credential stands in the file, as ``12:5: clients.crm.private_key``.
+    """
 
     grant: Grant
-    client_secret: SecretReader = field(repr=False, compare=False)
+    credential: SecretReader = field(repr=False, compare=False)
     default_lifetime_s: float = 300.0
     timeout_s: float = 10.0
     ca_file: str | None = None
     proxy: str | None = field(default=None, repr=False)
+    place: str = field(default="", compare=False)
 
     @property
     def name(self) -> ClientName:
         """Its key under ``clients``."""
         return self.grant.client
-
-
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """A certificate chain and its private key, PEM."""
-
-    certificate: str
-    key: str
 
 
 @dataclass(frozen=True, slots=True)

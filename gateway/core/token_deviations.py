@@ -32,15 +32,40 @@ class Deviation:
 ADVICE: Final = {
     "invalid_client": "check client_id and client_secret; the server may know another "
     "token_endpoint_auth_method for this client, or may not form-decode Basic credentials: "
-    "try client_secret_post",
+    "try legacy_unencoded or client_secret_post",
     "invalid_scope": "ask for scopes that this client was registered for, or leave scope out",
-    "unauthorized_client": "have the client credentials grant allowed for this client",
-    "unsupported_grant_type": "check that token_endpoint is the token endpoint and serves client_credentials",
+    "invalid_grant": "check client_id, assertion_subject and assertion_audience, and that the server knows "
+    "the public key; compare the clocks",
+    "unauthorized_client": "have the grant allowed for this client",
+    "unsupported_grant_type": "check that token_endpoint is the token endpoint and serves this grant_type",
     "invalid_request": "a parameter is missing: many servers want audience, resource or a scope",
     "invalid_target": "check audience and resource",
     "access_denied": "have the client authorized for the audience it asks for",
 }
 """What to change in `gateway.yaml` or at the server, by registered error code."""
+
+_CERTIFICATE_ADVICE: Final = (
+    "check client_id, that the server knows this certificate (its subject, or the certificate itself), "
+    "and that it asks for one at this token_endpoint"
+)
+_INVALID_CLIENT: Final = {
+    AuthMethod.CLIENT_SECRET_JWT: "check client_id, client_secret and token_endpoint_auth_signing_alg, and "
+    "whether the server wants its issuer as assertion_audience; compare the clocks",
+    AuthMethod.PRIVATE_KEY_JWT: "check client_id, that the server knows the public key (by kid, where it "
+    "has several) and token_endpoint_auth_signing_alg, and whether it wants its issuer as "
+    "assertion_audience; compare the clocks",
+    AuthMethod.CLIENT_ASSERTION: "check issuer, subject and audience of the assertion against what the "
+    "server was told to trust, and that the file is renewed in time",
+    AuthMethod.TLS_CLIENT_AUTH: _CERTIFICATE_ADVICE,
+    AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH: _CERTIFICATE_ADVICE,
+    AuthMethod.NONE: "the server wants to know who asks: set another token_endpoint_auth_method",
+}
+
+
+def advice_on(code: str, method: AuthMethod) -> str:
+    """Say what to change after an error code, or nothing."""
+    special = _INVALID_CLIENT.get(method) if code == "invalid_client" else None
+    return special or ADVICE.get(code, "")
 
 
 def find_deviations(answer: TokenAnswer, grant: Grant) -> tuple[Deviation, ...]:

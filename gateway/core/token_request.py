@@ -4,7 +4,11 @@ Rules:
 
 - With ``client_secret_basic`` id and secret are form-encoded in UTF-8 first, a space as ``%20``, which
   form decoders and plain percent decoders read alike; only then joined by ``:`` and put in base64.
+  ``legacy_unencoded`` leaves that out, for servers that do not decode.
 - With ``client_secret_post`` both stand in the body. Never in both places (section 2.3).
+- An assertion stands in the body with its type (RFC 7521 section 4.2) and, as some servers look the client up
+  by it, ``client_id``. A certificate and ``none`` leave ``client_id`` alone in the body (RFC 8705 section 2).
+- Where the assertion is the grant it alone says who we are (RFC 7523 section 2.1).
 - No empty ``scope=`` (section 3.2). ``audience`` and ``resource`` may occur often (RFC 8707 section 2).
 - The owner's ``parameters`` come last.
 """
@@ -12,13 +16,15 @@ Rules:
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import assert_never
 from urllib.parse import quote
 
 from gateway.core.secret import Secret
-from gateway.core.settings import AuthMethod, Grant
+from gateway.core.settings import AuthMethod, Grant, GrantType
+
+Fields = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +35,8 @@ class TokenRequest:
     body: bytes = field(repr=False)
 
 
-def build_token_request(grant: Grant, secret: Secret) -> TokenRequest:
-    """Give the header fields and the body that ask for `grant`.
+def build_token_request(grant: Grant, proof: Secret) -> TokenRequest:
+    """Give the header fields and the body that ask for `grant`; `proof` is a secret or a finished assertion.
 
     Raises:
         UnicodeEncodeError: a text cannot be written in UTF-8 (lone surrogates, from a foreign environment).
@@ -40,17 +46,32 @@ def build_token_request(grant: Grant, secret: Secret) -> TokenRequest:
         "Accept-Encoding": "identity",
         "Content-Type": "application/x-www-form-urlencoded",
     }
+    if grant.method is AuthMethod.CLIENT_SECRET_BASIC:
+        encode = _as_it_is if grant.legacy_unencoded else _encoded
+        headers["Authorization"] = basic_credentials(grant.client_id, proof, encode)
+    return TokenRequest(
+        headers,
+        _form(("grant_type", grant.grant_type.value), *proof_fields(grant, proof), *grant_fields(grant)),
+    )
+
+
+def proof_fields(grant: Grant, proof: Secret) -> Fields:
+    """Give the form fields that say and prove who asks."""
+    if grant.grant_type is GrantType.JWT_BEARER:
+        return (("assertion", proof.reveal()),)
+    client_id = ("client_id", grant.client_id)
     match grant.method:
         case AuthMethod.CLIENT_SECRET_BASIC:
-            headers["Authorization"] = basic_credentials(grant.client_id, secret)
-            credentials: tuple[tuple[str, str], ...] = ()
+            return ()
         case AuthMethod.CLIENT_SECRET_POST:
-            credentials = (("client_id", grant.client_id), ("client_secret", secret.reveal()))
+            return client_id, ("client_secret", proof.reveal())
+        case AuthMethod.CLIENT_SECRET_JWT | AuthMethod.PRIVATE_KEY_JWT | AuthMethod.CLIENT_ASSERTION:
+            kind = ("client_assertion_type", grant.assertion_type)
+            return client_id, kind, ("client_assertion", proof.reveal())
+        case AuthMethod.TLS_CLIENT_AUTH | AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH | AuthMethod.NONE:
+            return (client_id,)
         case _:
             assert_never(grant.method)
-    return TokenRequest(
-        headers, _form(("grant_type", "client_credentials"), *credentials, *grant_fields(grant))
-    )
 
 
 def grant_fields(grant: Grant) -> Iterator[tuple[str, str]]:
@@ -62,9 +83,10 @@ def grant_fields(grant: Grant) -> Iterator[tuple[str, str]]:
     yield from grant.parameters
 
 
-def basic_credentials(client_id: str, secret: Secret) -> str:
-    """Give the value of ``Authorization`` for ``client_secret_basic``."""
-    pair = f"{_encoded(client_id)}:{_encoded(secret.reveal())}"
+def basic_credentials(client_id: str, secret: Secret, encode: Callable[[str], str] | None = None) -> str:
+    """Give the value of ``Authorization`` for ``client_secret_basic``; `encode` left out: form encoding."""
+    encode = encode or _encoded
+    pair = f"{encode(client_id)}:{encode(secret.reveal())}"
     return f"Basic {b64encode(pair.encode()).decode()}"
 
 
@@ -78,3 +100,7 @@ def _joined(fields: Iterable[tuple[str, str]]) -> str:
 
 def _encoded(text: str) -> str:
     return quote(text, safe="")
+
+
+def _as_it_is(text: str) -> str:
+    return text

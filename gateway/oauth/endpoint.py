@@ -7,6 +7,7 @@ byte. Nothing leaves this module as an exception but cancellation.
 
 from __future__ import annotations
 
+import secrets
 import ssl
 from collections.abc import Callable
 from typing import Final
@@ -15,10 +16,12 @@ import aiohttp
 from yarl import URL
 
 from gateway import __version__
+from gateway.core.secret import Secret
 from gateway.core.settings import ClientSettings
 from gateway.core.token_answer import MAX_ANSWER_BYTES, TokenAnswer, read_token_answer
 from gateway.core.token_outcome import Failed, FailureKind, Outcome
 from gateway.core.token_request import TokenRequest, build_token_request
+from gateway.oauth.trust import CertificateUnusable, Trust
 
 USER_AGENT: Final = f"gateway/{__version__}"
 
@@ -29,6 +32,9 @@ MOST_CONNECTIONS: Final = 64
 MOST_CONNECTIONS_PER_SERVER: Final = 16
 
 SECRET_UNREADABLE: Final = Failed(FailureKind.UNREACHABLE, "the client's secret cannot be read")
+CERTIFICATE_UNUSABLE: Final = Failed(
+    FailureKind.UNREACHABLE, "the client's certificate or its key cannot be used"
+)
 CA_FILE_UNREADABLE: Final = Failed(FailureKind.UNREACHABLE, "the client's ca_file cannot be used")
 TOO_LONG: Final = Failed(FailureKind.INVALID, "the authorization server answered more than 1 MiB")
 
@@ -50,19 +56,25 @@ _FAILURES: Final[tuple[tuple[type[Exception], Failed], ...]] = (
     (aiohttp.ServerDisconnectedError, _unreachable("the authorization server closed the connection")),
     (aiohttp.ClientResponseError, Failed(FailureKind.INVALID, "the authorization server answered no HTTP")),
     (aiohttp.InvalidURL, Failed(FailureKind.INVALID, "the token_endpoint is no URL")),
+    (aiohttp.ClientOSError, _unreachable("the authorization server broke the connection")),
     (aiohttp.ClientError, _unreachable("the token request failed")),
     (OSError, _unreachable("the connection to the authorization server broke")),
     (ValueError, Failed(FailureKind.INVALID, "the token request cannot be sent")),
 )
 
 
+def _random_jti() -> str:
+    return secrets.token_urlsafe(16)  # 128 bits: no two are ever equal
+
+
 class TokenEndpoint:
     """Sends token requests, for all clients of the process; belongs to one event loop."""
 
-    def __init__(self, wall_s: Callable[[], float]) -> None:
+    def __init__(self, wall_s: Callable[[], float], new_jti: Callable[[], str] = _random_jti) -> None:
         self._wall_s = wall_s
+        self._new_jti = new_jti
         self._session: aiohttp.ClientSession | None = None
-        self._contexts: dict[str, ssl.SSLContext] = {}
+        self._trust = Trust()
 
     async def fetch(self, client: ClientSettings) -> Outcome:
         """Ask once for a token of the client's grant and give what came of it."""
@@ -73,12 +85,27 @@ class TokenEndpoint:
 
     async def exchange(self, client: ClientSettings) -> TokenAnswer | Failed:
         """Send one token request and give the answer as it came, whatever its status."""
+        proof = self.prove(client)
+        return proof if isinstance(proof, Failed) else await self.send(client, proof)
+
+    def prove(self, client: ClientSettings) -> Secret | Failed:
+        """Give what goes out to prove who we are: the secret, or an assertion made for this one request."""
         try:
-            request = build_token_request(client.grant, client.client_secret())
+            credential = client.credential()
+            return credential if client.grant.assertion is None else self._signed(client, credential)
         except (OSError, ValueError):
             return SECRET_UNREADABLE
+
+    async def send(self, client: ClientSettings, proof: Secret) -> TokenAnswer | Failed:
+        """Send one token request with `proof` and give the answer as it came, whatever its status."""
         try:
-            trust = self._trust(client.ca_file)
+            request = build_token_request(client.grant, proof)
+        except ValueError:
+            return SECRET_UNREADABLE
+        try:
+            trust = self._trust.context(client)
+        except CertificateUnusable:
+            return CERTIFICATE_UNUSABLE
         except OSError:  # ssl.SSLError among them
             return CA_FILE_UNREADABLE
         try:
@@ -120,12 +147,14 @@ class TokenEndpoint:
             )
         return self._session
 
-    def _trust(self, ca_file: str | None) -> ssl.SSLContext | bool:
-        if ca_file is None:
-            return True  # aiohttp's own context: verified, the system's authorities
-        if ca_file not in self._contexts:
-            self._contexts[ca_file] = ssl.create_default_context(cafile=ca_file)
-        return self._contexts[ca_file]
+    def _signed(self, client: ClientSettings, credential: Secret) -> Secret | Failed:
+        # Imported by the first client that signs: who needs no signatures does not pay for them in memory.
+        from gateway.oauth import client_authentication as signing  # noqa: PLC0415
+
+        try:
+            return signing.signed_assertion(client.grant, credential, self._wall_s(), self._new_jti())
+        except signing.CredentialUnusable as unusable:
+            return _unreachable(f"the client cannot sign its assertion: {unusable}")
 
 
 def failure_of(error: Exception) -> Failed:

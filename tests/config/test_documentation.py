@@ -54,8 +54,9 @@ def _required(parent: str) -> list[str]:
 
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_every_example_loads_and_fits_the_schema(text, tmp_path):
-    text = text.replace("${file:/run/secrets/crm}", f"${{file:{tmp_path}/crm}}")
-    (tmp_path / "crm").write_text("secret\n")
+    text = text.replace("${file:/run/secrets/", f"${{file:{tmp_path}/")
+    for name in ("crm", "key.pem", "token"):
+        (tmp_path / name).write_text("secret\n")
     load_text(text, ENVIRON)
     assert list(complaints(SCHEMA, YAML(typ="safe", pure=True).load(text), SCHEMA)) == []
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from gateway.config import check_files
+from gateway.config import check_client_files, check_files
 from tests.config.documents import CLIENT, load_text
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -125,3 +125,34 @@ def test_a_bundle_without_a_certificate_is_no_bundle(tmp_path):
     client = CLIENT.replace("}'}", f"}}', tls: {{ca: {tmp_path}/ca.pem}}}}")
     settings = load_text(f"clients: {{a: {client}}}\nroutes: [{{path: /, upstream: 'http://a'}}]")
     assert check_files(settings) == (f"{tmp_path}/ca.pem: holds no certificate in PEM form",)
+
+
+def client_with(folder, *keys):
+    tls = f"tls: {{certificate: {folder}/cert.pem, key: {folder}/key.pem}}"
+    client = CLIENT.replace("}'}", "}', " + ", ".join([tls, *keys]) + "}")
+    return load_text(f"clients: {{a: {client}}}\nroutes: [{{path: /, upstream: 'http://a'}}]")
+
+
+def test_the_certificate_of_a_client_is_checked_as_one_that_only_the_client_needs(tmp_path):
+    settings = client_with(tmp_path)
+    write_pair(tmp_path, last=NOW)
+    assert check_files(settings, NOW) == check_client_files(settings, NOW) == ()
+    late = NOW + timedelta(seconds=1)
+    complaint = f"{tmp_path}/cert.pem: the certificate expired on 2026-01-15 12:00 UTC"
+    assert check_files(settings, late) == check_client_files(settings, late) == (complaint,)
+
+
+def test_what_a_listener_needs_is_not_a_clients(tmp_path):
+    assert len(check_files(listening_with(tmp_path), NOW)) == 1
+    assert check_client_files(listening_with(tmp_path), NOW) == ()
+
+
+def test_the_certificate_of_an_assertion_is_checked_without_a_key(tmp_path):
+    write_pair(tmp_path, last=NOW)
+    client = (
+        "{token_endpoint: 'https://a/t', client_id: a, private_key: k, "
+        f"token_endpoint_auth_method: private_key_jwt, assertion_certificate: {tmp_path}/cert.pem}}"
+    )
+    settings = load_text(f"clients: {{a: {client}}}\nroutes: [{{path: /, upstream: 'http://a'}}]")
+    assert check_files(settings, NOW) == ()
+    assert len(check_files(settings, NOW + HOUR)) == 1

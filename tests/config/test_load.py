@@ -68,7 +68,7 @@ def test_a_problem_reads_as_file_line_column_path_and_message():
 def test_the_example_of_the_repository_loads():
     settings = load(ROOT / "gateway.yaml", {"DEMO_SECRET": "a", "PARTNER_SECRET": "b"})
     assert [route.name for route in settings.routes] == ["/crm", "/orders", "/"]
-    assert [client.client_secret().reveal() for client in settings.clients.values()] == ["a", "b"]
+    assert [client.credential().reveal() for client in settings.clients.values()] == ["a", "b"]
     crm = settings.routes[0]
     assert crm.upstream.authority == "127.0.0.1:9500"
     assert (crm.base_path, crm.strips_prefix) == ("/occ/v2", True)
@@ -162,7 +162,7 @@ clients:
     assert client.grant.parameters == (("tenant", "acme"),)
     assert (client.default_lifetime_s, client.timeout_s) == (60.0, 3.0)
     assert (client.ca_file, client.proxy) == ("/etc/ca.pem", "http://user:password@proxy.example.com:3128")
-    assert client.client_secret().reveal() == SECRET
+    assert client.credential().reveal() == SECRET
 
 
 def test_listeners_admin_log_limits_and_grace_reach_the_settings():
@@ -215,7 +215,7 @@ def test_names_of_routes_carry_methods_only_where_the_place_is_shared():
 def test_an_alias_is_read_as_what_it_stands_for():
     text = f"clients: {{a: &a {CLIENT}, b: *a}}\n" + ROUTE
     settings = load_text(text)
-    assert [client.client_secret().reveal() for client in settings.clients.values()] == [SECRET, SECRET]
+    assert [client.credential().reveal() for client in settings.clients.values()] == [SECRET, SECRET]
 
 
 def test_a_byte_order_mark_is_not_part_of_the_first_key(tmp_path):

@@ -8,13 +8,16 @@ import pytest
 from ruamel.yaml import YAML
 
 from gateway.config import json_schema
+from gateway.config.client_build import TOKEN_ENDPOINT
 from gateway.config.reading import DEFAULT_ADMIN, DEFAULT_LISTENERS
 from gateway.config.schema import keys_at, takes_text
 from gateway.config.units import duration_s, size_bytes
+from gateway.core.client_assertion import JWT_BEARER, LIFETIME_S
 from gateway.core.settings import (
     AuthMethod,
     CallerAuthorization,
     ClientSettings,
+    GrantType,
     Limits,
     LogSettings,
     Timeouts,
@@ -59,7 +62,12 @@ def test_the_defaults_shown_are_those_of_the_settings():
     assert {path: _read(value) for path, value in shown.items()} == {
         "listen": str(DEFAULT_LISTENERS[0].address),
         "admin": str(DEFAULT_ADMIN),
+        "clients.<name>.grant_type": GrantType.CLIENT_CREDENTIALS.value,
         "clients.<name>.token_endpoint_auth_method": AuthMethod.CLIENT_SECRET_BASIC.value,
+        "clients.<name>.legacy_unencoded": False,
+        "clients.<name>.assertion_audience": TOKEN_ENDPOINT,
+        "clients.<name>.assertion_lifetime": LIFETIME_S,
+        "clients.<name>.client_assertion_type": JWT_BEARER,
         "clients.<name>.default_lifetime": _default(ClientSettings, "default_lifetime_s"),
         "clients.<name>.timeout": _default(ClientSettings, "timeout_s"),
         "clients.<name>.allow_insecure": False,
@@ -133,7 +141,7 @@ def test_what_the_gateway_refuses_an_editor_underlines(document):
 def test_the_keys_of_a_place_are_those_of_its_model():
     assert keys_at(("routes", 3, "timeouts")) == ("connect", "response", "idle")
     assert keys_at(("listen", 0)) == ("address", "tls")
-    assert keys_at(("clients", "tls", "tls")) == ("ca",)
+    assert keys_at(("clients", "tls", "tls")) == ("ca", "certificate", "key")
     assert keys_at(("nowhere", 0)) == ()
 
 

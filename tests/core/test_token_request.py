@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.secret import Secret
-from gateway.core.settings import AuthMethod, ClientName, Grant
+from gateway.core.settings import AuthMethod, ClientName, Grant, GrantType
 from gateway.core.token_request import basic_credentials, build_token_request
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -82,3 +82,43 @@ def test_the_request_shows_no_secret(method: AuthMethod):
     shown = repr(build_token_request(grant(method), Secret("hunter2")))
     assert "hunter2" not in shown
     assert "aHVudGVyMg" not in shown
+
+
+def test_a_server_that_does_not_decode_gets_id_and_secret_as_they_are():
+    headers = build_token_request(grant(legacy_unencoded=True), Secret("p@ss+w%rd é")).headers
+    pair = b64decode(headers["Authorization"].removeprefix("Basic ")).decode()
+    assert pair == "mobile_android:p@ss+w%rd é"
+
+
+@pytest.mark.parametrize(
+    "method", [AuthMethod.CLIENT_SECRET_JWT, AuthMethod.PRIVATE_KEY_JWT, AuthMethod.CLIENT_ASSERTION]
+)
+def test_an_assertion_stands_in_the_body_with_its_type_and_the_id(method: AuthMethod):
+    request = build_token_request(grant(method, assertion_type="urn:x:y"), Secret("a.b.c"))
+    assert "Authorization" not in request.headers
+    assert parse_qsl(request.body.decode()) == [
+        ("grant_type", "client_credentials"),
+        ("client_id", "mobile_android"),
+        ("client_assertion_type", "urn:x:y"),
+        ("client_assertion", "a.b.c"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "method", [AuthMethod.TLS_CLIENT_AUTH, AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH, AuthMethod.NONE]
+)
+def test_where_no_text_proves_who_we_are_the_id_stands_alone(method: AuthMethod):
+    request = build_token_request(grant(method), Secret(""))
+    assert "Authorization" not in request.headers
+    assert request.body == b"grant_type=client_credentials&client_id=mobile_android"
+
+
+def test_where_the_assertion_is_the_grant_nothing_else_proves_who_we_are():
+    asked = grant(AuthMethod.NONE, grant_type=GrantType.JWT_BEARER, scope=("a",))
+    request = build_token_request(asked, Secret("a.b.c"))
+    assert "Authorization" not in request.headers
+    assert parse_qsl(request.body.decode()) == [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+        ("assertion", "a.b.c"),
+        ("scope", "a"),
+    ]

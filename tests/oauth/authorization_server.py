@@ -55,6 +55,7 @@ class FakeAuthorizationServer:
     lifetime_s: int = 3600
     requests: list[Recorded] = field(default_factory=list)
     connections: int = 0
+    certificates: list[bytes | None] = field(default_factory=list)
     answer: Callable[[], bytes] | None = None
     asked: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -68,6 +69,9 @@ class FakeAuthorizationServer:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        tls = writer.get_extra_info("ssl_object")
+        if tls is not None:
+            self.certificates.append(tls.getpeercert(True))
         # Whoever hangs up on us in the middle is what some tests are about.
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
             while await self._serve_one(reader, writer):

@@ -122,7 +122,7 @@ async def test_the_secret_is_read_at_each_request():
     secrets = iter([Secret("first"), Secret("second")])
     async with authorization_server() as server, token_endpoint() as endpoint:
         for _ in range(2):
-            await endpoint.fetch(client_at(server.port, client_secret=lambda: next(secrets)))
+            await endpoint.fetch(client_at(server.port, credential=lambda: next(secrets)))
     sent = [request.values(b"authorization")[0] for request in server.requests]
     assert sent[0] != sent[1]
 
@@ -134,7 +134,7 @@ def unreadable() -> Secret:
 @pytest.mark.parametrize("reader", [unreadable, lambda: Secret("\udcff")])
 async def test_a_secret_that_cannot_be_read_is_a_failure_and_nothing_is_sent(reader):
     async with authorization_server() as server, token_endpoint() as endpoint:
-        outcome = await endpoint.fetch(client_at(server.port, client_secret=reader))
+        outcome = await endpoint.fetch(client_at(server.port, credential=reader))
     assert kind_of(outcome) is FailureKind.UNREACHABLE
     assert server.requests == []
 

@@ -84,5 +84,5 @@ async def test_a_secret_that_cannot_be_read_is_told():
     def unreadable() -> Secret:
         raise FileNotFoundError("/run/secrets/crm")
 
-    report = await probe(client_settings(client_secret=unreadable), loop_clock(), KEY)
+    report = await probe(client_settings(credential=unreadable), loop_clock(), KEY)
     assert report.problem == "the client's secret cannot be read"

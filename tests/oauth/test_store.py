@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.settings import AuthMethod, ClientName, Grant, RouteName, RouteSettings, Scheme, Settings
+from gateway.core.client_assertion import JWT_BEARER, AssertionSettings, SigningAlgorithm
+from gateway.core.settings import (
+    AuthMethod,
+    ClientName,
+    Grant,
+    GrantType,
+    RouteName,
+    RouteSettings,
+    Scheme,
+    Settings,
+    TlsFiles,
+)
 from gateway.core.settings import UpstreamSettings as Upstream
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.store import Sources, needed_clients
@@ -15,6 +26,17 @@ from tests.oauth.fakes import CRM, KEY, Events, client_settings, loop_clock
 
 WORDS = st.lists(st.text(max_size=3), max_size=2).map(tuple)
 PAIRS = st.lists(st.tuples(st.text(max_size=3), st.text(max_size=3)), max_size=2).map(tuple)
+SHORT = st.text(max_size=2)
+ASSERTIONS = st.builds(
+    AssertionSettings,
+    audience=SHORT,
+    algorithm=st.none() | st.sampled_from(SigningAlgorithm),
+    key_id=st.none() | SHORT,
+    lifetime_s=st.sampled_from([30.0, 60.0]),
+    certificate=st.none() | SHORT,
+    subject=st.none() | SHORT,
+    claims=PAIRS,
+)
 GRANTS = st.builds(
     Grant,
     client=st.sampled_from([ClientName("crm"), ClientName("erp")]),
@@ -25,6 +47,11 @@ GRANTS = st.builds(
     audience=WORDS,
     resource=WORDS,
     parameters=PAIRS,
+    legacy_unencoded=st.booleans(),
+    assertion=st.none() | ASSERTIONS,
+    assertion_type=st.sampled_from(["", JWT_BEARER, "urn:example:other"]),
+    certificate=st.none() | st.builds(TlsFiles, certificate=SHORT, key=SHORT),
+    grant_type=st.sampled_from(GrantType),
 )
 
 
@@ -52,6 +79,12 @@ def test_one_changed_setting_is_enough_to_part_two_grants(grant: Grant, data: st
     assert len(needed_clients(settings_for(grant, changed))) == expected
 
 
+@given(ASSERTIONS, ASSERTIONS)
+def test_so_is_one_changed_setting_of_their_assertions(one: AssertionSettings, other: AssertionSettings):
+    grants = [replace(client_settings().grant, assertion=made) for made in (one, other)]
+    assert len(needed_clients(settings_for(*grants))) == (1 if one == other else 2)
+
+
 def test_a_route_without_a_client_needs_no_source():
     assert needed_clients(settings_for(None)) == ()
 
@@ -60,7 +93,7 @@ def test_the_routes_grant_is_asked_for_with_its_clients_settings():
     narrowed = replace(client_settings().grant, scope=("orders.read",))
     [client] = needed_clients(settings_for(narrowed))
     assert client.grant == narrowed
-    assert client.client_secret is not None
+    assert client.credential is not None
 
 
 async def test_started_sources_become_ready_by_themselves():

@@ -10,7 +10,8 @@ import json
 import re
 import subprocess
 import threading
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -44,17 +45,25 @@ NO_REGISTRY = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A client as the authorization server knows it (RFC 7591)."""
+    """A client as the authorization server knows it (RFC 7591); `further` metadata may go without a secret."""
 
     client_id: str
     client_secret: str
     token_endpoint_auth_method: str
     lifetime_s: int = 600
     scope: str = "orders.read orders.write users.read"
+    further: Mapping[str, object] = field(default_factory=dict)
 
     def metadata(self) -> dict[str, object]:
+        known = {
+            "client_id": self.client_id,
+            "token_endpoint_auth_method": self.token_endpoint_auth_method,
+            "lifetime_s": self.lifetime_s,
+            "scope": self.scope,
+        }
+        secret = {"client_secret": self.client_secret} if self.client_secret else {}
         grant = {"grant_types": ["client_credentials"], "redirect_uris": [], "response_types": []}
-        return asdict(self) | grant
+        return known | secret | grant | dict(self.further)
 
 
 ODD = ":/?#[]@!$&'()*+,;=% \"<>\\^`{|}~"
@@ -102,9 +111,18 @@ class OidcProvider:
     Started again it takes the same port and knows none of the tokens that it issued.
     """
 
-    def __init__(self, folder: Path, log: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        log: Path,
+        registrations: Sequence[Registration] = REGISTRATIONS,
+        tls: Mapping[str, str] | None = None,
+    ) -> None:
         self._folder = folder
         self._log = log
+        self._registrations = registrations
+        self._tls = tls
+        self.tls_port = 0
         self._process: subprocess.Popen[str] | None = None
         self.port = 0
 
@@ -129,11 +147,11 @@ class OidcProvider:
                 stderr=log,
                 text=True,
             )
-        clients = [registration.metadata() for registration in REGISTRATIONS]
+        clients = [registration.metadata() for registration in self._registrations]
         assert self._process.stdin is not None
-        json.dump({"port": self.port, "clients": clients}, self._process.stdin)
+        json.dump({"port": self.port, "clients": clients, "tls": self._tls}, self._process.stdin)
         self._process.stdin.close()
-        self.port = self._await_port(self._process)
+        self.port, self.tls_port = (*self._await_ports(self._process), 0)[:2]
 
     def stop(self) -> None:
         process, self._process = self._process, None
@@ -143,7 +161,7 @@ class OidcProvider:
             assert process.stdout is not None
             process.stdout.close()
 
-    def _await_port(self, process: subprocess.Popen[str]) -> int:
+    def _await_ports(self, process: subprocess.Popen[str]) -> list[int]:
         assert process.stdout is not None
         impatience = threading.Timer(START_S, process.kill)
         impatience.start()
@@ -155,4 +173,4 @@ class OidcProvider:
         if ready is None:
             self.stop()
             raise AssertionError(f"the authorization server did not start:\n{self._log.read_text()}")
-        return int(ready.split()[1])
+        return [int(port) for port in ready.split()[1:]]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,11 +24,11 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[int]:
+async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """Serve on any port of 127.0.0.1, and give it."""
     runner = web.ServerRunner(web.Server(handler, handler_cancellation=True), shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
     try:
         yield runner.addresses[0][1]
     finally:
@@ -110,6 +111,10 @@ class IntrospectingUpstream:
                 "sha256": hashlib.sha256(body).hexdigest(),
             }
         )
+
+    def claims(self, token: str) -> dict[str, object]:
+        """What the authorization server said of a token."""
+        return self._known[token]
 
     async def _claims(self, token: str) -> dict[str, object]:
         basic = aiohttp.encode_basic_auth(UPSTREAM.client_id, UPSTREAM.client_secret)

@@ -1,0 +1,173 @@
+"""What must fit together in one client: a method of authentication has keys that it needs, and keys it knows.
+
+Rules:
+
+- Every key that belongs to some methods only is refused beside the others: it would mean nothing.
+- HS256 and its kin sign with the secret, all others with a private key (RFC 7518 section 3.1).
+- A certificate can only be shown in a TLS handshake: the token endpoint is https (RFC 8705 section 2).
+- Credentials that are not encoded cannot hold a colon in the id (RFC 7617 section 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from gateway.config.model import Client
+from gateway.config.problems import Finding, Loc
+from gateway.config.schema import keys_at
+from gateway.config.words import close_to
+from gateway.core.settings import AuthMethod, GrantType, Scheme
+
+SECRET_METHODS: Final = frozenset(
+    (AuthMethod.CLIENT_SECRET_BASIC, AuthMethod.CLIENT_SECRET_POST, AuthMethod.CLIENT_SECRET_JWT)
+)
+SIGNING_METHODS: Final = frozenset((AuthMethod.CLIENT_SECRET_JWT, AuthMethod.PRIVATE_KEY_JWT))
+CERTIFICATE_METHODS: Final = frozenset((AuthMethod.TLS_CLIENT_AUTH, AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH))
+
+_METHODS_OF: Final[dict[str, frozenset[AuthMethod]]] = {
+    "client_secret": SECRET_METHODS,
+    "private_key": frozenset((AuthMethod.PRIVATE_KEY_JWT,)),
+    "client_assertion": frozenset((AuthMethod.CLIENT_ASSERTION,)),
+    "client_assertion_type": frozenset((AuthMethod.CLIENT_ASSERTION,)),
+    "legacy_unencoded": frozenset((AuthMethod.CLIENT_SECRET_BASIC,)),
+    "token_endpoint_auth_signing_alg": SIGNING_METHODS,
+    "kid": SIGNING_METHODS,
+    "assertion_audience": SIGNING_METHODS,
+    "assertion_lifetime": SIGNING_METHODS,
+    "assertion_certificate": frozenset((AuthMethod.PRIVATE_KEY_JWT,)),
+}
+_KEYS_OF_JWT_BEARER: Final = frozenset(
+    (
+        "private_key",
+        "token_endpoint_auth_signing_alg",
+        "kid",
+        "assertion_audience",
+        "assertion_lifetime",
+        "assertion_certificate",
+    )
+)
+_ONLY_OF_JWT_BEARER: Final = ("assertion_subject", "assertion_claims")
+CREDENTIAL_KEYS: Final = ("client_secret", "private_key", "client_assertion")
+"""One of them proves who we are, unless a certificate or nothing does."""
+
+
+def client_method(client: Client) -> AuthMethod:
+    """Give the method that was written, or that of the credential that is given."""
+    if client.method is not None:
+        return client.method
+    if is_jwt_bearer(client):
+        return AuthMethod.NONE
+    is_given = client.client_assertion is not None
+    return AuthMethod.CLIENT_ASSERTION if is_given else AuthMethod.CLIENT_SECRET_BASIC
+
+
+def is_jwt_bearer(client: Client) -> bool:
+    """Whether a signed assertion is the grant itself (RFC 7523 section 2.1)."""
+    return client.grant_type is GrantType.JWT_BEARER
+
+
+def is_signing(client: Client) -> bool:
+    """Whether assertions are signed for it here."""
+    return is_jwt_bearer(client) or client_method(client) in SIGNING_METHODS
+
+
+def credential_key(client: Client) -> str | None:
+    """Give the key that holds the client's credential; None where its method has none."""
+    if is_jwt_bearer(client):
+        return "private_key"
+    method = client_method(client)
+    return next((key for key in CREDENTIAL_KEYS if method in _METHODS_OF[key]), None)
+
+
+def is_certificate_bound(client: Client) -> bool:
+    """Whether its tokens are worth something only together with its certificate (RFC 8705 section 3)."""
+    if client.certificate_bound is not None:
+        return client.certificate_bound
+    return client_method(client) in CERTIFICATE_METHODS
+
+
+def client_findings(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Finding]:
+    """Give what does not fit together; `wrong` holds keys that stand there, but are not valid."""
+    if wrong & {(*loc, "token_endpoint_auth_method"), (*loc, "grant_type")}:
+        return
+    if is_jwt_bearer(client) and client_method(client) is not AuthMethod.NONE:
+        words = "the assertion of this grant_type says who we are: write none, or remove the key"
+        yield Finding((*loc, "token_endpoint_auth_method"), words)
+        return
+    yield from _misplaced(loc, client)
+    yield from _missing(loc, client, wrong)
+    yield from _certificate(loc, client, wrong)
+    yield from _another_family(loc, client)
+    if client.legacy_unencoded and ":" in client.client_id:
+        yield Finding(
+            (*loc, "client_id"),
+            "an id with a colon cannot be sent unencoded: remove legacy_unencoded (RFC 7617 section 2)",
+        )
+
+
+def _misplaced(loc: Loc, client: Client) -> Iterator[Finding]:
+    fields = type(client).model_fields
+    given = (fields[name].alias or name for name in client.model_fields_set)
+    for key in sorted(given):
+        if owners := _other_owners(key, client):
+            words = f"means nothing with {_kind(client)}: it belongs to {owners}"
+            yield Finding((*loc, key), words, is_about_key=True)
+
+
+def _other_owners(key: str, client: Client) -> str:
+    """Say to which methods or grant a key belongs that means nothing here; nothing, if it does."""
+    if key in _ONLY_OF_JWT_BEARER:
+        return "" if is_jwt_bearer(client) else GrantType.JWT_BEARER.value
+    methods = _METHODS_OF.get(key)
+    is_known = methods is None or client_method(client) in methods
+    if is_known or (is_jwt_bearer(client) and key in _KEYS_OF_JWT_BEARER):
+        return ""
+    return " or ".join(sorted(one.value for one in methods or ()))
+
+
+def _missing(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Finding]:
+    key = credential_key(client)
+    if key is not None and getattr(client, key) is None and not _was_meant(loc, key, wrong):
+        yield _is_missing((*loc, key), _kind(client))
+
+
+def _certificate(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Finding]:
+    has_one = client.tls is not None and client.tls.certificate is not None
+    because = _why_certificate(client)
+    if because and not has_one and (*loc, "tls") not in wrong:
+        yield _is_missing((*loc, "tls", "certificate"), because)
+    if has_one and client.token_endpoint.scheme is not Scheme.HTTPS:
+        yield Finding((*loc, "token_endpoint"), "a certificate can only be shown over https://")
+
+
+def _why_certificate(client: Client) -> str:
+    method = client_method(client)
+    if method in CERTIFICATE_METHODS:
+        return method.value
+    return "tls_client_certificate_bound_access_tokens" if client.certificate_bound else ""
+
+
+def _another_family(loc: Loc, client: Client) -> Iterator[Finding]:
+    method, algorithm = client_method(client), client.signing_algorithm
+    if algorithm is None or not is_signing(client):
+        return
+    if algorithm.is_symmetric != (method is AuthMethod.CLIENT_SECRET_JWT):
+        fitting = "HS256, HS384 or HS512" if not algorithm.is_symmetric else "one of RS, PS, ES or EdDSA"
+        yield Finding(
+            (*loc, "token_endpoint_auth_signing_alg"), f"does not fit {_kind(client)}: write {fitting}"
+        )
+
+
+def _kind(client: Client) -> str:
+    return GrantType.JWT_BEARER.value if is_jwt_bearer(client) else client_method(client).value
+
+
+def _was_meant(loc: Loc, key: str, wrong: frozenset[Loc]) -> bool:
+    """A key that is misspelt, or there and not valid, is not reported as missing too."""
+    there = (str(one[-1]) for one in wrong if one[:-1] == loc)
+    return any(close_to(name, keys_at(loc)) == key for name in there)
+
+
+def _is_missing(loc: Loc, because: str) -> Finding:
+    return Finding(loc, f"the key is missing, and {because} requires it", is_about_key=True)

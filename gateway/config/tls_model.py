@@ -1,0 +1,39 @@
+"""What may stand under the keys named `tls`: of a listener, of a client, of a route."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import model_validator
+
+from gateway.config.fields import Strict, Text, optional, required
+from gateway.config.problems import Wrong
+
+
+class ListenerTls(Strict):
+    """How callers are met with TLS."""
+
+    certificate: Text = required("PEM file: our certificate, followed by its chain.")
+    key: Text = required("PEM file: the certificate's private key, not encrypted.")
+
+
+class PeerTls(Strict):
+    """How another server is verified, and who we are to it."""
+
+    ca: Text | None = optional("PEM file of trusted authorities, instead of the system's.")
+    certificate: Text | None = optional("PEM file: our own certificate for the handshake.")
+    key: Text | None = optional("PEM file: that certificate's private key, not encrypted.")
+
+    @model_validator(mode="after")
+    def _has_both_or_none(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise Wrong("certificate and key stand together or not at all")
+        return self
+
+
+class ClientTls(PeerTls):
+    """How the authorization server is verified, and who we are to it (RFC 8705)."""
+
+
+class UpstreamTls(PeerTls):
+    """How an `https://` upstream is verified, and who we are to it."""

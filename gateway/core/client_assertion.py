@@ -1,0 +1,83 @@
+"""What an assertion says: a JWT by which a client proves who it is, or asks for a token (RFC 7521, RFC 7523).
+
+Rules:
+
+- ``iss`` is the client id, and so is ``sub`` unless the assertion is the grant itself and speaks for somebody
+  (section 3, points 1 and 2); ``aud`` is one text, a setting, for
+  servers differ on whether it is the token endpoint or the issuer (point 3).
+- ``jti`` is new and ``exp`` near at every attempt (points 4 and 7): whoever catches one gains little.
+- No ``nbf``: servers whose clock is behind ours would refuse it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+JWT_BEARER: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+"""RFC 7523 section 2.2: the assertion is a JWT."""
+LIFETIME_S: Final = 60.0
+"""Longer than clocks disagree and networks tarry, well below the 5 min that some servers refuse."""
+
+
+class SigningAlgorithm(Enum):
+    """Values of ``alg`` (RFC 7518 section 3.1, RFC 8037 section 3.1) that an assertion may be signed with."""
+
+    HS256 = "HS256"
+    HS384 = "HS384"
+    HS512 = "HS512"
+    RS256 = "RS256"
+    RS384 = "RS384"
+    RS512 = "RS512"
+    PS256 = "PS256"
+    PS384 = "PS384"
+    PS512 = "PS512"
+    ES256 = "ES256"
+    ES384 = "ES384"
+    ES512 = "ES512"
+    EDDSA = "EdDSA"
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether it signs with a shared secret."""
+        return self.value.startswith("HS")
+
+
+@dataclass(frozen=True, slots=True)
+class AssertionSettings:
+    """How assertions of a client are made.
+
+    Attributes:
+        audience: the value of ``aud``.
+        algorithm: None: the one that fits the key.
+        key_id: ``kid`` of the header; None: that of the key, if it has one.
+        lifetime_s: from ``iat`` to ``exp``, at least a second.
+        certificate: PEM file, whose thumbprint goes into the header as ``x5t#S256``.
+        subject: ``sub``; None: the client id.
+        claims: further ones; none of ours among them.
+    """
+
+    audience: str
+    algorithm: SigningAlgorithm | None = None
+    key_id: str | None = None
+    lifetime_s: float = LIFETIME_S
+    certificate: str | None = None
+    subject: str | None = None
+    claims: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+def assertion_claims(
+    client_id: str, settings: AssertionSettings, wall_now_s: float, jti: str
+) -> dict[str, str | int]:
+    """Give the claims of one assertion; `wall_now_s` counts from 1970, `jti` is used once."""
+    issued_at_s = int(wall_now_s)
+    return {
+        **dict(settings.claims),
+        "iss": client_id,
+        "sub": settings.subject or client_id,
+        "aud": settings.audience,
+        "jti": jti,
+        "iat": issued_at_s,
+        "exp": issued_at_s + int(settings.lifetime_s),
+    }

@@ -1,0 +1,254 @@
+"""Signing: every algorithm is verified by cryptography through pyjwt, and RFC vectors where they are fixed."""
+
+import base64
+import hashlib
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import jwt
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.client_assertion import JWT_BEARER, AssertionSettings, SigningAlgorithm
+from gateway.core.secret import Secret
+from gateway.core.settings import AuthMethod, Settings
+from gateway.oauth.client_authentication import (
+    CredentialUnusable,
+    check_keys,
+    read_key,
+    signed_assertion,
+)
+from tests.oauth.certificates import make_certificate
+from tests.oauth.fakes import CRM, WALL_S, client_settings
+from tests.oauth.keys import FITTING, PAIRS, jwk, key, pem, public_pem
+
+AUDIENCE = "https://as.example.com/token"
+LONG_SECRET = "hunter2-" * 8
+
+
+def grant(method: AuthMethod = AuthMethod.PRIVATE_KEY_JWT, **settings: object):
+    made = AssertionSettings(AUDIENCE, **settings)
+    return replace(client_settings().grant, method=method, assertion=made, assertion_type=JWT_BEARER)
+
+
+def signed(credential: str, *, jti: str = "j", **settings: object) -> str:
+    return signed_assertion(grant(**settings), Secret(credential), WALL_S, jti).reveal()
+
+
+def verified(token: str, public_key: object, algorithm: str) -> dict[str, object]:
+    checked = {"verify_exp": False, "verify_iat": False}
+    return jwt.decode(token, public_key, [algorithm], audience=AUDIENCE, options=checked)
+
+
+@pytest.mark.parametrize(("kind", "algorithm"), PAIRS)
+def test_every_algorithm_gives_an_assertion_that_verifies(kind: str, algorithm: SigningAlgorithm):
+    token = signed(pem(kind), algorithm=algorithm)
+    claims = verified(token, key(kind).public_key(), algorithm.value)
+    assert (claims["iss"], claims["sub"], claims["jti"]) == ("mobile_android", "mobile_android", "j")
+    assert jwt.get_unverified_header(token) == {"alg": algorithm.value, "typ": "JWT"}
+
+
+@pytest.mark.parametrize("kind", FITTING)
+def test_where_none_is_set_the_algorithm_follows_from_the_key(kind: str):
+    for text in (pem(kind), jwk(kind)):
+        token = signed(text)
+        assert verified(token, key(kind).public_key(), FITTING[kind][0])["aud"] == AUDIENCE
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+def test_a_client_secret_signs_too(algorithm: str):
+    asked = grant(AuthMethod.CLIENT_SECRET_JWT, algorithm=SigningAlgorithm(algorithm))
+    token = signed_assertion(asked, Secret(LONG_SECRET), WALL_S, "j").reveal()
+    assert verified(token, LONG_SECRET, algorithm)["sub"] == "mobile_android"
+
+
+def test_a_secret_signs_with_hs256_where_nothing_is_set():
+    token = signed_assertion(grant(AuthMethod.CLIENT_SECRET_JWT), Secret(LONG_SECRET), WALL_S, "j").reveal()
+    assert jwt.get_unverified_header(token)["alg"] == "HS256"
+
+
+def test_kid_is_that_of_the_settings_or_of_the_jwk():
+    assert jwt.get_unverified_header(signed(jwk("p256", kid="own")))["kid"] == "own"
+    assert jwt.get_unverified_header(signed(jwk("p256", kid="own"), key_id="ours"))["kid"] == "ours"
+    assert "kid" not in jwt.get_unverified_header(signed(jwk("p256", kid=7)))
+
+
+def test_a_jwk_signs_with_the_algorithm_that_it_names():
+    assert jwt.get_unverified_header(signed(jwk("rsa", alg="PS384")))["alg"] == "PS384"
+
+
+def test_the_thumbprint_is_that_of_the_certificate(tmp_path):
+    certificate, private = make_certificate(tmp_path)
+    token = signed(private.read_text(), certificate=str(certificate))
+    der = x509.load_pem_x509_certificate(certificate.read_bytes()).public_bytes(Encoding.DER)
+    expected = base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
+    assert jwt.get_unverified_header(token)["x5t#S256"] == expected
+
+
+# ── vectors ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def encoded(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+def test_rfc_7515_appendix_a_1():
+    octets = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow=="
+    message = (
+        b"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9"
+        b".eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
+    )
+    secret = read_key(AuthMethod.CLIENT_SECRET_JWT, Secret("x" * 32), AssertionSettings(""))
+    secret = replace(secret, key=base64.urlsafe_b64decode(octets))
+    signature = secret.sign(message, SigningAlgorithm.HS256)
+    assert encoded(signature) == "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+
+
+def test_rfc_8037_appendix_a_4():
+    members = {
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    }
+    private = read_key(AuthMethod.PRIVATE_KEY_JWT, Secret(json.dumps(members)), AssertionSettings(""))
+    message = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc"
+    assert encoded(private.sign(message, SigningAlgorithm.EDDSA)) == (
+        "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
+    )
+
+
+def test_rfc_7515_appendix_a_3_is_read_and_signs_es256():
+    members = {
+        "kty": "EC",
+        "crv": "P-256",
+        "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+        "d": "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI",
+    }
+    token = signed(json.dumps(members))
+    public = jwt.PyJWK({name: members[name] for name in ("kty", "crv", "x", "y")})
+    assert verified(token, public, "ES256")["aud"] == AUDIENCE
+
+
+# ── what cannot sign ──────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("hunter2 is no key", "neither PEM nor a JWK"),
+        ("-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----", "neither PEM nor a JWK"),
+        ('{"kty": "hunter2"}', "no JWK of type RSA, EC or OKP"),
+        ('{"keys": [{"kty": "EC", "d": "hunter2"}]}', "no JWK of type RSA, EC or OKP"),
+        ('{"kty": "OKP", "crv": "X25519", "d": "hunter2", "x": "hunter2"}', "no JWK of type"),
+        ('{"kty": "oct", "k": "aHVudGVyMg"}', "a public one, or of a kind"),
+        ("{hunter2", "no JWK of type"),
+    ],
+)
+def test_what_is_no_key_is_told_without_a_word_of_it(text: str, words: str):
+    with pytest.raises(CredentialUnusable, match=words) as caught:
+        signed(text)
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: public_pem("p256"), "neither PEM nor a JWK"),
+        (lambda: jwk("p256", public=True), "is a public one"),
+        (lambda: jwk("rsa", public=True), "is a public one"),
+        (lambda: pem("p256", password=b"hunter2"), "is encrypted"),
+        (lambda: pem("short rsa"), "fewer than 2048 bits"),
+        (lambda: pem("k256"), "none of P-256, P-384 and P-521"),
+        (lambda: jwk("p256", alg="RS256"), "`alg` does not fit"),
+    ],
+)
+def test_keys_that_sign_no_assertions_are_refused(make, words: str):
+    with pytest.raises(CredentialUnusable, match=words):
+        signed(make())
+
+
+@given(st.sampled_from([*FITTING]), st.sampled_from(SigningAlgorithm))
+def test_an_algorithm_is_taken_if_and_only_if_it_fits_the_key(kind: str, algorithm: SigningAlgorithm):
+    if algorithm.value in FITTING[kind]:
+        assert signed(pem(kind), algorithm=algorithm)
+    else:
+        with pytest.raises(CredentialUnusable, match=f"{algorithm.value} does not fit the key"):
+            signed(pem(kind), algorithm=algorithm)
+
+
+@pytest.mark.parametrize(("algorithm", "least"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
+def test_a_secret_has_as_many_bytes_as_the_hash(algorithm: str, least: int):
+    asked = grant(AuthMethod.CLIENT_SECRET_JWT, algorithm=SigningAlgorithm(algorithm))
+    assert signed_assertion(asked, Secret("é" * (least // 2)), WALL_S, "j")
+    with pytest.raises(CredentialUnusable, match=f"shorter than the {least} bytes of {algorithm}"):
+        signed_assertion(asked, Secret("s" * (least - 1)), WALL_S, "j")
+
+
+def test_a_certificate_of_another_key_is_refused(tmp_path):
+    certificate, _ = make_certificate(tmp_path)
+    with pytest.raises(CredentialUnusable, match="not the certificate of the private key"):
+        signed(pem("p256"), certificate=str(certificate))
+    certificate.write_text("nonsense")
+    with pytest.raises(CredentialUnusable, match="not a certificate in PEM form"):
+        signed(pem("p256"), certificate=str(certificate))
+    with pytest.raises(CredentialUnusable, match="cannot be read"):
+        signed(pem("p256"), certificate=str(tmp_path / "missing"))
+
+
+@given(st.text(max_size=60) | st.text(max_size=60).map(lambda text: "{" + text))
+def test_any_text_is_a_key_or_is_refused_in_our_words(text: str):
+    with pytest.raises(CredentialUnusable):
+        signed(text)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["kty", "crv", "x", "y", "d", "n", "e", "alg", "k"]), st.text() | st.integers()
+    )
+)
+def test_any_json_is_a_key_or_is_refused_in_our_words(members: dict[str, object]):
+    with pytest.raises(CredentialUnusable):
+        signed(json.dumps(members))
+
+
+# ── what is shown ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_neither_key_nor_assertion_is_ever_shown():
+    assertion = signed_assertion(grant(), Secret(pem("p256")), WALL_S, "j")
+    read = read_key(AuthMethod.CLIENT_SECRET_JWT, Secret(LONG_SECRET), AssertionSettings(""))
+    assert assertion.reveal() not in f"{assertion!r}{assertion}"
+    assert LONG_SECRET not in repr(read)
+
+
+def test_check_keys_names_the_place_of_each_client_that_cannot_sign():
+    def client(credential: str, place: str):
+        return client_settings(grant=grant(), credential=lambda: Secret(credential), place=place)
+
+    def unreadable() -> Secret:
+        raise FileNotFoundError("/run/secrets/key")
+
+    bad = client("hunter2", "4:5: clients.b.private_key")
+    gone = replace(bad, credential=unreadable, place="5:5: clients.c.private_key")
+    clients = {CRM: client(pem("rsa"), "3:5"), "b": bad, "c": gone, "basic": client_settings()}
+    assert check_keys(Settings((), None, clients, ()), WALL_S) == (
+        "4:5: clients.b.private_key: the private key is neither PEM nor a JWK",
+        "5:5: clients.c.private_key: the credential cannot be read",
+    )
+
+
+def test_who_signs_nothing_does_not_load_the_libraries_for_it():
+    code = (
+        "import sys, gateway.app, gateway.oauth.store, gateway.config;"
+        "sys.exit(bool({'jwt', 'cryptography'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
