@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import uvloop
 
 from tests.time_lapse import TimeLapseLoop
+
+pytest.register_assert_rewrite("tests.wire")
 
 
 def pytest_configure(config):

@@ -32,9 +32,10 @@ from gateway.core.settings import (
     UpstreamSettings,
 )
 from gateway.core.token import Token
+from tests.wire.authorization_server import FakeAuthorizationServer
 from tests.wire.caller import RawCaller
 from tests.wire.messages import Answer, request
-from tests.wire.servers import Changes, FakeAuthorizationServer, FakeUpstream, Script
+from tests.wire.servers import Changes, FakeUpstream, Script
 
 CRM = ClientName("crm")
 CLIENT_SECRET = "the-client-secret-9f27"

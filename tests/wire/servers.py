@@ -1,15 +1,13 @@
-"""The servers behind the gateway, as raw sockets: the upstream and the authorization server."""
+"""The servers behind the gateway, as raw sockets; the authorization server is in a module of its own."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import ssl as tls
 import struct
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 
 from tests.wire.messages import HEAD_LIMIT, Broken, Head, ok, read_chunked, read_head, read_length
 
@@ -37,7 +35,8 @@ class Exchange:
 
     Attributes:
         connection: 1 for the first connection of the server, and so on.
-        is_over: set when the other side closed, or when this exchange was answered.
+        content, raw_body, trailers: of the body, once it was read; `raw_body` only where it was chunked.
+        has_body: whether all of it was read, or there is none.
     """
 
     def __init__(
@@ -235,45 +234,6 @@ class FakeUpstream(FakeServer):
         self.script = guard
 
 
-@dataclass
-class Grants:
-    """What an authorization server hands out."""
-
-    expires_in: float = 3600.0
-    prefix: str = "token_"
-
-
-class FakeAuthorizationServer(FakeServer):
-    """Answers token requests with token_1, token_2, ... by RFC 6749 section 5.1.
-
-    A naive fake would hand out one constant token, and no test could tell which one went out. While `gate`
-    is closed it hangs; `refusal`, if set, is answered instead.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(self._grant)
-        self.grants = Grants()
-        self.granted = 0
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.refusal: bytes | None = None
-
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}/token"
-
-    async def _grant(self, exchange: Exchange) -> None:
-        await exchange.body()
-        await self.gate.wait()
-        if self.refusal is not None:
-            exchange.write(self.refusal)
-            return
-        self.granted += 1
-        token = f"{self.grants.prefix}{self.granted}"
-        answer = {"access_token": token, "token_type": "Bearer", "expires_in": self.grants.expires_in}
-        exchange.write(ok(json.dumps(answer).encode(), "Content-Type: application/json"))
-
-
 @contextmanager
 def full_backlog() -> Iterator[int]:
     """The port of a listening socket whose queue is full: a handshake with it never ends."""
@@ -287,3 +247,12 @@ def full_backlog() -> Iterator[int]:
             filler.setblocking(False)
             filler.connect_ex(("127.0.0.1", port))
         yield port
+
+
+async def stands_still(count: Callable[[], int]) -> int:
+    """Wait until `count` no longer grows, and give it."""
+    last = -1
+    while last != (now := count()):
+        last = now
+        await asyncio.sleep(0.2)
+    return last
