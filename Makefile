@@ -1,5 +1,8 @@
 # The commands of this repository. Each makes what it needs (.venv); none needs root.
-PYTHON ?= python3
+# The system's Python first, where it can make environments: distributions build theirs with profile-guided
+# optimisation, which a version manager seldom does, and a request then costs about a tenth less.
+PYTHON ?= $(shell for python in /usr/bin/python3 python3; do \
+	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
@@ -23,7 +26,7 @@ bench: $(READY)    ## the gateway beside Envoy, nginx, HAProxy and plain aiohttp
 	@$(BIN)/python -m bench
 
 $(READY): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=/path/to/python3")'
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint]'
 	@touch $@

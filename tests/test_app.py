@@ -15,9 +15,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.app import Gateway
 from gateway.config import load
 from tests.processes import write_configuration
+from tests.wire.authorization_server import FakeAuthorizationServer
 from tests.wire.caller import RawCaller
 from tests.wire.messages import ok, request
-from tests.wire.servers import Changes, FakeAuthorizationServer, FakeUpstream
+from tests.wire.servers import Changes, FakeUpstream
 
 CLIENT_SECRET = "s3cr3t-of-the-client"
 TENANT = "s3cr3t-of-the-tenant"

@@ -11,9 +11,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.processes import running
+from tests.wire.authorization_server import FakeAuthorizationServer
 from tests.wire.caller import RawCaller
 from tests.wire.messages import Broken, ok, request
-from tests.wire.servers import FakeAuthorizationServer, FakeUpstream
+from tests.wire.servers import FakeUpstream
 
 
 class Holding:
