@@ -85,7 +85,8 @@ def test_every_file_that_a_page_names_exists(page):
     pattern = re.compile(r"(gateway|tests|bench|docs|deploy|examples|\.ci)/[\w./-]*\w")
     named = [span for span in code_spans(page) if pattern.fullmatch(span)]
 
-    assert [path for path in named if not (ROOT / path).exists()] == []
+    made = set((ROOT / ".gitignore").read_text().split()) | {"bench/.venv"}  # by a run, not by us
+    assert [path for path in named if path not in made and not (ROOT / path).exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

