@@ -32,21 +32,20 @@ class CallerFields:
         proto: ``http`` or ``https``, as the caller reached us.
         is_trusted: the peer is in ``trusted_proxies``; what it says of its own callers is kept.
         lines: the fields that tell it, ready for a request that brings none of its own.
+        name: the address as records tell it.
     """
 
     address: bytes
     proto: bytes
     is_trusted: bool
     lines: bytes = field(init=False)
-
-    @property
-    def name(self) -> str:
-        """The address as records tell it."""
-        return "unix" if self.address == UNKNOWN else self.address.decode("ascii")
+    name: str = field(init=False)
 
     def __post_init__(self) -> None:
         told = (b"X-Forwarded-For: " + self.address, b"X-Forwarded-Proto: " + self.proto, b"Via: " + _VIA)
         object.__setattr__(self, "lines", _CRLF.join(told))
+        name = "unix" if self.address == UNKNOWN else self.address.decode("ascii")
+        object.__setattr__(self, "name", name)
 
 
 class OutboundPlan:

@@ -37,7 +37,8 @@ def relay_at_once(call: Call, route: Route, upstream: UpstreamConnection) -> boo
 
 
 def _decide_keep_alive(call: Call, body: Body) -> None:
-    if body is _UNTIL_CLOSE or not call.payload.is_eof() or call.connection.is_ending:
+    is_early = call.body is not None and not call.payload.is_eof()
+    if is_early or body is _UNTIL_CLOSE or call.connection.is_ending:
         call.keeps_alive = False  # an early answer ends the connection: the body's rest has no reader
 
 
