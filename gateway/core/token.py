@@ -5,18 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from gateway.core.dpop import Prover
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
     """An access token for one grant.
 
     Attributes:
-        field_value: the value of ``Authorization`` as bytes, ready to send: ``Bearer`` and the token.
+        field_value: the value of ``Authorization`` as bytes, ready to send: the scheme (``Bearer``,
+            ``DPoP``) and the token.
         sent_at_s: when its request was sent, monotonic seconds.
         expires_at_s: its last instant, monotonic seconds; at that instant it is expired.
         serial: 1 for the first token of a source, and so on; for records, never sent.
         fingerprint: 8 hex digits of a keyed hash; the key dies with the process.
         scope: what was granted (RFC 6749 section 5.1), or what was asked where the answer says nothing.
+        prover: proves possession of the key that the token is bound to (RFC 9449); None for a bearer token.
     """
 
     field_value: bytes = field(repr=False)
@@ -25,6 +29,7 @@ class Token:
     serial: int
     fingerprint: str
     scope: tuple[str, ...] = ()
+    prover: Prover | None = field(default=None, repr=False, compare=False)
 
     def is_alive(self, now_s: float) -> bool:
         """Whether it may still be sent."""
