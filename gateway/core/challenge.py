@@ -1,9 +1,11 @@
 """What an upstream's challenges say: would a new access token help?
 
-Rules (design section 5, "401 from the upstream", rule 5; RFC 6750 section 3.1, RFC 9449 section 7.1):
+Rules (design section 5, "401 from the upstream", rule 5; RFC 6750 section 3.1, RFC 9449 sections 7.1 and 9):
 
 - No challenge at all, or none that can be read: yes. Legacy services answer a bare 401.
 - ``insufficient_scope`` in a token scheme: no. A new token of the same grant has the same scope.
+- ``use_dpop_nonce`` and ``invalid_dpop_proof`` in a ``DPoP`` challenge: no. It was the proof that was
+  refused, not the token (RFC 9449 section 12.2).
 - A token scheme (``Bearer``, ``DPoP``) with any other error or with none: yes.
 - Other schemes only (``Basic``, ``Negotiate``) with a 401: no. Under another status, which the route's
   ``recover_on`` names, they say nothing: only a 401 must list all that would help (RFC 9110 15.5.2).
@@ -21,7 +23,12 @@ from typing import Final
 
 MAX_FIELDS: Final = 16
 MAX_FIELD_BYTES: Final = 8 * 1024
-TOKEN_SCHEMES: Final = frozenset({"bearer", "dpop"})
+USE_DPOP_NONCE: Final = "use_dpop_nonce"
+# Errors of each token scheme that a new token does not cure.
+_UNCURED: Final = {
+    "bearer": frozenset({"insufficient_scope"}),
+    "dpop": frozenset({"insufficient_scope", "invalid_dpop_proof", USE_DPOP_NONCE}),
+}
 
 _TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 # Each alternative begins with a character that no other takes: nothing to go back to, linear time.
@@ -45,8 +52,8 @@ class Challenge:
 def wants_new_token(status: int, challenges: Sequence[bytes]) -> bool:
     """Whether an answer with `status` and these ``WWW-Authenticate`` values asks for another token."""
     read = read_challenges(challenges)
-    spoken = [challenge for challenge in read if challenge.scheme in TOKEN_SCHEMES]
-    if any(challenge.parameters.get("error") == "insufficient_scope" for challenge in spoken):
+    spoken = [challenge for challenge in read if challenge.scheme in _UNCURED]
+    if any(challenge.parameters.get("error") in _UNCURED[challenge.scheme] for challenge in spoken):
         return False
     return bool(spoken) or not read or status != 401
 

@@ -64,5 +64,6 @@ def test_few_places_reveal_a_secret():
         "core/secret.py": 1,
         "core/token_request.py": 4,
         "demo/credentials.py": 2,
-        "oauth/client_authentication.py": 2,
+        "oauth/dpop.py": 1,
+        "oauth/signing_key.py": 2,
     }

@@ -1,0 +1,220 @@
+"""Keys that sign: a PEM or a JWK -> a private key and what it may sign with (RFC 7515 section 5.1, RFC 7518).
+
+Rules:
+
+- The algorithm must fit the key; where none is set it follows from the key: RS256 for RSA, ES256, ES384 or
+  ES512 by the curve, EdDSA for Ed25519 and Ed448; HS256 for a client secret.
+- RSA keys have at least 2048 bits, secrets at least as many as the hash (RFC 7518 sections 3.2, 3.3).
+- What is wrong with a key is said in a clause of ours: libraries quote keys in their errors.
+
+The only module beside the demo that imports `jwt`; itself it is imported when a client signs assertions or
+proofs, and not before, since both libraries cost more idle memory than all the rest of the token's way.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from typing import Final, assert_never
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from jwt import PyJWK
+from jwt.algorithms import get_default_algorithms
+from jwt.exceptions import PyJWTError
+
+from gateway.core.client_assertion import SigningAlgorithm
+from gateway.core.secret import Secret
+
+PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey | Ed448PrivateKey
+
+MIN_RSA_BITS: Final = 2048
+MOST_KEYS: Final = 64
+"""Kept after they were read; more clients that sign only lose time."""
+_ALGORITHMS: Final = get_default_algorithms()
+_BY_CURVE: Final = {
+    "secp256r1": SigningAlgorithm.ES256,
+    "secp384r1": SigningAlgorithm.ES384,
+    "secp521r1": SigningAlgorithm.ES512,
+}
+_CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+_HASHES: Final = {
+    SigningAlgorithm.ES256: SHA256(),
+    SigningAlgorithm.ES384: SHA384(),
+    SigningAlgorithm.ES512: SHA512(),
+}
+_OF_RSA: Final = tuple(one for one in SigningAlgorithm if one.value.startswith(("RS", "PS")))
+
+
+class CredentialUnusable(ValueError):
+    """Nothing can be signed with it; the message is a clause of ours that shows nothing of the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A private key, or the bytes of a secret.
+
+    Attributes:
+        fitting: the algorithms it may be used with, the usual one first.
+        key_id: ``kid`` of a JWK.
+    """
+
+    key: PrivateKey | bytes = field(repr=False)
+    fitting: tuple[SigningAlgorithm, ...]
+    key_id: str | None = None
+
+    def algorithm(self, wanted: SigningAlgorithm | None) -> SigningAlgorithm:
+        """Give the algorithm to sign with.
+
+        Raises:
+            CredentialUnusable: `wanted` does not fit.
+        """
+        if wanted is not None and wanted not in self.fitting:
+            fitting = ", ".join(one.value for one in self.fitting)
+            raise CredentialUnusable(f"{wanted.value} does not fit the key, which is one for {fitting}")
+        return wanted or self.fitting[0]
+
+    def sign(self, message: bytes, algorithm: SigningAlgorithm) -> bytes:
+        """Give the signature as it stands in a JWS (RFC 7518 section 3)."""
+        return _ALGORITHMS[algorithm.value].sign(message, self.key)
+
+    def signer(self, algorithm: SigningAlgorithm) -> Callable[[bytes], bytes]:
+        """Give `sign` for one algorithm, prepared for keys that sign often."""
+        if isinstance(self.key, EllipticCurvePrivateKey):
+            return partial(_sign_ec, self.key, ECDSA(_HASHES[algorithm]), _coordinate_bytes(self.key))
+        return partial(_ALGORITHMS[algorithm.value].sign, key=self.key)
+
+    def public_jwk(self) -> dict[str, str]:
+        """Give the public half as a JWK, required members only (RFC 7518 section 6, RFC 8037 section 2)."""
+        assert not isinstance(self.key, bytes)
+        match self.key:
+            case EllipticCurvePrivateKey():
+                return _ec_jwk(self.key)
+            case RSAPrivateKey():
+                return _rsa_jwk(self.key)
+            case Ed25519PrivateKey() | Ed448PrivateKey():
+                return _okp_jwk(self.key)
+            case _:
+                assert_never(self.key)
+
+
+@lru_cache(maxsize=MOST_KEYS)
+def read_private_key(credential: Secret) -> SigningKey:
+    """Read a private key, PEM or JWK.
+
+    Raises:
+        CredentialUnusable: it is none, or none to sign with.
+    """
+    # Kept, since OpenSSL checks an RSA key for 40 ms when it is read, and the loop stands still so long.
+    text = credential.reveal().strip()
+    return _jwk(text) if text.startswith("{") else _pem(text)
+
+
+def read_secret_key(secret: Secret, algorithm: SigningAlgorithm) -> SigningKey:
+    """Read a client secret that signs (RFC 7518 section 3.2).
+
+    Raises:
+        CredentialUnusable: it is too short.
+    """
+    key, least_bytes = secret.reveal().encode(), int(algorithm.value[2:]) // 8
+    if len(key) < least_bytes:
+        raise CredentialUnusable(
+            f"the client secret is shorter than the {least_bytes} bytes of {algorithm.value} "
+            "(RFC 7518 section 3.2)"
+        )
+    return SigningKey(key, (algorithm,))
+
+
+def encoded_json(members: Mapping[str, object]) -> str:
+    """Give members as a part of a JWS (RFC 7515 section 7.1)."""
+    return encoded(json.dumps(members, separators=(",", ":")).encode())
+
+
+def encoded(content: bytes) -> str:
+    """Give bytes as base64url without padding (RFC 7515 section 2)."""
+    return urlsafe_b64encode(content).rstrip(b"=").decode("ascii")
+
+
+def _sign_ec(key: EllipticCurvePrivateKey, ecdsa: ECDSA, size: int, message: bytes) -> bytes:
+    """RFC 7518 section 3.4; a tenth quicker than by way of pyjwt, which looks at the key each time."""
+    r, s = decode_dss_signature(key.sign(message, ecdsa))
+    return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+
+
+def _coordinate_bytes(key: EllipticCurvePrivateKey) -> int:
+    return (key.key_size + 7) // 8
+
+
+def _ec_jwk(key: EllipticCurvePrivateKey) -> dict[str, str]:
+    """RFC 7518 section 6.2.1: coordinates have the full size of the curve's field."""
+    numbers, size = key.public_key().public_numbers(), _coordinate_bytes(key)
+    x, y = (encoded(number.to_bytes(size, "big")) for number in (numbers.x, numbers.y))
+    return {"kty": "EC", "crv": _CURVES[key.curve.name], "x": x, "y": y}
+
+
+def _rsa_jwk(key: RSAPrivateKey) -> dict[str, str]:
+    """RFC 7518 section 6.3.1: the shortest bytes of each number."""
+    numbers = key.public_key().public_numbers()
+    n, e = (
+        encoded(number.to_bytes((number.bit_length() + 7) // 8, "big")) for number in (numbers.n, numbers.e)
+    )
+    return {"kty": "RSA", "n": n, "e": e}
+
+
+def _okp_jwk(key: Ed25519PrivateKey | Ed448PrivateKey) -> dict[str, str]:
+    curve = "Ed25519" if isinstance(key, Ed25519PrivateKey) else "Ed448"
+    raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return {"kty": "OKP", "crv": curve, "x": encoded(raw)}
+
+
+def _pem(text: str) -> SigningKey:
+    try:
+        key = load_pem_private_key(text.encode(), password=None)
+    except TypeError:
+        raise CredentialUnusable("the private key is encrypted: give one without a password") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise CredentialUnusable("the private key is neither PEM nor a JWK") from None
+    return SigningKey(_private(key), _fitting(_private(key)))
+
+
+def _jwk(text: str) -> SigningKey:
+    try:
+        members = json.loads(text)
+        named = members.pop("alg", None)
+        key = PyJWK(members, "EdDSA" if members.get("kty") == "OKP" else None).key
+    except (PyJWTError, ValueError, TypeError, KeyError, RecursionError, UnsupportedAlgorithm):
+        raise CredentialUnusable("the private key is no JWK of type RSA, EC or OKP") from None
+    fitting = _fitting(_private(key))
+    if named is not None:
+        fitting = tuple(one for one in fitting if one.value == named)
+    if not fitting:
+        raise CredentialUnusable("the private key's own `alg` does not fit it")
+    key_id = members.get("kid")
+    return SigningKey(_private(key), fitting, key_id if isinstance(key_id, str) else None)
+
+
+def _private(key: object) -> PrivateKey:
+    if isinstance(key, PrivateKey):
+        return key
+    raise CredentialUnusable("the private key is a public one, or of a kind that signs nothing here")
+
+
+def _fitting(key: PrivateKey) -> tuple[SigningAlgorithm, ...]:
+    if isinstance(key, Ed25519PrivateKey | Ed448PrivateKey):
+        return (SigningAlgorithm.EDDSA,)
+    if isinstance(key, RSAPrivateKey):
+        if key.key_size < MIN_RSA_BITS:
+            raise CredentialUnusable(f"the RSA key has fewer than {MIN_RSA_BITS} bits (RFC 7518 section 3.3)")
+        return _OF_RSA
+    if key.curve.name not in _BY_CURVE:
+        raise CredentialUnusable("the private key's curve is none of P-256, P-384 and P-521")
+    return (_BY_CURVE[key.curve.name],)
