@@ -29,7 +29,14 @@ ANSWER_SPECIAL: Final = frozenset(
     }
 )
 # A trailer of these names would change how a message is read (RFC 9110 section 6.5.1).
-_NO_TRAILERS: Final = ANSWER_SPECIAL | {b"host", b"authorization", b"www-authenticate", b"set-cookie", b"via"}
+_NO_TRAILERS: Final = ANSWER_SPECIAL | {
+    b"authorization",
+    b"dpop-nonce",
+    b"host",
+    b"set-cookie",
+    b"via",
+    b"www-authenticate",
+}
 
 
 class Body(Enum):

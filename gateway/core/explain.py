@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from gateway.core.errors import MalformedRequest
 from gateway.core.outbound import CallerFields, OutboundPlan
-from gateway.core.request_head import HeadReader
+from gateway.core.request_head import HeadReader, RequestHead
 from gateway.core.routing import Router
 from gateway.core.secret import MASK
 from gateway.core.settings import RouteSettings, Scheme, Settings
 
-TOKEN_SHOWN = b"Bearer <the token of client %b>"
+TOKEN_SHOWN = b"%b <the token of client %b>"
+PROOF_SHOWN = b"DPoP: <a new proof>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +45,22 @@ def explain(settings: Settings, method: str, url: str, fields: tuple[tuple[str, 
     route = Router((route, route) for route in settings.routes).match(head.host, head.target.path, method)
     plan = OutboundPlan(route)
     plan.admit(head)
-    token = TOKEN_SHOWN % route.grant.client.encode() if route.grant is not None else None
-    caller = CallerFields(b"127.0.0.1", b"http", is_trusted=False)
-    lines = b"\r\n".join(plan.head(head, caller, plan.authorization(head, token), b"<a new id>"))
+    lines = b"\r\n".join(_outbound_lines(plan, head))
     return Explanation(
         route,
         _masked(_upstream_url(route, plan.target(head.target)), settings),
         tuple(f"{name.decode('latin-1')}: {value.decode('latin-1')}" for name, value in raw),
         tuple(_masked(lines.decode("latin-1"), settings).split("\r\n")[1:]),
     )
+
+
+def _outbound_lines(plan: OutboundPlan, head: RequestHead) -> list[bytes]:
+    caller, grant = CallerFields(b"127.0.0.1", b"http", is_trusted=False), plan.settings.grant
+    if grant is None or plan.keeps_callers(head):
+        return plan.head(head, caller, plan.authorization(head, None), b"<a new id>")
+    scheme = b"Bearer" if grant.dpop is None else b"DPoP"
+    lines = plan.head(head, caller, TOKEN_SHOWN % (scheme, grant.client.encode()), b"<a new id>")
+    return lines if grant.dpop is None else [*lines, PROOF_SHOWN]
 
 
 def _masked(text: str, settings: Settings) -> str:

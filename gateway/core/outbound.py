@@ -2,6 +2,10 @@
 
 Rules: strip first, inject last; exactly one ``Authorization`` where a token is injected; one framing
 field, written here; path and query byte for byte. RFC 9110 sections 7.6.1 and 7.6.3, RFC 9112 section 3.
+
+The caller's ``DPoP`` proves something of the token beside it (RFC 9449 section 7.1), so it goes where the
+caller's ``Authorization`` goes, and nowhere with a token of ours; where the caller sent none and none is
+injected, it may belong to a token request (section 5), and passes.
 """
 
 from __future__ import annotations
@@ -9,10 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from gateway.core.dpop import without_query
 from gateway.core.errors import AuthorizationNotAllowed, BodyTooLarge, MalformedRequest
 from gateway.core.fields import line, plain, without
 from gateway.core.request_head import RequestHead
-from gateway.core.settings import CallerAuthorization, HeaderRules, RouteSettings
+from gateway.core.settings import CallerAuthorization, HeaderRules, RouteSettings, Scheme
 from gateway.core.target import Target
 
 _CRLF: Final = b"\r\n"
@@ -51,7 +56,7 @@ class CallerFields:
 class OutboundPlan:
     """All of a route that can be prepared before a request comes."""
 
-    __slots__ = ("_added", "_base", "_cut", "_host", "_removed", "settings")
+    __slots__ = ("_added", "_base", "_cut", "_host", "_removed", "_scheme", "settings")
 
     def __init__(self, settings: RouteSettings) -> None:
         self.settings = settings
@@ -59,6 +64,7 @@ class OutboundPlan:
         self._base = settings.base_path
         self._cut = len(settings.path) if settings.strips_prefix and settings.path != "/" else 0
         self._host = None if settings.preserves_host else line("Host", settings.upstream.authority)
+        self._scheme = "https" if settings.upstream.scheme is Scheme.HTTPS else "http"
         self._added = added_lines(rules)
         self._removed = removed_names(rules)
 
@@ -68,6 +74,18 @@ class OutboundPlan:
             return target.path
         path = self._base + (target.path[self._cut :] if self._cut else target.path)
         return (path if path[:1] == "/" else "/" + path) + target.query
+
+    def uri(self, head: RequestHead) -> str:
+        """Give the target URI without its query, as the upstream reads it from what it gets.
+
+        RFC 9112 section 3.3: scheme, ``Host`` and path, where ``*`` is none. A caller's host that was to be
+        preserved and is missing leaves the upstream's own name as the best guess at its default.
+        """
+        authority = self.settings.upstream.authority
+        if self.settings.preserves_host and head.authority:
+            authority = head.authority.decode("latin-1")
+        target = self.target(head.target)
+        return f"{self._scheme}://{authority}{without_query(target) if target != '*' else ''}"
 
     def admit(self, head: RequestHead) -> None:
         """Refuse what the route does not take.
@@ -120,11 +138,20 @@ class OutboundPlan:
             out[-2:] = _forwarded(head, caller)
         if authorization is not None:
             out.append(b"Authorization: " + authorization)
+        if b"dpop" in head.special and self._passes_proof(head, authorization):
+            out.append(b"DPoP: " + head.special[b"dpop"])
         if b"max-forwards" in head.special:
             out.append(b"Max-Forwards: " + _fewer_forwards(head))
         if head.wants_trailers:
             out.append(b"TE: trailers\r\nConnection: TE")
         return out
+
+    def _passes_proof(self, head: RequestHead, authorization: bytes | None) -> bool:
+        if b"dpop" in head.dropped or b"dpop" in self._removed:
+            return False
+        if authorization is None:
+            return b"authorization" not in head.special
+        return self.keeps_callers(head)
 
 
 def added_lines(rules: HeaderRules) -> tuple[bytes, ...]:

@@ -20,7 +20,7 @@ class Recovery(Enum):
     NEW_TOKEN_REJECTED = "new_token_rejected"
     HELD = "held"  # a recovery of this route failed a moment ago; nothing was tried
     NOT_REPLAYABLE = "not_replayable"  # the body is longer than the replay limit; the token was dropped
-    OTHER_CHALLENGE = "other_challenge"  # insufficient_scope, or other schemes only
+    OTHER_CHALLENGE = "other_challenge"  # insufficient_scope, a refused proof, or other schemes only
     NO_TOKEN = "no_token"
 
 

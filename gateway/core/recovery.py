@@ -2,7 +2,8 @@
 
 Rules (design, "401 from the upstream"): replay once, with another token; never for a token that was
 obtained for this very request, never while a recovery of the route failed a moment ago, never where
-the challenge asks for something that a new token cannot give.
+the challenge asks for something that a new token cannot give. An upstream that wants its nonce in a proof
+(RFC 9449 section 9) has not refused the token: `core.dpop` knows it, and this is not asked.
 """
 
 from __future__ import annotations

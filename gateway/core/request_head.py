@@ -35,6 +35,7 @@ SPECIAL: Final = frozenset(
         b"authorization",
         b"connection",
         b"content-length",
+        b"dpop",
         b"expect",
         b"forwarded",
         b"host",

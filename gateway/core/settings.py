@@ -13,6 +13,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Final, NewType
 
 from gateway.core.client_assertion import AssertionSettings
+from gateway.core.dpop import DpopSettings
 from gateway.core.secret import Secret
 
 ClientName = NewType("ClientName", str)
@@ -79,6 +80,7 @@ class Grant:
         assertion: how assertions are signed; None where none is.
         assertion_type: ``client_assertion_type``; empty where no assertion is sent.
         certificate: ours in the TLS handshake with the authorization server (RFC 8705).
+        dpop: how its tokens are bound to a key (RFC 9449); None: they are not.
     """
 
     client: ClientName
@@ -94,6 +96,7 @@ class Grant:
     assertion_type: str = ""
     certificate: TlsFiles | None = None
     grant_type: GrantType = GrantType.CLIENT_CREDENTIALS
+    dpop: DpopSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,11 @@ def _exchanges(routes: _Routes) -> Iterator[Metric]:
             "Requests sent again because a pooled connection had died.",
             lambda r: r.connection_retries,
         ),
+        (
+            "gateway_dpop_nonce_retries",
+            "Requests sent again with the nonce that the upstream asked for.",
+            lambda r: r.nonce_retries,
+        ),
     )
 
 

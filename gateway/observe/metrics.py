@@ -39,6 +39,7 @@ class RouteMetrics:
         "connection_retries",
         "durations",
         "errors",
+        "nonce_retries",
         "recoveries",
         "request_bytes",
         "started_requests",
@@ -54,6 +55,7 @@ class RouteMetrics:
         self.request_bytes = 0
         self.answer_bytes = 0
         self.connection_retries = 0
+        self.nonce_retries = 0
         self.recoveries: dict[Recovery, int] = {}
         self.errors: dict[str, int] = {}
 
@@ -64,6 +66,10 @@ class RouteMetrics:
     def connection_retried(self) -> None:
         """A request was sent again, because the pooled connection had died before it could be processed."""
         self.connection_retries += 1
+
+    def nonce_retried(self) -> None:
+        """A request was sent again with the nonce that the upstream asked for (RFC 9449 section 9)."""
+        self.nonce_retries += 1
 
     def done(  # noqa: PLR0913, PLR0917 - the hot call: making a dataclass would cost more than counting
         self,

@@ -3,7 +3,8 @@
 Rules: what is at hand goes out in one write; a longer body streams beside the wait for the answer, only
 as fast as the upstream takes it; a request is sent again only if its pooled connection died without a
 byte of an answer, and if it is idempotent or was not sent (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1);
-``Expect: 100-continue`` goes to the upstream, whose 100 the caller gets (RFC 9110 section 10.1.1).
+``Expect: 100-continue`` goes to the upstream, whose 100 the caller gets (RFC 9110 section 10.1.1); a token
+that is bound to a key goes with a new proof, which may have to be made once more with a nonce (`proofs`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from gateway.core.recovery import may_send_again
 from gateway.core.token import Token
 from gateway.proxy.body import RequestBody
 from gateway.proxy.call import Call
+from gateway.proxy.proofs import Proofs, callers_lines
 from gateway.proxy.route import Route
 from gateway.proxy.upstream import UpstreamConnection
 
@@ -132,7 +134,8 @@ class Exchange:
                 if self._invited is not None:
                     self._invited.set()
             elif not head.is_http10:
-                lines = self._route.answer_lines(answer.lines, dropped_names(answer.special))
+                lines = callers_lines(self._call, answer)
+                lines = self._route.answer_lines(lines, dropped_names(answer.special))
                 status = b"HTTP/1.1 %d %b" % (answer.status, answer.reason)
                 self._call.write(b"\r\n".join((status, *lines, b"\r\n")))
         self.upstream.informational.clear()
@@ -148,10 +151,12 @@ class Exchange:
         self._route.pool.release(self.upstream)
 
     async def abandon(self) -> None:
-        """Close, and wait until the body's pump has let go of the body, which is to be read again."""
+        """Close, and rewind the body once its pump has let go of it: it is to be read again."""
         self.close()
         if self._pump is not None:
             await asyncio.wait((self._pump,))
+        if self._call.body is not None:
+            self._call.body.rewind()
 
 
 async def exchange(call: Call, route: Route, token: Token | None) -> Exchange:
@@ -162,6 +167,7 @@ async def exchange(call: Call, route: Route, token: Token | None) -> Exchange:
     """
     head, connection, pool = call.head, call.connection, route.pool
     authorization = route.plan.authorization(head, token.field_value if token is not None else None)
+    proofs = Proofs(call, route, token.prover) if token is not None and token.prover is not None else None
     began_s = connection.now_s()
     while True:
         upstream = pool.idle_connection() or await pool.connect(call.within(route.timeouts.connect_s))
@@ -169,7 +175,10 @@ async def exchange(call: Call, route: Route, token: Token | None) -> Exchange:
         was_used = upstream.exchanges > 0
         attempt = Exchange(call, route, upstream)
         try:
-            attempt.send(route.plan.head(head, connection.caller, authorization, call.request_id))
+            lines = route.plan.head(head, connection.caller, authorization, call.request_id)
+            if proofs is not None:
+                lines.append(proofs.line())
+            attempt.send(lines)
             while not upstream.has_head:
                 await upstream.happens()
                 upstream.check()
@@ -185,14 +194,15 @@ async def exchange(call: Call, route: Route, token: Token | None) -> Exchange:
             raise
         else:
             call.upstream_status = upstream.status
-            return attempt
+            if proofs is None or not proofs.must_repeat(upstream.answer):
+                return attempt
+            await attempt.abandon()
+            route.counters.nonce_retried()
         finally:
             call.upstream_s = connection.now_s() - began_s
 
 
 def _may_send_again(call: Call) -> bool:
-    if call.body is not None:
-        if not call.body.is_replayable:
-            return False
-        call.body.rewind()
+    if call.body is not None and not call.body.is_replayable:
+        return False
     return may_send_again(call.message.method, was_sent=True)

@@ -182,8 +182,6 @@ class Handler:
         finally:
             call.token_s += self._clock.now_s() - began_s
         call.token = token
-        if call.body is not None:
-            call.body.rewind()
         attempt = await exchange(call, route, token)
         if call.upstream_status in route.settings.recover_on:
             call.recovery = Recovery.REJECTED_AGAIN

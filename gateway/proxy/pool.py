@@ -28,7 +28,11 @@ MOST_IDLE: Final = 256
 
 
 class Pool:
-    """All connections to one upstream."""
+    """All connections to one upstream.
+
+    Attributes:
+        nonce: the newest that it wants in proofs (RFC 9449 section 9), or empty.
+    """
 
     def __init__(self, settings: UpstreamSettings, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
         self._settings = settings
@@ -37,6 +41,7 @@ class Pool:
         self._tls = make_tls(settings)
         self._idle: list[UpstreamConnection] = []
         self._all: set[UpstreamConnection] = set()
+        self.nonce = ""
 
     def __repr__(self) -> str:
         return f"<Pool {self._settings.authority}: {len(self._all)} open, {len(self._idle)} idle>"

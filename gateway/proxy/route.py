@@ -22,6 +22,9 @@ class RouteCounters(Protocol):
     def connection_retried(self) -> None:
         """A request was sent anew, its pooled connection having died."""
 
+    def nonce_retried(self) -> None:
+        """A request was sent anew with the nonce that the upstream asked for (RFC 9449 section 9)."""
+
     def done(  # noqa: PLR0913, PLR0917 - the one hot call; an object per request would cost more
         self,
         status: int,
