@@ -91,7 +91,7 @@ def usable_nonce(value: bytes) -> str:
 
 def nonce_of_text(value: str) -> str:
     """Give the nonce of a ``DPoP-Nonce`` that was read as text, else an empty text."""
-    return usable_nonce(value.encode("utf-8", "surrogateescape"))
+    return usable_nonce(value.encode("ascii")) if value.isascii() else ""
 
 
 def nonce_of_head(lines: Iterable[bytes]) -> str:

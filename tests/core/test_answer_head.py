@@ -105,7 +105,8 @@ def test_what_connection_names_is_dropped(connection, dropped):
 
 
 @pytest.mark.parametrize(
-    "name", [*sorted(ANSWER_SPECIAL), b"Host", b"authorization", b"Set-Cookie", b"Content_Length"]
+    "name",
+    [*sorted(ANSWER_SPECIAL), b"Host", b"authorization", b"Set-Cookie", b"Content_Length", b"DPoP-Nonce"],
 )
 def test_a_trailer_that_changes_the_reading_is_not_passed(name):
     assert not may_be_trailer(name)

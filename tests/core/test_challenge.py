@@ -22,6 +22,11 @@ CASES = [
     ([b'Bearer error="insufficient\\_scope"'], False),
     ([b'DPoP error="invalid_token"'], True),
     ([b'DPoP algs="ES256", error="insufficient_scope"'], False),
+    ([b'DPoP error="use_dpop_nonce"'], False),
+    ([b'DPoP algs="ES256", error="invalid_dpop_proof"'], False),
+    ([b'Bearer realm="x"', b'DPoP error="use_dpop_nonce"'], False),
+    ([b'Bearer error="use_dpop_nonce"'], True),
+    ([b'DPoP algs="ES256"'], True),
     ([b"Basic"], False),
     ([b'Basic realm="x, Bearer"'], False),
     ([b'Basic realm="x", charset="UTF-8"'], False),
@@ -48,9 +53,15 @@ def test_the_challenges_of_a_401_say_whether_a_new_token_helps(challenges: list[
 
 @pytest.mark.parametrize(
     ("challenges", "expected"),
-    [([], True), ([b'Bearer error="insufficient_scope"'], False), ([b"Bearer"], True), ([b"Basic"], True)],
+    [
+        ([], True),
+        ([b'Bearer error="insufficient_scope"'], False),
+        ([b'DPoP error="invalid_dpop_proof"'], False),
+        ([b"Bearer"], True),
+        ([b"Basic"], True),
+    ],
 )
-def test_under_another_status_only_insufficient_scope_speaks_against_it(
+def test_under_another_status_only_an_error_that_a_token_does_not_cure_speaks_against_it(
     challenges: list[bytes], expected: bool
 ):
     assert wants_new_token(403, challenges) is expected

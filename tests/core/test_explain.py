@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
+from gateway.core.dpop import DpopSettings
 from gateway.core.errors import AmbiguousPath, AuthorizationNotAllowed, MethodNotAllowed, NoRoute
 from gateway.core.explain import explain, render
 from gateway.core.settings import (
@@ -11,7 +14,7 @@ from gateway.core.settings import (
     Settings,
     UpstreamSettings,
 )
-from tests.core.samples import route
+from tests.core.samples import GRANT, route
 
 LEGACY = UpstreamSettings(Scheme.UNIX, "localhost", 80, "/run/legacy.sock")
 
@@ -55,6 +58,22 @@ def test_the_header_is_shown_before_and_after():
         "Authorization: Bearer <the token of client crm>"
     ]
     assert not [line for line in explained.after if line.startswith(("Cookie", "X-Drop", "Connection"))]
+
+
+def test_a_route_whose_tokens_are_bound_shows_a_proof():
+    bound = route("/", grant=replace(GRANT, dpop=DpopSettings()), authorization=CallerAuthorization.KEEP)
+    proof = ("DPoP", "the.callers.proof")
+    ours = explain(settings(bound), "GET", "/", (proof,)).after
+    kept = explain(settings(bound), "GET", "/", (proof, ("Authorization", "DPoP mine"))).after
+
+    assert [line for line in ours if line.startswith(("Authorization", "DPoP"))] == [
+        "Authorization: DPoP <the token of client crm>",
+        "DPoP: <a new proof>",
+    ]
+    assert [line for line in kept if line.startswith(("Authorization", "DPoP"))] == [
+        "Authorization: DPoP mine",
+        "DPoP: the.callers.proof",
+    ]
 
 
 def test_a_unix_upstream_is_told_by_its_path():

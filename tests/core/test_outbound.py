@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from gateway.core.errors import AuthorizationNotAllowed, BodyTooLarge, MalformedRequest
 from gateway.core.outbound import OutboundPlan, request_id
 from gateway.core.request_head import HeadReader
-from gateway.core.settings import CallerAuthorization, HeaderRules, Limits
+from gateway.core.settings import CallerAuthorization, HeaderRules, Limits, Scheme, UpstreamSettings
 from tests.core.samples import PROXY, STRANGER, head_of, route
 
 TOKEN = b"Bearer token_1"
@@ -97,6 +97,83 @@ def test_a_body_is_admitted_up_to_the_limit(length, is_refused):
             plan.admit(head)
     else:
         plan.admit(head)
+
+
+# ── proofs of possession ──────────────────────────────────────────────────────────────────────────────
+
+PROOF = "DPoP: the.callers.proof"
+
+
+@pytest.mark.parametrize(
+    ("policy", "given_fields", "token", "sent"),
+    [
+        # with a token of ours, never
+        (CallerAuthorization.REPLACE, [PROOF], TOKEN, []),
+        (CallerAuthorization.REPLACE, [PROOF, OWN], TOKEN, []),
+        (CallerAuthorization.KEEP, [PROOF], TOKEN, []),
+        (CallerAuthorization.KEEP, [PROOF, OWN, "Connection: authorization"], TOKEN, []),
+        (CallerAuthorization.REJECT, [PROOF], TOKEN, []),
+        # with the caller's own Authorization, or where there is none at all
+        (CallerAuthorization.KEEP, [PROOF, OWN], TOKEN, [b"the.callers.proof"]),
+        (CallerAuthorization.KEEP, [PROOF, OWN], None, [b"the.callers.proof"]),
+        (CallerAuthorization.KEEP, ["dpop: p", OWN], None, [b"p"]),
+        (CallerAuthorization.KEEP, [PROOF, PROOF, OWN], None, [b"the.callers.proof, the.callers.proof"]),
+        (CallerAuthorization.KEEP, [PROOF], None, [b"the.callers.proof"]),
+        (CallerAuthorization.REPLACE, [PROOF], None, [b"the.callers.proof"]),
+        (CallerAuthorization.REJECT, [PROOF], None, [b"the.callers.proof"]),
+        # without the token that it belongs to, never
+        (CallerAuthorization.REPLACE, [PROOF, OWN], None, []),
+        (CallerAuthorization.KEEP, [PROOF, OWN, "Connection: authorization"], None, []),
+        # as every field, not where Connection names it
+        (CallerAuthorization.KEEP, [PROOF, OWN, "Connection: dpop"], None, []),
+    ],
+)
+def test_the_callers_proof_goes_where_the_callers_token_goes(policy, given_fields, token, sent):
+    assert fields(out(head_of(*given_fields), token=token, authorization=policy), "DPoP") == sent
+
+
+def test_the_callers_proof_can_be_removed_or_set_by_rules():
+    removed = out(head_of(PROOF), token=None, request_headers=HeaderRules(remove=("dpop",)))
+    replaced = out(head_of(PROOF), token=None, request_headers=HeaderRules(set=(("DPoP", "ours"),)))
+
+    assert fields(removed, "DPoP") == []
+    assert fields(replaced, "DPoP") == [b"ours"]
+
+
+PLAIN = UpstreamSettings(Scheme.HTTP, "10.0.0.1", 8080)
+LOCAL = UpstreamSettings(Scheme.UNIX, "localhost", 80, "/run/legacy.sock")
+V6 = UpstreamSettings(Scheme.HTTPS, "2001:db8::1", 8443)
+
+
+@pytest.mark.parametrize(
+    ("members", "target", "expected"),
+    [
+        ({}, "/a", "https://api.example.com/a"),
+        ({}, "/a?b=c?d", "https://api.example.com/a"),
+        ({}, "/a%3Fb//c?", "https://api.example.com/a%3Fb//c"),
+        ({}, "http://x.test/a?b", "https://api.example.com/a"),
+        ({"upstream": PLAIN}, "/a", "http://10.0.0.1:8080/a"),
+        ({"upstream": LOCAL}, "/a", "http://localhost/a"),
+        ({"upstream": V6}, "/a", "https://[2001:db8::1]:8443/a"),
+        ({"path": "/crm", "strips_prefix": True, "base_path": "/v2"}, "/crm/a?b", "https://api.example.com/v2/a"),
+        ({"path": "/crm", "strips_prefix": True}, "/crm?b", "https://api.example.com/"),
+        ({"preserves_host": True}, "/a?b", "https://A.test:81/a"),
+        ({"preserves_host": True}, "http://x.test/a?b", "https://x.test/a"),
+    ],
+)  # fmt: skip
+def test_the_uri_is_what_the_upstream_reads_from_what_it_gets(members, target, expected):
+    assert OutboundPlan(route(**members)).uri(head_of(target=target, host="A.test:81")) == expected
+
+
+def test_the_uri_of_an_asterisk_has_no_path():
+    """RFC 9112 section 3.3."""
+    assert OutboundPlan(route()).uri(head_of(method="OPTIONS", target="*")) == "https://api.example.com"
+
+
+def test_a_host_that_is_missing_leaves_the_upstreams_name():
+    head = head_of(version=(1, 0), host="")
+
+    assert OutboundPlan(route(preserves_host=True)).uri(head) == "https://api.example.com/"
 
 
 # ── strip first, inject last ──────────────────────────────────────────────────────────────────────────

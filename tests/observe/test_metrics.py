@@ -130,6 +130,13 @@ def test_retried_connections_are_counted():
     assert samples(metrics)["gateway_connection_retries_total", "/crm"] == 1
 
 
+def test_requests_sent_again_with_a_nonce_are_counted():
+    metrics = made()
+    metrics.route(ROUTE).nonce_retried()
+
+    assert samples(metrics)["gateway_dpop_nonce_retries_total", "/crm"] == 1
+
+
 def test_a_route_keeps_its_counters():
     metrics = made()
 
