@@ -85,7 +85,7 @@ def token_hash(token: str) -> str:
 
 def usable_nonce(value: bytes) -> str:
     """Give a nonce as it came if it can be used, else an empty text."""
-    is_good = 0 < len(value) <= MAX_NONCE_BYTES and not value.translate(None, _NQCHAR)
+    is_good = len(value) <= MAX_NONCE_BYTES and not value.translate(None, _NQCHAR)
     return value.decode("ascii") if is_good else ""
 
 

@@ -122,7 +122,7 @@ class OutboundPlan:
         self, head: RequestHead, caller: CallerFields, authorization: bytes | None, request_id: bytes
     ) -> list[bytes]:
         """Build the request line and the fields, without framing; the last line ends without CRLF."""
-        lines = head.lines
+        lines, special = head.lines, head.special
         if head.dropped or self._removed:
             lines = without(lines, head.dropped | self._removed)
         out = [
@@ -134,13 +134,13 @@ class OutboundPlan:
             b"X-Forwarded-Host: " + head.authority,
             caller.lines,
         ]
-        if caller.is_trusted or head.is_http10 or b"via" in head.special or not head.authority:
+        if caller.is_trusted or head.is_http10 or b"via" in special or not head.authority:
             out[-2:] = _forwarded(head, caller)
         if authorization is not None:
             out.append(b"Authorization: " + authorization)
-        if b"dpop" in head.special and self._passes_proof(head, authorization):
-            out.append(b"DPoP: " + head.special[b"dpop"])
-        if b"max-forwards" in head.special:
+        if b"dpop" in special and self._passes_proof(head, authorization):
+            out.append(b"DPoP: " + special[b"dpop"])
+        if b"max-forwards" in special:
             out.append(b"Max-Forwards: " + _fewer_forwards(head))
         if head.wants_trailers:
             out.append(b"TE: trailers\r\nConnection: TE")

@@ -36,17 +36,18 @@ def test_a_proof_names_method_url_and_instant():
     }
 
 
-def test_a_proof_names_token_and_nonce_where_there_are_any():
-    claims = proof_claims("GET", "https://a.test/b?c#d", "j", WALL_S, nonce="n", ath="h")
+@pytest.mark.parametrize(
+    ("optional", "expected"),
+    [
+        ({"nonce": "n", "ath": "h"}, {"nonce": "n", "ath": "h"}),
+        ({"nonce": "n"}, {"nonce": "n"}),
+        ({"ath": "h"}, {"ath": "h"}),
+    ],
+)
+def test_a_proof_names_token_and_nonce_where_there_are_any(optional, expected):
+    claims = proof_claims("GET", "https://a.test/b?c#d", "j", WALL_S, **optional)
 
-    assert claims == {
-        "jti": "j",
-        "htm": "GET",
-        "htu": "https://a.test/b",
-        "iat": 1562262618,
-        "ath": "h",
-        "nonce": "n",
-    }
+    assert claims == {"jti": "j", "htm": "GET", "htu": "https://a.test/b", "iat": 1562262618, **expected}
 
 
 @pytest.mark.parametrize(
