@@ -45,6 +45,7 @@ from gateway.proxy.handler import Handler
 from gateway.proxy.listener import Listener
 from gateway.proxy.pool import Pool
 from gateway.proxy.route import Route
+from gateway.trust import Trust
 
 BACKLOG: Final = 2048
 UNROUTED: Final = RouteName("-")
@@ -68,9 +69,9 @@ class Gateway:
         self.metrics = Metrics(
             Gauges(__version__, lambda: self.readiness().is_ready, self._dropped_records), time.time
         )
-        self.sources = Sources(
-            settings, Surroundings(self._clock, self._token_observer(observer), secrets.token_bytes(32))
-        )
+        self._trust = Trust()
+        around = Surroundings(self._clock, self._token_observer(observer), secrets.token_bytes(32))
+        self.sources = Sources(settings, around, self._trust)
         for client in settings.clients:
             self.metrics.tokens.client(client)  # its series stand at zero before anything happens
         self._pools: dict[UpstreamSettings, Pool] = {}
@@ -149,7 +150,9 @@ class Gateway:
     def _route(self, settings: RouteSettings) -> Route:
         pool = self._pools.get(settings.upstream)
         if pool is None:
-            pool = self._pools[settings.upstream] = Pool(settings.upstream, self._settings.limits, self._loop)
+            pool = self._pools[settings.upstream] = Pool(
+                settings.upstream, self._settings.limits, self._loop, self._trust
+            )
         source = self.sources[settings.grant] if settings.grant is not None else None
         return Route(settings, pool, source, self.metrics.route(settings.name))
 
@@ -196,6 +199,7 @@ class Gateway:
         now_s = self._loop.time()
         for pool in self._pools.values():
             pool.sweep(now_s)
+        self._trust.look()
         self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
 
     # ── what is shown ─────────────────────────────────────────────────────────────────────────────

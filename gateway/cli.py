@@ -77,8 +77,13 @@ def check(path: Path) -> None:
 @click.argument("client")
 @_config
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
-def token(client: str, path: Path, as_json: bool) -> None:
-    """Fetch a token of CLIENT for real, and explain what came back; the token itself is not shown."""
+@click.option("--once", is_flag=True, help="Where the client is refused, try no other settings.")
+def token(client: str, path: Path, as_json: bool, once: bool) -> None:
+    """Fetch a token of CLIENT for real, and explain what came back; the token itself is not shown.
+
+    A client that is refused is tried with other settings too (the other place for its credentials, another
+    audience of its assertion), and what works is told.
+    """
     import random
     import secrets
     import time
@@ -95,7 +100,7 @@ def token(client: str, path: Path, as_json: bool) -> None:
             f"no such client; there are: {', '.join(settings.clients)}", param_hint="CLIENT"
         )
     clock = Clock(time.monotonic, time.time, random.random)
-    report = asyncio.run(probe(found, clock, secrets.token_bytes(32)))
+    report = asyncio.run(probe(found, clock, secrets.token_bytes(32), tries_remedies=not once))
     click.echo(render_json(report) if as_json else render_text(report))
     sys.exit(0 if report.has_token else 1)
 
@@ -189,11 +194,12 @@ def _check_files(settings: Settings) -> tuple[str, ...]:
 
 
 def _check_keys(path: Path, settings: Settings) -> list[str]:
-    if not any(client.grant.assertion for client in settings.clients.values()):
+    clients = settings.clients.values()
+    if not any(client.grant.assertion or client.dpop_key for client in clients):
         return []
     import time
 
-    from gateway.oauth.client_authentication import check_keys
+    from gateway.oauth.key_check import check_keys
 
     return [f"{path}:{line}" for line in check_keys(settings, time.time())]
 

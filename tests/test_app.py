@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.app import Gateway
 from gateway.config import load
+from gateway.observe.fanout import Fanout
 from tests.processes import write_configuration
 from tests.wire.authorization_server import FakeAuthorizationServer
 from tests.wire.caller import RawCaller
@@ -27,18 +28,13 @@ ENVIRON = {"CLIENT_SECRET": CLIENT_SECRET, "TENANT": TENANT, "API_KEY": API_KEY}
 PAGES = ("/", "/healthz", "/readyz", "/metrics", "/clients", "/routes")
 
 
-class Told(Changes):
+class Told(Changes, Fanout):
     """An observer that counts the tokens."""
 
     def __init__(self):
-        super().__init__()
+        Changes.__init__(self)
+        Fanout.__init__(self, (), ())
         self.obtained = 0
-
-    def request_done(self, record):
-        pass
-
-    def token_requested(self, client, reason):
-        pass
 
     def token_obtained(self, client, token, lifetime_s, took_s):
         self.obtained += 1

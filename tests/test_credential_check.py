@@ -89,9 +89,9 @@ def test_gateway_token_tells_it_too_and_sends_nothing(tmp_path):
 def test_the_key_of_a_client_follows_its_file(tmp_path):
     client = load(write(tmp_path, pem("p256")), {}).clients[ClientName("crm")]
     (tmp_path / "key").write_text(pem("p384"))
-    assert client.credential().reveal() == pem("p384").removesuffix("\n")
+    assert client.credentials[0]().reveal() == pem("p384").removesuffix("\n")
     (tmp_path / "key").write_text("\0")
-    assert client.credential().reveal() == pem("p384").removesuffix("\n")
+    assert client.credentials[0]().reveal() == pem("p384").removesuffix("\n")
 
 
 def test_settings_show_no_key(tmp_path):

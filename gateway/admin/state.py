@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from gateway.admin.view import MissingToken, State
+from gateway.core.masking import shown_url
 from gateway.core.settings import RouteSettings
 from gateway.core.source_state import SourceState
+from gateway.core.token_answer import missing_scope
 
 
 def missing_token(state: SourceState) -> MissingToken:
@@ -15,9 +17,13 @@ def missing_token(state: SourceState) -> MissingToken:
 
 def client_state(state: SourceState) -> State:
     """Show one token source."""
-    token = state.token
+    token, facts = state.token, state.facts
     shown: dict[str, object] = {
         "client": state.client,
+        "token_endpoint": shown_url(facts.token_endpoint) if facts.token_endpoint else None,
+        "secret": facts.secret,
+        "secrets": facts.secrets,
+        "metadata_objections": list(facts.objections),
         "scope": " ".join(state.asked_scope),
         "is_ready": state.has_had_token,
         "is_requesting": state.is_in_flight,
@@ -35,6 +41,8 @@ def client_state(state: SourceState) -> State:
             "age_s": round(token.age_s, 1),
             "expires_in_s": round(token.expires_in_s, 1),
             "scope": " ".join(token.granted_scope),
+            "missing_scope": " ".join(missing_scope(state.asked_scope, token.granted_scope)),
+            "is_bound": token.is_bound,
         }
     return shown
 

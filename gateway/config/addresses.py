@@ -12,6 +12,7 @@ from ipaddress import IPv6Address, ip_address, ip_interface, ip_network
 from typing import Final
 
 from gateway.config.problems import Wrong
+from gateway.core.server_url import is_loopback
 from gateway.core.settings import Address, Network
 
 _NAME: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
@@ -130,18 +131,6 @@ def network(value: object) -> Network:
     if ip_interface(str(value)).ip != found.network_address:
         raise Wrong("the address has bits set beyond its prefix: write the network's first address")
     return found
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can be meant: 127.0.0.0/8, ::1, localhost."""
-    if host == "localhost":
-        return True
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return (mapped or address).is_loopback
 
 
 def is_private(address: Address) -> bool:

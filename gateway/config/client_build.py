@@ -7,24 +7,28 @@ from pathlib import Path
 from typing import Final
 
 from gateway.config import names
+from gateway.config.client_model import Client
 from gateway.config.client_rules import SIGNING_METHODS, client_method, credential_key, is_signing
 from gateway.config.expand import Sources
-from gateway.config.model import Client, given
+from gateway.config.model import given, unique
 from gateway.config.secret_reader import constant_reader, template_reader
-from gateway.config.tree import Keys, Leaf, Spot, find
+from gateway.config.tree import Items, Keys, Leaf, Node, Spot, find
 from gateway.core.client_assertion import JWT_BEARER, LIFETIME_S, AssertionSettings
+from gateway.core.dpop import DpopSettings
 from gateway.core.settings import (
     AuthMethod,
     ClientName,
     ClientSettings,
     Grant,
     GrantType,
+    Reach,
     SecretReader,
     TlsFiles,
+    TlsVersion,
 )
 
-TOKEN_ENDPOINT: Final = "token_endpoint"
-"""As `assertion_audience`: the token endpoint's own URL."""
+_KEY: Final = "private_key"
+"""What stands there has lines, a PEM file mostly."""
 
 
 def client_settings(name: str, client: Client, root: Keys, sources: Sources) -> ClientSettings:
@@ -34,14 +38,31 @@ def client_settings(name: str, client: Client, root: Keys, sources: Sources) -> 
         Wrong: a file of its credential vanished since it was read.
     """
     key = credential_key(client)
-    spot = find(root, ("clients", name) if key is None else ("clients", name, key))
-    ca = client.tls.ca if client.tls is not None else None
+    here = ("clients", name)
+    spot = find(root, here if key is None else (*here, key))
+    dpop_spot = find(root, (*here, "dpop_private_key"))
+    revocation = client.revocation_endpoint
     return ClientSettings(
         grant=_grant(name, client, sources.folder),
-        credential=constant_reader("") if key is None else _reader(spot, key, sources),
-        ca_file=None if ca is None else str(sources.folder / ca),
+        credentials=(constant_reader(""),) if key is None else _readers(spot.node, key, sources),
+        reach=_reach(client, sources.folder),
+        dpop_key=None if client.dpop_private_key is None else _reader(dpop_spot.node, _KEY, sources),
+        revokes=client.revoke,
+        revocation_endpoint=None if revocation is None else revocation.url,
         place=_place(spot, name, key),
-        **given(client, "default_lifetime_s", "timeout_s", "proxy"),
+        dpop_place=_place(dpop_spot, name, "dpop_private_key"),
+        **given(client, "default_lifetime_s"),
+    )
+
+
+def _reach(client: Client, folder: Path) -> Reach:
+    tls = client.tls
+    return Reach(
+        ca_file=None if tls is None or tls.ca is None else str(folder / tls.ca),
+        min_tls=(tls.min_version if tls is not None else None) or TlsVersion.TLS_1_2,
+        allows_insecure=client.allow_insecure,
+        **given(client, "timeout_s", "proxy"),
+        **given(client.timeouts),
     )
 
 
@@ -49,25 +70,28 @@ def _grant(name: str, client: Client, folder: Path) -> Grant:
     method = client_method(client)
     return Grant(
         client=ClientName(name),
-        token_endpoint=client.token_endpoint.url,
+        token_endpoint=None if client.token_endpoint is None else client.token_endpoint.url,
+        issuer=None if client.issuer is None else client.issuer.url,
         client_id=client.client_id,
         method=method,
-        scope=tuple(dict.fromkeys(client.scope or ())),
-        audience=tuple(dict.fromkeys(client.audience or ())),
-        resource=tuple(dict.fromkeys(client.resource or ())),
+        scope=unique(client.scope),
+        audience=unique(client.audience),
+        resource=unique(client.resource),
         parameters=tuple((client.parameters or {}).items()),
+        headers=tuple((client.headers or {}).items()),
         legacy_unencoded=client.legacy_unencoded,
         assertion=_assertion(client, folder) if is_signing(client) else None,
         assertion_type=_assertion_type(client, method),
         certificate=_certificate(client, folder),
         grant_type=client.grant_type or GrantType.CLIENT_CREDENTIALS,
+        dpop=DpopSettings(client.dpop_signing_alg, client.dpop_allow_bearer) if client.dpop else None,
     )
 
 
 def _assertion(client: Client, folder: Path) -> AssertionSettings:
-    audience, certificate = client.assertion_audience or TOKEN_ENDPOINT, client.assertion_certificate
+    certificate = client.assertion_certificate
     return AssertionSettings(
-        audience=client.token_endpoint.url if audience == TOKEN_ENDPOINT else audience,
+        audience=_audience(client),
         algorithm=client.signing_algorithm,
         key_id=client.key_id,
         certificate=None if certificate is None else str(folder / certificate),
@@ -75,6 +99,16 @@ def _assertion(client: Client, folder: Path) -> AssertionSettings:
         claims=tuple((client.assertion_claims or {}).items()),
         lifetime_s=client.assertion_lifetime_s or LIFETIME_S,
     )
+
+
+def _audience(client: Client) -> str | None:
+    match client.assertion_audience:
+        case None | "token_endpoint":
+            return None
+        case "issuer" if client.issuer is not None:
+            return client.issuer.url
+        case other:
+            return other
 
 
 def _assertion_type(client: Client, method: AuthMethod) -> str:
@@ -90,13 +124,17 @@ def _certificate(client: Client, folder: Path) -> TlsFiles | None:
     return TlsFiles(str(folder / tls.certificate), str(folder / tls.key))
 
 
-def _reader(spot: Spot, key: str, sources: Sources) -> SecretReader:
-    leaf = spot.node
-    assert isinstance(leaf, Leaf)
-    if leaf.template is None:
-        return constant_reader(str(leaf.value))
-    checked: Callable[[str], str] = names.lines if key == "private_key" else names.text
-    return template_reader(leaf.template, sources, checked)
+def _readers(node: Node, key: str, sources: Sources) -> tuple[SecretReader, ...]:
+    nodes = node.nodes if isinstance(node, Items) else (node,)
+    return tuple(_reader(one, key, sources) for one in nodes)
+
+
+def _reader(node: Node, key: str, sources: Sources) -> SecretReader:
+    assert isinstance(node, Leaf)
+    if node.template is None:
+        return constant_reader(str(node.value))
+    checked: Callable[[str], str] = names.lines if key == _KEY else names.text
+    return template_reader(node.template, sources, checked)
 
 
 def _place(spot: Spot, name: str, key: str | None) -> str:

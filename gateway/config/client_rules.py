@@ -6,6 +6,8 @@ Rules:
 - HS256 and its kin sign with the secret, all others with a private key (RFC 7518 section 3.1).
 - A certificate can only be shown in a TLS handshake: the token endpoint is https (RFC 8705 section 2).
 - Credentials that are not encoded cannot hold a colon in the id (RFC 7617 section 2).
+- Where tokens are requested is written, or the issuer says it; so it is with where they are revoked.
+- Keys that only refine another key (`dpop_...`, ``revocation_endpoint``) mean nothing without it.
 """
 
 from __future__ import annotations
@@ -13,9 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from gateway.config.model import Client
+from gateway.config.client_model import Client
 from gateway.config.problems import Finding, Loc
 from gateway.config.schema import keys_at
+from gateway.config.urls import Endpoint
 from gateway.config.words import close_to
 from gateway.core.settings import AuthMethod, GrantType, Scheme
 
@@ -47,6 +50,7 @@ _KEYS_OF_JWT_BEARER: Final = frozenset(
         "assertion_certificate",
     )
 )
+_KEYS_OF_DPOP: Final = ("dpop_private_key", "dpop_signing_alg", "dpop_allow_bearer")
 _ONLY_OF_JWT_BEARER: Final = ("assertion_subject", "assertion_claims")
 CREDENTIAL_KEYS: Final = ("client_secret", "private_key", "client_assertion")
 """One of them proves who we are, unless a certificate or nothing does."""
@@ -99,6 +103,8 @@ def client_findings(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator
     yield from _missing(loc, client, wrong)
     yield from _certificate(loc, client, wrong)
     yield from _another_family(loc, client)
+    yield from _nowhere(loc, client, wrong)
+    yield from _without_main_key(loc, client)
     if client.legacy_unencoded and ":" in client.client_id:
         yield Finding(
             (*loc, "client_id"),
@@ -137,8 +143,9 @@ def _certificate(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Fi
     because = _why_certificate(client)
     if because and not has_one and (*loc, "tls") not in wrong:
         yield _is_missing((*loc, "tls", "certificate"), because)
-    if has_one and client.token_endpoint.scheme is not Scheme.HTTPS:
-        yield Finding((*loc, "token_endpoint"), "a certificate can only be shown over https://")
+    for key, endpoint in server_urls(client) if has_one else ():
+        if endpoint.scheme is not Scheme.HTTPS:
+            yield Finding((*loc, key), "a certificate can only be shown over https://")
 
 
 def _why_certificate(client: Client) -> str:
@@ -157,6 +164,49 @@ def _another_family(loc: Loc, client: Client) -> Iterator[Finding]:
         yield Finding(
             (*loc, "token_endpoint_auth_signing_alg"), f"does not fit {_kind(client)}: write {fitting}"
         )
+
+
+def server_urls(client: Client) -> Iterator[tuple[str, Endpoint]]:
+    """Give the URLs of the authorization server that stand in the file, by their keys."""
+    urls = {
+        "token_endpoint": client.token_endpoint,
+        "issuer": client.issuer,
+        "revocation_endpoint": client.revocation_endpoint,
+    }
+    yield from ((key, endpoint) for key, endpoint in urls.items() if endpoint is not None)
+
+
+def _nowhere(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Finding]:
+    is_discovered = client.token_endpoint is None and client.issuer is not None
+    if client.token_endpoint is None and client.issuer is None and not _were_meant(loc, wrong):
+        words = "the key is missing: write where tokens are requested, or the issuer, who says it"
+        yield Finding((*loc, "token_endpoint"), words, is_about_key=True)
+    if client.assertion_audience == "issuer" and client.issuer is None:
+        yield Finding((*loc, "assertion_audience"), "names the issuer, and the key issuer is missing")
+    if client.revoke and client.revocation_endpoint is None and not is_discovered:
+        words = (
+            "the key is missing: nothing is discovered where token_endpoint stands, so write where to revoke"
+        )
+        yield Finding((*loc, "revocation_endpoint"), words, is_about_key=True)
+
+
+def _were_meant(loc: Loc, wrong: frozenset[Loc]) -> bool:
+    return any(_was_meant(loc, key, wrong) for key in ("token_endpoint", "issuer"))
+
+
+def _without_main_key(loc: Loc, client: Client) -> Iterator[Finding]:
+    for main, is_on, keys in (
+        ("dpop_bound_access_tokens", client.dpop, _KEYS_OF_DPOP),
+        ("revoke", client.revoke, ("revocation_endpoint",)),
+    ):
+        for key in keys if not is_on else ():
+            if key in client.model_fields_set:
+                yield Finding((*loc, key), f"means nothing without {main}: true", is_about_key=True)
+    if client.dpop_signing_alg is not None and client.dpop_signing_alg.is_symmetric:
+        words = (
+            "a proof is signed with a private key: write one of RS, PS, ES or EdDSA (RFC 9449 section 4.2)"
+        )
+        yield Finding((*loc, "dpop_signing_alg"), words)
 
 
 def _kind(client: Client) -> str:

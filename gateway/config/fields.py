@@ -21,7 +21,16 @@ from pydantic.config import JsonDict
 from gateway.config import addresses, names, units, urls
 from gateway.config.problems import Wrong
 from gateway.core.client_assertion import SigningAlgorithm
-from gateway.core.settings import MIB, Address, AuthMethod, CallerAuthorization, GrantType, LogFormat, Network
+from gateway.core.settings import (
+    MIB,
+    Address,
+    AuthMethod,
+    CallerAuthorization,
+    GrantType,
+    LogFormat,
+    Network,
+    TlsVersion,
+)
 
 REFERENCE_PATTERN: Final = r"\$\{"
 """Whatever the syntax of a key is, in the file a reference may stand for it or for a part of it."""
@@ -59,9 +68,9 @@ def required(description: str) -> Any:
     return Field(description=description)
 
 
-def flag(description: str) -> Any:
+def flag(description: str, *, alias: str | None = None) -> Any:
     """Describe a key that is true or false; false, if left out."""
-    return Field(default=False, description=description, json_schema_extra={"default": False})
+    return Field(default=False, alias=alias, description=description, json_schema_extra={"default": False})
 
 
 def optional(description: str, default: Default = None, *, alias: str | None = None) -> Any:
@@ -82,12 +91,6 @@ def one_or_many_with_keys(value: object) -> object:
 
 def _split(value: object) -> object:
     return value.split(" ") if isinstance(value, str) else value
-
-
-def _one_secret(value: object) -> object:
-    if isinstance(value, list):
-        raise Wrong("a list of secrets is not supported yet: give one")
-    return value
 
 
 def _few_minutes(seconds: float) -> float:
@@ -141,21 +144,25 @@ Host = Annotated[str, AfterValidator(addresses.host_pattern), _TEXT_SCHEMA]
 Path = Annotated[str, AfterValidator(urls.path_prefix), WithJsonSchema(_pattern("/.*"))]
 Upstream = Annotated[urls.Upstream, PlainValidator(urls.upstream), _TEXT_SCHEMA]
 Endpoint = Annotated[urls.Endpoint, PlainValidator(urls.endpoint), _TEXT_SCHEMA]
+Issuer = Annotated[urls.Endpoint, PlainValidator(urls.issuer), _TEXT_SCHEMA]
 Proxy = Annotated[str, PlainValidator(urls.proxy), _TEXT_SCHEMA]
 AccessLog = Annotated[str | None, PlainValidator(names.access_log), _TEXT_SCHEMA]
 
 ClientKey = Annotated[str, AfterValidator(names.client_name)]
-ClientSecret = Annotated[Text, BeforeValidator(_one_secret, json_schema_input_type=Text)]
+ClientSecrets = Annotated[
+    list[Text], Field(min_length=1), BeforeValidator(one_or_many, json_schema_input_type=str | list[str])
+]
 PrivateKey = Annotated[str, AfterValidator(names.lines), _TEXT_SCHEMA]
 ClaimName = Annotated[str, AfterValidator(names.claim)]
-AssertionAudience = Annotated[str, AfterValidator(names.assertion_audience), _TEXT_SCHEMA]
 AssertionLifetime = Annotated[Duration, AfterValidator(_few_minutes)]
 Method = Annotated[str, AfterValidator(names.method)]
 ParameterName = Annotated[str, AfterValidator(names.parameter)]
 RequestField = Annotated[str, AfterValidator(names.request_field_name)]
 ResponseField = Annotated[str, AfterValidator(names.field_name)]
+TokenRequestField = Annotated[str, AfterValidator(names.token_request_field_name)]
 FieldValue = Annotated[str, AfterValidator(names.field_value)]
 RequestFields = Annotated[dict[RequestField, FieldValue], AfterValidator(_without_twins)]
+TokenRequestFields = Annotated[dict[TokenRequestField, FieldValue], AfterValidator(_without_twins)]
 ResponseFields = Annotated[dict[ResponseField, FieldValue], AfterValidator(_without_twins)]
 RefusalStatus = Annotated[
     int,
@@ -174,6 +181,7 @@ AuthMethodWord = Annotated[AuthMethod, *_word_of(AuthMethod)]
 GrantTypeWord = Annotated[GrantType, *_word_of(GrantType)]
 SigningAlgorithmWord = Annotated[SigningAlgorithm, *_word_of(SigningAlgorithm)]
 CallerAuthorizationWord = Annotated[CallerAuthorization, *_word_of(CallerAuthorization)]
+TlsVersionWord = Annotated[TlsVersion, *_word_of(TlsVersion)]
 LogFormatWord = Annotated[LogFormat, *_word_of(LogFormat)]
 LogLevelWord = Annotated[LogLevel, *_word_of(LogLevel)]
 AccessWord = Annotated[AccessRule, *_word_of(AccessRule)]

@@ -61,7 +61,7 @@ def _of_clients(settings: Settings) -> _Files:
     return _Files(
         [client.grant.certificate for client in clients],
         [one.certificate for one in signing if one is not None],
-        [client.ca_file for client in clients],
+        [client.reach.ca_file for client in clients],
     )
 
 

@@ -7,25 +7,20 @@ Attributes are named as the fields of `core.settings` where the model is handed 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from gateway.config.client_model import Client
 from gateway.config.fields import (
     AccessLog,
     AccessWord,
     AdminAddress,
-    AssertionAudience,
-    AssertionLifetime,
     Audience,
-    AuthMethodWord,
     CallerAuthorizationWord,
-    ClaimName,
     ClientKey,
-    ClientSecret,
     Duration,
-    Endpoint,
-    GrantTypeWord,
     HeadSize,
     Host,
     ListeningAddress,
@@ -34,8 +29,6 @@ from gateway.config.fields import (
     Method,
     ParameterName,
     Path,
-    PrivateKey,
-    Proxy,
     RefusalStatus,
     RequestField,
     RequestFields,
@@ -43,7 +36,6 @@ from gateway.config.fields import (
     ResponseField,
     ResponseFields,
     Scope,
-    SigningAlgorithmWord,
     Size,
     Strict,
     Text,
@@ -54,8 +46,7 @@ from gateway.config.fields import (
     optional,
     required,
 )
-from gateway.config.tls_model import ClientTls, ListenerTls, UpstreamTls
-from gateway.core.client_assertion import JWT_BEARER
+from gateway.config.tls_model import ListenerTls, UpstreamTls
 
 
 class Listener(Strict):
@@ -68,84 +59,6 @@ class Listener(Strict):
     @classmethod
     def _read_text(cls, value: object) -> object:
         return value if isinstance(value, dict) else {"address": value}
-
-
-class Client(Strict):
-    """Our registration at an authorization server (RFC 6749 section 2)."""
-
-    token_endpoint: Endpoint = required("URL that tokens are requested from; a query in it is kept.")
-    client_id: Text = required("The identifier we are registered with.")
-    client_secret: ClientSecret | None = Field(
-        default=None,
-        repr=False,
-        description="The secret we are registered with; best as ${env:NAME} or ${file:/path}.",
-    )
-    grant_type: GrantTypeWord | None = optional(
-        "What asks for the token: our credentials, or a signed assertion (RFC 7523 section 2.1).",
-        "client_credentials",
-    )
-    method: AuthMethodWord | None = optional(
-        "How we authenticate; client_assertion, where that key stands.",
-        "client_secret_basic",
-        alias="token_endpoint_auth_method",
-    )
-    legacy_unencoded: bool = flag(
-        "Id and secret as they are in the Basic header: the server does not decode."
-    )
-    private_key: PrivateKey | None = Field(
-        default=None,
-        repr=False,
-        description="Signs our assertions: PEM or JWK; best as ${file:/path}.",
-    )
-    signing_algorithm: SigningAlgorithmWord | None = optional(
-        "What assertions are signed with; left out: HS256, or what fits the key.",
-        alias="token_endpoint_auth_signing_alg",
-    )
-    key_id: Text | None = optional("Names the key to the server; left out: the JWK's own.", alias="kid")
-    assertion_audience: AssertionAudience | None = optional(
-        "Whom our assertions are for: token_endpoint, or any text such as the issuer's URL.", "token_endpoint"
-    )
-    assertion_lifetime_s: AssertionLifetime | None = optional(
-        "How long an assertion can be used, at most 5m.", "1m", alias="assertion_lifetime"
-    )
-    assertion_certificate: Text | None = optional(
-        "PEM file: the private key's certificate, whose thumbprint goes into the assertion as x5t#S256."
-    )
-    assertion_subject: Text | None = optional(
-        "With the jwt-bearer grant: whom the assertion speaks for; left out: the client itself."
-    )
-    assertion_claims: dict[ClaimName, str] | None = Field(
-        default=None, repr=False, description="With the jwt-bearer grant: further claims of the assertion."
-    )
-    client_assertion: Text | None = Field(
-        default=None,
-        repr=False,
-        description="An assertion that somebody else makes for us; as ${file:/path}.",
-    )
-    client_assertion_type: Text | None = optional("What kind of assertion that is.", JWT_BEARER)
-    scope: Scope | None = optional("What is asked for: words in one text, or a list.")
-    audience: Audience | None = optional("Whom the token is for, where the authorization server asks for it.")
-    resource: Resource | None = optional("Absolute URI of the protected resource, or a list (RFC 8707).")
-    parameters: dict[ParameterName, str] | None = Field(
-        default=None, repr=False, description="Further form fields of the token request."
-    )
-    default_lifetime_s: Duration | None = optional(
-        "How long a token lives that does not say it.", "5m", alias="default_lifetime"
-    )
-    timeout_s: Duration | None = optional("How long a token request may take.", "10s", alias="timeout")
-    allow_insecure: bool = flag(
-        "Allow a token endpoint with http:// on another machine: the secret then travels unprotected."
-    )
-    proxy: Proxy | None = Field(
-        default=None,
-        repr=False,
-        description="Forward proxy on the way to the token endpoint, http://host:port.",
-    )
-    tls: ClientTls | None = optional("How the authorization server is verified, and who we are to it.")
-    certificate_bound: bool | None = optional(
-        "Tokens are bound to our certificate, which routes must show too; left out: if it is the method.",
-        alias="tls_client_certificate_bound_access_tokens",
-    )
 
 
 class RequestRules(Strict):
@@ -198,6 +111,13 @@ class Route(Strict):
     preserve_host: bool = flag("Forward the caller's Host instead of the upstream's.")
     client: Text | None = optional("Whose token is injected; left out: none.")
     scope: Scope | None = optional("Narrows the client's scope.")
+    audience: Audience | None = optional("Replaces the client's audience.")
+    resource: Resource | None = optional("Replaces the client's resource.")
+    parameters: dict[ParameterName, str] | None = Field(
+        default=None,
+        repr=False,
+        description="Replace the client's parameters of the same names, or add to them.",
+    )
     access: AccessWord | None = optional(
         "Who may use the route; needed where a token is injected and another machine can reach a listener."
     )
@@ -271,3 +191,8 @@ def given(model: Strict | None, *names: str) -> dict[str, Any]:
         return {}
     there = model.model_fields_set
     return {name: getattr(model, name) for name in names or there if name in there}
+
+
+def unique(words: Sequence[str] | None) -> tuple[str, ...]:
+    """Give the words without those that stand twice."""
+    return tuple(dict.fromkeys(words or ()))

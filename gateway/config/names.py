@@ -44,6 +44,7 @@ _FRAMING: Final = frozenset(("content-length", "transfer-encoding"))
 _OF_THE_GATEWAY: Final = frozenset(
     ("via", "x-request-id", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host")
 )
+_OF_A_TOKEN_REQUEST: Final = frozenset(("host", "authorization", "content-type", "accept-encoding", "dpop"))
 
 
 def text(value: str) -> str:
@@ -62,13 +63,6 @@ def lines(value: str) -> str:
     if _CONTROL_IN_LINES.search(value):
         raise Wrong("the text holds a control character")
     return value
-
-
-def assertion_audience(value: str) -> str:
-    """Take any text but ``issuer``, which would need discovery."""
-    if value == "issuer":
-        raise Wrong("discovery is not built yet: write the issuer's URL itself")
-    return text(value)
 
 
 def claim(value: str) -> str:
@@ -127,6 +121,13 @@ def request_field_name(value: str) -> str:
         raise Wrong("the gateway itself writes Host: use preserve_host, or another upstream")
     if value.lower() in _OF_THE_GATEWAY:
         raise Wrong("the gateway itself writes this field")
+    return field_name(value)
+
+
+def token_request_field_name(value: str) -> str:
+    """Take the name of a further field of the token request."""
+    if value.lower() in _OF_A_TOKEN_REQUEST:
+        raise Wrong("the gateway itself writes this field of the token request")
     return field_name(value)
 
 

@@ -13,8 +13,9 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from gateway.config.addresses import admin_address
+from gateway.config.client_model import Client
 from gateway.config.fields import Strict, one_or_many_with_keys
-from gateway.config.model import Client, Document, LimitRules, Listener, Route
+from gateway.config.model import Document, LimitRules, Listener, Route
 from gateway.config.problems import Finding, Loc, Wrong
 from gateway.config.tree import Keys, plain
 from gateway.config.words import in_plain_words
@@ -25,7 +26,7 @@ M = TypeVar("M", bound=Strict)
 DEFAULT_LISTENERS: Final = (Listener.model_validate("127.0.0.1:8080"),)
 DEFAULT_ADMIN: Final = Address("127.0.0.1", 9090)
 _STAND_INS: Final[dict[type[Strict], dict[str, str]]] = {
-    Client: {"token_endpoint": "https://stand.in", "client_id": "-"},
+    Client: {"client_id": "-"},
     Route: {"path": "/", "upstream": "https://stand.in"},
 }
 """For required keys that are missing or wrong: values to which no rule objects."""

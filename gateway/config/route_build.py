@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from gateway.config.model import RequestRules, ResponseRules, Route, given
+from gateway.config.model import RequestRules, ResponseRules, Route, given, unique
 from gateway.core.settings import (
     CallerAuthorization,
     ClientName,
@@ -17,6 +17,7 @@ from gateway.core.settings import (
     RouteSettings,
     Timeouts,
     TlsFiles,
+    TlsVersion,
     UpstreamSettings,
 )
 
@@ -64,7 +65,13 @@ class RouteBuilder:
         if route.client is None:
             return None
         grant = self._grants[ClientName(route.client)]
-        return replace(grant, scope=tuple(dict.fromkeys(route.scope))) if route.scope else grant
+        return replace(
+            grant,
+            scope=unique(route.scope) or grant.scope,
+            audience=grant.audience if route.audience is None else unique(route.audience),
+            resource=grant.resource if route.resource is None else unique(route.resource),
+            parameters=tuple((dict(grant.parameters) | (route.parameters or {})).items()),
+        )
 
     def _upstream(self, route: Route) -> UpstreamSettings:
         tls = route.tls
@@ -74,7 +81,12 @@ class RouteBuilder:
         if tls.certificate is not None and tls.key is not None:
             ours = TlsFiles(str(self._folder / tls.certificate), str(self._folder / tls.key))
         ca = None if tls.ca is None else str(self._folder / tls.ca)
-        return replace(route.upstream.settings, ca_file=ca, certificate=ours)
+        return replace(
+            route.upstream.settings,
+            ca_file=ca,
+            certificate=ours,
+            min_tls=tls.min_version or TlsVersion.TLS_1_2,
+        )
 
 
 def _place(route: Route) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from gateway.config.client_model import Client
 from gateway.config.client_rules import is_certificate_bound
-from gateway.config.model import Client, Route
+from gateway.config.model import Route
 from gateway.config.problems import Finding, Loc
 from gateway.config.words import close_to
 from gateway.core.settings import CallerAuthorization, Scheme
 
 _AUTHORIZATION: Final = "the key `authorization` and the token decide on this field here"
+_DECIDED: Final = frozenset(("authorization", "dpop"))
 
 _BOUND: Final = (
     "the client's tokens are bound to its certificate: name the same certificate and key here, or say "
@@ -39,7 +41,7 @@ def _unknown_client(loc: Loc, route: Route, clients: Mapping[str, Client | None]
 
 def _needs_client(loc: Loc, route: Route) -> Iterator[Finding]:
     if route.client is None:
-        for key in ("scope", "recover_on"):
+        for key in ("scope", "audience", "resource", "parameters", "recover_on"):
             if key in route.model_fields_set:
                 yield Finding(
                     (*loc, key), "means nothing without a client on the same route", is_about_key=True
@@ -74,13 +76,13 @@ def _other_certificate(loc: Loc, route: Route, clients: Mapping[str, Client | No
 
 
 def _two_authorizations(loc: Loc, route: Route) -> Iterator[Finding]:
-    """Exactly one Authorization goes out: the token's, or the caller's, or else the one that is set."""
+    """One Authorization goes out: the token's, or the caller's, or the one that is set; one DPoP, too."""
     is_decided = route.client is not None or route.authorization is CallerAuthorization.KEEP
     rules = route.headers.request if route.headers is not None else None
     if rules is None or not is_decided:
         return
     for key, names in (("set", rules.set), ("add", rules.add), ("remove", rules.remove)):
         for index, name in enumerate(names or ()):
-            if name.lower() == "authorization":
+            if name.lower() in _DECIDED:
                 where = (*loc, "headers", "request", key, index if key == "remove" else name)
                 yield Finding(where, _AUTHORIZATION, is_about_key=True)

@@ -2,7 +2,7 @@
 
 Rules:
 
-- A token endpoint without TLS is on this machine, or ``allow_insecure`` stands there (RFC 6749 section 3.2).
+- An endpoint without TLS is on this machine, or ``allow_insecure`` stands there (RFC 6749 section 3.2).
 - A route that injects a token says ``access`` as soon as another machine can reach a listener: whoever
   reaches it acts with our credentials.
 - No two routes are equally specific: same host and path, and methods in common.
@@ -14,13 +14,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from gateway.config.addresses import is_loopback, is_private
-from gateway.config.client_rules import client_findings
-from gateway.config.model import Client, Route
+from gateway.config.addresses import is_private
+from gateway.config.client_model import Client
+from gateway.config.client_rules import client_findings, server_urls
+from gateway.config.model import Route
 from gateway.config.problems import Finding, Loc
 from gateway.config.reading import Parts
 from gateway.config.route_rules import route_findings
 from gateway.config.tree import Keys, find
+from gateway.core.server_url import is_loopback
 from gateway.core.settings import Address, Limits, Scheme
 
 LineOf = Callable[[Loc], int]
@@ -42,7 +44,7 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Finding]:
 
     for name, client in parts.clients.items():
         if client is not None and ("clients", name, "allow_insecure") not in parts.wrong:
-            yield from _insecure_endpoint(("clients", name), client)
+            yield from _insecure_endpoints(("clients", name), client)
         if client is not None:
             yield from client_findings(("clients", name), client, parts.wrong)
     for index, route in parts.routes.items():
@@ -53,14 +55,14 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Finding]:
     yield from _replay_budget(parts)
 
 
-def _insecure_endpoint(loc: Loc, client: Client) -> Iterator[Finding]:
-    endpoint = client.token_endpoint
-    if endpoint.scheme is Scheme.HTTP and not (is_loopback(endpoint.host) or client.allow_insecure):
-        yield Finding(
-            (*loc, "token_endpoint"),
-            "http:// would send the client secret unprotected to another machine: use https://, "
-            "or write allow_insecure: true if that is meant",
-        )
+def _insecure_endpoints(loc: Loc, client: Client) -> Iterator[Finding]:
+    for key, endpoint in server_urls(client):
+        if endpoint.scheme is Scheme.HTTP and not (is_loopback(endpoint.host) or client.allow_insecure):
+            yield Finding(
+                (*loc, key),
+                "http:// would send the client secret unprotected to another machine: use https://, "
+                "or write allow_insecure: true if that is meant",
+            )
 
 
 def _unguarded(parts: Parts, line_of: LineOf) -> Iterator[Finding]:

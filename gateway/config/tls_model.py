@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from gateway.config.fields import Strict, Text, optional, required
+from gateway.config.fields import Strict, Text, TlsVersionWord, optional, required
 from gateway.config.problems import Wrong
 
 
@@ -23,6 +23,7 @@ class PeerTls(Strict):
     ca: Text | None = optional("PEM file of trusted authorities, instead of the system's.")
     certificate: Text | None = optional("PEM file: our own certificate for the handshake.")
     key: Text | None = optional("PEM file: that certificate's private key, not encrypted.")
+    min_version: TlsVersionWord | None = optional("The oldest version of TLS that is spoken.", "TLSv1.2")
 
     @model_validator(mode="after")
     def _has_both_or_none(self) -> Self:

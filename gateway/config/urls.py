@@ -77,7 +77,24 @@ def endpoint(value: object) -> Endpoint:
         raise Wrong(expected)
     url = _http_url(value, expected)
     if "#" in url.rest:
-        raise Wrong("a token endpoint has no fragment (RFC 6749 section 3.2)")
+        raise Wrong("an endpoint has no fragment (RFC 6749 section 3.2)")
+    return Endpoint(value, url.scheme, url.authority.host)
+
+
+def issuer(value: object) -> Endpoint:
+    """Read an issuer identifier (RFC 8414 section 2), to be compared to the letter.
+
+    Raises:
+        Wrong: no absolute http(s) URL, or one with a query, a fragment or user information.
+    """
+    expected = "expected the issuer's URL, such as https://login.example.com"
+    if not isinstance(value, str):
+        raise Wrong(expected)
+    url = _http_url(value, expected)
+    if url.rest:
+        raise Wrong("an issuer has neither a query nor a fragment (RFC 8414 section 2)")
+    if "/.well-known/" in value:
+        raise Wrong("write the issuer itself: where its metadata is follows from it (RFC 8414 section 3)")
     return Endpoint(value, url.scheme, url.authority.host)
 
 

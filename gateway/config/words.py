@@ -29,9 +29,6 @@ _WITH_CONTEXT: Final = {
 }
 _QUOTABLE: Final = frozenset({"true or false", "a number"})
 _NO_MERGING: Final = "merge keys belong to YAML 1.1: write the keys out"
-_NO_DISCOVERY: Final = (
-    "discovery is not built yet: write the authorization server's token_endpoint instead of its issuer"
-)
 
 
 def in_plain_words(errors: Iterable[ErrorDetails], root: Node) -> list[Finding]:
@@ -62,17 +59,10 @@ def close_to(word: str, known: Iterable[str]) -> str | None:
 
 def _meant(loc: Loc) -> Loc:
     key = str(loc[-1])
-    known = "token_endpoint" if _is_issuer(loc) else close_to(key, keys_at(loc[:-1]))
-    return (*loc[:-1], known or key)
-
-
-def _is_issuer(loc: Loc) -> bool:
-    return loc[0] == "clients" and loc[2:] == ("issuer",)
+    return (*loc[:-1], close_to(key, keys_at(loc[:-1])) or key)
 
 
 def _unknown(loc: Loc) -> str:
-    if _is_issuer(loc):
-        return _NO_DISCOVERY
     if loc[-1] == "<<":
         return _NO_MERGING
     known = keys_at(loc[:-1])

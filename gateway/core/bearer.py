@@ -2,7 +2,8 @@
 
 The name is a fingerprint, eight hex digits of a keyed hash. The key is made at the start of the process
 and dies with it, so that a fingerprint can be compared with others of the same run and with nothing else.
-The scheme is always written ``Bearer``: some services refuse ``bearer``, which some servers answer.
+The scheme is always written ``Bearer``, or ``DPoP`` for a token that is bound to a key (RFC 9449 section
+7.1): some services refuse ``bearer``, which some servers answer.
 """
 
 from __future__ import annotations
@@ -29,13 +30,15 @@ class Held:
 
 def hold(granted: Granted, life: Life, serial: int, fingerprint_key: bytes) -> Held:
     """Give the token of a grant (RFC 6750 section 2.1) as it is held."""
+    scheme = b"Bearer " if granted.prover is None else b"DPoP "
     token = Token(
-        field_value=b"Bearer " + granted.access_token.reveal().encode("ascii"),
+        field_value=scheme + granted.access_token.reveal().encode("ascii"),
         sent_at_s=life.sent_at_s,
         expires_at_s=life.expires_at_s,
         serial=serial,
         fingerprint=fingerprint(fingerprint_key, granted.access_token),
         scope=granted.scope,
+        prover=granted.prover,
     )
     return Held(token, life)
 

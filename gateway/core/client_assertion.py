@@ -49,7 +49,7 @@ class AssertionSettings:
     """How assertions of a client are made.
 
     Attributes:
-        audience: the value of ``aud``.
+        audience: the value of ``aud``; None: the URL of the token endpoint that is asked.
         algorithm: None: the one that fits the key.
         key_id: ``kid`` of the header; None: that of the key, if it has one.
         lifetime_s: from ``iat`` to ``exp``, at least a second.
@@ -58,7 +58,7 @@ class AssertionSettings:
         claims: further ones; none of ours among them.
     """
 
-    audience: str
+    audience: str | None
     algorithm: SigningAlgorithm | None = None
     key_id: str | None = None
     lifetime_s: float = LIFETIME_S
@@ -67,17 +67,30 @@ class AssertionSettings:
     claims: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
-def assertion_claims(
-    client_id: str, settings: AssertionSettings, wall_now_s: float, jti: str
-) -> dict[str, str | int]:
-    """Give the claims of one assertion; `wall_now_s` counts from 1970, `jti` is used once."""
-    issued_at_s = int(wall_now_s)
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What is particular to one assertion.
+
+    Attributes:
+        token_endpoint: the URL that is asked.
+        wall_now_s: seconds since 1970.
+        jti: used once.
+    """
+
+    token_endpoint: str
+    wall_now_s: float
+    jti: str
+
+
+def assertion_claims(client_id: str, settings: AssertionSettings, occasion: Occasion) -> dict[str, str | int]:
+    """Give the claims of one assertion."""
+    issued_at_s = int(occasion.wall_now_s)
     return {
         **dict(settings.claims),
         "iss": client_id,
         "sub": settings.subject or client_id,
-        "aud": settings.audience,
-        "jti": jti,
+        "aud": settings.audience or occasion.token_endpoint,
+        "jti": occasion.jti,
         "iat": issued_at_s,
         "exp": issued_at_s + int(settings.lifetime_s),
     }

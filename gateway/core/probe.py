@@ -1,40 +1,49 @@
-"""What `gateway token CLIENT` tells: one token request and its answer, as a value.
+"""What `gateway token CLIENT` tells: one question to the authorization server and its answer, as a value.
 
-Rules: no secret, key or assertion ever stands here, the token only as a length, a shape and a fingerprint;
-of a JWT the claims are shown and never the signature; what the owner put into ``parameters`` is masked, for
-it may be a secret too; foreign text is cut and cleaned of control characters. Should the server have
-written the secret or the token back to us, it is masked wherever it stands.
+Rules: no secret, key, assertion or proof ever stands here, the token only as a length, a shape and a
+fingerprint; of a JWT the claims are shown and never the signature; what the owner put into ``parameters``
+and ``headers`` is masked, for it may be a secret too; foreign text is cut and cleaned (`masking`).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Final
-from urllib.parse import quote_plus, urlsplit
+from typing import Final
 
+from gateway.core.attempt import Asked, Attempt
 from gateway.core.bearer import fingerprint
+from gateway.core.client_facts import ClientFacts
 from gateway.core.json_object import JsonObject
 from gateway.core.jwt_claims import read_claims
 from gateway.core.lifetime import bounded_life_s
+from gateway.core.masking import Mask, shown_url
+from gateway.core.metadata import Look, ServerMetadata
 from gateway.core.secret import MASK, Secret
+from gateway.core.server_answer import ServerAnswer
 from gateway.core.settings import AuthMethod, ClientSettings, Grant
-from gateway.core.token_answer import TokenAnswer, read_document, read_token_answer
 from gateway.core.token_deviations import Deviation, advice_on, find_deviations
-from gateway.core.token_outcome import Failed, Granted, Outcome
+from gateway.core.token_outcome import Failed, Granted
 from gateway.core.token_request import grant_fields, proof_fields
 
-SHOWN_FIELDS: Final = ("content-type", "cache-control", "www-authenticate", "retry-after", "location", "date")
-SHOWN_CLAIMS: Final = 40
-SHOWN_CHARS: Final = 200
+SHOWN_FIELDS: Final = (
+    "content-type",
+    "cache-control",
+    "www-authenticate",
+    "retry-after",
+    "location",
+    "date",
+    "dpop-nonce",
+)
+MASKED_FROM_CHARS: Final = 8
+"""Shorter values of ``headers`` are no secrets, and would mask half of what is shown."""
 
 Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TokenShape:
-    """A token as it may be shown. `claims` are None where it is no JWT."""
+    """A token as it may be shown. `claims` are None where it is no JWT; `is_bound`: to a key of ours."""
 
     fingerprint: str
     characters: int
@@ -42,32 +51,68 @@ class TokenShape:
     is_lifetime_stated: bool
     scope: tuple[str, ...]
     claims: JsonObject | None
+    is_bound: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LookShape:
+    """A place that was looked at for the issuer's metadata.
+
+    Attributes:
+        problem: why there is none, or empty.
+        said_issuer: in whose name the answer was, if not in the issuer's, or empty.
+    """
+
+    url: str
+    status: int | None
+    problem: str
+    said_issuer: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptShape:
+    """One token request as it was sent, and its answer.
+
+    Attributes:
+        secret: which of the client's secrets was taken, from 1.
+        status: None where no answer came.
+    """
+
+    url: str
+    secret: int
+    sent: Pairs
+    status: int | None
+    received: Pairs
+    took_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeReport:
-    """One token request and what came of it.
+    """One question and what came of it.
 
     Attributes:
-        status: None where no answer came.
+        secrets: how many the client has.
         problem: why there is no token, or empty.
         description: the server's own words about it, cleaned.
         advice: what to change, or empty.
+        remedy: a setting that was tried afterwards and got a token, as it stands in `gateway.yaml`, or empty.
+        objections: what the server's metadata says against the settings.
     """
 
     client: str
-    token_endpoint: str
+    issuer: str
     method: str
-    sent: Pairs
+    secrets: int
     asked_scope: tuple[str, ...]
-    took_s: float
-    status: int | None
-    received: Pairs
+    looks: tuple[LookShape, ...]
+    attempts: tuple[AttemptShape, ...]
     token: TokenShape | None
     problem: str
     description: str
     advice: str
+    remedy: str
     deviations: tuple[Deviation, ...]
+    objections: tuple[str, ...]
 
     @property
     def has_token(self) -> bool:
@@ -80,60 +125,87 @@ class Probe:
     """What a report is made from.
 
     Attributes:
-        hidden: what proved who we are, as it is kept and as it was sent, to be masked in what came back.
-        wall_now_s: when the answer was there, seconds since 1970.
+        hidden: what the client proves itself with, as it is kept.
+        looks: where the issuer's metadata was looked for.
+        remedy: see `ProbeReport`.
     """
 
     client: ClientSettings
     hidden: tuple[Secret, ...]
-    answer: TokenAnswer | Failed
-    took_s: float
-    wall_now_s: float
+    asked: Asked
+    facts: ClientFacts
+    looks: tuple[Look, ...]
+    remedy: str
     fingerprint_key: bytes
 
 
 def make_report(probe: Probe) -> ProbeReport:
-    """Give the report on one token request."""
-    grant, answer = probe.client.grant, probe.answer
-    outcome, deviations, received, status = _read(probe)
+    """Give the report on one question."""
+    grant, outcome = probe.client.grant, probe.asked.outcome
+    answer = _last_answer(probe.asked)
     failed = outcome if isinstance(outcome, Failed) else None
-    mask = _Mask(probe.hidden, answer)
+    status = None if answer is None else answer.status
+    mask = Mask(_hidden(probe))
     return ProbeReport(
         client=grant.client,
-        token_endpoint=shown_endpoint(grant.token_endpoint),
+        issuer=grant.issuer or "",
         method=grant.method.value,
-        sent=tuple(_sent(grant)),
+        secrets=len(probe.client.credentials),
         asked_scope=grant.scope,
-        took_s=probe.took_s,
-        status=status,
-        received=tuple((name, mask.text(value)) for name, value in received),
+        looks=tuple(_look(look, grant, mask) for look in probe.looks),
+        attempts=tuple(_attempt(attempt, grant, mask) for attempt in probe.asked.attempts),
         token=_shape(outcome, probe, mask) if isinstance(outcome, Granted) else None,
         problem=failed.reason if failed else "",
         description=mask.text(_description(answer)) if failed else "",
-        advice=advice_on(failed.code, grant.method) if failed else "",
-        deviations=deviations,
+        advice=advice_on(failed.code, grant.method, status) if failed else "",
+        remedy=probe.remedy,
+        deviations=() if answer is None else find_deviations(answer, grant),
+        objections=probe.facts.objections,
     )
 
 
-def shown_endpoint(url: str) -> str:
-    """Give a URL without user information and with its query masked."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}{'?' + MASK if parts.query else ''}"
+def _last_answer(asked: Asked) -> ServerAnswer | None:
+    answer = asked.attempts[-1].answer if asked.attempts else None
+    return answer if isinstance(answer, ServerAnswer) else None
 
 
-def _read(probe: Probe) -> tuple[Outcome, tuple[Deviation, ...], Pairs, int | None]:
-    answer, grant = probe.answer, probe.client.grant
-    if isinstance(answer, Failed):
-        return answer, (), (), None
-    outcome = read_token_answer(answer, grant.scope, probe.wall_now_s)
-    received = tuple((name, answer.header(name)) for name in SHOWN_FIELDS if answer.header(name))
-    return outcome, find_deviations(answer, grant), received, answer.status
+def _hidden(probe: Probe) -> Iterator[Secret]:
+    yield from probe.hidden
+    yield from (Secret(value) for _, value in probe.client.grant.headers if len(value) >= MASKED_FROM_CHARS)
+    for attempt in probe.asked.attempts:
+        yield attempt.proof
+        if attempt.dpop_proof is not None:
+            yield attempt.dpop_proof
+        document = attempt.answer.document() if isinstance(attempt.answer, ServerAnswer) else None
+        given = ((document or {}).get(name) for name in ("access_token", "refresh_token"))
+        yield from (Secret(text) for text in given if isinstance(text, str))
 
 
-def _sent(grant: Grant) -> Iterator[tuple[str, str]]:
+def _look(look: Look, grant: Grant, mask: Mask) -> LookShape:
+    is_other = look.said_issuer not in {"", grant.issuer}
+    problem = "" if isinstance(look.found, ServerMetadata) else look.found.reason
+    return LookShape(look.url, look.status, problem, mask.text(look.said_issuer) if is_other else "")
+
+
+def _attempt(attempt: Attempt, grant: Grant, mask: Mask) -> AttemptShape:
+    answer = attempt.answer if isinstance(attempt.answer, ServerAnswer) else None
+    received = ((name, answer.header(name)) for name in SHOWN_FIELDS) if answer is not None else ()
+    return AttemptShape(
+        url=shown_url(attempt.url),
+        secret=attempt.number + 1,
+        sent=tuple(_sent(grant, has_proof=attempt.dpop_proof is not None)),
+        status=None if answer is None else answer.status,
+        received=tuple((name, mask.text(value)) for name, value in received if value),
+        took_s=attempt.took_s,
+    )
+
+
+def _sent(grant: Grant, *, has_proof: bool) -> Iterator[tuple[str, str]]:
     if grant.method is AuthMethod.CLIENT_SECRET_BASIC:
         yield "Authorization", f"Basic {MASK}"
+    if has_proof:
+        yield "DPoP", MASK
+    yield from ((name, MASK) for name, _ in grant.headers)
     yield "grant_type", grant.grant_type.value
     yield from proof_fields(grant, Secret(MASK))
     yield from grant_fields(replace(grant, parameters=tuple((name, MASK) for name, _ in grant.parameters)))
@@ -141,13 +213,12 @@ def _sent(grant: Grant) -> Iterator[tuple[str, str]]:
         yield "(TLS certificate)", grant.certificate.certificate
 
 
-def _description(answer: TokenAnswer | Failed) -> str:
-    document = None if isinstance(answer, Failed) else read_document(answer)
-    text = (document or {}).get("error_description")
+def _description(answer: ServerAnswer | None) -> str:
+    text = ((answer.document() if answer is not None else None) or {}).get("error_description")
     return text if isinstance(text, str) else ""
 
 
-def _shape(granted: Granted, probe: Probe, mask: _Mask) -> TokenShape:
+def _shape(granted: Granted, probe: Probe, mask: Mask) -> TokenShape:
     text = granted.access_token.reveal()
     claims = read_claims(text)
     return TokenShape(
@@ -157,39 +228,5 @@ def _shape(granted: Granted, probe: Probe, mask: _Mask) -> TokenShape:
         is_lifetime_stated=granted.lifetime_s is not None,
         scope=granted.scope,
         claims=None if claims is None else mask.claims(claims),
+        is_bound=granted.prover is not None,
     )
-
-
-class _Mask:
-    """Cleans foreign text and hides in it what was secret, plain or form-encoded."""
-
-    def __init__(self, hidden: tuple[Secret, ...], answer: TokenAnswer | Failed) -> None:
-        self._hidden = tuple(_spellings(hidden, answer))
-
-    def text(self, foreign: str) -> str:
-        for text in self._hidden:
-            foreign = foreign.replace(text, MASK)  # before it is cut, or a half of it would show
-        return "".join(char if char.isprintable() else " " for char in foreign[:SHOWN_CHARS])
-
-    def claims(self, claims: JsonObject) -> JsonObject:
-        return {self.text(name): self._value(claims[name]) for name in list(claims)[:SHOWN_CLAIMS]}
-
-    def _value(self, value: Any) -> Any:
-        if isinstance(value, bool | int | float) or value is None:
-            return value
-        try:
-            return self.text(value if isinstance(value, str) else json.dumps(value))
-        except RecursionError:
-            return "…"
-
-
-def _spellings(hidden: tuple[Secret, ...], answer: TokenAnswer | Failed) -> Iterable[str]:
-    document = None if isinstance(answer, Failed) else read_document(answer)
-    members = document or {}
-    held = [
-        *(secret.reveal() for secret in hidden),
-        members.get("access_token"),
-        members.get("refresh_token"),
-    ]
-    plain = [text for text in held if isinstance(text, str) and text]
-    return [*plain, *(quote_plus(text, errors="replace") for text in plain)]

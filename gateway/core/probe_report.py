@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from gateway.core.json_object import JsonObject
-from gateway.core.probe import ProbeReport, TokenShape
+from gateway.core.probe import AttemptShape, LookShape, ProbeReport, TokenShape
 
 
 def render_json(report: ProbeReport) -> str:
@@ -15,21 +15,25 @@ def render_json(report: ProbeReport) -> str:
 
 
 def as_object(report: ProbeReport) -> JsonObject:
-    """Give the report as a JSON object."""
-    token = report.token
+    """Give the report as a JSON object; ``status`` is that of the last attempt."""
+    token, last = report.token, report.attempts[-1] if report.attempts else None
     return {
         "client": report.client,
-        "token_endpoint": report.token_endpoint,
+        "issuer": report.issuer or None,
+        "token_endpoint": None if last is None else last.url,
         "token_endpoint_auth_method": report.method,
-        "sent": [list(pair) for pair in report.sent],
-        "took_s": round(report.took_s, 3),
-        "status": report.status,
-        "received": dict(report.received),
+        "discovery": [_look_object(look) for look in report.looks],
+        "attempts": [_attempt_object(attempt) for attempt in report.attempts],
+        "status": None if last is None else last.status,
+        "secret": last.secret if last is not None and report.has_token else None,
+        "secrets": report.secrets,
         "token": None if token is None else _token_object(token, report.asked_scope),
         "problem": report.problem,
         "error_description": report.description,
         "advice": report.advice,
+        "remedy": report.remedy or None,
         "deviations": [{"what": found.what, "hint": found.hint} for found in report.deviations],
+        "metadata_objections": list(report.objections),
     }
 
 
@@ -38,10 +42,31 @@ def render_text(report: ProbeReport) -> str:
     return "\n".join(_lines(report))
 
 
+def _look_object(look: LookShape) -> JsonObject:
+    return {
+        "url": look.url,
+        "status": look.status,
+        "problem": look.problem or None,
+        "said_issuer": look.said_issuer or None,
+    }
+
+
+def _attempt_object(attempt: AttemptShape) -> JsonObject:
+    return {
+        "url": attempt.url,
+        "secret": attempt.secret,
+        "sent": [list(pair) for pair in attempt.sent],
+        "status": attempt.status,
+        "received": dict(attempt.received),
+        "took_s": round(attempt.took_s, 3),
+    }
+
+
 def _token_object(token: TokenShape, asked_scope: tuple[str, ...]) -> JsonObject:
     return {
         "fingerprint": token.fingerprint,
         "characters": token.characters,
+        "is_bound": token.is_bound,
         "lifetime_s": round(token.lifetime_s, 3),
         "is_lifetime_stated": token.is_lifetime_stated,
         "asked_scope": list(asked_scope),
@@ -51,20 +76,39 @@ def _token_object(token: TokenShape, asked_scope: tuple[str, ...]) -> JsonObject
 
 
 def _lines(report: ProbeReport) -> Iterator[str]:
-    yield f"client {report.client}: POST {report.token_endpoint} ({report.method})"
-    yield from (f"  > {name}: {value}" for name, value in report.sent)
-    answered = "no answer" if report.status is None else f"status {report.status}"
-    yield f"{answered} after {report.took_s * 1000:.0f} ms"
-    yield from (f"  < {name}: {value}" for name, value in report.received)
+    yield f"client {report.client} ({report.method})"
+    yield from _discovery_lines(report)
+    for attempt in report.attempts:
+        yield from _attempt_lines(attempt, report.secrets)
     yield from _token_lines(report.token, report.asked_scope) if report.token else _failure_lines(report)
     for found in report.deviations:
         yield f"deviation: {found.what}"
         yield f"  hint: {found.hint}"
 
 
+def _discovery_lines(report: ProbeReport) -> Iterator[str]:
+    for look in report.looks:
+        said = "no answer" if look.status is None else f"status {look.status}"
+        yield f"GET {look.url}: {said}{', ' + look.problem if look.problem else ''}"
+        if look.said_issuer:
+            yield f"  it is in the name of {look.said_issuer}"
+            yield f"  hint: if that is whom you mean, write issuer: {look.said_issuer}"
+    yield from (f"metadata: {objection}" for objection in report.objections)
+
+
+def _attempt_lines(attempt: AttemptShape, secrets: int) -> Iterator[str]:
+    which = f" (secret {attempt.secret} of {secrets})" if secrets > 1 else ""
+    yield f"POST {attempt.url}{which}"
+    yield from (f"  > {name}: {value}" for name, value in attempt.sent)
+    answered = "no answer" if attempt.status is None else f"status {attempt.status}"
+    yield f"{answered} after {attempt.took_s * 1000:.0f} ms"
+    yield from (f"  < {name}: {value}" for name, value in attempt.received)
+
+
 def _token_lines(token: TokenShape, asked_scope: tuple[str, ...]) -> Iterator[str]:
     kind = "opaque" if token.claims is None else "a JWT"
-    yield f"token {token.fingerprint}: {kind}, {token.characters} characters"
+    bound = ", bound to our key" if token.is_bound else ""
+    yield f"token {token.fingerprint}: {kind}, {token.characters} characters{bound}"
     source = "as stated" if token.is_lifetime_stated else "default_lifetime, for the answer states none"
     yield f"  lifetime: {token.lifetime_s:g} s ({source})"
     yield f"  scope: {' '.join(token.scope) or 'none'} (asked: {' '.join(asked_scope) or 'none'})"
@@ -76,5 +120,7 @@ def _failure_lines(report: ProbeReport) -> Iterator[str]:
     yield f"no token: {report.problem}"
     if report.description:
         yield f"  it says: {report.description}"
-    if report.advice:
+    if report.remedy:
+        yield f"  remedy: tried and accepted, write {report.remedy}"
+    elif report.advice:
         yield f"  hint: {report.advice}"

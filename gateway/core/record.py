@@ -9,6 +9,7 @@ from typing import Protocol
 from gateway.core.errors import AuthorizationServerError
 from gateway.core.settings import ClientName
 from gateway.core.token import Token
+from gateway.core.token_outcome import Failed
 
 
 class Recovery(Enum):
@@ -31,6 +32,7 @@ class Reason(Enum):
     EXPIRED = "expired"
     EARLY = "early"
     REJECTED = "rejected"
+    REPLACED = "replaced"  # the certificate that the last one is bound to was replaced
 
 
 @dataclass(slots=True)
@@ -89,3 +91,18 @@ class TokenObserver(Protocol):
 
     def token_rejected(self, client: ClientName, token: Token) -> None:
         """An upstream refused `token`, which is dropped."""
+
+    def credential_switched(self, client: ClientName, number: int, of: int) -> None:
+        """The authorization server refused one of the client's secrets and took the `number`-th of `of`."""
+
+    def scope_reduced(self, client: ClientName, missing: tuple[str, ...]) -> None:
+        """The authorization server granted less than was asked: without the `missing` words."""
+
+    def metadata_objected(self, client: ClientName, objections: tuple[str, ...]) -> None:
+        """The metadata does not fit the client's settings, in sentences; none of them: now it does."""
+
+    def metadata_kept(self, client: ClientName, failed: Failed) -> None:
+        """The metadata of the client's issuer could not be renewed; what is known stays in use."""
+
+    def token_revoked(self, client: ClientName, fingerprint: str, failed: Failed | None) -> None:
+        """A token that is no longer used was revoked, or could not be."""

@@ -47,6 +47,13 @@ class GrantType(Enum):
     JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
+class TlsVersion(Enum):
+    """The oldest version of TLS that is spoken (RFC 9325 section 3.1.1: 1.2 at least)."""
+
+    TLS_1_2 = "TLSv1.2"
+    TLS_1_3 = "TLSv1.3"
+
+
 class CallerAuthorization(Enum):
     """What happens to the caller's own ``Authorization``."""
 
@@ -76,15 +83,18 @@ class Grant:
     """Everything that decides which token comes back: the key of the token store.
 
     Attributes:
+        token_endpoint: None: `issuer` says where it is (RFC 8414).
+        issuer: the authorization server's own name; with a `token_endpoint` nothing is discovered.
+        headers: further fields of the token request.
         legacy_unencoded: id and secret stand in the Basic header as they are.
         assertion: how assertions are signed; None where none is.
         assertion_type: ``client_assertion_type``; empty where no assertion is sent.
         certificate: ours in the TLS handshake with the authorization server (RFC 8705).
-        dpop: how its tokens are bound to a key (RFC 9449); None: they are not.
+        dpop: how tokens are bound to a key of ours (RFC 9449); None: they are not.
     """
 
     client: ClientName
-    token_endpoint: str
+    token_endpoint: str | None
     client_id: str
     method: AuthMethod
     scope: tuple[str, ...] = ()
@@ -96,7 +106,29 @@ class Grant:
     assertion_type: str = ""
     certificate: TlsFiles | None = None
     grant_type: GrantType = GrantType.CLIENT_CREDENTIALS
+    issuer: str | None = None
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     dpop: DpopSettings | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How an authorization server is reached.
+
+    Attributes:
+        timeout_s: for one request to it, from connecting to the answer's last byte.
+        connect_timeout_s: for a connection, TLS included.
+        ca_file: PEM file of trusted authorities instead of the system's.
+        proxy: URL of a forward proxy; may hold a password.
+        allows_insecure: what it says of itself may lead to ``http://`` on another machine.
+    """
+
+    timeout_s: float = 10.0
+    connect_timeout_s: float = 5.0
+    ca_file: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    min_tls: TlsVersion = TlsVersion.TLS_1_2
+    allows_insecure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +136,26 @@ class ClientSettings:
     """Our registration at an authorization server.
 
     Attributes:
-        credential: the client secret, the private key or the finished assertion, as the method has it; an
-            empty text where a certificate or nothing proves who we are.
+        credentials: the client secrets, the private key or the finished assertion, as the method has it; an
+            empty text where a certificate or nothing proves who we are. Never empty; only secrets are
+            several.
+        dpop_key: the private key that tokens are bound to; None: one is made in memory, if the grant has
+            `dpop`.
+        revokes: tokens that are no longer used are revoked (RFC 7009).
+        revocation_endpoint: where; None: `Grant.issuer` says it.
         place: where the credential stands in the file, as ``12:5: clients.crm.private_key``.
+        dpop_place: the same of `dpop_key`.
     """
 
     grant: Grant
-    credential: SecretReader = field(repr=False, compare=False)
+    credentials: tuple[SecretReader, ...] = field(repr=False, compare=False)
+    reach: Reach = Reach()
     default_lifetime_s: float = 300.0
-    timeout_s: float = 10.0
-    ca_file: str | None = None
-    proxy: str | None = field(default=None, repr=False)
+    dpop_key: SecretReader | None = field(default=None, repr=False, compare=False)
+    revokes: bool = False
+    revocation_endpoint: str | None = None
     place: str = field(default="", compare=False)
+    dpop_place: str = field(default="", compare=False)
 
     @property
     def name(self) -> ClientName:
@@ -162,6 +202,7 @@ class UpstreamSettings:
     socket_path: str | None = None
     ca_file: str | None = None
     certificate: TlsFiles | None = None
+    min_tls: TlsVersion = TlsVersion.TLS_1_2
 
     @property
     def authority(self) -> str:

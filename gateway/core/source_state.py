@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateway.core.client_facts import ClientFacts
 from gateway.core.settings import ClientName
 
 
@@ -27,6 +28,7 @@ class TokenState:
     age_s: float
     expires_in_s: float
     granted_scope: tuple[str, ...]
+    is_bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class SourceState:
         last_code: the registered error code that the authorization server gave with it, or empty.
         last_reason: what went wrong then, in words of ours, or empty.
         retry_in_s: no token request is sent for so long; 0 outside a back-off.
+        facts: what is known of the client.
     """
 
     client: ClientName
@@ -51,3 +54,4 @@ class SourceState:
     last_code: str
     last_reason: str
     retry_in_s: float
+    facts: ClientFacts

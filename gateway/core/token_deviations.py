@@ -11,14 +11,9 @@ from typing import Final
 
 from gateway.core.json_object import JsonObject
 from gateway.core.lifetime import LONGEST_LIFE_S, read_expires_in
+from gateway.core.server_answer import ServerAnswer, is_transient_status
 from gateway.core.settings import AuthMethod, Grant
-from gateway.core.token_answer import (
-    REGISTERED_CODES,
-    TokenAnswer,
-    is_transient_status,
-    read_document,
-    scope_words,
-)
+from gateway.core.token_answer import REGISTERED_CODES, missing_scope, scope_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +57,19 @@ _INVALID_CLIENT: Final = {
 }
 
 
-def advice_on(code: str, method: AuthMethod) -> str:
-    """Say what to change after an error code, or nothing."""
-    special = _INVALID_CLIENT.get(method) if code == "invalid_client" else None
-    return special or ADVICE.get(code, "")
+def advice_on(code: str, method: AuthMethod, status: int | None = None) -> str:
+    """Say what to change after an error code, or nothing.
+
+    Under 401 many servers blame the secret by another code (``unauthorized_client``, ``access_denied``).
+    """
+    if code == "invalid_client" or status == 401:
+        return _INVALID_CLIENT.get(method) or ADVICE["invalid_client"]
+    return ADVICE.get(code, "")
 
 
-def find_deviations(answer: TokenAnswer, grant: Grant) -> tuple[Deviation, ...]:
+def find_deviations(answer: ServerAnswer, grant: Grant) -> tuple[Deviation, ...]:
     """Give every deviation in the answer to a request for `grant`, most serious first."""
-    document = read_document(answer)
+    document = answer.document()
     if document is None:
         return tuple(_without_document(answer))
     if document.get("error"):
@@ -80,7 +79,7 @@ def find_deviations(answer: TokenAnswer, grant: Grant) -> tuple[Deviation, ...]:
     return (*_in_token(document, grant), *_in_envelope(answer))
 
 
-def _without_document(answer: TokenAnswer) -> Iterator[Deviation]:
+def _without_document(answer: ServerAnswer) -> Iterator[Deviation]:
     if 300 <= answer.status < 400:
         yield Deviation("it redirects", "no redirect is followed: set token_endpoint to where it points")
     elif answer.header("content-encoding") not in {"", "identity"}:
@@ -93,7 +92,7 @@ def _without_document(answer: TokenAnswer) -> Iterator[Deviation]:
         )
 
 
-def _in_error(answer: TokenAnswer, document: JsonObject, grant: Grant) -> Iterator[Deviation]:
+def _in_error(answer: ServerAnswer, document: JsonObject, grant: Grant) -> Iterator[Deviation]:
     error = document["error"]
     if not isinstance(error, str) or error not in REGISTERED_CODES:
         yield Deviation("`error` is no registered code (section 5.2)", "read the server's own log")
@@ -107,11 +106,11 @@ def _in_error(answer: TokenAnswer, document: JsonObject, grant: Grant) -> Iterat
         yield from _in_basic_refusal(answer)
 
 
-def _in_basic_refusal(answer: TokenAnswer) -> Iterator[Deviation]:
+def _in_basic_refusal(answer: ServerAnswer) -> Iterator[Deviation]:
     if answer.status != 401:
         yield Deviation(
             f"invalid_client under status {answer.status} though a Basic header was sent",
-            "it must be 401 (section 5.2); the server may not read the header: try client_secret_post",
+            "it must be 401 (section 5.2); the secret is wrong, or the server does not read the header",
         )
     elif not answer.header("www-authenticate"):
         yield Deviation("401 without WWW-Authenticate", "RFC 9110 section 15.5.2 requires a challenge")
@@ -153,13 +152,13 @@ def _in_lifetime(document: JsonObject) -> Iterator[Deviation]:
 def _in_scope(stated: object, asked: tuple[str, ...]) -> Iterator[Deviation]:
     if stated is not None and not isinstance(stated, str):
         yield Deviation("`scope` is no string", "section 3.3 has words with a space between them")
-    missing = [word for word in asked if word not in scope_words(stated, asked)]
+    missing = missing_scope(asked, scope_words(stated, asked))
     if missing:
         words = " ".join(missing)
         yield Deviation(f"less is granted than was asked: without {words}", "have it allowed for this client")
 
 
-def _in_envelope(answer: TokenAnswer) -> Iterator[Deviation]:
+def _in_envelope(answer: ServerAnswer) -> Iterator[Deviation]:
     if answer.status != 200:
         yield Deviation(f"a token under status {answer.status}", "it should be 200 (section 5.1)")
     if answer.header("content-type").partition(";")[0].strip().lower() != "application/json":

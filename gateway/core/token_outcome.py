@@ -16,11 +16,12 @@ from the very answer (`core.probe`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from math import ceil
 from typing import assert_never
 
+from gateway.core.dpop import Prover
 from gateway.core.errors import (
     AuthorizationServerError,
     TokenAnswerInvalid,
@@ -48,11 +49,15 @@ class Granted:
     Attributes:
         lifetime_s: the earlier of ``expires_in`` and a JWT's ``exp``, or None where neither is stated.
         scope: what was granted; what was asked, where the answer does not say.
+        is_bound: it is worth something only together with proofs of our key (RFC 9449).
+        prover: makes these proofs.
     """
 
     access_token: Secret
     lifetime_s: float | None
     scope: tuple[str, ...]
+    is_bound: bool = False
+    prover: Prover | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ Rules:
   by it, ``client_id``. A certificate and ``none`` leave ``client_id`` alone in the body (RFC 8705 section 2).
 - Where the assertion is the grant it alone says who we are (RFC 7523 section 2.1).
 - No empty ``scope=`` (section 3.2). ``audience`` and ``resource`` may occur often (RFC 8707 section 2).
-- The owner's ``parameters`` come last.
+- The owner's ``parameters`` come last; the owner's ``headers`` replace ours of the same name.
+- A revocation (RFC 7009 section 2.1) proves who we are in the same way.
 """
 
 from __future__ import annotations
@@ -28,19 +29,40 @@ Fields = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class TokenRequest:
-    """A POST to the token endpoint: header fields and a form."""
+class FormRequest:
+    """A POST to an authorization server: header fields and a form."""
 
     headers: dict[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
 
-def build_token_request(grant: Grant, proof: Secret) -> TokenRequest:
+def build_token_request(grant: Grant, proof: Secret) -> FormRequest:
     """Give the header fields and the body that ask for `grant`; `proof` is a secret or a finished assertion.
 
     Raises:
         UnicodeEncodeError: a text cannot be written in UTF-8 (lone surrogates, from a foreign environment).
     """
+    return FormRequest(
+        _headers(grant, proof),
+        _form(("grant_type", grant.grant_type.value), *proof_fields(grant, proof), *grant_fields(grant)),
+    )
+
+
+def build_revocation_request(grant: Grant, proof: Secret, token: Secret) -> FormRequest:
+    """Give the header fields and the body that revoke `token`.
+
+    Raises:
+        UnicodeEncodeError: as above.
+    """
+    # Where an assertion was the grant, nobody but the token itself says whose it is.
+    proving = () if grant.grant_type is GrantType.JWT_BEARER else proof_fields(grant, proof)
+    return FormRequest(
+        _headers(grant, proof),
+        _form(("token", token.reveal()), ("token_type_hint", "access_token"), *proving),
+    )
+
+
+def _headers(grant: Grant, proof: Secret) -> dict[str, str]:
     headers = {
         "Accept": "application/json",
         "Accept-Encoding": "identity",
@@ -49,9 +71,9 @@ def build_token_request(grant: Grant, proof: Secret) -> TokenRequest:
     if grant.method is AuthMethod.CLIENT_SECRET_BASIC:
         encode = _as_it_is if grant.legacy_unencoded else _encoded
         headers["Authorization"] = basic_credentials(grant.client_id, proof, encode)
-    return TokenRequest(
-        headers,
-        _form(("grant_type", grant.grant_type.value), *proof_fields(grant, proof), *grant_fields(grant)),
+    owners = {name.lower() for name, _ in grant.headers}
+    return {name: value for name, value in headers.items() if name.lower() not in owners} | dict(
+        grant.headers
     )
 
 

@@ -15,6 +15,7 @@ from gateway.core.errors import AuthorizationServerError
 from gateway.core.record import AccessRecord, Reason, Recovery
 from gateway.core.settings import ClientName
 from gateway.core.token import Token
+from gateway.core.token_outcome import Failed
 from gateway.observe.text import escaped
 
 
@@ -33,6 +34,7 @@ _WHY: Final = {
     Reason.EARLY: "the one in use expires soon; callers go on with it meanwhile",
     Reason.EXPIRED: "the last one has expired; callers wait for this",
     Reason.REJECTED: "the upstream refused the last one; callers wait for this",
+    Reason.REPLACED: "the certificate that the one in use is bound to was replaced",
 }
 
 _RECOVERED: Final = {
@@ -86,6 +88,32 @@ class Narrator:
     def token_rejected(self, client: ClientName, token: Token) -> None:
         """Tell that the token is gone."""
         self._tell(Colour.BAD, f"the upstream refused token {token.fingerprint} of client {client}: dropped")
+
+    def credential_switched(self, client: ClientName, number: int, of: int) -> None:
+        """Tell which one."""
+        self._tell(
+            Colour.NOTE, f"another secret of client {client} was refused: {number} of {of} is accepted"
+        )
+
+    def scope_reduced(self, client: ClientName, missing: tuple[str, ...]) -> None:
+        """Tell what is missing."""
+        self._tell(
+            Colour.BAD, f"client {client} was granted less than it asked for: without {' '.join(missing)}"
+        )
+
+    def metadata_objected(self, client: ClientName, objections: tuple[str, ...]) -> None:
+        """Tell what the server says of itself."""
+        for objection in objections:
+            self._tell(Colour.BAD, f"client {client}: the issuer's metadata: {objection}")
+
+    def metadata_kept(self, client: ClientName, failed: Failed) -> None:
+        """Tell that nothing changes."""
+        self._tell(Colour.BAD, f"client {client}: {failed.reason}; what is known stays in use")
+
+    def token_revoked(self, client: ClientName, fingerprint: str, failed: Failed | None) -> None:
+        """Tell that it is gone, or why not."""
+        ending = "is revoked" if failed is None else f"could not be revoked: {failed.reason}"
+        self._tell(Colour.NOTE, f"token {fingerprint} of client {client} {ending}")
 
     def _with_token(self, record: AccessRecord) -> str:
         if not record.token:

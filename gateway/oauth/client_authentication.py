@@ -13,9 +13,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gateway.core.client_assertion import AssertionSettings, SigningAlgorithm, assertion_claims
+from gateway.core.client_assertion import AssertionSettings, Occasion, SigningAlgorithm, assertion_claims
 from gateway.core.secret import Secret
-from gateway.core.settings import AuthMethod, ClientSettings, Grant, Settings
+from gateway.core.settings import AuthMethod, Grant
 from gateway.oauth.signing_key import (
     CredentialUnusable,
     SigningKey,
@@ -25,10 +25,10 @@ from gateway.oauth.signing_key import (
     read_secret_key,
 )
 
-__all__ = ["CredentialUnusable", "check_keys", "read_key", "signed_assertion"]
+__all__ = ["CredentialUnusable", "read_key", "signed_assertion"]
 
 
-def signed_assertion(grant: Grant, credential: Secret, wall_now_s: float, jti: str) -> Secret:
+def signed_assertion(grant: Grant, credential: Secret, occasion: Occasion) -> Secret:
     """Sign one assertion of the client with its secret or its private key.
 
     Raises:
@@ -39,15 +39,9 @@ def signed_assertion(grant: Grant, credential: Secret, wall_now_s: float, jti: s
     key = read_key(grant.method, credential, settings)
     algorithm = key.algorithm(settings.algorithm)
     header = {"alg": algorithm.value, "typ": "JWT"} | dict(_key_hints(key, settings))
-    claims = assertion_claims(grant.client_id, settings, wall_now_s, jti)
+    claims = assertion_claims(grant.client_id, settings, occasion)
     message = f"{encoded_json(header)}.{encoded_json(claims)}"
     return Secret(f"{message}.{encoded(key.sign(message.encode('ascii'), algorithm))}")
-
-
-def check_keys(settings: Settings, wall_now_s: float) -> tuple[str, ...]:
-    """Give one line for each client that could not sign now: its place, and why."""
-    signing = (client for client in settings.clients.values() if client.grant.assertion is not None)
-    return tuple(f"{client.place}: {why}" for client in signing for why in _complaints(client, wall_now_s))
 
 
 def read_key(method: AuthMethod, credential: Secret, settings: AssertionSettings) -> SigningKey:
@@ -59,15 +53,6 @@ def read_key(method: AuthMethod, credential: Secret, settings: AssertionSettings
     if method is AuthMethod.CLIENT_SECRET_JWT:
         return read_secret_key(credential, settings.algorithm or SigningAlgorithm.HS256)
     return read_private_key(credential)
-
-
-def _complaints(client: ClientSettings, wall_now_s: float) -> Iterator[str]:
-    try:
-        signed_assertion(client.grant, client.credential(), wall_now_s, "check")
-    except CredentialUnusable as unusable:
-        yield str(unusable)
-    except (OSError, ValueError):
-        yield "the credential cannot be read"
 
 
 def _key_hints(key: SigningKey, settings: AssertionSettings) -> Iterator[tuple[str, str]]:

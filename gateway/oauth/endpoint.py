@@ -1,173 +1,199 @@
-"""The POST to a token endpoint: one session for the process, every foreign exception mapped here.
+"""The token endpoint: who we are is proved, a token is asked for, what comes back is understood.
 
-Rules: no redirect is followed, no cookie kept, no proxy taken from the environment, nothing decompressed,
-no more than 1 MiB read; TLS is verified; the client's ``timeout`` covers all from connecting to the last
-byte. Nothing leaves this module as an exception but cancellation.
+Rules:
+
+- One question is one request, and at most these beside it: the same again with the nonce that the server
+  wants (RFC 9449 section 8), and once more with the client's next secret where this one was refused.
+- The secret that worked is taken first next time, by every grant of the client.
+- Secrets, keys and assertions are read or made anew for every request.
+- Nothing raises but cancellation.
 """
 
 from __future__ import annotations
 
-import secrets
-import ssl
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import aiohttp
-from yarl import URL
-
-from gateway import __version__
+from gateway.core.attempt import Asked, Attempt, nonce_in
+from gateway.core.client_facts import ClientFacts
+from gateway.core.clock import Clock
+from gateway.core.metadata import Look, ServerMetadata
+from gateway.core.objections import find_objections
+from gateway.core.record import TokenObserver
 from gateway.core.secret import Secret
-from gateway.core.settings import ClientSettings
-from gateway.core.token_answer import MAX_ANSWER_BYTES, TokenAnswer, read_token_answer
-from gateway.core.token_outcome import Failed, FailureKind, Outcome
-from gateway.core.token_request import TokenRequest, build_token_request
-from gateway.oauth.trust import CertificateUnusable, Trust
+from gateway.core.server_answer import ServerAnswer
+from gateway.core.server_url import origin_of
+from gateway.core.settings import ClientName, ClientSettings
+from gateway.core.token_answer import read_token_answer
+from gateway.core.token_outcome import Failed, FailureKind, Granted, Outcome
+from gateway.core.token_request import FormRequest, build_revocation_request, build_token_request
+from gateway.oauth.discovery import Discovery
+from gateway.oauth.proofs import SECRET_UNREADABLE, Proofs, random_jti
+from gateway.oauth.secret_choice import SecretChoice
+from gateway.oauth.transport import ServerRequest, Transport
+from gateway.trust import Trust
 
-USER_AGENT: Final = f"gateway/{__version__}"
-
-# Below the 5 s after which Node's servers close an idle connection: a POST is never sent twice, so a
-# connection that dies under it costs a failed token request.
-KEEPALIVE_S: Final = 4.0
-MOST_CONNECTIONS: Final = 64
-MOST_CONNECTIONS_PER_SERVER: Final = 16
-
-SECRET_UNREADABLE: Final = Failed(FailureKind.UNREACHABLE, "the client's secret cannot be read")
-CERTIFICATE_UNUSABLE: Final = Failed(
-    FailureKind.UNREACHABLE, "the client's certificate or its key cannot be used"
-)
-CA_FILE_UNREADABLE: Final = Failed(FailureKind.UNREACHABLE, "the client's ca_file cannot be used")
-TOO_LONG: Final = Failed(FailureKind.INVALID, "the authorization server answered more than 1 MiB")
-
-
-def _unreachable(reason: str) -> Failed:
-    return Failed(FailureKind.UNREACHABLE, reason)
-
-
-# The first match counts: most specific first.
-_FAILURES: Final[tuple[tuple[type[Exception], Failed], ...]] = (
-    (TimeoutError, Failed(FailureKind.SLOW, "the authorization server did not answer in time")),
-    (aiohttp.ClientConnectorDNSError, _unreachable("the authorization server's name does not resolve")),
-    (aiohttp.ClientProxyConnectionError, _unreachable("the proxy cannot be reached")),
-    (aiohttp.ClientHttpProxyError, _unreachable("the proxy refused to connect")),
-    (aiohttp.ClientSSLError, _unreachable("no trusted TLS connection to the authorization server")),
-    (ssl.SSLError, _unreachable("the TLS connection to the authorization server broke")),
-    (aiohttp.ClientConnectorError, _unreachable("the authorization server cannot be reached")),
-    (aiohttp.ClientPayloadError, _unreachable("the authorization server broke off its answer")),
-    (aiohttp.ServerDisconnectedError, _unreachable("the authorization server closed the connection")),
-    (aiohttp.ClientResponseError, Failed(FailureKind.INVALID, "the authorization server answered no HTTP")),
-    (aiohttp.InvalidURL, Failed(FailureKind.INVALID, "the token_endpoint is no URL")),
-    (aiohttp.ClientOSError, _unreachable("the authorization server broke the connection")),
-    (aiohttp.ClientError, _unreachable("the token request failed")),
-    (OSError, _unreachable("the connection to the authorization server broke")),
-    (ValueError, Failed(FailureKind.INVALID, "the token request cannot be sent")),
-)
-
-
-def _random_jti() -> str:
-    return secrets.token_urlsafe(16)  # 128 bits: no two are ever equal
+if TYPE_CHECKING:
+    from gateway.oauth.dpop import DpopKey
 
 
 class TokenEndpoint:
-    """Sends token requests, for all clients of the process; belongs to one event loop."""
+    """Asks for tokens, for all clients of the process; belongs to one event loop."""
 
-    def __init__(self, wall_s: Callable[[], float], new_jti: Callable[[], str] = _random_jti) -> None:
-        self._wall_s = wall_s
-        self._new_jti = new_jti
-        self._session: aiohttp.ClientSession | None = None
-        self._trust = Trust()
+    def __init__(
+        self,
+        clock: Clock,
+        observer: TokenObserver,
+        trust: Trust,
+        new_jti: Callable[[], str] = random_jti,
+    ) -> None:
+        self._clock = clock
+        self._observer = observer
+        self._transport = Transport(trust)
+        self._discovery = Discovery(self._transport, clock.now_s, observer)
+        self._proofs = Proofs(clock.wall_s, new_jti)
+        self._choice = SecretChoice()
+        self._nonces: dict[str, str] = {}
+        self._objections: dict[ClientName, tuple[str, ...]] = {}
+        self._urls: dict[ClientName, str] = {}
 
     async def fetch(self, client: ClientSettings) -> Outcome:
-        """Ask once for a token of the client's grant and give what came of it."""
-        answer = await self.exchange(client)
-        if isinstance(answer, Failed):
-            return answer
-        return read_token_answer(answer, client.grant.scope, self._wall_s())
+        """Ask for a token of the client's grant and give what came of it."""
+        return (await self.ask(client)).outcome
 
-    async def exchange(self, client: ClientSettings) -> TokenAnswer | Failed:
-        """Send one token request and give the answer as it came, whatever its status."""
-        proof = self.prove(client)
-        return proof if isinstance(proof, Failed) else await self.send(client, proof)
+    async def ask(self, client: ClientSettings) -> Asked:
+        """Ask for a token of the client's grant and give all that was sent, and what came of it."""
+        url = await self._token_endpoint(client)
+        if isinstance(url, Failed):
+            return Asked((), url)
+        attempts: list[Attempt] = []
+        for number in self._choice.order(client):
+            attempt = await self._attempt(client, url, number)
+            if isinstance(attempt, Attempt) and attempt.wants_nonce:
+                attempts.append(attempt)
+                attempt = await self._attempt(client, url, number)
+            if isinstance(attempt, Failed):
+                return Asked(tuple(attempts), attempt)
+            attempts.append(attempt)
+            if not attempt.blames_secret:
+                break
+        self._learn(client, attempts[-1])
+        return Asked(tuple(attempts), attempts[-1].outcome)
 
-    def prove(self, client: ClientSettings) -> Secret | Failed:
-        """Give what goes out to prove who we are: the secret, or an assertion made for this one request."""
-        try:
-            credential = client.credential()
-            return credential if client.grant.assertion is None else self._signed(client, credential)
-        except (OSError, ValueError):
-            return SECRET_UNREADABLE
+    async def revoke(self, client: ClientSettings, token: Secret) -> Failed | None:
+        """Revoke `token` (RFC 7009); None if it is revoked now, or if there is no place to do so."""
+        url = await self._revocation_endpoint(client)
+        if url is None or isinstance(url, Failed):
+            return url
+        # An assertion names the server by its token endpoint, wherever it is sent (RFC 7523 section 3).
+        token_endpoint = await self._token_endpoint(client)
+        if isinstance(token_endpoint, Failed):
+            return token_endpoint
+        proof = self._proofs.of_client(client, self._choice.in_use(client), token_endpoint)
+        if isinstance(proof, Failed):
+            return proof
+        answer = await self._post(client, url, build_revocation_request(client.grant, proof, token))
+        if isinstance(answer, Failed) or answer.status == 200:
+            return answer if isinstance(answer, Failed) else None
+        return Failed(FailureKind.REFUSED, f"the authorization server answered {answer.status}")
 
-    async def send(self, client: ClientSettings, proof: Secret) -> TokenAnswer | Failed:
-        """Send one token request with `proof` and give the answer as it came, whatever its status."""
-        try:
-            request = build_token_request(client.grant, proof)
-        except ValueError:
-            return SECRET_UNREADABLE
-        try:
-            trust = self._trust.context(client)
-        except CertificateUnusable:
-            return CERTIFICATE_UNUSABLE
-        except OSError:  # ssl.SSLError among them
-            return CA_FILE_UNREADABLE
-        try:
-            return await self._post(client, request, trust)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return failure_of(error)
+    def mark(self, client: ClientSettings) -> Hashable:
+        """Give a value that changes when anything was replaced that the client proves itself with."""
+        return self._proofs.mark(client)
+
+    def facts(self, client: ClientSettings) -> ClientFacts:
+        """Give what is known of the client."""
+        return ClientFacts(
+            token_endpoint=client.grant.token_endpoint or self._urls.get(client.name, ""),
+            secret=self._choice.in_use(client) + 1,
+            secrets=len(client.credentials),
+            objections=self._objections.get(client.name, ()),
+        )
+
+    def looks(self, client: ClientSettings) -> tuple[Look, ...]:
+        """Give the places that were looked at for the issuer's metadata; none where nothing is discovered."""
+        return () if client.grant.token_endpoint is not None else self._discovery.looks(client)
 
     async def close(self) -> None:
         """Close the connections; nothing may be asked afterwards."""
-        if self._session is not None:
-            await self._session.close()
+        await self._discovery.close()
+        await self._transport.close()
 
-    async def _post(
-        self, client: ClientSettings, request: TokenRequest, trust: ssl.SSLContext | bool
-    ) -> TokenAnswer | Failed:
-        async with self._open_session().post(
-            URL(client.grant.token_endpoint, encoded=True),
-            data=request.body,
-            headers=request.headers,
-            timeout=aiohttp.ClientTimeout(total=client.timeout_s),
-            proxy=client.proxy,
-            ssl=trust,
-            allow_redirects=False,
-        ) as response:
-            return await _read(response)
+    # ── where ─────────────────────────────────────────────────────────────────────────────────────
 
-    def _open_session(self) -> aiohttp.ClientSession:
-        if self._session is None:  # not in __init__: a session needs the running loop
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=MOST_CONNECTIONS,
-                    limit_per_host=MOST_CONNECTIONS_PER_SERVER,
-                    keepalive_timeout=KEEPALIVE_S,
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"User-Agent": USER_AGENT},
-                auto_decompress=False,
-                trust_env=False,
-            )
-        return self._session
+    async def _token_endpoint(self, client: ClientSettings) -> str | Failed:
+        if client.grant.token_endpoint is not None:
+            return client.grant.token_endpoint
+        metadata = await self._discovery.metadata(client)
+        if isinstance(metadata, Failed):
+            return metadata
+        self._compare(metadata, client)
+        url = metadata.token_endpoint_for(shows_certificate=client.grant.certificate is not None)
+        self._urls[client.name] = url
+        return url
 
-    def _signed(self, client: ClientSettings, credential: Secret) -> Secret | Failed:
-        # Imported by the first client that signs: who needs no signatures does not pay for them in memory.
-        from gateway.oauth import client_authentication as signing  # noqa: PLC0415
+    async def _revocation_endpoint(self, client: ClientSettings) -> str | Failed | None:
+        if client.revocation_endpoint is not None or client.grant.token_endpoint is not None:
+            return client.revocation_endpoint
+        metadata = await self._discovery.metadata(client)
+        if isinstance(metadata, Failed):
+            return metadata
+        return metadata.revocation_endpoint_for(shows_certificate=client.grant.certificate is not None)
 
+    def _compare(self, metadata: ServerMetadata, client: ClientSettings) -> None:
+        found = find_objections(metadata, client)
+        if found != self._objections.get(client.name, ()):
+            self._objections[client.name] = found
+            self._observer.metadata_objected(client.name, found)
+
+    # ── one request ───────────────────────────────────────────────────────────────────────────────
+
+    async def _attempt(self, client: ClientSettings, url: str, number: int) -> Attempt | Failed:
+        grant = client.grant
+        proof = self._proofs.of_client(client, number, url)
+        if isinstance(proof, Failed):
+            return proof
+        key = self._proofs.dpop_key(client)
+        if isinstance(key, Failed):
+            return key
         try:
-            return signing.signed_assertion(client.grant, credential, self._wall_s(), self._new_jti())
-        except signing.CredentialUnusable as unusable:
-            return _unreachable(f"the client cannot sign its assertion: {unusable}")
+            request = build_token_request(grant, proof)
+        except ValueError:
+            return SECRET_UNREADABLE
+        dpop_proof = None
+        if key is not None:
+            nonce = self._nonces.get(origin_of(url), "")
+            request.headers["DPoP"] = made = key.proof("POST", url, nonce=nonce)
+            dpop_proof = Secret(made)
+        began_s = self._clock.now_s()
+        answer = await self._post(client, url, request)
+        took_s = self._clock.now_s() - began_s
+        outcome = self._understood(client, answer, key)
+        return Attempt(url, number, proof, dpop_proof, answer, outcome, took_s)
 
+    def _understood(
+        self, client: ClientSettings, answer: ServerAnswer | Failed, key: DpopKey | None
+    ) -> Outcome:
+        if isinstance(answer, Failed):
+            return answer
+        grant = client.grant
+        outcome = read_token_answer(answer, grant.scope, self._clock.wall_s(), grant.dpop)
+        if isinstance(outcome, Granted) and outcome.is_bound and key is not None:
+            return replace(outcome, prover=key.bound_to(outcome.access_token))
+        return outcome
 
-def failure_of(error: Exception) -> Failed:
-    """Give the failure that a foreign exception means, without its text: that may hold a proxy's password."""
-    return next(failed for kind, failed in _FAILURES if isinstance(error, kind))
+    async def _post(self, client: ClientSettings, url: str, form: FormRequest) -> ServerAnswer | Failed:
+        answer = await self._transport.send(client, ServerRequest(url, form.headers, form.body))
+        if isinstance(answer, ServerAnswer) and (nonce := nonce_in(answer)):
+            self._nonces[origin_of(url)] = nonce  # any answer may bring one (RFC 9449 section 8.2)
+        return answer
 
-
-async def _read(response: aiohttp.ClientResponse) -> TokenAnswer | Failed:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
-            response.close()
-            return TOO_LONG
-    fields = {name.lower(): value for name, value in response.headers.items()}
-    return TokenAnswer(response.status, fields, bytes(body))
+    def _learn(self, client: ClientSettings, last: Attempt) -> None:
+        if isinstance(last.outcome, Granted):
+            if self._choice.took(client, last.number):
+                self._observer.credential_switched(client.name, last.number + 1, len(client.credentials))
+        elif last.blames_secret:
+            self._choice.refused(client, last.number)
+        elif client.grant.token_endpoint is None:
+            self._discovery.doubt(client)

@@ -1,37 +1,56 @@
-"""One token request for real, for the operator: what was sent, what came back, what to change."""
+"""One question for real, for the operator: what was sent, what came back, what to change."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from gateway.core.alternatives import alternatives
+from gateway.core.attempt import Asked
 from gateway.core.clock import Clock
 from gateway.core.probe import Probe, ProbeReport, make_report
 from gateway.core.secret import Secret
 from gateway.core.settings import ClientSettings
-from gateway.core.token_outcome import Failed
+from gateway.core.token_outcome import Granted
 from gateway.oauth.endpoint import TokenEndpoint
+from gateway.observe.fanout import Fanout
+from gateway.trust import Trust
 
 
-async def probe(client: ClientSettings, clock: Clock, fingerprint_key: bytes) -> ProbeReport:
-    """Ask once for a token of `client` and report on it; raises nothing but cancellation."""
-    endpoint = TokenEndpoint(clock.wall_s)
-    began_s = clock.now_s()
+async def probe(
+    client: ClientSettings, clock: Clock, fingerprint_key: bytes, *, tries_remedies: bool = True
+) -> ProbeReport:
+    """Ask once for a token of `client` and report on it; raises nothing but cancellation.
+
+    With `tries_remedies` a client that is refused is tried in other ways too (`core.alternatives`).
+    """
+    endpoint = TokenEndpoint(clock, Fanout((), ()), Trust())
     try:
-        # In two steps, so that what is masked in the report is what was sent.
-        proof = endpoint.prove(client)
-        answer = proof if isinstance(proof, Failed) else await endpoint.send(client, proof)
+        asked = await endpoint.ask(client)
+        remedy = await _remedy(endpoint, client, asked) if tries_remedies else ""
     finally:
         await endpoint.close()
-    took_s = clock.now_s() - began_s
-    hidden = tuple(_hidden(client, proof))
-    return make_report(Probe(client, hidden, answer, took_s, clock.wall_s(), fingerprint_key))
+    looks, facts = endpoint.looks(client), endpoint.facts(client)
+    hidden = tuple(_readable(client))
+    return make_report(Probe(client, hidden, asked, facts, looks, remedy, fingerprint_key))
 
 
-def _hidden(client: ClientSettings, proof: Secret | Failed) -> Iterator[Secret]:
-    if isinstance(proof, Failed):
-        return
-    yield proof
-    try:
-        yield client.credential()  # what signed the proof is not sent, but a server may know it
-    except (OSError, ValueError):
-        return
+async def _remedy(endpoint: TokenEndpoint, client: ClientSettings, asked: Asked) -> str:
+    last = asked.attempts[-1] if asked.attempts else None
+    if last is None or not last.blames_secret:
+        return ""
+    for alternative in alternatives(client.grant, last.proof, last.url):
+        outcome = await endpoint.fetch(replace(client, grant=alternative.grant))
+        if isinstance(outcome, Granted):
+            return alternative.setting
+    return ""
+
+
+def _readable(client: ClientSettings) -> Iterator[Secret]:
+    """What the client proves itself with, as it is kept: it is not always sent, but a server may know it."""
+    for reader in (*client.credentials, client.dpop_key):
+        try:
+            if reader is not None:
+                yield reader()
+        except (OSError, ValueError):
+            continue

@@ -2,24 +2,30 @@
 
 What is decided here is *whether and when* a token request may be sent; `source` decides whether one is
 wanted. A request that failed is a value (`Failed`); only callers who must be turned away get an error.
+
+A rest ends early when what the client proves itself with was replaced: who repairs a secret does not wait
+for it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from math import inf
 from typing import Protocol, assert_never
 
 from gateway.core.backoff import Rest
 from gateway.core.bearer import Held, hold
+from gateway.core.client_facts import ClientFacts
 from gateway.core.clock import Clock
 from gateway.core.errors import AuthorizationServerError
 from gateway.core.lifetime import bounded_life_s, may_send_at_s, plan_life
 from gateway.core.record import Reason, TokenObserver
 from gateway.core.settings import ClientSettings
 from gateway.core.source_state import RequestCounts
+from gateway.core.token_answer import missing_scope
 from gateway.core.token_outcome import Failed, Granted, Outcome, failure_error
 
 
@@ -28,6 +34,12 @@ class Endpoint(Protocol):
 
     async def fetch(self, client: ClientSettings) -> Outcome:
         """Ask once; raises nothing but cancellation."""
+
+    def mark(self, client: ClientSettings) -> Hashable:
+        """Give a value that changes when anything was replaced that the client proves itself with."""
+
+    def facts(self, client: ClientSettings) -> ClientFacts:
+        """Give what is known of the client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,8 @@ class TokenRequester:
         self._fingerprint_key = around.fingerprint_key
         self._last_sent_at_s = -inf
         self._counts: Counter[str] = Counter()
+        self._mark: Hashable = None
+        self._missing_scope: tuple[str, ...] = ()
         self.rest = Rest()
         self.granted = 0
 
@@ -62,6 +76,7 @@ class TokenRequester:
         await asyncio.sleep(max(0.0, may_send_at_s(self._last_sent_at_s) - self._clock.now_s()))
         self._observer.token_requested(self._client.name, reason)
         self._last_sent_at_s = self._clock.now_s()
+        self._mark = self._endpoint.mark(self._client)
         outcome = await self._endpoint.fetch(self._client)
         match outcome:
             case Granted():
@@ -73,11 +88,21 @@ class TokenRequester:
 
     def may_send(self, now_s: float) -> bool:
         """Whether a request would leave at once."""
-        return now_s >= may_send_at_s(self._last_sent_at_s) and self.rest.left_s(now_s) <= 0.0
+        return now_s >= may_send_at_s(self._last_sent_at_s) and self.rest_left_s(now_s) <= 0.0
+
+    def rest_left_s(self, now_s: float) -> float:
+        """Give how long no request may be sent after a failure; 0 if the reason for it was replaced."""
+        left_s = self.rest.left_s(now_s)
+        asked_for_time = self.rest.failed is not None and self.rest.failed.retry_after_s is not None
+        return left_s if left_s <= 0.0 or asked_for_time or not self.is_replaced() else 0.0
+
+    def is_replaced(self) -> bool:
+        """Whether the client proves itself with something else now than at the last request."""
+        return self._endpoint.mark(self._client) != self._mark
 
     def denial(self) -> AuthorizationServerError | None:
         """Give the error for a caller who comes during a rest, or None where there is no rest."""
-        left_s = self.rest.left_s(self._clock.now_s())
+        left_s = self.rest_left_s(self._clock.now_s())
         if left_s <= 0.0 or self.rest.failed is None:
             return None
         return failure_error(self.rest.failed, self._client.name, left_s, has_waited=False)
@@ -86,6 +111,10 @@ class TokenRequester:
         """Give a fresh error for a caller who waited for a request that failed."""
         left_s = self.rest.left_s(self._clock.now_s())
         return failure_error(failed, self._client.name, left_s, has_waited=True)
+
+    def facts(self) -> ClientFacts:
+        """Give what is known of the client."""
+        return self._endpoint.facts(self._client)
 
     def counts(self) -> RequestCounts:
         """Give the requests so far, by outcome."""
@@ -100,7 +129,14 @@ class TokenRequester:
         held = hold(granted, life, self.granted, self._fingerprint_key)
         took_s = self._clock.now_s() - life.sent_at_s
         self._observer.token_obtained(self._client.name, held.token, lifetime_s, took_s)
+        self._compare_scope(granted)
         return held
+
+    def _compare_scope(self, granted: Granted) -> None:
+        missing = missing_scope(self._client.grant.scope, granted.scope)
+        if missing and missing != self._missing_scope:
+            self._observer.scope_reduced(self._client.name, missing)
+        self._missing_scope = missing
 
     def _rest_after(self, failed: Failed) -> Failed:
         now_s = self._clock.now_s()

@@ -10,11 +10,14 @@ Rules:
 - While the requester rests after a failure, callers without a living token fail at once.
 - A rejected token is dropped only if it is the one held, and stays dropped if its flight fails.
 - Until the first token was had, the source keeps asking by itself; later it asks early or on demand.
+- While it rests, and while it holds a token that is bound to a certificate, it looks every second whether the
+  files were replaced by which the client proves itself.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from math import inf
 from typing import Final
 
@@ -30,6 +33,7 @@ from gateway.oauth.requester import Endpoint, Surroundings, TokenRequester
 
 LOOK_AGAIN_S: Final = 1.0
 """A token that nobody used until it has less than this left is let go."""
+LOOK_AT_FILES_S: Final = 1.0
 
 CLOSED: Final = Failed(FailureKind.UNREACHABLE, "the gateway is shutting down")
 
@@ -39,13 +43,21 @@ Landing = Token | Failed
 class ClientCredentialsSource:
     """Implements `gateway.core.token.TokenSource` for one client and grant."""
 
-    def __init__(self, client: ClientSettings, endpoint: Endpoint, around: Surroundings) -> None:
+    def __init__(
+        self,
+        client: ClientSettings,
+        endpoint: Endpoint,
+        around: Surroundings,
+        retire: Callable[[ClientSettings, Token], None] | None = None,
+    ) -> None:
+        """`retire` is told of each token that is no longer used though it lives."""
         self._client = client
+        self._retire = retire
         self._requester = TokenRequester(client, endpoint, around)
         self._observer = around.observer
         self._now_s = around.clock.now_s
         self._token: Token | None = None
-        self._expires_at_s = -inf
+        self._expires_at_s = self._refresh_at_s = -inf
         self._body_margin_s = BODY_MARGIN_S
         self._was_used = False
         self._was_rejected = False
@@ -101,12 +113,18 @@ class ClientCredentialsSource:
             self._launch(Reason.FIRST)
 
     async def close(self) -> None:
-        """Stop the flight and the timer; who waits gets `TokenUnavailable`."""
+        """Stop the flight and the timer, the token is retired; who waits gets `TokenUnavailable`."""
         self._is_closed = True
         self._disarm()
         if self._flight is not None:
             self._flight.cancel()
             await asyncio.wait({self._flight})
+        self._tell_of_retired()
+
+    def holds(self, token: Token) -> bool:
+        """Whether `token` is the very text that is in use."""
+        held = self._token
+        return held is not None and held.field_value == token.field_value and not self._is_closed
 
     def state(self) -> SourceState:
         """Give what is to be shown of this source."""
@@ -122,7 +140,8 @@ class ClientCredentialsSource:
             last_error=self._requester.error(rest.failed).code if rest.failed else "",
             last_code=rest.failed.code if rest.failed else "",
             last_reason=rest.failed.reason if rest.failed else "",
-            retry_in_s=rest.left_s(now_s),
+            retry_in_s=self._requester.rest_left_s(now_s),
+            facts=self._requester.facts(),
         )
 
     def _token_state(self, now_s: float) -> TokenState | None:
@@ -130,7 +149,14 @@ class ClientCredentialsSource:
         if token is None or not token.is_alive(now_s):
             return None
         age_s = now_s - token.sent_at_s
-        return TokenState(token.fingerprint, token.serial, age_s, token.left_s(now_s), token.scope)
+        return TokenState(
+            token.fingerprint,
+            token.serial,
+            age_s,
+            token.left_s(now_s),
+            token.scope,
+            is_bound=token.prover is not None,
+        )
 
     # ── waiting ───────────────────────────────────────────────────────────────────────────────────
 
@@ -193,7 +219,7 @@ class ClientCredentialsSource:
 
     def _land(self, landing: Held | Failed) -> Landing:
         if isinstance(landing, Failed):
-            self._arm(self._requester.rest.until_s)
+            self._await_rest(self._now_s())
             return landing
         self._hold(landing)
         return landing.token
@@ -201,15 +227,27 @@ class ClientCredentialsSource:
     # ── holding ───────────────────────────────────────────────────────────────────────────────────
 
     def _hold(self, held: Held) -> None:
+        if self._token is not None and self._token.field_value != held.token.field_value:
+            self._let_go()
         self._token, self._expires_at_s = held.token, held.life.expires_at_s
         self._body_margin_s = held.life.body_margin_s
         self._was_used = self._was_rejected = False
-        self._arm(held.life.refresh_at_s)
+        self._refresh_at_s = held.life.refresh_at_s
+        self._await_refresh()
 
     def _drop(self, rejected: Token) -> None:
-        self._token, self._expires_at_s = None, -inf
+        self._let_go()
         self._was_rejected = True
         self._observer.token_rejected(self._client.name, rejected)
+
+    def _let_go(self) -> None:
+        self._tell_of_retired()
+        self._token, self._expires_at_s = None, -inf
+
+    def _tell_of_retired(self) -> None:
+        token = self._token
+        if self._retire is not None and token is not None and token.is_alive(self._now_s()):
+            self._retire(self._client, token)
 
     # ── the timer: the early refresh, and the next attempt after a failure ────────────────────────
 
@@ -222,14 +260,34 @@ class ClientCredentialsSource:
             self._timer.cancel()
             self._timer = None
 
+    def _await_rest(self, now_s: float) -> None:
+        self._arm(min(self._requester.rest.until_s, now_s + LOOK_AT_FILES_S))
+
+    def _await_refresh(self) -> None:
+        at_s = self._refresh_at_s
+        if self._client.grant.certificate is not None:
+            at_s = min(at_s, self._now_s() + LOOK_AT_FILES_S)
+        self._arm(at_s)
+
     def _on_timer(self) -> None:
-        left_s = self._expires_at_s - self._now_s()
+        now_s = self._now_s()
         if self._flight is not None:
             return
-        if not self.has_had_token:
+        if self._requester.rest_left_s(now_s) > 0.0:
+            self._await_rest(now_s)
+        elif not self.has_had_token:
             self._launch(Reason.FIRST)
-        elif left_s > 0.0 and self._was_used:
+        elif self._expires_at_s > now_s:
+            self._look_after_token(now_s)
+
+    def _look_after_token(self, now_s: float) -> None:
+        left_s = self._expires_at_s - now_s
+        if self._client.grant.certificate is not None and self._requester.is_replaced():
+            self._launch(Reason.REPLACED)
+        elif now_s < self._refresh_at_s:
+            self._await_refresh()
+        elif self._was_used:
             self._launch(Reason.EARLY)
         elif left_s > LOOK_AGAIN_S:
             # Not used yet; use that begins in its last seconds still gets its early refresh.
-            self._arm(self._now_s() + left_s / 2)
+            self._arm(now_s + left_s / 2)

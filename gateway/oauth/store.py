@@ -10,18 +10,22 @@ from dataclasses import replace
 
 from gateway.core.settings import ClientSettings, Grant, Settings
 from gateway.core.source_state import SourceState
+from gateway.core.token import Token
 from gateway.oauth.endpoint import TokenEndpoint
 from gateway.oauth.requester import Surroundings
+from gateway.oauth.revoker import Revoker
 from gateway.oauth.source import ClientCredentialsSource
+from gateway.trust import Trust
 
 
 class Sources:
     """Owns the sources and their endpoint; belongs to one event loop."""
 
-    def __init__(self, settings: Settings, around: Surroundings) -> None:
-        self._endpoint = TokenEndpoint(around.clock.wall_s)
+    def __init__(self, settings: Settings, around: Surroundings, trust: Trust) -> None:
+        self._endpoint = TokenEndpoint(around.clock, around.observer, trust)
+        self._revoker = Revoker(self._endpoint, around.observer, self._is_held)
         self._by_grant = {
-            client.grant: ClientCredentialsSource(client, self._endpoint, around)
+            client.grant: ClientCredentialsSource(client, self._endpoint, around, self._revoker.retire)
             for client in needed_clients(settings)
         }
 
@@ -34,8 +38,9 @@ class Sources:
             source.start()
 
     async def close(self) -> None:
-        """End all token requests, then the connections."""
+        """End all token requests, revoke what is to be revoked, then close the connections."""
         await asyncio.gather(*(source.close() for source in self._by_grant.values()))
+        await self._revoker.close()
         await self._endpoint.close()
 
     def is_ready(self) -> bool:
@@ -45,6 +50,9 @@ class Sources:
     def states(self) -> tuple[SourceState, ...]:
         """Give the state of each source, in the order of the routes that need them."""
         return tuple(source.state() for source in self._by_grant.values())
+
+    def _is_held(self, token: Token) -> bool:
+        return any(source.holds(token) for source in self._by_grant.values())
 
 
 def needed_clients(settings: Settings) -> tuple[ClientSettings, ...]:

@@ -158,6 +158,28 @@ def _tokens(clients: _Clients) -> Iterator[Metric]:
         ("client",),
         (([name], client.rejected) for name, client in clients),
     )
+    yield counter(
+        "gateway_client_secret_switches",
+        "Times another secret of the client than before was accepted.",
+        ("client",),
+        (([name], client.switches) for name, client in clients),
+    )
+    yield counter(
+        "gateway_token_scope_reductions",
+        "Times the scope that was granted began to lack something that was asked.",
+        ("client",),
+        (([name], client.scope_reductions) for name, client in clients),
+    )
+    yield counter(
+        "gateway_token_revocations",
+        "Tokens that were revoked since they are no longer used, or could not be.",
+        ("client", "outcome"),
+        (
+            ([name, outcome], count)
+            for name, client in clients
+            for outcome, count in client.revocations.items()
+        ),
+    )
 
 
 def _lives(clients: _Clients) -> Iterator[Metric]:

@@ -8,6 +8,7 @@ from gateway.core.errors import AuthorizationServerError
 from gateway.core.record import AccessRecord, Reason, RequestObserver, TokenObserver
 from gateway.core.settings import ClientName
 from gateway.core.token import Token
+from gateway.core.token_outcome import Failed
 
 
 class Observer(RequestObserver, TokenObserver, Protocol):
@@ -45,3 +46,28 @@ class Fanout:
         """Pass it on."""
         for observer in self._tokens:
             observer.token_rejected(client, token)
+
+    def credential_switched(self, client: ClientName, number: int, of: int) -> None:
+        """Pass it on."""
+        for observer in self._tokens:
+            observer.credential_switched(client, number, of)
+
+    def scope_reduced(self, client: ClientName, missing: tuple[str, ...]) -> None:
+        """Pass it on."""
+        for observer in self._tokens:
+            observer.scope_reduced(client, missing)
+
+    def metadata_objected(self, client: ClientName, objections: tuple[str, ...]) -> None:
+        """Pass it on."""
+        for observer in self._tokens:
+            observer.metadata_objected(client, objections)
+
+    def metadata_kept(self, client: ClientName, failed: Failed) -> None:
+        """Pass it on."""
+        for observer in self._tokens:
+            observer.metadata_kept(client, failed)
+
+    def token_revoked(self, client: ClientName, fingerprint: str, failed: Failed | None) -> None:
+        """Pass it on."""
+        for observer in self._tokens:
+            observer.token_revoked(client, fingerprint, failed)

@@ -9,6 +9,7 @@ from gateway.core.errors import AuthorizationServerError
 from gateway.core.record import Reason
 from gateway.core.settings import ClientName
 from gateway.core.token import Token
+from gateway.core.token_outcome import Failed
 
 _LOGGER: Final = logging.getLogger("gateway.token")
 
@@ -17,6 +18,7 @@ _WHY: Final = {
     Reason.EARLY: "the one in use expires soon",
     Reason.EXPIRED: "the last one has expired",
     Reason.REJECTED: "an upstream refused the last one",
+    Reason.REPLACED: "the certificate that the one in use is bound to was replaced",
 }
 
 
@@ -66,3 +68,59 @@ class TokenLog:
             token.fingerprint,
             extra={"fields": fields},
         )
+
+    def credential_switched(self, client: ClientName, number: int, of: int) -> None:
+        """Tell at warning: the rotation is under way, or the first secret can go."""
+        fields = {"client": client, "secret": number, "secrets": of}
+        _LOGGER.warning(
+            "client %s: another secret was refused, secret %d of %d is accepted and taken first from now on",
+            client,
+            number,
+            of,
+            extra={"fields": fields},
+        )
+
+    def scope_reduced(self, client: ClientName, missing: tuple[str, ...]) -> None:
+        """Tell at warning, once per kind of reduction."""
+        fields = {"client": client, "missing_scope": " ".join(missing)}
+        _LOGGER.warning(
+            "client %s: less scope is granted than was asked, without %s",
+            client,
+            " ".join(missing),
+            extra={"fields": fields},
+        )
+
+    def metadata_objected(self, client: ClientName, objections: tuple[str, ...]) -> None:
+        """Tell each at warning, and at info that there are none any more."""
+        fields = {"client": client}
+        if not objections:
+            _LOGGER.info(
+                "client %s: the issuer's metadata fits its settings now", client, extra={"fields": fields}
+            )
+        for objection in objections:
+            _LOGGER.warning(
+                "client %s: the issuer's metadata: %s", client, objection, extra={"fields": fields}
+            )
+
+    def metadata_kept(self, client: ClientName, failed: Failed) -> None:
+        """Tell at warning."""
+        _LOGGER.warning(
+            "client %s: the issuer's metadata could not be renewed, what is known stays in use: %s",
+            client,
+            failed.reason,
+            extra={"fields": {"client": client}},
+        )
+
+    def token_revoked(self, client: ClientName, fingerprint: str, failed: Failed | None) -> None:
+        """Tell at info, or at warning that it lives on."""
+        fields = {"client": client, "token": fingerprint}
+        if failed is None:
+            _LOGGER.info("client %s: token %s is revoked", client, fingerprint, extra={"fields": fields})
+        else:
+            _LOGGER.warning(
+                "client %s: token %s could not be revoked and lives on: %s",
+                client,
+                fingerprint,
+                failed.reason,
+                extra={"fields": fields},
+            )

@@ -17,6 +17,7 @@ from gateway.core.errors import AuthorizationServerError
 from gateway.core.record import Reason
 from gateway.core.settings import ClientName
 from gateway.core.token import Token
+from gateway.core.token_outcome import Failed
 from gateway.observe.error_sides import sides_by_code
 from gateway.observe.histogram import Histogram
 
@@ -32,13 +33,17 @@ class ClientMetrics:
         "rejected",
         "requested_at_s",
         "requests",
+        "revocations",
+        "scope_reductions",
+        "switches",
     )
 
     def __init__(self) -> None:
         self.requests = dict.fromkeys(Reason, 0)
         self.failures = dict.fromkeys(sides_by_code(AuthorizationServerError), 0)
         self.durations = Histogram()
-        self.rejected = 0
+        self.rejected = self.switches = self.scope_reductions = 0
+        self.revocations = {"revoked": 0, "failed": 0}
         self.fingerprint = ""
         self.requested_at_s: float | None = None
         self.expires_at_s: float | None = None
@@ -78,3 +83,21 @@ class TokenMetrics:
         metrics.rejected += 1
         if token.fingerprint == metrics.fingerprint:
             metrics.expires_at_s = self._wall_s()
+
+    def credential_switched(self, client: ClientName, number: int, of: int) -> None:  # noqa: ARG002 - as above
+        """Count that another secret than before is accepted."""
+        self.client(client).switches += 1
+
+    def scope_reduced(self, client: ClientName, missing: tuple[str, ...]) -> None:  # noqa: ARG002 - as above
+        """Count that less is granted than was asked."""
+        self.client(client).scope_reductions += 1
+
+    def metadata_objected(self, client: ClientName, objections: tuple[str, ...]) -> None:
+        """Nothing to count: `/clients` and the log tell it."""
+
+    def metadata_kept(self, client: ClientName, failed: Failed) -> None:
+        """Nothing to count: the token requests tell whether it matters."""
+
+    def token_revoked(self, client: ClientName, fingerprint: str, failed: Failed | None) -> None:  # noqa: ARG002 - as above
+        """Count by outcome."""
+        self.client(client).revocations["revoked" if failed is None else "failed"] += 1

@@ -1,8 +1,9 @@
 """The connections to one upstream: opened, kept while idle, used again, closed.
 
 Rules: the connection used last is used first, so that what is not needed grows old and is closed;
-TLS is verified before the first byte is sent; foreign exceptions become ours in one place.
-RFC 9112 section 9.3; RFC 9110 section 4.3.4.
+TLS is verified before the first byte is sent; once a certificate or a file of authorities was replaced, no
+request goes out on a connection that was made with the old one; foreign exceptions become ours in one
+place. RFC 9112 section 9.3; RFC 9110 section 4.3.4.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from gateway.core.errors import (
 )
 from gateway.core.settings import Limits, Scheme, UpstreamSettings
 from gateway.proxy.upstream import UpstreamConnection
+from gateway.trust import Trust, TrustSettings
 
 # Shorter than the 5 s after which Node.js closes, the shortest of the common servers.
 IDLE_TIMEOUT_S: Final = 4.5
@@ -34,11 +36,15 @@ class Pool:
         nonce: the newest that it wants in proofs (RFC 9449 section 9), or empty.
     """
 
-    def __init__(self, settings: UpstreamSettings, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, settings: UpstreamSettings, limits: Limits, loop: asyncio.AbstractEventLoop, trust: Trust
+    ) -> None:
         self._settings = settings
         self._limits = limits
         self._loop = loop
-        self._tls = make_tls(settings)
+        self._trust = trust
+        if self._context() is not None:
+            trust.watch(trust_of(settings), self._renew)
         self._idle: list[UpstreamConnection] = []
         self._all: set[UpstreamConnection] = set()
         self.nonce = ""
@@ -71,19 +77,39 @@ class Pool:
         return connection
 
     async def _open(self) -> UpstreamConnection:
+        tls = self._context()
+        connection = await self._made_with(tls)
+        connection.is_outdated = tls is not self._context()
+        return connection
+
+    async def _made_with(self, tls: ssl.SSLContext | None) -> UpstreamConnection:
         settings = self._settings
         if settings.socket_path is not None:
             _, connection = await self._loop.create_unix_connection(self._make, settings.socket_path)
             return connection
-        name = settings.host if self._tls is not None else None
+        name = settings.host if tls is not None else None
         _, connection = await self._loop.create_connection(
             self._make,
             settings.host,
             settings.port,
-            ssl=self._tls,
+            ssl=tls,
             server_hostname=name,
         )
         return connection
+
+    def _context(self) -> ssl.SSLContext | None:
+        """Give the verifying TLS context as its files are now, or None for an upstream without TLS."""
+        return (
+            self._trust.context(trust_of(self._settings)) if self._settings.scheme is Scheme.HTTPS else None
+        )
+
+    def _renew(self) -> None:
+        """Let no further request go out on the connections that were made so far."""
+        for connection in self._all:
+            connection.is_outdated = True
+        for connection in self._idle:
+            connection.abort()
+        self._idle.clear()
 
     def _make(self) -> UpstreamConnection:
         return UpstreamConnection(self._loop, self._limits, self._gone)
@@ -116,20 +142,9 @@ class Pool:
         self._idle.clear()
 
 
-def make_tls(settings: UpstreamSettings) -> ssl.SSLContext | None:
-    """Make the verifying TLS context of an upstream, or None for one without TLS.
-
-    Raises:
-        OSError, ssl.SSLError: a file cannot be read or holds no certificate.
-    """
-    if settings.scheme is not Scheme.HTTPS:
-        return None
-    context = ssl.create_default_context(cafile=settings.ca_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    if settings.certificate is not None:
-        context.load_cert_chain(settings.certificate.certificate, settings.certificate.key)
-    return context
+def trust_of(settings: UpstreamSettings) -> TrustSettings:
+    """Give what the TLS context towards an upstream is made of."""
+    return TrustSettings(settings.ca_file, settings.certificate, settings.min_tls)
 
 
 def connect_error(error: Exception) -> UpstreamError:

@@ -27,6 +27,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         deadline_s, deadline_error: when the exchange is late, monotonic, and with what it then fails.
         exchanges: how many began here.
         request_is_sent: to its last byte.
+        is_outdated: it serves no further exchange (`pool`).
     """
 
     __slots__ = (
@@ -40,6 +41,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         "exchanges",
         "idle_since_s",
         "is_gone",
+        "is_outdated",
         "request_is_sent",
         "transport",
         "writing_paused",
@@ -63,6 +65,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         self.exchanges = 0
         self.idle_since_s = 0.0
         self.is_gone = False
+        self.is_outdated = False
         self.request_is_sent = False
         self.writing_paused = False
 
@@ -97,6 +100,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
             and not self.is_gone
             and self.error is None
             and not self.writing_paused
+            and not self.is_outdated
         )
         self.answer = None
         self.deadline_s = inf

@@ -27,7 +27,7 @@ def test_our_configuration_is_one_that_the_gateway_takes(tmp_path):
         "gateway-1",
         "http://127.0.0.1:9003/token/2",
     )
-    assert client.credential().reveal() == configs.CLIENT_SECRET
+    assert client.credentials[0]().reveal() == configs.CLIENT_SECRET
     assert [(route.path, route.upstream.port) for route in loaded.routes] == [("/", 9001), ("/strict", 9002)]
     assert {route.grant.client for route in loaded.routes} == {"bench"}
 

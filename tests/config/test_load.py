@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from gateway.config import ConfigError, ConfigUnreadable, Problem, json_schema, load
+from gateway.core.client_assertion import SigningAlgorithm
+from gateway.core.dpop import DpopSettings
 from gateway.core.settings import (
     Address,
     AuthMethod,
@@ -20,8 +22,10 @@ from gateway.core.settings import (
     HeaderRules,
     Limits,
     LogSettings,
+    Reach,
     Scheme,
     Timeouts,
+    TlsVersion,
 )
 from tests.config.documents import CLIENT, CRM, ENVIRON, ROUTE, SECRET, load_text, problems_of
 
@@ -68,7 +72,7 @@ def test_a_problem_reads_as_file_line_column_path_and_message():
 def test_the_example_of_the_repository_loads():
     settings = load(ROOT / "gateway.yaml", {"DEMO_SECRET": "a", "PARTNER_SECRET": "b"})
     assert [route.name for route in settings.routes] == ["/crm", "/orders", "/"]
-    assert [client.credential().reveal() for client in settings.clients.values()] == ["a", "b"]
+    assert [client.credentials[0]().reveal() for client in settings.clients.values()] == ["a", "b"]
     crm = settings.routes[0]
     assert crm.upstream.authority == "127.0.0.1:9500"
     assert (crm.base_path, crm.strips_prefix) == ("/occ/v2", True)
@@ -147,9 +151,17 @@ clients:
     parameters: {tenant: acme}
     default_lifetime: 1m
     timeout: 3s
+    timeouts: {connect: 1s}
+    headers: {X-Tenant: acme}
     allow_insecure: true
     proxy: http://user:password@proxy.example.com:3128
-    tls: {ca: /etc/ca.pem}
+    tls: {ca: /etc/ca.pem, min_version: TLSv1.3}
+    dpop_bound_access_tokens: true
+    dpop_private_key: "${env:SECRET}"
+    dpop_signing_alg: ES384
+    dpop_allow_bearer: true
+    revoke: true
+    revocation_endpoint: http://login.example.com/r
 """
         + ROUTE
     )
@@ -160,9 +172,65 @@ clients:
     assert client.grant.audience == ("one", "two")
     assert client.grant.resource == ("urn:example:api",)
     assert client.grant.parameters == (("tenant", "acme"),)
-    assert (client.default_lifetime_s, client.timeout_s) == (60.0, 3.0)
-    assert (client.ca_file, client.proxy) == ("/etc/ca.pem", "http://user:password@proxy.example.com:3128")
-    assert client.credential().reveal() == SECRET
+    assert client.grant.headers == (("X-Tenant", "acme"),)
+    assert client.grant.dpop == DpopSettings(SigningAlgorithm.ES384, allows_bearer=True)
+    assert client.default_lifetime_s == 60.0
+    assert client.reach == Reach(
+        timeout_s=3.0,
+        connect_timeout_s=1.0,
+        ca_file="/etc/ca.pem",
+        proxy="http://user:password@proxy.example.com:3128",
+        min_tls=TlsVersion.TLS_1_3,
+        allows_insecure=True,
+    )
+    assert (client.revokes, client.revocation_endpoint) == (True, "http://login.example.com/r")
+    assert client.credentials[0]().reveal() == SECRET
+    assert client.dpop_key().reveal() == SECRET
+
+
+def test_an_issuer_alone_is_enough():
+    settings = load_text(
+        "clients: {crm: {issuer: 'https://a/b/', client_id: me, client_secret: s}}\n" + ROUTE
+    )
+    grant = settings.clients[ClientName("crm")].grant
+    assert (grant.token_endpoint, grant.issuer) == (None, "https://a/b/")
+
+
+def test_several_secrets_are_read_in_their_order():
+    text = (
+        "clients: {crm: {issuer: 'https://a', client_id: me, client_secret: ['${env:SECRET}', new]}}\n"
+        + ROUTE
+    )
+    [client] = load_text(text).clients.values()
+    assert [reader().reveal() for reader in client.credentials] == [SECRET, "new"]
+
+
+@pytest.mark.parametrize(
+    ("written", "audience"),
+    [("", None), ("token_endpoint", None), ("issuer", "https://a/"), ("https://b", "https://b")],
+)
+def test_whom_assertions_are_for_is_the_endpoint_the_issuer_or_any_text(written, audience):
+    key = f"assertion_audience: '{written}', " if written else ""
+    client = f"{{issuer: 'https://a/', {key}client_id: me, token_endpoint_auth_method: private_key_jwt, private_key: k}}"
+    [made] = load_text(f"clients: {{crm: {client}}}\n" + ROUTE).clients.values()
+    assert made.grant.assertion.audience == audience
+
+
+def test_a_route_replaces_audience_and_resource_and_lays_its_parameters_over():
+    client = "{issuer: 'https://a', client_id: me, client_secret: s, audience: a, resource: 'urn:a', parameters: {x: a, 'y': a}}"
+    route = "{path: /, upstream: 'http://a', client: crm, audience: [b, c], resource: 'urn:b', parameters: {'y': b, z: b}}"
+    settings = load_text(f"clients: {{crm: {client}}}\nroutes: [{route}]")
+    grant = settings.routes[0].grant
+    assert (grant.audience, grant.resource) == (("b", "c"), ("urn:b",))
+    assert grant.parameters == (("x", "a"), ("y", "b"), ("z", "b"))
+
+
+def test_a_route_may_ask_for_no_audience_at_all():
+    client = "{issuer: 'https://a', client_id: me, client_secret: s, audience: a}"
+    settings = load_text(
+        f"clients: {{crm: {client}}}\nroutes: [{{path: /, upstream: 'http://a', client: crm, audience: []}}]"
+    )
+    assert settings.routes[0].grant.audience == ()
 
 
 def test_listeners_admin_log_limits_and_grace_reach_the_settings():
@@ -215,7 +283,7 @@ def test_names_of_routes_carry_methods_only_where_the_place_is_shared():
 def test_an_alias_is_read_as_what_it_stands_for():
     text = f"clients: {{a: &a {CLIENT}, b: *a}}\n" + ROUTE
     settings = load_text(text)
-    assert [client.credential().reveal() for client in settings.clients.values()] == [SECRET, SECRET]
+    assert [client.credentials[0]().reveal() for client in settings.clients.values()] == [SECRET, SECRET]
 
 
 def test_a_byte_order_mark_is_not_part_of_the_first_key(tmp_path):

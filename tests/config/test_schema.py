@@ -8,7 +8,6 @@ import pytest
 from ruamel.yaml import YAML
 
 from gateway.config import json_schema
-from gateway.config.client_build import TOKEN_ENDPOINT
 from gateway.config.reading import DEFAULT_ADMIN, DEFAULT_LISTENERS
 from gateway.config.schema import keys_at, takes_text
 from gateway.config.units import duration_s, size_bytes
@@ -20,7 +19,9 @@ from gateway.core.settings import (
     GrantType,
     Limits,
     LogSettings,
+    Reach,
     Timeouts,
+    TlsVersion,
 )
 from tests.config.documents import CRM, ROUTE, load_text
 from tests.config.schema_reader import complaints, paths
@@ -65,11 +66,17 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "clients.<name>.grant_type": GrantType.CLIENT_CREDENTIALS.value,
         "clients.<name>.token_endpoint_auth_method": AuthMethod.CLIENT_SECRET_BASIC.value,
         "clients.<name>.legacy_unencoded": False,
-        "clients.<name>.assertion_audience": TOKEN_ENDPOINT,
+        "clients.<name>.assertion_audience": "token_endpoint",
         "clients.<name>.assertion_lifetime": LIFETIME_S,
         "clients.<name>.client_assertion_type": JWT_BEARER,
         "clients.<name>.default_lifetime": _default(ClientSettings, "default_lifetime_s"),
-        "clients.<name>.timeout": _default(ClientSettings, "timeout_s"),
+        "clients.<name>.timeout": _default(Reach, "timeout_s"),
+        "clients.<name>.timeouts.connect": _default(Reach, "connect_timeout_s"),
+        "clients.<name>.tls.min_version": TlsVersion.TLS_1_2.value,
+        "clients.<name>.dpop_bound_access_tokens": False,
+        "clients.<name>.dpop_allow_bearer": False,
+        "clients.<name>.revoke": False,
+        "routes[].tls.min_version": TlsVersion.TLS_1_2.value,
         "clients.<name>.allow_insecure": False,
         "routes[].strip_prefix": False,
         "routes[].preserve_host": False,
@@ -141,7 +148,7 @@ def test_what_the_gateway_refuses_an_editor_underlines(document):
 def test_the_keys_of_a_place_are_those_of_its_model():
     assert keys_at(("routes", 3, "timeouts")) == ("connect", "response", "idle")
     assert keys_at(("listen", 0)) == ("address", "tls")
-    assert keys_at(("clients", "tls", "tls")) == ("ca", "certificate", "key")
+    assert keys_at(("clients", "tls", "tls")) == ("ca", "certificate", "key", "min_version")
     assert keys_at(("nowhere", 0)) == ()
 
 

@@ -46,4 +46,4 @@ def test_the_settings_of_a_client_hold_such_a_reader(tmp_path):
     text = f"clients: {{a: {CLIENT.replace('${env:SECRET}', f'${{file:{path}}}')}}}\n{ROUTE}"
     client = load_text(text).clients[ClientName("a")]
     path.write_text("second")
-    assert client.credential().reveal() == "second"
+    assert client.credentials[0]().reveal() == "second"

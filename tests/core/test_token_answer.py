@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.core.secret import Secret
-from gateway.core.token_answer import MAX_TOKEN_CHARS, TokenAnswer, read_token_answer
+from gateway.core.token_answer import MAX_TOKEN_CHARS, ServerAnswer, read_token_answer
 from gateway.core.token_outcome import Failed, FailureKind, Granted
 
 WALL_S = 1_700_000_000.0
@@ -19,7 +19,7 @@ GOOD = {"access_token": "access_token_1", "token_type": "Bearer", "expires_in": 
 def read(body: object, status: int = 200, asked: tuple[str, ...] = (), **fields: str) -> Granted | Failed:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in fields.items()}
-    return read_token_answer(TokenAnswer(status, named, raw), asked, WALL_S)
+    return read_token_answer(ServerAnswer(status, named, raw), asked, WALL_S)
 
 
 def jwt(**claims: object) -> str:
@@ -240,7 +240,7 @@ def test_retry_after_is_seconds_or_a_date_and_bounded(asked: str, expected: floa
 
 
 def test_the_answer_and_the_token_show_nothing():
-    answer = TokenAnswer(200, {"set-cookie": "hunter2"}, json.dumps(GOOD).encode())
+    answer = ServerAnswer(200, {"set-cookie": "hunter2"}, json.dumps(GOOD).encode())
     assert "access_token_1" not in repr(answer)
     assert "hunter2" not in repr(answer)
     assert "access_token_1" not in repr(read(GOOD))
@@ -257,7 +257,7 @@ JSON = st.recursive(
 @example(200, b'{"expires_in":' + b"1" * 10_000 + b"}", "")
 def test_every_answer_yields_a_value(status: int, body: bytes, field: str):
     fields = {"retry-after": field, "date": field}
-    assert isinstance(read_token_answer(TokenAnswer(status, fields, body), (), WALL_S), Granted | Failed)
+    assert isinstance(read_token_answer(ServerAnswer(status, fields, body), (), WALL_S), Granted | Failed)
 
 
 @given(st.dictionaries(st.sampled_from([*GOOD, "error", "scope"]), JSON))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.settings import AuthMethod, ClientName, Grant
-from gateway.core.token_answer import REGISTERED_CODES, TokenAnswer
+from gateway.core.token_answer import REGISTERED_CODES, ServerAnswer
 from gateway.core.token_deviations import ADVICE, find_deviations
 
 BASIC = Grant(ClientName("crm"), "http://a/", "id", AuthMethod.CLIENT_SECRET_BASIC, scope=("a", "b"))
@@ -20,7 +20,7 @@ CHALLENGE = {"www-authenticate": "Basic"}
 def found(document: object, status: int = 200, grant: Grant = BASIC, **fields: str) -> list[str]:
     named = FIELDS | {name.replace("_", "-"): value for name, value in fields.items()}
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return [deviation.what for deviation in find_deviations(TokenAnswer(status, named, body), grant)]
+    return [deviation.what for deviation in find_deviations(ServerAnswer(status, named, body), grant)]
 
 
 def test_a_server_by_the_book_has_no_deviation():
@@ -87,5 +87,5 @@ def test_advice_is_given_for_registered_codes_only():
 
 @given(st.integers(100, 599), st.binary(), st.text())
 def test_every_answer_can_be_judged(status: int, body: bytes, field: str):
-    answer = TokenAnswer(status, dict.fromkeys(["content-type", "content-encoding"], field), body)
+    answer = ServerAnswer(status, dict.fromkeys(["content-type", "content-encoding"], field), body)
     assert all(deviation.hint for deviation in find_deviations(answer, BASIC))

@@ -12,7 +12,7 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "CHANGELOG.md",
     ROOT / "bench" / "README.md",
-    *sorted(ROOT.glob("docs/*.md")),
+    *sorted(ROOT.glob("docs/**/*.md")),
 ]
 _FENCED = re.compile(r"(?ms)^```(\w*)\n(.*?)^```$")
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
+from gateway.core.client_facts import ClientFacts
 from gateway.core.clock import Clock
 from gateway.core.errors import AuthorizationServerError
 from gateway.core.record import Reason
 from gateway.core.secret import Secret
-from gateway.core.settings import AuthMethod, ClientName, ClientSettings, Grant
+from gateway.core.settings import AuthMethod, ClientName, ClientSettings, Grant, Reach
 from gateway.core.token import Token
 from gateway.core.token_outcome import Failed, FailureKind, Granted, Outcome
+from gateway.oauth.endpoint import TokenEndpoint
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.source import ClientCredentialsSource
+from gateway.trust import Trust
 
 CRM = ClientName("crm")
 CLIENT_SECRET = "hunter2-the-client-secret"
@@ -24,15 +27,23 @@ REFUSED = Failed(
     FailureKind.REFUSED, "the authorization server answered 401 invalid_client", "invalid_client"
 )
 KEY = b"k" * 32
+REACH = frozenset(field.name for field in fields(Reach))
 
 
 def client_settings(token_endpoint: str = "http://127.0.0.1:1/token", **members: object) -> ClientSettings:
     grant = Grant(CRM, token_endpoint, "mobile_android", AuthMethod.CLIENT_SECRET_BASIC, scope=("a", "b"))
-    return replace(ClientSettings(grant, lambda: Secret(CLIENT_SECRET)), **members)
+    reach = {name: members.pop(name) for name in REACH if name in members}
+    client = ClientSettings(grant, (lambda: Secret(CLIENT_SECRET),), replace(Reach(), **reach))
+    return replace(client, **members)
 
 
 def loop_clock(jitter: float = 0.0) -> Clock:
     return Clock(now_s=asyncio.get_running_loop().time, wall_s=lambda: WALL_S, jitter=lambda: jitter)
+
+
+def new_endpoint(events: Events | None = None, **members: object) -> TokenEndpoint:
+    """A real one; close it in the end."""
+    return TokenEndpoint(loop_clock(), events or Events(), Trust(), **members)
 
 
 class ScriptedEndpoint:
@@ -53,6 +64,7 @@ class ScriptedEndpoint:
         self.most_at_once = 0
         self._at_once = 0
         self._granted = 0
+        self.proof = "as at the start"
 
     @property
     def requests(self) -> int:
@@ -69,6 +81,12 @@ class ScriptedEndpoint:
             self._at_once -= 1
         return self.failure or self._grant()
 
+    def mark(self, client: ClientSettings) -> str:
+        return self.proof
+
+    def facts(self, client: ClientSettings) -> ClientFacts:
+        return ClientFacts(client.grant.token_endpoint or "", 1, len(client.credentials), ())
+
     def _grant(self) -> Granted:
         self._granted += 1
         return Granted(Secret(self.same_token or f"access_token_{self._granted}"), self.lifetime_s, ("a",))
@@ -82,6 +100,11 @@ class Events:
     obtained: list[tuple[int, float]] = field(default_factory=list)
     failed: list[tuple[str, float]] = field(default_factory=list)
     rejected: list[int] = field(default_factory=list)
+    switched: list[tuple[int, int]] = field(default_factory=list)
+    reduced: list[tuple[str, ...]] = field(default_factory=list)
+    objected: list[tuple[str, ...]] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    revoked: list[tuple[str, str]] = field(default_factory=list)
 
     def token_requested(self, client: ClientName, reason: Reason) -> None:
         self.requested.append(reason)
@@ -94,6 +117,21 @@ class Events:
 
     def token_rejected(self, client: ClientName, token: Token) -> None:
         self.rejected.append(token.serial)
+
+    def credential_switched(self, client: ClientName, number: int, of: int) -> None:
+        self.switched.append((number, of))
+
+    def scope_reduced(self, client: ClientName, missing: tuple[str, ...]) -> None:
+        self.reduced.append(missing)
+
+    def metadata_objected(self, client: ClientName, objections: tuple[str, ...]) -> None:
+        self.objected.append(objections)
+
+    def metadata_kept(self, client: ClientName, failed: Failed) -> None:
+        self.kept.append(failed.reason)
+
+    def token_revoked(self, client: ClientName, fingerprint: str, failed: Failed | None) -> None:
+        self.revoked.append((fingerprint, failed.reason if failed is not None else ""))
 
 
 @dataclass

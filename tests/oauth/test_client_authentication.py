@@ -14,21 +14,21 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.client_assertion import JWT_BEARER, AssertionSettings, SigningAlgorithm
+from gateway.core.client_assertion import JWT_BEARER, AssertionSettings, Occasion, SigningAlgorithm
 from gateway.core.secret import Secret
-from gateway.core.settings import AuthMethod, Settings
+from gateway.core.settings import AuthMethod
 from gateway.oauth.client_authentication import (
     CredentialUnusable,
-    check_keys,
     read_key,
     signed_assertion,
 )
 from tests.oauth.certificates import make_certificate
-from tests.oauth.fakes import CRM, WALL_S, client_settings
+from tests.oauth.fakes import WALL_S, client_settings
 from tests.oauth.keys import FITTING, PAIRS, jwk, key, pem, public_pem
 
 AUDIENCE = "https://as.example.com/token"
 LONG_SECRET = "hunter2-" * 8
+OCCASION = Occasion(AUDIENCE, WALL_S, "j")
 
 
 def grant(method: AuthMethod = AuthMethod.PRIVATE_KEY_JWT, **settings: object):
@@ -37,7 +37,7 @@ def grant(method: AuthMethod = AuthMethod.PRIVATE_KEY_JWT, **settings: object):
 
 
 def signed(credential: str, *, jti: str = "j", **settings: object) -> str:
-    return signed_assertion(grant(**settings), Secret(credential), WALL_S, jti).reveal()
+    return signed_assertion(grant(**settings), Secret(credential), replace(OCCASION, jti=jti)).reveal()
 
 
 def verified(token: str, public_key: object, algorithm: str) -> dict[str, object]:
@@ -63,12 +63,12 @@ def test_where_none_is_set_the_algorithm_follows_from_the_key(kind: str):
 @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
 def test_a_client_secret_signs_too(algorithm: str):
     asked = grant(AuthMethod.CLIENT_SECRET_JWT, algorithm=SigningAlgorithm(algorithm))
-    token = signed_assertion(asked, Secret(LONG_SECRET), WALL_S, "j").reveal()
+    token = signed_assertion(asked, Secret(LONG_SECRET), OCCASION).reveal()
     assert verified(token, LONG_SECRET, algorithm)["sub"] == "mobile_android"
 
 
 def test_a_secret_signs_with_hs256_where_nothing_is_set():
-    token = signed_assertion(grant(AuthMethod.CLIENT_SECRET_JWT), Secret(LONG_SECRET), WALL_S, "j").reveal()
+    token = signed_assertion(grant(AuthMethod.CLIENT_SECRET_JWT), Secret(LONG_SECRET), OCCASION).reveal()
     assert jwt.get_unverified_header(token)["alg"] == "HS256"
 
 
@@ -188,9 +188,9 @@ def test_an_algorithm_is_taken_if_and_only_if_it_fits_the_key(kind: str, algorit
 @pytest.mark.parametrize(("algorithm", "least"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
 def test_a_secret_has_as_many_bytes_as_the_hash(algorithm: str, least: int):
     asked = grant(AuthMethod.CLIENT_SECRET_JWT, algorithm=SigningAlgorithm(algorithm))
-    assert signed_assertion(asked, Secret("é" * (least // 2)), WALL_S, "j")
+    assert signed_assertion(asked, Secret("é" * (least // 2)), OCCASION)
     with pytest.raises(CredentialUnusable, match=f"shorter than the {least} bytes of {algorithm}"):
-        signed_assertion(asked, Secret("s" * (least - 1)), WALL_S, "j")
+        signed_assertion(asked, Secret("s" * (least - 1)), OCCASION)
 
 
 def test_a_certificate_of_another_key_is_refused(tmp_path):
@@ -224,26 +224,10 @@ def test_any_json_is_a_key_or_is_refused_in_our_words(members: dict[str, object]
 
 
 def test_neither_key_nor_assertion_is_ever_shown():
-    assertion = signed_assertion(grant(), Secret(pem("p256")), WALL_S, "j")
+    assertion = signed_assertion(grant(), Secret(pem("p256")), OCCASION)
     read = read_key(AuthMethod.CLIENT_SECRET_JWT, Secret(LONG_SECRET), AssertionSettings(""))
     assert assertion.reveal() not in f"{assertion!r}{assertion}"
     assert LONG_SECRET not in repr(read)
-
-
-def test_check_keys_names_the_place_of_each_client_that_cannot_sign():
-    def client(credential: str, place: str):
-        return client_settings(grant=grant(), credential=lambda: Secret(credential), place=place)
-
-    def unreadable() -> Secret:
-        raise FileNotFoundError("/run/secrets/key")
-
-    bad = client("hunter2", "4:5: clients.b.private_key")
-    gone = replace(bad, credential=unreadable, place="5:5: clients.c.private_key")
-    clients = {CRM: client(pem("rsa"), "3:5"), "b": bad, "c": gone, "basic": client_settings()}
-    assert check_keys(Settings((), None, clients, ()), WALL_S) == (
-        "4:5: clients.b.private_key: the private key is neither PEM nor a JWK",
-        "5:5: clients.c.private_key: the credential cannot be read",
-    )
 
 
 def test_who_signs_nothing_does_not_load_the_libraries_for_it():

@@ -12,20 +12,20 @@ import aiohttp
 import pytest
 
 from gateway.core.secret import Secret
+from gateway.core.server_answer import MAX_ANSWER_BYTES
 from gateway.core.settings import AuthMethod, ClientSettings
-from gateway.core.token_answer import MAX_ANSWER_BYTES
 from gateway.core.token_outcome import Failed, FailureKind, Granted
-from gateway.oauth.endpoint import TokenEndpoint, failure_of
+from gateway.oauth.transport import failure_of
 from tests.oauth.authorization_server import HANG, authorization_server, http, http_json
 from tests.oauth.certificates import make_certificate
-from tests.oauth.fakes import CLIENT_SECRET, WALL_S, client_settings
+from tests.oauth.fakes import CLIENT_SECRET, client_settings, new_endpoint
 
 TOKEN = b'{"access_token":"access_token_1","token_type":"Bearer"}'
 
 
 @asynccontextmanager
 async def token_endpoint():
-    endpoint = TokenEndpoint(lambda: WALL_S)
+    endpoint = new_endpoint()
     try:
         yield endpoint
     finally:
@@ -122,7 +122,7 @@ async def test_the_secret_is_read_at_each_request():
     secrets = iter([Secret("first"), Secret("second")])
     async with authorization_server() as server, token_endpoint() as endpoint:
         for _ in range(2):
-            await endpoint.fetch(client_at(server.port, credential=lambda: next(secrets)))
+            await endpoint.fetch(client_at(server.port, credentials=(lambda: next(secrets),)))
     sent = [request.values(b"authorization")[0] for request in server.requests]
     assert sent[0] != sent[1]
 
@@ -134,7 +134,7 @@ def unreadable() -> Secret:
 @pytest.mark.parametrize("reader", [unreadable, lambda: Secret("\udcff")])
 async def test_a_secret_that_cannot_be_read_is_a_failure_and_nothing_is_sent(reader):
     async with authorization_server() as server, token_endpoint() as endpoint:
-        outcome = await endpoint.fetch(client_at(server.port, credential=reader))
+        outcome = await endpoint.fetch(client_at(server.port, credentials=(reader,)))
     assert kind_of(outcome) is FailureKind.UNREACHABLE
     assert server.requests == []
 

@@ -13,13 +13,12 @@ from gateway.core.probe_report import render_json, render_text
 from gateway.core.secret import Secret
 from gateway.core.settings import AuthMethod, ClientSettings, GrantType
 from gateway.core.token_outcome import Failed, FailureKind, Granted
-from gateway.oauth.endpoint import TokenEndpoint
 from gateway.oauth.probe import probe
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.source import ClientCredentialsSource
 from gateway.observe.token_log import TokenLog
 from tests.oauth.authorization_server import FakeAuthorizationServer, authorization_server, http_json
-from tests.oauth.fakes import KEY, WALL_S, client_settings, loop_clock
+from tests.oauth.fakes import KEY, WALL_S, client_settings, loop_clock, new_endpoint
 from tests.oauth.keys import key, pem
 
 LONG_SECRET = "hunter2-" * 8
@@ -78,13 +77,13 @@ def client_of(
     server: FakeAuthorizationServer, method: AuthMethod, credential: str, **members: object
 ) -> ClientSettings:
     url = f"http://127.0.0.1:{server.port}/token"
-    client = client_settings(url, credential=lambda: Secret(credential))
+    client = client_settings(url, credentials=(lambda: Secret(credential),))
     members = {"assertion": AssertionSettings(url), "assertion_type": JWT_BEARER} | members
     return replace(client, grant=replace(client.grant, method=method, **members))
 
 
 async def fetched(*clients: ClientSettings) -> list[Granted | Failed]:
-    endpoint = TokenEndpoint(lambda: WALL_S)
+    endpoint = new_endpoint()
     try:
         return [await endpoint.fetch(client) for client in clients]
     finally:
@@ -128,7 +127,7 @@ async def test_a_key_that_was_replaced_signs_the_next_request():
     texts = iter([pem("p384"), pem("p256")])
     async with verifier(key("p256").public_key(), "ES256") as checked:
         client = client_of(checked.server, AuthMethod.PRIVATE_KEY_JWT, "")
-        client = replace(client, credential=lambda: Secret(next(texts)))
+        client = replace(client, credentials=(lambda: Secret(next(texts)),))
         first, second = await fetched(client, client)
     assert isinstance(first, Failed)
     assert isinstance(second, Granted)
@@ -140,7 +139,7 @@ async def test_an_assertion_of_somebody_else_goes_out_as_it_is_each_time():
         client = client_of(
             server, AuthMethod.CLIENT_ASSERTION, "", assertion=None, assertion_type="urn:example:spiffe"
         )
-        client = replace(client, credential=lambda: Secret(next(texts)))
+        client = replace(client, credentials=(lambda: Secret(next(texts)),))
         await fetched(client, client)
     forms = [dict(parse_qsl(request.body.decode())) for request in server.requests]
     assert [form["client_assertion"] for form in forms] == ["header.one.sig", "header.two.sig"]
@@ -180,7 +179,7 @@ async def test_no_log_line_and_no_error_holds_key_or_assertion(credential: str, 
     caplog.set_level("DEBUG")
     async with verifier(key("p384").public_key(), "ES384") as checked:
         client = client_of(checked.server, AuthMethod.PRIVATE_KEY_JWT, credential)
-        endpoint = TokenEndpoint(lambda: WALL_S)
+        endpoint = new_endpoint()
         source = ClientCredentialsSource(client, endpoint, Surroundings(loop_clock(), TokenLog(), KEY))
         with pytest.raises(AuthorizationServerError) as caught:
             await source.token(loop_clock().now_s() + 10.0)

@@ -21,6 +21,7 @@ from gateway.core.settings import (
 from gateway.core.settings import UpstreamSettings as Upstream
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.store import Sources, needed_clients
+from gateway.trust import Trust
 from tests.oauth.authorization_server import authorization_server
 from tests.oauth.fakes import CRM, KEY, Events, client_settings, loop_clock
 
@@ -93,7 +94,7 @@ def test_the_routes_grant_is_asked_for_with_its_clients_settings():
     narrowed = replace(client_settings().grant, scope=("orders.read",))
     [client] = needed_clients(settings_for(narrowed))
     assert client.grant == narrowed
-    assert client.credential is not None
+    assert client.credentials
 
 
 async def test_started_sources_become_ready_by_themselves():
@@ -103,7 +104,9 @@ async def test_started_sources_become_ready_by_themselves():
         narrowed = replace(whole, scope=("a",))
         events = Events()
         sources = Sources(
-            settings_for(whole, narrowed, whole, endpoint=url), Surroundings(loop_clock(), events, KEY)
+            settings_for(whole, narrowed, whole, endpoint=url),
+            Surroundings(loop_clock(), events, KEY),
+            Trust(),
         )
         assert not sources.is_ready()
         sources.start()
@@ -123,7 +126,7 @@ async def test_started_sources_become_ready_by_themselves():
 
 
 async def test_a_grant_that_no_route_needs_has_no_source():
-    sources = Sources(settings_for(None), Surroundings(loop_clock(), Events(), KEY))
+    sources = Sources(settings_for(None), Surroundings(loop_clock(), Events(), KEY), Trust())
     with pytest.raises(KeyError):
         sources[client_settings().grant]
     assert sources.is_ready()

@@ -7,18 +7,25 @@ from typing import Self
 import pytest
 
 from gateway.core.errors import AuthorizationServerError, TokenRefused, TokenTimeout
-from gateway.oauth.endpoint import TokenEndpoint
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.source import ClientCredentialsSource
 from tests.oauth.authorization_server import HANG, authorization_server, http, http_json
-from tests.oauth.fakes import CLIENT_SECRET, KEY, WALL_S, Events, client_settings, loop_clock, sent
+from tests.oauth.fakes import (
+    CLIENT_SECRET,
+    KEY,
+    Events,
+    client_settings,
+    loop_clock,
+    new_endpoint,
+    sent,
+)
 
 
 class Stage:
     """A source that asks a fake authorization server; closed in the end."""
 
     def __init__(self, port: int, timeout_s: float = 10.0) -> None:
-        self.endpoint = TokenEndpoint(lambda: WALL_S)
+        self.endpoint = new_endpoint()
         self.events = Events()
         client = client_settings(f"http://127.0.0.1:{port}/token", timeout_s=timeout_s)
         self.source = ClientCredentialsSource(

@@ -11,11 +11,11 @@ from gateway.core.probe_report import render_text
 from gateway.core.secret import Secret
 from gateway.core.settings import AuthMethod, ClientSettings, TlsFiles
 from gateway.core.token_outcome import Failed, FailureKind, Granted
-from gateway.oauth.endpoint import CERTIFICATE_UNUSABLE, TokenEndpoint
 from gateway.oauth.probe import probe
+from gateway.oauth.transport import CERTIFICATE_UNUSABLE
 from tests.oauth.authorization_server import authorization_server
 from tests.oauth.certificates import make_certificate
-from tests.oauth.fakes import KEY, WALL_S, client_settings, loop_clock
+from tests.oauth.fakes import KEY, client_settings, loop_clock, new_endpoint
 
 
 def files(folder: Path) -> TlsFiles:
@@ -40,12 +40,12 @@ def client_of(port: int, server: TlsFiles, ours: TlsFiles | None) -> ClientSetti
     client = client_settings(f"https://127.0.0.1:{port}/token", ca_file=server.certificate)
     method = AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH
     grant = replace(client.grant, method=method, certificate=ours)
-    return replace(client, grant=grant, credential=lambda: Secret(""))
+    return replace(client, grant=grant, credentials=(lambda: Secret(""),))
 
 
 @asynccontextmanager
 async def token_endpoint():
-    endpoint = TokenEndpoint(lambda: WALL_S)
+    endpoint = new_endpoint()
     try:
         yield endpoint
     finally:

@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from jwt.algorithms import ECAlgorithm
 
-from gateway.core.client_assertion import AssertionSettings
+from gateway.core.client_assertion import AssertionSettings, Occasion
 from gateway.core.secret import Secret
 from gateway.core.settings import AuthMethod, ClientName, Grant
 from gateway.oauth.client_authentication import signed_assertion
@@ -205,7 +205,7 @@ async def test_an_assertion_that_somebody_else_signed(tmp_path, provider):
         AuthMethod.PRIVATE_KEY_JWT,
         assertion=AssertionSettings(provider.token_endpoint),
     )
-    assertion = signed_assertion(grant, Secret(pem("p256")), time.time(), "of somebody else")
+    assertion = signed_assertion(grant, Secret(pem("p256")), Occasion("", time.time(), "of somebody else"))
     (tmp_path / "token").write_text(assertion.reveal() + "\n")
     client = {"client_id": "key-ES256", "client_assertion": f"${{file:{tmp_path}/token}}"}
     async with stage(tmp_path, provider, client) as (running, session):

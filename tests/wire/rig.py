@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl as tls
 from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from typing import Any, Self
 
 from gateway.app import Gateway
@@ -24,6 +25,7 @@ from gateway.core.settings import (
     Limits,
     ListenerSettings,
     LogSettings,
+    Reach,
     RouteName,
     RouteSettings,
     Scheme,
@@ -32,6 +34,7 @@ from gateway.core.settings import (
     UpstreamSettings,
 )
 from gateway.core.token import Token
+from gateway.core.token_outcome import Failed
 from tests.wire.authorization_server import FakeAuthorizationServer
 from tests.wire.caller import RawCaller
 from tests.wire.messages import Answer, request
@@ -40,6 +43,7 @@ from tests.wire.servers import Changes, FakeUpstream, Script
 CRM = ClientName("crm")
 CLIENT_SECRET = "the-client-secret-9f27"
 LOOPBACK = Address("127.0.0.1", 0)
+REACH = frozenset(field.name for field in fields(Reach))
 QUICK = Limits(head_timeout_s=0.3, keepalive_timeout_s=0.3)
 
 
@@ -53,6 +57,8 @@ class Told(Changes):
         self.obtained: list[Token] = []
         self.failed: list[AuthorizationServerError] = []
         self.rejected: list[Token] = []
+        self.switched: list[tuple[int, int]] = []
+        self.revoked: list[tuple[str, Failed | None]] = []
 
     def request_done(self, record: AccessRecord) -> None:
         self.records.append(record)
@@ -74,6 +80,23 @@ class Told(Changes):
         self.rejected.append(token)
         self.changed()
 
+    def credential_switched(self, client: ClientName, number: int, of: int) -> None:
+        self.switched.append((number, of))
+        self.changed()
+
+    def scope_reduced(self, client: ClientName, missing: tuple[str, ...]) -> None:
+        self.changed()
+
+    def metadata_objected(self, client: ClientName, objections: tuple[str, ...]) -> None:
+        self.changed()
+
+    def metadata_kept(self, client: ClientName, failed: Failed) -> None:
+        self.changed()
+
+    def token_revoked(self, client: ClientName, fingerprint: str, failed: Failed | None) -> None:
+        self.revoked.append((fingerprint, failed))
+        self.changed()
+
 
 class Rig:
     """Builds the settings when the ports are known, runs the gateway, and takes everything down.
@@ -82,7 +105,7 @@ class Rig:
         script: of the upstream.
         routes: makes the routes, see `route`; one for everything, with a token, if left out.
         is_warm: wait for the first token before the test begins.
-        client: further members of `ClientSettings`.
+        client: further members of `ClientSettings`, and of its `Reach`.
         settings: further members of `Settings`.
     """
 
@@ -133,13 +156,13 @@ class Rig:
         return RouteSettings(RouteName(name or path), path, **(known | members))
 
     def _all_settings(self) -> Settings:
-        client = ClientSettings(self.grant, lambda: Secret(CLIENT_SECRET))
-        for name, value in self._client.items():
-            object.__setattr__(client, name, value)
+        members = dict(self._client)
+        reach = {name: members.pop(name) for name in REACH if name in members}
+        client = ClientSettings(self.grant, (lambda: Secret(CLIENT_SECRET),), Reach(**reach))
         known = {
             "listeners": (ListenerSettings(LOOPBACK),),
             "admin": None,
-            "clients": {CRM: client},
+            "clients": {CRM: replace(client, **members)},
             "routes": tuple(self._make_routes(self)),
             "log": LogSettings(access=None),
             "grace_s": 0.0,

@@ -1,0 +1,38 @@
+"""What is known of a client beyond its token: where it asks, and which of its secrets works. No secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.core.token_outcome import Failed, FailureKind, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFacts:
+    """To be shown.
+
+    Attributes:
+        token_endpoint: empty while its issuer was not yet asked.
+        secret: which of `secrets` is in use, from 1.
+        objections: what the server's metadata says against the settings.
+    """
+
+    token_endpoint: str
+    secret: int
+    secrets: int
+    objections: tuple[str, ...]
+
+
+_SECRET_STATUSES: Final = frozenset({401})
+
+
+def blames_secret(status: int, outcome: Outcome) -> bool:
+    """Tell whether another secret may be taken where this one was refused (RFC 6749 section 5.2).
+
+    Servers that are met answer a wrong secret with 401 and any code (``unauthorized_client``,
+    ``access_denied``), or with 400 or 403 and no code at all.
+    """
+    if not isinstance(outcome, Failed) or outcome.kind is not FailureKind.REFUSED:
+        return False
+    return outcome.code in {"invalid_client", ""} or status in _SECRET_STATUSES

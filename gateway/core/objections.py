@@ -1,0 +1,62 @@
+"""Where an authorization server's metadata does not fit what the owner configured, in plain sentences.
+
+Nothing is decided by it: metadata is often incomplete or out of date, so the token request goes out all the
+same and these sentences are what an operator reads first when it is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gateway.core.client_assertion import JWT_BEARER
+from gateway.core.metadata import ServerMetadata, Words
+from gateway.core.settings import AuthMethod, ClientSettings, Grant, GrantType
+
+
+def find_objections(metadata: ServerMetadata, client: ClientSettings) -> tuple[str, ...]:
+    """Give what the metadata says against the client's settings."""
+    return tuple(_objections(metadata, client))
+
+
+def _objections(metadata: ServerMetadata, client: ClientSettings) -> Iterator[str]:
+    grant = client.grant
+    yield from _unlisted("grant_types_supported", grant.grant_type.value, metadata.grant_types)
+    if grant.grant_type is GrantType.CLIENT_CREDENTIALS:
+        method = _registered_method(grant)
+        yield from _unlisted("token_endpoint_auth_methods_supported", method, metadata.auth_methods)
+    if (algorithm := _algorithm(grant)) is not None:
+        name = "token_endpoint_auth_signing_alg_values_supported"
+        yield from _unlisted(name, algorithm, metadata.signing_algorithms)
+    yield from _about_dpop(grant, metadata.dpop_algorithms)
+    if client.revokes and client.revocation_endpoint is None and metadata.revocation_endpoint is None:
+        yield "it names no revocation_endpoint, so no token is revoked"
+
+
+def _registered_method(grant: Grant) -> str:
+    """An assertion that somebody else signed is, to the server, one that was signed with a private key."""
+    if grant.method is AuthMethod.CLIENT_ASSERTION and grant.assertion_type == JWT_BEARER:
+        return AuthMethod.PRIVATE_KEY_JWT.value
+    return grant.method.value
+
+
+def _algorithm(grant: Grant) -> str | None:
+    if grant.assertion is None:
+        return None
+    if grant.assertion.algorithm is not None:
+        return grant.assertion.algorithm.value
+    return "HS256" if grant.method is AuthMethod.CLIENT_SECRET_JWT else None  # else it follows from the key
+
+
+def _about_dpop(grant: Grant, supported: Words | None) -> Iterator[str]:
+    if grant.dpop is None:
+        return
+    if supported is None:
+        yield "it does not say that it binds tokens by DPoP (dpop_signing_alg_values_supported is missing)"
+        return
+    algorithm = grant.dpop.algorithm.value if grant.dpop.algorithm is not None else "ES256"
+    yield from _unlisted("dpop_signing_alg_values_supported", algorithm, supported)
+
+
+def _unlisted(name: str, value: str, listed: Words | None) -> Iterator[str]:
+    if listed is not None and value not in listed:
+        yield f"{name} does not list {value}: it has {', '.join(listed) or 'nothing'}"

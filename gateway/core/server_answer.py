@@ -1,0 +1,43 @@
+"""An answer of an authorization server, whatever it was asked: as it came, bounded, not yet understood."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.core.http_time import read_retry_after
+from gateway.core.json_object import JsonObject, read_json_object
+
+MAX_ANSWER_BYTES: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAnswer:
+    """What came back.
+
+    Attributes:
+        fields: header fields by lower-case name.
+        body: at most `MAX_ANSWER_BYTES`.
+    """
+
+    status: int
+    fields: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    def header(self, name: str) -> str:
+        """Give the value of a header field, or an empty text."""
+        return self.fields.get(name, "")
+
+    def document(self) -> JsonObject | None:
+        """Give the JSON object in the body, or None."""
+        return read_json_object(self.body)
+
+    def retry_after_s(self, wall_now_s: float) -> float | None:
+        """Give how long it asked us to wait, bounded, or None."""
+        return read_retry_after(self.header("retry-after"), wall_now_s)
+
+
+def is_transient_status(status: int) -> bool:
+    """Whether a status says that the same request may succeed later (RFC 9110 section 15.6, RFC 6585)."""
+    return status >= 500 or status in {408, 429}

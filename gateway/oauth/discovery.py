@@ -1,0 +1,137 @@
+"""Where an issuer's endpoints are: asked when first needed, kept, renewed in the background (RFC 8414).
+
+Rules:
+
+- One question at a time for an issuer, whoever waits; the question belongs to this module, not to who waits.
+- Metadata that is past its lifetime is used while it is renewed, and while renewing fails: an authorization
+  server whose metadata is out of reach may well give tokens.
+- It is renewed early when a token request failed in a way that a moved endpoint would explain.
+- Nothing is asked twice within `RENEW_INTERVAL_S`, unless nothing is known yet: then the token source's
+  own pauses bound it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Final
+
+from gateway.core.metadata import Look, ServerMetadata, metadata_places, read_metadata, said_issuer
+from gateway.core.record import TokenObserver
+from gateway.core.server_answer import ServerAnswer
+from gateway.core.settings import ClientSettings, Reach, TlsFiles
+from gateway.core.token_outcome import Failed, FailureKind
+from gateway.oauth.transport import ServerRequest, Transport
+
+RENEW_INTERVAL_S: Final = 60.0
+_HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity"}
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of one issuer."""
+
+    metadata: ServerMetadata | None = None
+    asked_at_s: float = -inf
+    renew_at_s: float = -inf
+    looks: tuple[Look, ...] = ()
+    question: asyncio.Task[ServerMetadata | Failed] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    issuer: str
+    reach: Reach
+    certificate: TlsFiles | None
+
+
+class Discovery:
+    """The metadata of all issuers of a process; belongs to one event loop."""
+
+    def __init__(self, transport: Transport, now_s: Callable[[], float], observer: TokenObserver) -> None:
+        self._transport = transport
+        self._now_s = now_s
+        self._observer = observer
+        self._known: dict[_Key, _Known] = {}
+
+    async def metadata(self, client: ClientSettings) -> ServerMetadata | Failed:
+        """Give what is known of the client's issuer, asking if that is nothing."""
+        known = self._of(client)
+        if known.question is None and self._now_s() >= known.renew_at_s:
+            # Owned by this object, not by a task group: it outlives whoever waits, and close() ends it.
+            known.question = asyncio.get_running_loop().create_task(self._ask(client, known))
+        if known.metadata is not None or known.question is None:
+            return known.metadata or _NOTHING_KNOWN
+        question = known.question
+        await asyncio.wait({question})
+        return _CLOSED if question.cancelled() else question.result()
+
+    def doubt(self, client: ClientSettings) -> None:
+        """Renew the metadata at the next occasion: an endpoint that it names does not answer as one."""
+        known = self._of(client)
+        known.renew_at_s = min(known.renew_at_s, known.asked_at_s + RENEW_INTERVAL_S)
+
+    def looks(self, client: ClientSettings) -> tuple[Look, ...]:
+        """Give the places that were looked at last, for the operator."""
+        return self._of(client).looks
+
+    async def close(self) -> None:
+        """End all questions."""
+        questions = [known.question for known in self._known.values() if known.question is not None]
+        for question in questions:
+            question.cancel()
+        if questions:
+            await asyncio.wait(questions)
+
+    def _of(self, client: ClientSettings) -> _Known:
+        assert client.grant.issuer is not None
+        key = _Key(client.grant.issuer, client.reach, client.grant.certificate)
+        return self._known.setdefault(key, _Known())
+
+    async def _ask(self, client: ClientSettings, known: _Known) -> ServerMetadata | Failed:
+        known.asked_at_s = self._now_s()
+        try:
+            known.looks = await self._look(client)
+        finally:
+            known.question = None
+        found = known.looks[-1].found
+        if isinstance(found, ServerMetadata):
+            known.metadata, known.renew_at_s = found, known.asked_at_s + found.lifetime_s
+            return found
+        failed = _most_telling(known.looks)
+        if known.metadata is not None:
+            known.renew_at_s = known.asked_at_s + RENEW_INTERVAL_S
+            self._observer.metadata_kept(client.name, failed)
+        return failed
+
+    async def _look(self, client: ClientSettings) -> tuple[Look, ...]:
+        """Look at one place after the other, until one has it or the server is out of reach."""
+        looks: list[Look] = []
+        for url in metadata_places(client.grant.issuer or ""):
+            answer = await self._transport.send(client, ServerRequest(url, _HEADERS))
+            looks.append(_seen(url, answer, client))
+            if isinstance(answer, Failed) or isinstance(looks[-1].found, ServerMetadata):
+                break
+        return tuple(looks)
+
+
+_NOTHING_KNOWN: Final = Failed(FailureKind.UNREACHABLE, "the issuer's metadata is not known")
+_CLOSED: Final = Failed(FailureKind.UNREACHABLE, "the gateway is shutting down")
+
+
+def _seen(url: str, answer: ServerAnswer | Failed, client: ClientSettings) -> Look:
+    if isinstance(answer, Failed):
+        # The transport speaks of the server that was asked: say what it was asked for.
+        return Look(url, replace(answer, reason=f"no metadata of the issuer: {answer.reason}"))
+    issuer = client.grant.issuer or ""
+    found = read_metadata(answer, issuer, allows_insecure=client.reach.allows_insecure)
+    return Look(url, found, answer.status, said_issuer(answer))
+
+
+def _most_telling(looks: tuple[Look, ...]) -> Failed:
+    """A wrong document says more than a place where there is none, and so does a server that is down."""
+    failures = [(look.said_issuer, look.found) for look in looks if isinstance(look.found, Failed)]
+    telling = [found for said, found in failures if said or found.kind is not FailureKind.INVALID]
+    return (telling or [found for _, found in failures])[-1]

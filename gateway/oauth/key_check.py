@@ -1,0 +1,34 @@
+"""Whether the keys that the settings name can be used now: for `gateway check`, and before the start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gateway.core.client_assertion import Occasion
+from gateway.core.settings import ClientSettings, Settings
+from gateway.oauth.client_authentication import CredentialUnusable, signed_assertion
+from gateway.oauth.dpop import read_dpop_key
+
+
+def check_keys(settings: Settings, wall_now_s: float) -> tuple[str, ...]:
+    """Give one line for each key with which nothing could be signed now: its place, and why."""
+    clients = settings.clients.values()
+    return tuple(line for client in clients for line in _complaints(client, wall_now_s))
+
+
+def _complaints(client: ClientSettings, wall_now_s: float) -> Iterator[str]:
+    signing = client.credentials if client.grant.assertion is not None else ()
+    try:
+        for credential in signing:
+            signed_assertion(client.grant, credential(), Occasion("", wall_now_s, "check"))
+    except CredentialUnusable as unusable:
+        yield f"{client.place}: {unusable}"
+    except (OSError, ValueError):
+        yield f"{client.place}: the credential cannot be read"
+    try:
+        if client.grant.dpop is not None and client.dpop_key is not None:
+            read_dpop_key(client.dpop_key(), client.grant.dpop, lambda: wall_now_s, lambda: "check")
+    except CredentialUnusable as unusable:
+        yield f"{client.dpop_place}: {unusable}"
+    except (OSError, ValueError):
+        yield f"{client.dpop_place}: the key cannot be read"

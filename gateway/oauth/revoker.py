@@ -1,0 +1,89 @@
+"""Revoking tokens that are no longer used though they live (RFC 7009), for the clients that say `revoke`.
+
+Rules:
+
+- A token that another took the place of may still be on its way to an upstream: it is revoked `DELAY_S`
+  later.
+- Never a token that is in use: some servers hand out the same one again and again.
+- At the end all are revoked at once, within `CLOSE_WITHIN_S`; what could not be revoked is told, and lives
+  on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from gateway.core.record import TokenObserver
+from gateway.core.secret import Secret
+from gateway.core.settings import ClientSettings
+from gateway.core.token import Token
+from gateway.core.token_outcome import Failed, FailureKind
+
+DELAY_S: Final = 10.0
+CLOSE_WITHIN_S: Final = 5.0
+_TOO_SLOW: Final = Failed(FailureKind.SLOW, "the authorization server did not answer before the end")
+
+
+class RevocationEndpoint(Protocol):
+    """Where tokens are revoked."""
+
+    async def revoke(self, client: ClientSettings, token: Secret) -> Failed | None:
+        """Revoke a token; raises nothing but cancellation."""
+
+
+class Revoker:
+    """Revokes the tokens of a process; belongs to one event loop.
+
+    Args:
+        endpoint: where.
+        observer: is told of each token.
+        is_held: whether a token is in use.
+    """
+
+    def __init__(
+        self, endpoint: RevocationEndpoint, observer: TokenObserver, is_held: Callable[[Token], bool]
+    ) -> None:
+        self._endpoint = endpoint
+        self._observer = observer
+        self._is_held = is_held
+        self._waiting: dict[bytes, tuple[ClientSettings, Token, asyncio.TimerHandle]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def retire(self, client: ClientSettings, token: Token) -> None:
+        """Take over a token that its source let go."""
+        if not client.revokes or token.field_value in self._waiting:
+            return
+        timer = asyncio.get_running_loop().call_later(DELAY_S, self._due, token.field_value)
+        self._waiting[token.field_value] = (client, token, timer)
+
+    async def close(self) -> None:
+        """Revoke what waits, and give all of it `CLOSE_WITHIN_S`."""
+        for key in list(self._waiting):
+            self._due(key)
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=CLOSE_WITHIN_S)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+
+    def _due(self, key: bytes) -> None:
+        client, token, timer = self._waiting.pop(key)
+        timer.cancel()
+        if self._is_held(token):
+            return
+        # Owned here, not by a task group: close() awaits it.
+        task = asyncio.get_running_loop().create_task(self._revoke(client, token))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _revoke(self, client: ClientSettings, token: Token) -> None:
+        secret = Secret(token.field_value.partition(b" ")[2].decode("ascii"))
+        try:
+            failed = await self._endpoint.revoke(client, secret)
+        except asyncio.CancelledError:
+            self._observer.token_revoked(client.name, token.fingerprint, _TOO_SLOW)
+            raise
+        self._observer.token_revoked(client.name, token.fingerprint, failed)

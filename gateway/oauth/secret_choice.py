@@ -1,0 +1,38 @@
+"""Which of a client's secrets is taken: the one that worked last, then the next one, once.
+
+While a secret is being rotated the authorization server and the file change at different instants; with the
+old and the new one side by side it does not matter which is first. A client has one choice, whatever its
+grants.
+"""
+
+from __future__ import annotations
+
+from gateway.core.settings import ClientName, ClientSettings
+
+
+class SecretChoice:
+    """Remembers for every client which secret worked. Numbers are from 0."""
+
+    def __init__(self) -> None:
+        self._first: dict[ClientName, int] = {}
+        self._worked: dict[ClientName, int] = {}
+
+    def order(self, client: ClientSettings) -> tuple[int, ...]:
+        """Give the secrets to try for one question, at most two."""
+        count = len(client.credentials)
+        first = self.in_use(client)
+        return (first,) if count == 1 else (first, (first + 1) % count)
+
+    def in_use(self, client: ClientSettings) -> int:
+        """Give the secret that is tried first."""
+        return self._first.get(client.name, 0)
+
+    def took(self, client: ClientSettings, number: int) -> bool:
+        """Remember that a secret worked; tell whether another one did before."""
+        before = self._worked.get(client.name, 0)
+        self._first[client.name] = self._worked[client.name] = number
+        return number != before
+
+    def refused(self, client: ClientSettings, number: int) -> None:
+        """Remember that all that were tried were refused, `number` last: go on from there."""
+        self._first[client.name] = number

@@ -1,0 +1,152 @@
+"""HTTP to authorization servers: one session for the process, every foreign exception mapped here.
+
+Rules: no redirect is followed, no cookie kept, no proxy taken from the environment, nothing decompressed,
+no more than 1 MiB read; TLS is verified; the client's ``timeout`` covers all from connecting to the last
+byte. Nothing leaves this module as an exception but cancellation.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from typing import Final
+
+import aiohttp
+from yarl import URL
+
+from gateway import __version__
+from gateway.core.server_answer import MAX_ANSWER_BYTES, ServerAnswer
+from gateway.core.settings import ClientSettings
+from gateway.core.token_outcome import Failed, FailureKind
+from gateway.trust import CertificateUnusable, Trust, TrustSettings
+
+USER_AGENT: Final = f"gateway/{__version__}"
+
+# Below the 5 s after which Node's servers close an idle connection: a POST is never sent twice, so a
+# connection that dies under it costs a failed token request.
+KEEPALIVE_S: Final = 4.0
+MOST_CONNECTIONS: Final = 64
+MOST_CONNECTIONS_PER_SERVER: Final = 16
+
+CERTIFICATE_UNUSABLE: Final = Failed(
+    FailureKind.UNREACHABLE, "the client's certificate or its key cannot be used"
+)
+CA_FILE_UNREADABLE: Final = Failed(FailureKind.UNREACHABLE, "the client's ca_file cannot be used")
+TOO_LONG: Final = Failed(FailureKind.INVALID, "the authorization server answered more than 1 MiB")
+
+
+def _unreachable(reason: str) -> Failed:
+    return Failed(FailureKind.UNREACHABLE, reason)
+
+
+# The first match counts: most specific first.
+_FAILURES: Final[tuple[tuple[type[Exception], Failed], ...]] = (
+    (aiohttp.ConnectionTimeoutError, _unreachable("the authorization server accepted no connection in time")),
+    (TimeoutError, Failed(FailureKind.SLOW, "the authorization server did not answer in time")),
+    (aiohttp.ClientConnectorDNSError, _unreachable("the authorization server's name does not resolve")),
+    (aiohttp.ClientProxyConnectionError, _unreachable("the proxy cannot be reached")),
+    (aiohttp.ClientHttpProxyError, _unreachable("the proxy refused to connect")),
+    (aiohttp.ClientSSLError, _unreachable("no trusted TLS connection to the authorization server")),
+    (ssl.SSLError, _unreachable("the TLS connection to the authorization server broke")),
+    (aiohttp.ClientConnectorError, _unreachable("the authorization server cannot be reached")),
+    (aiohttp.ClientPayloadError, _unreachable("the authorization server broke off its answer")),
+    (aiohttp.ServerDisconnectedError, _unreachable("the authorization server closed the connection")),
+    (aiohttp.ClientResponseError, Failed(FailureKind.INVALID, "the authorization server answered no HTTP")),
+    (aiohttp.InvalidURL, Failed(FailureKind.INVALID, "the token_endpoint is no URL")),
+    (aiohttp.ClientOSError, _unreachable("the authorization server broke the connection")),
+    (aiohttp.ClientError, _unreachable("the token request failed")),
+    (OSError, _unreachable("the connection to the authorization server broke")),
+    (ValueError, Failed(FailureKind.INVALID, "the token request cannot be sent")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRequest:
+    """A request to an authorization server: a POST of `body`, or a GET where there is none."""
+
+    url: str
+    headers: dict[str, str] = field(repr=False)
+    body: bytes | None = field(default=None, repr=False)
+
+
+class Transport:
+    """Sends requests, for all clients of the process; belongs to one event loop."""
+
+    def __init__(self, trust: Trust) -> None:
+        self._trust = trust
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(self, client: ClientSettings, request: ServerRequest) -> ServerAnswer | Failed:
+        """Send one request as `client` reaches its server, and give the answer as it came."""
+        try:
+            trust = self._context(client)
+        except CertificateUnusable:
+            return CERTIFICATE_UNUSABLE
+        except OSError:  # ssl.SSLError among them
+            return CA_FILE_UNREADABLE
+        try:
+            return await self._exchange(client, request, trust)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return failure_of(error)
+
+    async def close(self) -> None:
+        """Close the connections; nothing may be asked afterwards."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _context(self, client: ClientSettings) -> ssl.SSLContext | bool:
+        settings = trust_of(client)
+        # True: aiohttp's own context, with the system's authorities, which most clients share.
+        return True if settings == TrustSettings() else self._trust.context(settings)
+
+    async def _exchange(
+        self, client: ClientSettings, request: ServerRequest, trust: ssl.SSLContext | bool
+    ) -> ServerAnswer | Failed:
+        reach = client.reach
+        async with self._open_session().request(
+            "GET" if request.body is None else "POST",
+            URL(request.url, encoded=True),
+            data=request.body,
+            headers=request.headers,
+            timeout=aiohttp.ClientTimeout(total=reach.timeout_s, connect=reach.connect_timeout_s),
+            proxy=reach.proxy,
+            ssl=trust,
+            allow_redirects=False,
+        ) as response:
+            return await _read(response)
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:  # not in __init__: a session needs the running loop
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=MOST_CONNECTIONS,
+                    limit_per_host=MOST_CONNECTIONS_PER_SERVER,
+                    keepalive_timeout=KEEPALIVE_S,
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": USER_AGENT},
+                auto_decompress=False,
+                trust_env=False,
+            )
+        return self._session
+
+
+def trust_of(client: ClientSettings) -> TrustSettings:
+    """Give what the TLS context towards a client's authorization server is made of."""
+    return TrustSettings(client.reach.ca_file, client.grant.certificate, client.reach.min_tls)
+
+
+def failure_of(error: Exception) -> Failed:
+    """Give the failure that a foreign exception means, without its text: that may hold a proxy's password."""
+    return next(failed for kind, failed in _FAILURES if isinstance(error, kind))
+
+
+async def _read(response: aiohttp.ClientResponse) -> ServerAnswer | Failed:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            response.close()
+            return TOO_LONG
+    fields = {name.lower(): value for name, value in response.headers.items()}
+    return ServerAnswer(response.status, fields, bytes(body))

@@ -1,0 +1,135 @@
+"""TLS towards servers: whom we trust, and which certificate we show (RFC 8705 section 2).
+
+Rules: always verified, TLS 1.2 at least; a context belongs to its files and is built anew when one of them
+was replaced, so that a renewed certificate is shown at the next connection. Certificate and key are two
+files, replaced one after the other: while they do not fit, the last good context stays. Contexts differ per
+files, and so do the connections made with them: who keeps such connections watches the files.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from gateway.core.settings import TlsFiles, TlsVersion
+
+Signature = tuple[tuple[int, int, int, int], ...]
+
+_VERSIONS: Final = {
+    TlsVersion.TLS_1_2: ssl.TLSVersion.TLSv1_2,
+    TlsVersion.TLS_1_3: ssl.TLSVersion.TLSv1_3,
+}
+
+
+class CertificateUnusable(OSError):
+    """Our certificate or its key cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrustSettings:
+    """What a context is made of.
+
+    Attributes:
+        ca_file: PEM file of trusted authorities instead of the system's.
+        certificate: ours in the handshake, or None.
+    """
+
+    ca_file: str | None = None
+    certificate: TlsFiles | None = None
+    min_tls: TlsVersion = TlsVersion.TLS_1_2
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that a context depends on."""
+        ours = self.certificate
+        names = (self.ca_file, ours.certificate, ours.key) if ours is not None else (self.ca_file,)
+        return tuple(name for name in names if name is not None)
+
+
+@dataclass(slots=True)
+class _Known:
+    """A context, and what its files were like when it was built or last found unusable."""
+
+    signature: Signature
+    context: ssl.SSLContext
+
+
+class Trust:
+    """The TLS contexts of a process, and who wants to know when one is replaced."""
+
+    def __init__(self) -> None:
+        self._contexts: dict[TrustSettings, _Known] = {}
+        self._watchers: list[tuple[TrustSettings, Callable[[], None]]] = []
+
+    def watch(self, settings: TrustSettings, replaced: Callable[[], None]) -> None:
+        """Have `replaced` called as soon as any files are found replaced that `settings` names.
+
+        That is before anybody gets a context with the new ones: who is told first drops the connections
+        that show the old certificate, so that no token that is bound to the new one goes out on them.
+        """
+        self._watchers.append((settings, replaced))
+
+    def look(self) -> None:
+        """Find out whether files of what is watched were replaced."""
+        for settings in dict.fromkeys(settings for settings, _ in self._watchers):
+            known = self._contexts.get(settings)
+            if known is not None and known.context is not self._renewed(settings, known):
+                self._tell(settings)
+
+    def context(self, settings: TrustSettings) -> ssl.SSLContext:
+        """Give the context as its files are now; the same one until a file is replaced.
+
+        Raises:
+            CertificateUnusable: our certificate or key cannot be read, or they do not fit.
+            OSError: the file of authorities cannot be used (`ssl.SSLError` is one).
+        """
+        known = self._contexts.get(settings)
+        if known is None:
+            known = self._contexts[settings] = _Known(signature_of(settings.files), _build(settings))
+        elif known.signature != signature_of(settings.files):
+            self.look()
+        return self._renewed(settings, known)
+
+    def _renewed(self, settings: TrustSettings, known: _Known) -> ssl.SSLContext:
+        signature = signature_of(settings.files)  # taken first: what changes while it is read is read again
+        if signature != known.signature:
+            known.signature = signature  # what does not fit is not tried again before it changes again
+            with suppress(OSError):
+                known.context = _build(settings)
+        return known.context
+
+    def _tell(self, settings: TrustSettings) -> None:
+        for watched, replaced in self._watchers:
+            if watched == settings:
+                replaced()
+
+
+def signature_of(files: Iterable[str]) -> Signature:
+    """Give a value that changes when one of `files` is replaced, or a link on the way to it."""
+    return tuple(map(_signature, files))
+
+
+def _build(settings: TrustSettings) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=settings.ca_file)
+    context.minimum_version = _VERSIONS[settings.min_tls]
+    ours = settings.certificate
+    if ours is not None:
+        try:
+            # An empty password: without one, OpenSSL would ask on the terminal for that of an encrypted key.
+            context.load_cert_chain(ours.certificate, ours.key, password="")
+        except OSError:
+            raise CertificateUnusable(f"{ours.certificate}: it or its key cannot be used") from None
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _signature(file: str) -> tuple[int, int, int, int]:
+    try:
+        status = Path(file).stat()
+    except OSError:
+        return (0, 0, 0, 0)  # what is missing is found out, and named, by who opens it
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size
