@@ -4,6 +4,7 @@ Started as `python -m bench.authorization_server PORT`.
 
 - `POST /token/LIFE_S` answers a token that lives so many seconds; `POST /token/LIFE_S/DELAY_MS` lets it be
   waited for.
+  With a proof (RFC 9449) it is a DPoP token; nobody verifies the proof, whose making is what is measured.
 - `GET /count/CLIENT_ID` tells how many token requests that client has made.
 
 A token is `CLIENT_ID.SERIAL.EXPIRES_MS`, the instant of its end in milliseconds of Unix time, so that the
@@ -32,12 +33,13 @@ async def _token(request: web.Request) -> web.Response:
     counts = request.app[_counts]
     counts[client_id] += 1
     await asyncio.sleep(int(request.match_info.get("delay_ms", "0")) / 1000)
-    return _answer(f"{client_id}.{counts[client_id]}", int(request.match_info["life_s"]))
+    kind = "DPoP" if "DPoP" in request.headers else "Bearer"
+    return _answer(f"{client_id}.{counts[client_id]}", kind, int(request.match_info["life_s"]))
 
 
-def _answer(name: str, life_s: int) -> web.Response:
+def _answer(name: str, kind: str, life_s: int) -> web.Response:
     expires_ms = time.time_ns() // 1_000_000 + life_s * 1000
-    answer = {"access_token": f"{name}.{expires_ms}", "token_type": "Bearer", "expires_in": life_s}
+    answer = {"access_token": f"{name}.{expires_ms}", "token_type": kind, "expires_in": life_s}
     return web.json_response(answer, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
 
 

@@ -31,13 +31,17 @@ class Places:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Front:
-    """How one contestant is set up: its ports, the client it is, the token it asks for, its access log."""
+    """How one contestant is set up: its ports, the client it is, the token it asks for, its access log.
+
+    With `proves` its token is bound to a key (DPoP, RFC 9449), and each request carries a proof.
+    """
 
     listen: int
     admin: int
     client_id: str
     token_path: str = "/token/3600"
     access_log: pathlib.Path | None = None
+    proves: bool = False
 
 
 def gateway(places: Places, front: Front) -> str:
@@ -52,6 +56,7 @@ def gateway(places: Places, front: Front) -> str:
             token_endpoint: http://127.0.0.1:{places.authorization_server}{front.token_path}
             client_id: {front.client_id}
             client_secret: {CLIENT_SECRET}
+            dpop_bound_access_tokens: {str(front.proves).lower()}
         routes:
           - {{path: /, upstream: "http://127.0.0.1:{places.api}", client: bench, timeout: 5m}}
           - {{path: /strict, upstream: "http://127.0.0.1:{places.strict}", client: bench, timeout: 5m}}
@@ -65,7 +70,7 @@ def upstream_nginx(places: Places) -> str:
         server {{
             listen 127.0.0.1:{places.api} backlog=1024;
             default_type application/json;
-            if ($http_authorization !~ "^Bearer .") {{ return 401; }}
+            if ($http_authorization !~ "^(Bearer|DPoP) .") {{ return 401; }}
             location / {{ return 200 '{BODY}'; }}
             location /download {{ alias {places.directory}/download; }}
         }}

@@ -17,13 +17,17 @@ _Argv: TypeAlias = tuple[str, ...]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Contestant:
-    """A proxy under test; its ratios are taken to its rival, an Envoy set up likewise."""
+    """A proxy under test; its ratios are taken to its rival, an Envoy set up likewise.
+
+    Envoy makes no proofs (RFC 9449), so a gateway that does is compared with one that does not.
+    """
 
     name: str
     title: str
     rival: str
     command: Callable[[Stage, configs.Front], _Argv | None]
     logs: bool = False
+    proves: bool = False
     has_readiness: bool = False
 
 
@@ -80,6 +84,7 @@ CONTESTANTS = (
     ENVOY,
     Contestant("gateway-log", "gateway, access log", "envoy-log", _gateway, logs=True, has_readiness=True),
     Contestant("envoy-log", "Envoy, access log", "envoy-log", _envoy, logs=True),
+    Contestant("gateway-dpop", "gateway, DPoP proofs", "gateway", _gateway, proves=True, has_readiness=True),
     Contestant("nginx", "nginx, static header", "envoy", _nginx),
     Contestant("haproxy", "HAProxy, static header", "envoy", _haproxy),
     Contestant("aiohttp", "plain aiohttp, static header", "envoy", _aiohttp),
@@ -93,7 +98,7 @@ def start(stage: Stage, contestant: Contestant, front: configs.Front | None = No
         NotReadyError: it ended, or was not ready in time.
 
     """
-    front = front or stage.front(contestant.name, logs=contestant.logs)
+    front = front or stage.front(contestant.name, logs=contestant.logs, proves=contestant.proves)
     argv = contestant.command(stage, front)
     if argv is None:
         return None

@@ -35,12 +35,14 @@ class Stage:
     proxy_cpu: int
     load_cpu: int
 
-    def front(self, name: str, *, token_path: str = "/token/3600", logs: bool = False) -> configs.Front:
+    def front(
+        self, name: str, *, token_path: str = "/token/3600", logs: bool = False, proves: bool = False
+    ) -> configs.Front:
         """Return fresh ports and a client of its own for a contestant."""
         listen, admin = free_ports(2)
         client_id = f"{name}-{next(_numbers)}"
         access_log = self.places.directory / f"{client_id}.log" if logs else None
-        return configs.Front(listen, admin, client_id, token_path, access_log)
+        return configs.Front(listen, admin, client_id, token_path, access_log, proves)
 
     def write(self, name: str, text: str) -> str:
         """Write a configuration file and return its path."""

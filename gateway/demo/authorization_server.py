@@ -3,6 +3,7 @@
 ========================  ===========================================================================
 ``POST /oauth/token``     gives a token; `demo_lifetime` in the form shortens or lengthens its life
 ``GET /jwks.json``        the key that signs JWTs
+``GET /.well-known/...``  what it says of itself (RFC 8414), for clients that name it as their `issuer`
 ``POST /revoke-all``      takes back every token given so far; nobody is told
 ``POST /down``, ``/up``   the token endpoint answers 503 from here to there
 ``GET /``                 what has been counted
@@ -76,6 +77,7 @@ class DemoAuthorizationServer(DemoServer):
             [
                 web.post("/oauth/token", self._token),
                 web.get("/jwks.json", self._jwks),
+                web.get("/.well-known/oauth-authorization-server", self._metadata),
                 web.post("/revoke-all", self._revoke_all),
                 web.post("/down", self._go_down),
                 web.post("/up", self._come_up),
@@ -110,6 +112,18 @@ class DemoAuthorizationServer(DemoServer):
 
     async def _jwks(self, _: web.Request) -> web.Response:
         return web.json_response(self._jwt_mint.jwks() if self._jwt_mint else {"keys": []})
+
+    async def _metadata(self, _: web.Request) -> web.Response:
+        """RFC 8414 section 2; it has no authorization endpoint, and so no response types."""
+        metadata = {
+            "issuer": self.url,
+            "token_endpoint": self.token_endpoint,
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "grant_types_supported": ["client_credentials"],
+            "response_types_supported": [],
+            "jwks_uri": f"{self.url}/jwks.json",
+        }
+        return web.json_response(metadata, headers={"Cache-Control": "max-age=3600"})
 
     async def _revoke_all(self, _: web.Request) -> web.Response:
         return web.json_response({"revoked": self.book.revoke_all()})

@@ -58,11 +58,12 @@ def test_the_exit_status_says_whether_there_is_a_result(choice, results, verdict
     assert _exit_status(choice, results, verdicts, is_strict=is_strict) == status
 
 
-def test_every_ratio_is_taken_to_an_envoy_that_takes_part():
+def test_every_ratio_is_taken_to_an_envoy_that_takes_part_and_that_of_proofs_to_ourselves():
     names = {one.name for one in CONTESTANTS}
 
     assert len(names) == len(CONTESTANTS)
-    assert {one.rival for one in CONTESTANTS} == {"envoy", "envoy-log"} < names
+    assert {one.rival for one in CONTESTANTS if not one.proves} == {"envoy", "envoy-log"} < names
+    assert [(one.name, one.rival) for one in CONTESTANTS if one.proves] == [("gateway-dpop", "gateway")]
     assert [one.name for one in CONTESTANTS if one.logs] == ["gateway-log", "envoy-log"]
 
 

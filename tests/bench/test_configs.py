@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,12 @@ def test_our_configuration_is_one_that_the_gateway_takes(tmp_path):
     assert client.credentials[0]().reveal() == configs.CLIENT_SECRET
     assert [(route.path, route.upstream.port) for route in loaded.routes] == [("/", 9001), ("/strict", 9002)]
     assert {route.grant.client for route in loaded.routes} == {"bench"}
+
+
+@pytest.mark.parametrize("proves", [True, False])
+def test_tokens_are_bound_only_where_proofs_are_measured(tmp_path, proves):
+    [client] = settings(tmp_path, replace(FRONT, proves=proves)).clients.values()
+    assert (client.grant.dpop is not None) == proves
 
 
 @pytest.mark.parametrize(("front", "path"), [(FRONT, None), (LOGGED, "/tmp/bench/a log.json")])
@@ -101,6 +108,6 @@ def test_every_proxy_listens_on_this_machine_only(text):
 
 
 def test_the_upstream_refuses_whoever_has_no_token():
-    assert 'if ($http_authorization !~ "^Bearer .") { return 401; }' in configs.upstream_nginx(PLACES)
+    assert 'if ($http_authorization !~ "^(Bearer|DPoP) .") { return 401; }' in configs.upstream_nginx(PLACES)
     for text in (configs.proxy_nginx(PLACES, FRONT), configs.haproxy(PLACES, FRONT)):
         assert f'"Bearer {configs.STATIC_TOKEN}"' in text

@@ -1,7 +1,9 @@
 import aiohttp
 import pytest
 
+from gateway.core.metadata import ServerMetadata, metadata_places, read_metadata
 from gateway.core.secret import Secret
+from gateway.core.server_answer import ServerAnswer
 from gateway.demo.authorization_server import AuthorizationServerSettings, DemoAuthorizationServer
 from gateway.demo.credentials import Registration
 from gateway.demo.tokens import TokenFormat
@@ -128,3 +130,15 @@ async def test_the_key_is_published(server, session):
 async def test_tokens_are_requested_by_post_only(server, session):
     async with session.get(server.token_endpoint) as answer:
         assert answer.status == 405
+
+
+async def test_what_it_says_of_itself_is_metadata_of_rfc_8414_that_the_gateway_takes(server, session):
+    [place, _] = metadata_places(server.url)
+    async with session.get(place) as answer:
+        found = read_metadata(
+            ServerAnswer(answer.status, {}, await answer.read()), server.url, allows_insecure=False
+        )
+
+    assert isinstance(found, ServerMetadata)
+    assert (found.issuer, found.token_endpoint) == (server.url, server.token_endpoint)
+    assert found.auth_methods == ("client_secret_basic", "client_secret_post")
