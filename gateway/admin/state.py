@@ -20,7 +20,9 @@ def client_state(state: SourceState) -> State:
     token, facts = state.token, state.facts
     shown: dict[str, object] = {
         "client": state.client,
+        "issuer": state.issuer,
         "token_endpoint": shown_url(facts.token_endpoint) if facts.token_endpoint else None,
+        "token_endpoint_auth_method": state.method.value,
         "secret": facts.secret,
         "secrets": facts.secrets,
         "metadata_objections": list(facts.objections),

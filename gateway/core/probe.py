@@ -95,7 +95,8 @@ class ProbeReport:
         problem: why there is no token, or empty.
         description: the server's own words about it, cleaned.
         advice: what to change, or empty.
-        remedy: a setting that was tried afterwards and got a token, as it stands in `gateway.yaml`, or empty.
+        tried: settings that were tried afterwards, as they stand in `gateway.yaml`.
+        remedy: the one of them that got a token, or empty.
         objections: what the server's metadata says against the settings.
     """
 
@@ -110,6 +111,7 @@ class ProbeReport:
     problem: str
     description: str
     advice: str
+    tried: tuple[str, ...]
     remedy: str
     deviations: tuple[Deviation, ...]
     objections: tuple[str, ...]
@@ -127,7 +129,7 @@ class Probe:
     Attributes:
         hidden: what the client proves itself with, as it is kept.
         looks: where the issuer's metadata was looked for.
-        remedy: see `ProbeReport`.
+        tried, remedy: see `ProbeReport`.
     """
 
     client: ClientSettings
@@ -135,6 +137,7 @@ class Probe:
     asked: Asked
     facts: ClientFacts
     looks: tuple[Look, ...]
+    tried: tuple[str, ...]
     remedy: str
     fingerprint_key: bytes
 
@@ -158,6 +161,7 @@ def make_report(probe: Probe) -> ProbeReport:
         problem=failed.reason if failed else "",
         description=mask.text(_description(answer)) if failed else "",
         advice=advice_on(failed.code, grant.method, status) if failed else "",
+        tried=probe.tried,
         remedy=probe.remedy,
         deviations=() if answer is None else find_deviations(answer, grant),
         objections=probe.facts.objections,

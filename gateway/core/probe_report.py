@@ -31,6 +31,7 @@ def as_object(report: ProbeReport) -> JsonObject:
         "problem": report.problem,
         "error_description": report.description,
         "advice": report.advice,
+        "tried": list(report.tried),
         "remedy": report.remedy or None,
         "deviations": [{"what": found.what, "hint": found.hint} for found in report.deviations],
         "metadata_objections": list(report.objections),
@@ -120,7 +121,8 @@ def _failure_lines(report: ProbeReport) -> Iterator[str]:
     yield f"no token: {report.problem}"
     if report.description:
         yield f"  it says: {report.description}"
-    if report.remedy:
-        yield f"  remedy: tried and accepted, write {report.remedy}"
-    elif report.advice:
+    for setting in report.tried:
+        outcome = "accepted: write it" if setting == report.remedy else "refused too"
+        yield f"  tried {setting}: {outcome}"
+    if report.advice and not report.remedy:
         yield f"  hint: {report.advice}"

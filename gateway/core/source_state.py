@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.core.client_facts import ClientFacts
-from gateway.core.settings import ClientName
+from gateway.core.settings import AuthMethod, ClientName
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ class SourceState:
     """
 
     client: ClientName
+    issuer: str | None
+    method: AuthMethod
     asked_scope: tuple[str, ...]
     has_had_token: bool
     is_in_flight: bool

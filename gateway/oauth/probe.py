@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 from gateway.core.alternatives import alternatives
@@ -27,23 +27,35 @@ async def probe(
     endpoint = TokenEndpoint(clock, Fanout((), ()), Trust())
     try:
         asked = await endpoint.ask(client)
-        remedy = await _remedy(endpoint, client, asked) if tries_remedies else ""
+        tried = [setting async for setting in _tried(endpoint, client, asked)] if tries_remedies else []
     finally:
         await endpoint.close()
-    looks, facts = endpoint.looks(client), endpoint.facts(client)
-    hidden = tuple(_readable(client))
-    return make_report(Probe(client, hidden, asked, facts, looks, remedy, fingerprint_key))
+    return make_report(
+        Probe(
+            client=client,
+            hidden=tuple(_readable(client)),
+            asked=asked,
+            facts=endpoint.facts(client),
+            looks=endpoint.looks(client),
+            tried=tuple(setting for setting, _ in tried),
+            remedy=next((setting for setting, is_granted in tried if is_granted), ""),
+            fingerprint_key=fingerprint_key,
+        )
+    )
 
 
-async def _remedy(endpoint: TokenEndpoint, client: ClientSettings, asked: Asked) -> str:
+async def _tried(
+    endpoint: TokenEndpoint, client: ClientSettings, asked: Asked
+) -> AsyncIterator[tuple[str, bool]]:
+    """Try other settings, one after the other, until one gets a token; give each, and whether it did."""
     last = asked.attempts[-1] if asked.attempts else None
     if last is None or not last.blames_secret:
-        return ""
+        return
     for alternative in alternatives(client.grant, last.proof, last.url):
         outcome = await endpoint.fetch(replace(client, grant=alternative.grant))
+        yield alternative.setting, isinstance(outcome, Granted)
         if isinstance(outcome, Granted):
-            return alternative.setting
-    return ""
+            return
 
 
 def _readable(client: ClientSettings) -> Iterator[Secret]:

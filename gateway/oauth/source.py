@@ -132,6 +132,8 @@ class ClientCredentialsSource:
         rest = self._requester.rest
         return SourceState(
             client=self._client.name,
+            issuer=self._client.grant.issuer,
+            method=self._client.grant.method,
             asked_scope=self._client.grant.scope,
             has_had_token=self.has_had_token,
             is_in_flight=self._flight is not None,
