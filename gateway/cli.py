@@ -67,7 +67,7 @@ def run(path: Path) -> None:
 def check(path: Path) -> None:
     """Check the configuration; tell all problems at once."""
     settings = _load(path, os.environ)
-    if complaints := [*_check_files(settings), *_check_keys(path, settings)]:
+    if complaints := [*_check_server_files(settings), *_check_clients(path, settings)]:
         _fail("\n".join(complaints))
     routes, clients = len(settings.routes), len(settings.clients)
     click.echo(f"{path}: good ({routes} route{'s'[: routes != 1]}, {clients} client{'s'[: clients != 1]})")
@@ -178,30 +178,33 @@ def _load(path: Path, environ: Mapping[str, str]) -> Settings:
 
 def _refuse_bad_files(path: Path, settings: Settings) -> None:
     """What a client lacks costs its own tokens only, and may be put right while the others work."""
-    from gateway.config import check_client_files
-
-    of_clients = check_client_files(settings)
-    if complaints := [line for line in _check_files(settings) if line not in of_clients]:
+    if complaints := _check_server_files(settings):
         _fail("\n".join(complaints))
-    for line in (*of_clients, *_check_keys(path, settings)):
+    for line in _check_clients(path, settings):
         click.echo(f"gateway: {line}", err=True)
 
 
-def _check_files(settings: Settings) -> tuple[str, ...]:
-    from gateway.config import check_files
+def _check_server_files(settings: Settings) -> tuple[str, ...]:
+    from gateway.config import check_server_files
 
-    return check_files(settings)
+    return check_server_files(settings)
 
 
-def _check_keys(path: Path, settings: Settings) -> list[str]:
+def _check_clients(path: Path, settings: Settings) -> list[str]:
+    from gateway.config import check_client_files
+
+    return [f"{path}:{line}" for line in (*check_client_files(settings), *_check_keys(settings))]
+
+
+def _check_keys(settings: Settings) -> tuple[str, ...]:
     clients = settings.clients.values()
     if not any(client.grant.assertion or client.dpop_key for client in clients):
-        return []
+        return ()
     import time
 
     from gateway.oauth.key_check import check_keys
 
-    return [f"{path}:{line}" for line in check_keys(settings, time.time())]
+    return check_keys(settings, time.time())
 
 
 def _fail(message: str) -> NoReturn:

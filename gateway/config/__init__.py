@@ -7,7 +7,7 @@ or ruamel.yaml.
 
 from __future__ import annotations
 
-from gateway.config.files import check_client_files, check_files
+from gateway.config.files import check_client_files, check_server_files
 from gateway.config.load import load
 from gateway.config.problems import ConfigError, ConfigUnreadable, Problem
 from gateway.config.schema import json_schema
@@ -17,7 +17,7 @@ __all__ = [
     "ConfigUnreadable",
     "Problem",
     "check_client_files",
-    "check_files",
+    "check_server_files",
     "json_schema",
     "load",
 ]

@@ -1,7 +1,8 @@
 """Whether the certificates and keys that the settings name can be used now.
 
 Apart from `load`, since a file may be wrong today and right tomorrow: these are failures to start, not
-mistakes in the configuration. Each complaint is one line that names the file.
+mistakes in the configuration. Each complaint is one line that names the file; those of clients begin with
+their place in the configuration, as those of `oauth.key_check` do.
 """
 
 from __future__ import annotations
@@ -12,23 +13,30 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.core.settings import Settings, TlsFiles
+from gateway.core.settings import ClientSettings, Settings, TlsFiles
 
 
-def check_files(settings: Settings, now: datetime | None = None) -> tuple[str, ...]:
-    """Give one line for each file that cannot be used; none if all is well.
+def check_server_files(settings: Settings, now: datetime | None = None) -> tuple[str, ...]:
+    """Give one line for each file of listeners and upstreams that cannot be used; none if all is well.
 
     Args:
         settings: what names the files.
         now: when certificates must be valid; with a time zone; left out: the present.
     """
-    at = now or datetime.now(UTC)
-    return tuple(dict.fromkeys((*_complaints(_of_server(settings), at), *check_client_files(settings, at))))
+    upstreams = [route.upstream for route in settings.routes]
+    pairs = [listener.tls for listener in settings.listeners] + [one.certificate for one in upstreams]
+    files = _Files(pairs, (), [one.ca_file for one in upstreams])
+    return tuple(_complaints(files, now or datetime.now(UTC)))
 
 
 def check_client_files(settings: Settings, now: datetime | None = None) -> tuple[str, ...]:
-    """Give those of the lines that are about clients: without these files only their tokens are missing."""
-    return tuple(_complaints(_of_clients(settings), now or datetime.now(UTC)))
+    """Give the same of the clients, each with its place: without them only their tokens are missing."""
+    at = now or datetime.now(UTC)
+    return tuple(
+        f"{client.tls_place}: {complaint}"
+        for client in settings.clients.values()
+        for complaint in _complaints(_of_client(client), at)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,15 @@ class _Files:
     authorities: Sequence[str | None]
 
 
+def _of_client(client: ClientSettings) -> _Files:
+    signing = client.grant.assertion
+    return _Files(
+        [client.grant.certificate],
+        [signing.certificate if signing is not None else None],
+        [client.reach.ca_file],
+    )
+
+
 def _complaints(files: _Files, at: datetime) -> Iterator[str]:
     lines = (
         *(_pair(pair, at) for pair in dict.fromkeys(files.pairs) if pair is not None),
@@ -47,22 +64,6 @@ def _complaints(files: _Files, at: datetime) -> Iterator[str]:
         *(_authority(file) for file in dict.fromkeys(files.authorities) if file is not None),
     )
     yield from (line for line in lines if line is not None)
-
-
-def _of_server(settings: Settings) -> _Files:
-    upstreams = [route.upstream for route in settings.routes]
-    pairs = [listener.tls for listener in settings.listeners] + [one.certificate for one in upstreams]
-    return _Files(pairs, (), [one.ca_file for one in upstreams])
-
-
-def _of_clients(settings: Settings) -> _Files:
-    clients = settings.clients.values()
-    signing = [client.grant.assertion for client in clients]
-    return _Files(
-        [client.grant.certificate for client in clients],
-        [one.certificate for one in signing if one is not None],
-        [client.reach.ca_file for client in clients],
-    )
 
 
 def _certificate(file: str, now: datetime) -> str | None:

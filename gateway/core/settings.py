@@ -144,7 +144,7 @@ class ClientSettings:
         revokes: tokens that are no longer used are revoked (RFC 7009).
         revocation_endpoint: where; None: `Grant.issuer` says it.
         place: where the credential stands in the file, as ``12:5: clients.crm.private_key``.
-        dpop_place: the same of `dpop_key`.
+        dpop_place, tls_place: the same of `dpop_key`, and of what names files of certificates.
     """
 
     grant: Grant
@@ -156,6 +156,7 @@ class ClientSettings:
     revocation_endpoint: str | None = None
     place: str = field(default="", compare=False)
     dpop_place: str = field(default="", compare=False)
+    tls_place: str = field(default="", compare=False)
 
     @property
     def name(self) -> ClientName:

@@ -10,11 +10,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from gateway.config import check_client_files, check_files
+from gateway.config import check_client_files, check_server_files
 from tests.config.documents import CLIENT, load_text
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+
+
+def check_files(settings, now=None):
+    """Everything that is wrong with files, the servers' first."""
+    return (*check_server_files(settings, now), *check_client_files(settings, now))
 
 
 def write_pair(folder, *, first=NOW - HOUR, last=NOW + HOUR, password=None):
@@ -116,7 +121,7 @@ def test_files_of_clients_and_upstreams_are_checked_too_and_each_once(tmp_path):
     )
     assert check_files(settings, NOW + 2 * HOUR) == (
         f"{tmp_path}/cert.pem: the certificate expired on 2026-01-15 13:00 UTC",
-        f"{tmp_path}/ca.pem: cannot be read: No such file or directory",
+        f"1:114: clients.a.tls: {tmp_path}/ca.pem: cannot be read: No such file or directory",
     )
 
 
@@ -124,7 +129,9 @@ def test_a_bundle_without_a_certificate_is_no_bundle(tmp_path):
     (tmp_path / "ca.pem").write_text("nonsense")
     client = CLIENT.replace("}'}", f"}}', tls: {{ca: {tmp_path}/ca.pem}}}}")
     settings = load_text(f"clients: {{a: {client}}}\nroutes: [{{path: /, upstream: 'http://a'}}]")
-    assert check_files(settings) == (f"{tmp_path}/ca.pem: holds no certificate in PEM form",)
+    assert check_files(settings) == (
+        f"1:114: clients.a.tls: {tmp_path}/ca.pem: holds no certificate in PEM form",
+    )
 
 
 def client_with(folder, *keys):
@@ -138,7 +145,7 @@ def test_the_certificate_of_a_client_is_checked_as_one_that_only_the_client_need
     write_pair(tmp_path, last=NOW)
     assert check_files(settings, NOW) == check_client_files(settings, NOW) == ()
     late = NOW + timedelta(seconds=1)
-    complaint = f"{tmp_path}/cert.pem: the certificate expired on 2026-01-15 12:00 UTC"
+    complaint = f"1:114: clients.a.tls: {tmp_path}/cert.pem: the certificate expired on 2026-01-15 12:00 UTC"
     assert check_files(settings, late) == check_client_files(settings, late) == (complaint,)
 
 

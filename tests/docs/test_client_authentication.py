@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 
-from gateway.config import check_files
+from gateway.config import check_client_files, check_server_files
 from gateway.core.settings import AuthMethod, GrantType, Settings
 from gateway.oauth.key_check import check_keys
 from tests.config.documents import load_text
@@ -63,7 +63,8 @@ def loaded(text: str, folder: Path) -> Settings:
 def faults(text: str, folder: Path) -> tuple[str, ...]:
     """What keeps an example from being used: nothing, if it is right."""
     settings = loaded(text, folder)
-    return (*check_files(settings), *check_keys(settings, WALL_S))
+    files = (*check_server_files(settings), *check_client_files(settings))
+    return (*files, *check_keys(settings, WALL_S))
 
 
 def values_of(page: Path, folder: Path) -> Iterator[AuthMethod | GrantType]:
