@@ -39,6 +39,7 @@ from gateway.config.fields import (
     Size,
     Strict,
     Text,
+    TokenRequestFields,
     TrustedNetwork,
     Upstream,
     flag,
@@ -117,6 +118,11 @@ class Route(Strict):
         default=None,
         repr=False,
         description="Replace the client's parameters of the same names, or add to them.",
+    )
+    token_headers: TokenRequestFields | None = Field(
+        default=None,
+        repr=False,
+        description="Replace the client's `headers` of the same names in the token request, or add to them.",
     )
     access: AccessWord | None = optional(
         "Who may use the route; needed where a token is injected and another machine can reach a listener."

@@ -21,6 +21,8 @@ from gateway.core.settings import (
     UpstreamSettings,
 )
 
+Fields = tuple[tuple[str, str], ...]
+
 
 class RouteBuilder:
     """Builds all routes of one document: a name is derived with a view to the others'."""
@@ -71,6 +73,7 @@ class RouteBuilder:
             audience=grant.audience if route.audience is None else unique(route.audience),
             resource=grant.resource if route.resource is None else unique(route.resource),
             parameters=tuple((dict(grant.parameters) | (route.parameters or {})).items()),
+            headers=_laid_over(grant.headers, route.token_headers or {}),
         )
 
     def _upstream(self, route: Route) -> UpstreamSettings:
@@ -87,6 +90,12 @@ class RouteBuilder:
             certificate=ours,
             min_tls=tls.min_version or TlsVersion.TLS_1_2,
         )
+
+
+def _laid_over(fields: Fields, others: Mapping[str, str]) -> Fields:
+    """Names of header fields are compared without case (RFC 9110 section 5.1)."""
+    replaced = {name.lower() for name in others}
+    return (*(pair for pair in fields if pair[0].lower() not in replaced), *others.items())
 
 
 def _place(route: Route) -> str:

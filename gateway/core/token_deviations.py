@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.core.json_object import JsonObject
+from gateway.core.jwt_claims import read_claims
 from gateway.core.lifetime import LONGEST_LIFE_S, read_expires_in
 from gateway.core.server_answer import ServerAnswer, is_transient_status
 from gateway.core.settings import AuthMethod, Grant
@@ -54,6 +55,13 @@ _INVALID_CLIENT: Final = {
     AuthMethod.TLS_CLIENT_AUTH: _CERTIFICATE_ADVICE,
     AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH: _CERTIFICATE_ADVICE,
     AuthMethod.NONE: "the server wants to know who asks: set another token_endpoint_auth_method",
+}
+
+
+_CERTIFICATE_METHODS: Final = frozenset((AuthMethod.TLS_CLIENT_AUTH, AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH))
+_OTHER_TYPE: Final = {
+    "Bearer": "the gateway sends bearer tokens, or DPoP tokens with dpop_bound_access_tokens: true",
+    "DPoP": "the server does not bind tokens by DPoP, or not this client's: dpop_allow_bearer takes them",
 }
 
 
@@ -119,22 +127,37 @@ def _in_basic_refusal(answer: ServerAnswer) -> Iterator[Deviation]:
 def _in_token(document: JsonObject, grant: Grant) -> Iterator[Deviation]:
     if not isinstance(document.get("access_token"), str):
         yield Deviation("`access_token` is missing", "section 5.1 requires it")
-    yield from _in_type(document.get("token_type"))
+    yield from _in_type(document.get("token_type"), "Bearer" if grant.dpop is None else "DPoP")
+    yield from _in_binding(document, grant)
     yield from _in_lifetime(document)
     yield from _in_scope(document.get("scope"), grant.scope)
     if "refresh_token" in document:
         yield Deviation("a `refresh_token` is given", "it should not be (section 4.4.3); it is ignored")
 
 
-def _in_type(token_type: object) -> Iterator[Deviation]:
+def _in_type(token_type: object, expected: str) -> Iterator[Deviation]:
     if not isinstance(token_type, str):
-        yield Deviation("`token_type` is missing", "section 5.1 requires it; have the server say Bearer")
-    elif token_type.lower() != "bearer":
-        yield Deviation("`token_type` is not Bearer", "the gateway sends bearer tokens only (RFC 6750)")
-    elif token_type != "Bearer":
-        yield Deviation(
-            "`token_type` is spelled otherwise than Bearer", "case does not count; Bearer is sent"
-        )
+        yield Deviation("`token_type` is missing", f"section 5.1 requires it; have the server say {expected}")
+    elif token_type.lower() != expected.lower():
+        yield Deviation(f"`token_type` is not {expected}", _OTHER_TYPE[expected])
+    elif token_type != expected:
+        what = f"`token_type` is spelled otherwise than {expected}"
+        yield Deviation(what, f"case does not count; {expected} is sent")
+
+
+def _in_binding(document: JsonObject, grant: Grant) -> Iterator[Deviation]:
+    """A JWT that is bound says to what (RFC 7800 section 3.1); of an opaque token only the server knows."""
+    claims = read_claims(str(document.get("access_token")))
+    if claims is None:
+        return
+    bound_to = claims.get("cnf")
+    members = bound_to if isinstance(bound_to, dict) else {}
+    if grant.dpop is not None and "jkt" not in members:
+        what = "the token is not bound to our key: no `cnf` with `jkt` (RFC 9449 section 6)"
+        yield Deviation(what, "have the server bind this client's tokens by DPoP")
+    if grant.method in _CERTIFICATE_METHODS and "x5t#S256" not in members:
+        what = "the token is not bound to our certificate: no `cnf` with `x5t#S256` (RFC 8705 section 3)"
+        yield Deviation(what, "if that is meant, write tls_client_certificate_bound_access_tokens: false")
 
 
 def _in_lifetime(document: JsonObject) -> Iterator[Deviation]:

@@ -195,5 +195,5 @@ class TokenEndpoint:
                 self._observer.credential_switched(client.name, last.number + 1, len(client.credentials))
         elif last.blames_secret:
             self._choice.refused(client, last.number)
-        elif client.grant.token_endpoint is None:
+        elif client.grant.token_endpoint is None and last.outcome.kind is not FailureKind.REFUSED:
             self._discovery.doubt(client)

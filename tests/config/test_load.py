@@ -225,6 +225,13 @@ def test_a_route_replaces_audience_and_resource_and_lays_its_parameters_over():
     assert grant.parameters == (("x", "a"), ("y", "b"), ("z", "b"))
 
 
+def test_a_route_lays_its_token_headers_over_those_of_its_client_by_name_without_case():
+    client = "{issuer: 'https://a', client_id: me, client_secret: s, headers: {X-A: client, X-B: client}}"
+    route = "{path: /, upstream: 'http://a', client: crm, token_headers: {x-a: route, X-C: route}}"
+    settings = load_text(f"clients: {{crm: {client}}}\nroutes: [{route}]")
+    assert settings.routes[0].grant.headers == (("X-B", "client"), ("x-a", "route"), ("X-C", "route"))
+
+
 def test_a_route_may_ask_for_no_audience_at_all():
     client = "{issuer: 'https://a', client_id: me, client_secret: s, audience: a}"
     settings = load_text(
