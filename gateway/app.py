@@ -45,7 +45,7 @@ from gateway.proxy.handler import Handler
 from gateway.proxy.listener import Listener
 from gateway.proxy.pool import Pool
 from gateway.proxy.route import Route
-from gateway.trust import Trust
+from gateway.trust import ServerCertificate, Trust
 
 BACKLOG: Final = 2048
 UNROUTED: Final = RouteName("-")
@@ -84,7 +84,10 @@ class Gateway:
             self._request_observer(observer),
         )
         self._next_id = _request_ids()
-        self._tls = [_listener_tls(listener) for listener in settings.listeners]
+        self._certificates = [
+            ServerCertificate(listener.tls) if listener.tls is not None else None
+            for listener in settings.listeners
+        ]
         self._listeners: list[tuple[Listener, asyncio.Server]] = []
         self._admin: AdminServer | None = None
         self._sweeper: asyncio.TimerHandle | None = None
@@ -99,8 +102,9 @@ class Gateway:
             if (admin := self._settings.admin) is not None:
                 with _named(admin):
                     self._admin = await start_admin(admin, self._view())
-            for listener, tls in zip(self._settings.listeners, self._tls, strict=True):
+            for listener, ours in zip(self._settings.listeners, self._certificates, strict=True):
                 with _named(listener.address):
+                    tls = ours.context if ours is not None else None
                     self._listeners.append(await self._listen(listener, tls))
         except BaseException:
             await self.close(grace_s=0.0)
@@ -200,6 +204,9 @@ class Gateway:
         for pool in self._pools.values():
             pool.sweep(now_s)
         self._trust.look()
+        for certificate in self._certificates:
+            if certificate is not None:
+                certificate.look()
         self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
 
     # ── what is shown ─────────────────────────────────────────────────────────────────────────────
@@ -232,16 +239,6 @@ def _request_ids() -> Callable[[], bytes]:
     prefix = secrets.token_hex(6).encode("ascii")
     numbers = count(1)
     return lambda: b"%b-%x" % (prefix, next(numbers))
-
-
-def _listener_tls(settings: ListenerSettings) -> ssl.SSLContext | None:
-    if settings.tls is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(settings.tls.certificate, settings.tls.key)
-    context.set_alpn_protocols(["http/1.1"])
-    return context
 
 
 def _bound(server: asyncio.Server, address: Address) -> Address:

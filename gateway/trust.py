@@ -1,4 +1,4 @@
-"""TLS towards servers: whom we trust, and which certificate we show (RFC 8705 section 2).
+"""TLS: whom we trust, and which certificates we show, to servers (RFC 8705 section 2) and to callers.
 
 Rules: always verified, TLS 1.2 at least; a context belongs to its files and is built anew when one of them
 was replaced, so that a renewed certificate is shown at the next connection. Certificate and key are two
@@ -106,6 +106,42 @@ class Trust:
         for watched, replaced in self._watchers:
             if watched == settings:
                 replaced()
+
+
+class ServerCertificate:
+    """What a listener shows its callers; renewed in place, so that handshakes from then on show the new one.
+
+    Attributes:
+        context: for the listener.
+
+    Raises:
+        OSError: certificate or key cannot be read, or they do not fit (`ssl.SSLError` is one).
+    """
+
+    def __init__(self, files: TlsFiles) -> None:
+        self._files = files
+        self._signature = self._signature_now()
+        self.context = self._built()
+        self.context.set_alpn_protocols(["http/1.1"])
+
+    def look(self) -> None:
+        """Find out whether the files were replaced; what cannot be used changes nothing."""
+        signature = self._signature_now()
+        if signature == self._signature:
+            return
+        self._signature = signature
+        with suppress(OSError):
+            self._built()  # a pair that does not fit must not reach the context in use
+            self.context.load_cert_chain(self._files.certificate, self._files.key, password="")
+
+    def _signature_now(self) -> Signature:
+        return signature_of((self._files.certificate, self._files.key))
+
+    def _built(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(self._files.certificate, self._files.key, password="")
+        return context
 
 
 def signature_of(files: Iterable[str]) -> Signature:

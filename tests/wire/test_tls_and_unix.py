@@ -5,11 +5,13 @@ RFC 9110 section 4.3.4; nginx CVE-2026-1642 in `docs/security.md`.
 
 import asyncio
 import ssl
+from pathlib import Path
 
 import pytest
 
+from gateway.app import SWEEP_S
 from gateway.core.settings import Address, ListenerSettings, Scheme
-from tests.wire.caller import RawCaller
+from tests.wire.caller import WAIT_S, RawCaller
 from tests.wire.certificates import Authority, server_context
 from tests.wire.messages import Broken, chunked, request
 from tests.wire.rig import LOOPBACK, Rig
@@ -163,6 +165,34 @@ async def test_plain_http_on_a_tls_listener_gets_no_answer_of_ours(authority):
 
         assert b"HTTP" not in await caller.rest()
         assert rig.upstream.saw_nothing
+
+
+@pytest.mark.time_lapse
+async def test_a_replaced_certificate_is_shown_to_new_callers_and_disturbs_no_other(authority):
+    """While only one of the two files was replaced, the old pair stays."""
+    ours, newer = authority.leaf("localhost"), authority.leaf("localhost")
+    shown = [shown_by(ours), shown_by(newer)]
+    trusting = ssl.create_default_context(cafile=authority.ca_file)
+    async with Rig(listeners=(ListenerSettings(LOOPBACK, ours),)) as rig:
+        first = await rig.caller(trusting)
+        assert seen_by(first) == shown[0]
+        Path(newer.certificate).replace(ours.certificate)
+        for _ in range(5):
+            await asyncio.sleep(SWEEP_S)
+        assert seen_by(await rig.caller(trusting)) == shown[0]
+        Path(newer.key).replace(ours.key)
+        async with asyncio.timeout(WAIT_S):
+            while seen_by(await rig.caller(trusting)) != shown[1]:
+                await asyncio.sleep(SWEEP_S)
+        assert (await first.ask(request("GET", "/"))).status == 200
+
+
+def shown_by(files):
+    return ssl.PEM_cert_to_DER_cert(Path(files.certificate).read_text())
+
+
+def seen_by(caller):
+    return caller.writer.get_extra_info("ssl_object").getpeercert(True)
 
 
 # ── unix sockets ──────────────────────────────────────────────────────────────────────────────────────
