@@ -11,6 +11,7 @@ import os
 
 import pytest
 
+from tests.real.certificates import Authority
 from tests.real.oidc_provider import OidcProvider, install
 from tests.real.programs import Missing
 
@@ -39,7 +40,14 @@ def oidc_folder():
 
 
 @pytest.fixture(scope="session")
-def provider(oidc_folder, tmp_path_factory):
-    """One authorization server for all tests that do not stop it."""
-    with OidcProvider(oidc_folder, tmp_path_factory.mktemp("oidc-provider") / "log") as provider:
+def authority(tmp_path_factory):
+    """Whoever shows one of its certificates is believed, by the authorization server and by upstreams."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def provider(oidc_folder, authority, tmp_path_factory):
+    """One authorization server for all tests that do not stop it; each may register clients of its own."""
+    log = tmp_path_factory.mktemp("oidc-provider") / "log"
+    with OidcProvider(oidc_folder, log, tls=authority.provider_tls()) as provider:
         yield provider

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gateway.app import Gateway
 from gateway.config import load
+from gateway.observe.fanout import Observer
 from tests.real.upstreams import Handler, NumberedTokens, serving, until
 
 Document = dict[str, object]
@@ -57,10 +58,13 @@ def write_configuration(folder: Path, document: Document) -> Path:
 
 @asynccontextmanager
 async def gateway(
-    folder: Path, document: Document, environ: Mapping[str, str] | None = None
+    folder: Path,
+    document: Document,
+    environ: Mapping[str, str] | None = None,
+    observer: Observer | None = None,
 ) -> AsyncIterator[Running]:
     """Run a gateway while the context lasts."""
-    built = Gateway(load(write_configuration(folder, document), environ or {}))
+    built = Gateway(load(write_configuration(folder, document), environ or {}), observer)
     await built.start()
     try:
         yield Running(built)

@@ -117,11 +117,14 @@ class OidcProvider:
         log: Path,
         registrations: Sequence[Registration] = REGISTRATIONS,
         tls: Mapping[str, str] | None = None,
+        *,
+        dpop: bool = True,
     ) -> None:
         self._folder = folder
         self._log = log
         self._registrations = registrations
         self._tls = tls
+        self._dpop = dpop
         self.tls_port = 0
         self._process: subprocess.Popen[str] | None = None
         self.port = 0
@@ -134,8 +137,16 @@ class OidcProvider:
         self.stop()
 
     @property
+    def issuer(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
     def token_endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}/token"
+        return f"{self.issuer}/token"
+
+    @property
+    def mtls_token_endpoint(self) -> str:
+        return f"https://127.0.0.1:{self.tls_port}/token"
 
     def start(self) -> None:
         with self._log.open("a") as log:
@@ -148,29 +159,56 @@ class OidcProvider:
                 text=True,
             )
         clients = [registration.metadata() for registration in self._registrations]
-        assert self._process.stdin is not None
-        json.dump({"port": self.port, "clients": clients, "tls": self._tls}, self._process.stdin)
-        self._process.stdin.close()
-        self.port, self.tls_port = (*self._await_ports(self._process), 0)[:2]
+        self._write({"port": self.port, "clients": clients, "tls": self._tls, "dpop": self._dpop})
+        self.port, self.tls_port = (*map(int, self._await("ready").split()), 0)[:2]
+
+    def register(self, *registrations: Registration, drop_tokens: bool = False) -> None:
+        """Add or replace clients and, in the same instant, forget all access tokens if that is asked for."""
+        clients = [registration.metadata() for registration in registrations]
+        self._tell({"clients": clients, "drop_tokens": drop_tokens})
+
+    def drop_tokens(self) -> None:
+        """Forget all access tokens."""
+        self.register(drop_tokens=True)
+
+    def requests(self, what: str) -> int:
+        """How many requests came so far, of those that are named like `http POST /token`."""
+        return self._tell({}).get(what, 0)
 
     def stop(self) -> None:
         process, self._process = self._process, None
         if process is not None:
             process.terminate()
             process.wait()
+            assert process.stdin is not None
             assert process.stdout is not None
+            process.stdin.close()
             process.stdout.close()
 
-    def _await_ports(self, process: subprocess.Popen[str]) -> list[int]:
+    def _tell(self, command: Mapping[str, object]) -> dict[str, int]:
+        self._write(command)
+        counts: dict[str, int] = json.loads(self._await("done"))
+        return counts
+
+    def _write(self, command: Mapping[str, object]) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(command) + "\n")
+        self._process.stdin.flush()
+
+    def _await(self, word: str) -> str:
+        """Give what follows `word` in the next line that begins with it; its end, if none comes, fails."""
+        process = self._process
+        assert process is not None
         assert process.stdout is not None
         impatience = threading.Timer(START_S, process.kill)
         impatience.start()
         try:
-            ready = next((line for line in process.stdout if line.startswith("ready ")), None)
+            said = next((line for line in process.stdout if line.startswith(f"{word} ")), None)
         finally:
             impatience.cancel()
             impatience.join()
-        if ready is None:
+        if said is None:
             self.stop()
-            raise AssertionError(f"the authorization server did not start:\n{self._log.read_text()}")
-        return [int(port) for port in ready.split()[1:]]
+            raise AssertionError(f"the authorization server did not say {word}:\n{self._log.read_text()}")
+        return said.removeprefix(word)
