@@ -8,7 +8,8 @@
 //
 // Writes `ready PORT [TLS PORT]` when it listens. Each further line, {"clients": [...], "drop_tokens": true}, replaces
 // these clients, then forgets all access tokens if it says so, and is answered with `done COUNTS`: how many requests
-// came so far, by scheme, method and path. Ends on SIGTERM, and with its standard input.
+// came so far, by scheme, method and path. From {"holds": true} to {"holds": false} token requests wait.
+// Ends on SIGTERM, and with its standard input.
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -135,13 +136,24 @@ async function replace(some) {
   }
 }
 
+const answer = provider.callback();
+let gate;
+let release;
+
+async function serve(request, response) {
+  if (request.url === '/token') await gate;
+  answer(request, response);
+}
+
 await replace(clients);
-servers.forEach((server) => server.on('request', provider.callback()));
+servers.forEach((server) => server.on('request', serve));
 console.log(`ready ${ports.join(' ')}`);
 for await (const line of lines) {
   const told = JSON.parse(line);
   await replace(told.clients ?? []);
   if (told.drop_tokens) tokens.clear();
+  if (told.holds) gate = new Promise((resolve) => { release = resolve; });
+  if (told.holds === false) release();
   console.log(`done ${JSON.stringify(counts)}`);
 }
 process.exit(0);

@@ -171,6 +171,10 @@ class OidcProvider:
         """Forget all access tokens."""
         self.register(drop_tokens=True)
 
+    def hold(self, *, holds: bool) -> None:
+        """Let token requests wait from now on, or let them go."""
+        self._tell({"holds": holds})
+
     def requests(self, what: str) -> int:
         """How many requests came so far, of those that are named like `http POST /token`."""
         return self._tell({}).get(what, 0)
