@@ -1,15 +1,23 @@
 // An authorization server that nobody here wrote, for tests/real: oidc-provider on 127.0.0.1.
 //
-// The first line of standard input is a JSON object: {"port": 0, "clients": [...], "tls": {"cert", "key", "ca"},
-// "dpop": true}. A client is its metadata of RFC 7591, `lifetime_s` of its tokens, and `dpop_requires_nonce`. With
-// `tls` (PEM texts) the same server also listens with TLS on another port, asks for certificates (RFC 8705), takes those
-// of `ca` for verified ones, and its metadata name that port among `mtls_endpoint_aliases`. A resource (RFC 8707) makes
-// a token a JWT; without one it is opaque, can be introspected (RFC 7662) and revoked (RFC 7009).
+// The first line of standard input is a JSON object:
 //
-// Writes `ready PORT [TLS PORT]` when it listens. Each further line, {"clients": [...], "drop_tokens": true}, replaces
-// these clients, then forgets all access tokens if it says so, and is answered with `done COUNTS`: how many requests
-// came so far, by scheme, method and path. From {"holds": true} to {"holds": false} token requests wait.
-// Ends on SIGTERM, and with its standard input.
+//   port     0 for any
+//   clients  metadata of RFC 7591, with `lifetime_s` of a client's tokens, and `dpop_requires_nonce`
+//   dpop     whether it knows DPoP (RFC 9449); true if left out
+//   tls      {cert, key, ca}, PEM texts: it also listens with TLS on another port, asks for certificates there, takes
+//            those of `ca` for verified ones, and names that port among `mtls_endpoint_aliases` (RFC 8705)
+//   secure   whether the first port speaks TLS too; it asks for no certificate
+//
+// Writes `ready PORT [TLS PORT]` when it listens. Each further line is answered with `done COUNTS`, how many requests
+// came so far, by scheme, method and path:
+//
+//   clients      are added, or take the place of those of the same name
+//   drop_tokens  forgets all access tokens, in the same instant
+//   holds        true: token requests wait, until false
+//
+// A resource (RFC 8707) makes a token a JWT; without one it is opaque, can be introspected (RFC 7662) and revoked
+// (RFC 7009). Ends on SIGTERM, and with its standard input.
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -116,8 +124,8 @@ async function listening(server, port) {
 
 process.on('SIGTERM', () => process.exit(0));
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const { port, clients, tls, ...settings } = JSON.parse((await lines.next()).value);
-const servers = [createServer()];
+const { port, clients, tls, secure, ...settings } = JSON.parse((await lines.next()).value);
+const servers = [secure ? createTlsServer({ cert: tls.cert, key: tls.key }) : createServer()];
 const ports = [await listening(servers[0], port)];
 let aliases;
 if (tls) {
@@ -127,7 +135,7 @@ if (tls) {
   aliases = { token_endpoint: at('/token'), revocation_endpoint: at('/token/revocation') };
 }
 // The issuer names the port, and so the provider is built when the ports are known.
-const provider = new Provider(`http://127.0.0.1:${ports[0]}`, configuration(settings, aliases));
+const provider = new Provider(`${secure ? 'https' : 'http'}://127.0.0.1:${ports[0]}`, configuration(settings, aliases));
 
 async function replace(some) {
   for (const client of some) {

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 
+import aiohttp
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -84,6 +85,11 @@ class Authority:
         context.load_cert_chain(self.server.certificate, self.server.key)
         context.verify_mode = ssl.CERT_REQUIRED
         return context
+
+    def caller(self) -> aiohttp.ClientSession:
+        """Give a session that believes servers of this authority."""
+        trust = ssl.create_default_context(cafile=self.file)
+        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust))
 
     def provider_tls(self) -> dict[str, str]:
         """Give the `tls` of an `OidcProvider` that takes this authority's certificates for verified ones."""

@@ -51,3 +51,11 @@ def provider(oidc_folder, authority, tmp_path_factory):
     log = tmp_path_factory.mktemp("oidc-provider") / "log"
     with OidcProvider(oidc_folder, log, tls=authority.provider_tls()) as provider:
         yield provider
+
+
+@pytest.fixture(scope="session")
+def secure_provider(oidc_folder, authority, tmp_path_factory):
+    """The same behind TLS, at two ports: one asks for a certificate."""
+    log = tmp_path_factory.mktemp("oidc-provider-with-tls") / "log"
+    with OidcProvider(oidc_folder, log, tls=authority.provider_tls(), secure=True) as provider:
+        yield provider

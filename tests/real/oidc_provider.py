@@ -119,12 +119,13 @@ class OidcProvider:
         tls: Mapping[str, str] | None = None,
         *,
         dpop: bool = True,
+        secure: bool = False,
     ) -> None:
         self._folder = folder
         self._log = log
         self._registrations = registrations
-        self._tls = tls
-        self._dpop = dpop
+        self._settings = {"tls": tls, "dpop": dpop, "secure": secure}
+        self._scheme = "https" if secure else "http"
         self.tls_port = 0
         self._process: subprocess.Popen[str] | None = None
         self.port = 0
@@ -138,7 +139,7 @@ class OidcProvider:
 
     @property
     def issuer(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     @property
     def token_endpoint(self) -> str:
@@ -159,7 +160,7 @@ class OidcProvider:
                 text=True,
             )
         clients = [registration.metadata() for registration in self._registrations]
-        self._write({"port": self.port, "clients": clients, "tls": self._tls, "dpop": self._dpop})
+        self._write({"port": self.port, "clients": clients} | self._settings)
         self.port, self.tls_port = (*map(int, self._await("ready").split()), 0)[:2]
 
     def register(self, *registrations: Registration, drop_tokens: bool = False) -> None:
