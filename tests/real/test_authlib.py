@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import random
+import time
+from asyncio import get_running_loop
 from urllib.parse import parse_qsl
 
 import pytest
 from aiohttp import ClientSession, web
 
+from gateway.config import load
+from gateway.core.clock import Clock
+from gateway.core.probe_report import render_json, render_text
+from gateway.oauth.probe import probe
+from tests.oauth.fakes import KEY
 from tests.oauth.keys import pem, public_pem
-from tests.real.gateways import gateway
+from tests.real.gateways import gateway, write_configuration
 from tests.real.upstreams import serving
 
 pytest.importorskip("authlib", reason="Authlib is not installed (pip install authlib)")
@@ -178,3 +186,23 @@ async def test_client_secret_basic(tmp_path):
     status, text, _ = await answer(tmp_path, client_id="basic", client_secret=SECRET)
 
     assert (status, text) == (200, "Bearer access_token_1")
+
+
+@pytest.mark.parametrize(("registered", "configured"), [(POST, BASIC), (BASIC, POST)])
+async def test_the_method_that_is_registered_is_found_by_the_doctor(tmp_path, registered, configured):
+    async with serving(Server()) as port:
+        client = {
+            "token_endpoint": f"http://127.0.0.1:{port}/token",
+            "client_id": registered.rpartition("_")[2],
+            "client_secret": SECRET,
+            "token_endpoint_auth_method": configured,
+            "scope": "orders.read",
+        }
+        route = {"path": "/", "upstream": "http://127.0.0.1:9", "client": "crm"}
+        settings = load(write_configuration(tmp_path, {"clients": {"crm": client}, "routes": [route]}), {})
+        clock = Clock(get_running_loop().time, time.time, random.random)
+        report = await probe(settings.clients["crm"], clock, KEY)
+
+    assert (report.has_token, report.remedy) == (False, f"token_endpoint_auth_method: {registered}")
+    assert f"write token_endpoint_auth_method: {registered}" in render_text(report)
+    assert SECRET not in render_text(report) + render_json(report) + repr(report)
