@@ -6,7 +6,7 @@ Who imports this skips where Authlib is not installed.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl
 
 import pytest
@@ -120,6 +120,7 @@ class Server(AuthorizationServer):
     Attributes:
         audiences: whom assertions may be for.
         subjects: whom granted assertions were about.
+        headers: of the requests, in their order.
     """
 
     def __init__(self, clients: Sequence[Client] = CLIENTS) -> None:
@@ -128,6 +129,7 @@ class Server(AuthorizationServer):
         self.assertion = Assertion(self)
         self.tokens: list[str] = []
         self.subjects: list[str] = []
+        self.headers: list[Mapping[str, str]] = []
         self._clients = {client.client_id: client for client in clients}
         self.register_grant(Grant)
         self.register_grant(AssertionGrant)
@@ -155,5 +157,6 @@ class Server(AuthorizationServer):
         return web.Response(status=status, text=text, headers=dict(headers))
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.headers.append(request.headers)
         form = dict(parse_qsl((await request.read()).decode()))
         return self.create_token_response(Request(form, request.headers))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gateway.app import Gateway
 from gateway.config import load
+from gateway.core.settings import Settings
 from gateway.observe.fanout import Observer
 from tests.real.upstreams import Handler, NumberedTokens, serving, until
 
@@ -64,7 +65,14 @@ async def gateway(
     observer: Observer | None = None,
 ) -> AsyncIterator[Running]:
     """Run a gateway while the context lasts."""
-    built = Gateway(load(write_configuration(folder, document), environ or {}), observer)
+    async with gateway_of(load(write_configuration(folder, document), environ or {}), observer) as running:
+        yield running
+
+
+@asynccontextmanager
+async def gateway_of(settings: Settings, observer: Observer | None = None) -> AsyncIterator[Running]:
+    """Run a gateway with these settings while the context lasts."""
+    built = Gateway(settings, observer)
     await built.start()
     try:
         yield Running(built)
