@@ -19,6 +19,7 @@ from tests.real.programs import START_S, Missing, find
 
 FOLDER = Path(__file__).parents[1] / "authorization_servers"
 INSTALL_S = 180.0
+HAS_ALL = "process.exit(require('node:crypto').hash && URL.parse ? 0 : 1)"
 NO_REGISTRY = frozenset(
     [
         "E401",
@@ -80,14 +81,25 @@ def install() -> Path:
     """Run `npm ci` where the installed packages are missing or older than the lock file.
 
     Raises:
-        Missing: there is no Node, no npm or no registry.
+        Missing: there is no Node, an old one, no npm or no registry.
     """
-    find("node", "nodejs")
+    _judge(find("node", "nodejs"))
     npm = find("npm", "npm")
     installed = FOLDER / "node_modules" / ".package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < (FOLDER / "package-lock.json").stat().st_mtime:
         _install(npm)
     return FOLDER
+
+
+def _judge(node: str) -> None:
+    # The package states no `engines`, its dependencies ">= 18", and it calls two functions that came later.
+    if subprocess.run([node, "-e", HAS_ALL], check=False).returncode:
+        version = subprocess.run(
+            [node, "--version"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        raise Missing(
+            f"Node {version} is too old: oidc-provider calls crypto.hash and URL.parse (20.20 has both)"
+        )
 
 
 def _install(npm: str) -> None:
