@@ -17,7 +17,7 @@ import aiohttp
 import jwt
 import pytest
 
-from tests.oauth.keys import pem
+from tests.oauth.keys import jwk, pem
 from tests.real.gateways import Running, gateway
 from tests.real.oidc_provider import OidcProvider, Registration
 from tests.real.upstreams import IntrospectingUpstream, Introspection, serving
@@ -148,6 +148,8 @@ async def test_the_key_may_be_ours(tmp_path, provider, kind, algorithm):
     wanted = BINDING | WITH_NONCE
     async with stage(tmp_path, provider, registered=wanted, nonce="n", algorithm=algorithm, **key) as on:
         assert await on.get() == (200, b"ok")
+
+    assert on.upstream.keys[-1].items() <= json.loads(jwk(kind, public=True)).items()
 
 
 async def test_a_revoked_token_is_replaced_by_one_that_is_bound_to_the_same_key(tmp_path, provider):
