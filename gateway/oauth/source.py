@@ -11,7 +11,8 @@ Rules:
 - A rejected token is dropped only if it is the one held, and stays dropped if its flight fails.
 - Until the first token was had, the source keeps asking by itself; later it asks early or on demand.
 - While it rests, and while it holds a token that is bound to a certificate, it looks every second whether the
-  files were replaced by which the client proves itself.
+  files were replaced by which the client proves itself. A flight during which they were replaced asks once
+  more before it lands: upstreams are shown the new certificate already, and its token would be refused.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ class ClientCredentialsSource:
         if self._flight is not None:
             self._flight.cancel()
             await asyncio.wait({self._flight})
-        self._tell_of_retired()
+        self._tell_of_retired(self._token)
 
     def holds(self, token: Token) -> bool:
         """Whether `token` is the very text that is in use."""
@@ -215,9 +216,22 @@ class ClientCredentialsSource:
 
     async def _fly(self, reason: Reason) -> Landing:
         try:
-            return self._land(await self._requester.request(reason))
+            return self._land(await self._requested(reason))
         finally:
             self._flight = None
+
+    async def _requested(self, reason: Reason) -> Held | Failed:
+        landing = await self._requester.request(reason)
+        while isinstance(landing, Held) and self._is_certificate_replaced():
+            newer = await self._requester.request(Reason.REPLACED)
+            if isinstance(newer, Failed):
+                break  # the first one may still do: not every token is bound
+            self._tell_of_retired(landing.token)
+            landing = newer
+        return landing
+
+    def _is_certificate_replaced(self) -> bool:
+        return self._client.grant.certificate is not None and self._requester.is_replaced()
 
     def _land(self, landing: Held | Failed) -> Landing:
         if isinstance(landing, Failed):
@@ -243,11 +257,10 @@ class ClientCredentialsSource:
         self._observer.token_rejected(self._client.name, rejected)
 
     def _let_go(self) -> None:
-        self._tell_of_retired()
+        self._tell_of_retired(self._token)
         self._token, self._expires_at_s = None, -inf
 
-    def _tell_of_retired(self) -> None:
-        token = self._token
+    def _tell_of_retired(self, token: Token | None) -> None:
         if self._retire is not None and token is not None and token.is_alive(self._now_s()):
             self._retire(self._client, token)
 
@@ -284,7 +297,7 @@ class ClientCredentialsSource:
 
     def _look_after_token(self, now_s: float) -> None:
         left_s = self._expires_at_s - now_s
-        if self._client.grant.certificate is not None and self._requester.is_replaced():
+        if self._is_certificate_replaced():
             self._launch(Reason.REPLACED)
         elif now_s < self._refresh_at_s:
             self._await_refresh()

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from gateway.app import Gateway
 from gateway.config import load
+from gateway.core.settings import Settings
+from gateway.observe.fanout import Observer
 from tests.real.upstreams import Handler, NumberedTokens, serving, until
 
 Document = dict[str, object]
@@ -57,10 +59,20 @@ def write_configuration(folder: Path, document: Document) -> Path:
 
 @asynccontextmanager
 async def gateway(
-    folder: Path, document: Document, environ: Mapping[str, str] | None = None
+    folder: Path,
+    document: Document,
+    environ: Mapping[str, str] | None = None,
+    observer: Observer | None = None,
 ) -> AsyncIterator[Running]:
     """Run a gateway while the context lasts."""
-    built = Gateway(load(write_configuration(folder, document), environ or {}))
+    async with gateway_of(load(write_configuration(folder, document), environ or {}), observer) as running:
+        yield running
+
+
+@asynccontextmanager
+async def gateway_of(settings: Settings, observer: Observer | None = None) -> AsyncIterator[Running]:
+    """Run a gateway with these settings while the context lasts."""
+    built = Gateway(settings, observer)
     await built.start()
     try:
         yield Running(built)

@@ -19,6 +19,7 @@ from tests.real.programs import START_S, Missing, find
 
 FOLDER = Path(__file__).parents[1] / "authorization_servers"
 INSTALL_S = 180.0
+HAS_ALL = "process.exit(require('node:crypto').hash && URL.parse ? 0 : 1)"
 NO_REGISTRY = frozenset(
     [
         "E401",
@@ -80,14 +81,25 @@ def install() -> Path:
     """Run `npm ci` where the installed packages are missing or older than the lock file.
 
     Raises:
-        Missing: there is no Node, no npm or no registry.
+        Missing: there is no Node, an old one, no npm or no registry.
     """
-    find("node", "nodejs")
+    _judge(find("node", "nodejs"))
     npm = find("npm", "npm")
     installed = FOLDER / "node_modules" / ".package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < (FOLDER / "package-lock.json").stat().st_mtime:
         _install(npm)
     return FOLDER
+
+
+def _judge(node: str) -> None:
+    # The package states no `engines`, its dependencies ">= 18", and it calls two functions that came later.
+    if subprocess.run([node, "-e", HAS_ALL], check=False).returncode:
+        version = subprocess.run(
+            [node, "--version"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        raise Missing(
+            f"Node {version} is too old: oidc-provider calls crypto.hash and URL.parse (20.20 has both)"
+        )
 
 
 def _install(npm: str) -> None:
@@ -117,11 +129,15 @@ class OidcProvider:
         log: Path,
         registrations: Sequence[Registration] = REGISTRATIONS,
         tls: Mapping[str, str] | None = None,
+        *,
+        dpop: bool = True,
+        secure: bool = False,
     ) -> None:
         self._folder = folder
         self._log = log
         self._registrations = registrations
-        self._tls = tls
+        self._settings = {"tls": tls, "dpop": dpop, "secure": secure}
+        self._scheme = "https" if secure else "http"
         self.tls_port = 0
         self._process: subprocess.Popen[str] | None = None
         self.port = 0
@@ -134,8 +150,16 @@ class OidcProvider:
         self.stop()
 
     @property
+    def issuer(self) -> str:
+        return f"{self._scheme}://127.0.0.1:{self.port}"
+
+    @property
     def token_endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}/token"
+        return f"{self.issuer}/token"
+
+    @property
+    def mtls_token_endpoint(self) -> str:
+        return f"https://127.0.0.1:{self.tls_port}/token"
 
     def start(self) -> None:
         with self._log.open("a") as log:
@@ -148,29 +172,60 @@ class OidcProvider:
                 text=True,
             )
         clients = [registration.metadata() for registration in self._registrations]
-        assert self._process.stdin is not None
-        json.dump({"port": self.port, "clients": clients, "tls": self._tls}, self._process.stdin)
-        self._process.stdin.close()
-        self.port, self.tls_port = (*self._await_ports(self._process), 0)[:2]
+        self._write({"port": self.port, "clients": clients} | self._settings)
+        self.port, self.tls_port = (*map(int, self._await("ready").split()), 0)[:2]
+
+    def register(self, *registrations: Registration, drop_tokens: bool = False) -> None:
+        """Add or replace clients and, in the same instant, forget all access tokens if that is asked for."""
+        clients = [registration.metadata() for registration in registrations]
+        self._tell({"clients": clients, "drop_tokens": drop_tokens})
+
+    def drop_tokens(self) -> None:
+        """Forget all access tokens."""
+        self.register(drop_tokens=True)
+
+    def hold(self, *, holds: bool) -> None:
+        """Let token requests wait from now on, or let them go."""
+        self._tell({"holds": holds})
+
+    def requests(self, what: str) -> int:
+        """How many requests came so far, of those that are named like `http POST /token`."""
+        return self._tell({}).get(what, 0)
 
     def stop(self) -> None:
         process, self._process = self._process, None
         if process is not None:
             process.terminate()
             process.wait()
+            assert process.stdin is not None
             assert process.stdout is not None
+            process.stdin.close()
             process.stdout.close()
 
-    def _await_ports(self, process: subprocess.Popen[str]) -> list[int]:
+    def _tell(self, command: Mapping[str, object]) -> dict[str, int]:
+        self._write(command)
+        counts: dict[str, int] = json.loads(self._await("done"))
+        return counts
+
+    def _write(self, command: Mapping[str, object]) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(command) + "\n")
+        self._process.stdin.flush()
+
+    def _await(self, word: str) -> str:
+        """Give what follows `word` in the next line that begins with it; its end, if none comes, fails."""
+        process = self._process
+        assert process is not None
         assert process.stdout is not None
         impatience = threading.Timer(START_S, process.kill)
         impatience.start()
         try:
-            ready = next((line for line in process.stdout if line.startswith("ready ")), None)
+            said = next((line for line in process.stdout if line.startswith(f"{word} ")), None)
         finally:
             impatience.cancel()
             impatience.join()
-        if ready is None:
+        if said is None:
             self.stop()
-            raise AssertionError(f"the authorization server did not start:\n{self._log.read_text()}")
-        return [int(port) for port in ready.split()[1:]]
+            raise AssertionError(f"the authorization server did not say {word}:\n{self._log.read_text()}")
+        return said.removeprefix(word)

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import ssl
 import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-from jwt.algorithms import ECAlgorithm
 
 from gateway.core.client_assertion import AssertionSettings, Occasion
 from gateway.core.secret import Secret
 from gateway.core.settings import AuthMethod, ClientName, Grant
 from gateway.oauth.client_authentication import signed_assertion
-from tests.oauth.certificates import make_certificate
 from tests.oauth.keys import PAIRS, jwk, pem
+from tests.real.certificates import Pair, self_signed
 from tests.real.gateways import gateway
 from tests.real.oidc_provider import UPSTREAM, OidcProvider, Registration
-from tests.real.upstreams import IntrospectingUpstream, serving
+from tests.real.upstreams import CertificateBoundUpstream, IntrospectingUpstream, serving
 
 pytestmark = pytest.mark.oidc_provider
 
@@ -55,27 +49,6 @@ def with_certificate(method: str, **further: object) -> Registration:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """A certificate and its key."""
-
-    certificate: Path
-    key: Path
-
-    def keys(self) -> dict[str, str]:
-        return {"certificate": str(self.certificate), "key": str(self.key)}
-
-    def as_jwk(self) -> dict[str, object]:
-        certificate = x509.load_pem_x509_certificate(self.certificate.read_bytes())
-        body = base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
-        return ECAlgorithm.to_jwk(certificate.public_key(), as_dict=True) | {"x5c": [body]}
-
-
-def pair(folder: Path) -> Pair:
-    folder.mkdir()
-    return Pair(*make_certificate(folder))
-
-
-@dataclass(frozen=True, slots=True)
 class Certificates:
     """Of the servers, of a client that the authorization server verifies, and of one that it knows."""
 
@@ -87,7 +60,7 @@ class Certificates:
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
     folder = tmp_path_factory.mktemp("certificates")
-    return Certificates(*(pair(folder / name) for name in ("server", "verified", "self-signed")))
+    return Certificates(*(self_signed(folder / name) for name in ("server", "verified", "self-signed")))
 
 
 @pytest.fixture(scope="module")
@@ -107,21 +80,6 @@ def provider(oidc_folder, tmp_path_factory, certificates):
     log = tmp_path_factory.mktemp("oidc-provider") / "log"
     with OidcProvider(oidc_folder, log, registrations, tls) as provider:
         yield provider
-
-
-@dataclass
-class BoundUpstream(IntrospectingUpstream):
-    """Wants the certificate that the token is bound to (RFC 8705 section 3.2)."""
-
-    thumbprints: list[str] = field(default_factory=list)
-
-    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        answer = await super().__call__(request)
-        der = request.transport.get_extra_info("ssl_object").getpeercert(True)
-        seen = base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
-        self.thumbprints.append(seen)
-        bound = self.claims(self.tokens[-1])["cnf"]["x5t#S256"] if self.tokens else None
-        return answer if bound == seen else web.json_response({}, status=401)
 
 
 async def answered(running, session) -> tuple[int, dict[str, object]]:
@@ -228,7 +186,7 @@ async def bound_stage(folder, provider, certificates, method: str, ours: Pair):
         "tls": tls,
     }
     async with aiohttp.ClientSession() as session:
-        upstream = BoundUpstream(provider.token_endpoint + "/introspection", session)
+        upstream = CertificateBoundUpstream(provider.token_endpoint + "/introspection", session)
         async with serving(upstream, server) as port:
             route = {"path": "/", "upstream": f"https://127.0.0.1:{port}", "client": "crm", "tls": tls}
             async with gateway(folder, {"clients": {"crm": client}, "routes": [route]}) as running:

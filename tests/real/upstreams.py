@@ -7,6 +7,7 @@ and hashes, so that a body of any length is compared without keeping it.
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -78,6 +79,23 @@ class NumberedTokens:
 
 
 @dataclass
+class Introspection:
+    """Asks the authorization server about a token (RFC 7662)."""
+
+    endpoint: str
+    session: aiohttp.ClientSession
+
+    async def __call__(self, token: str) -> dict[str, object]:
+        basic = aiohttp.encode_basic_auth(UPSTREAM.client_id, UPSTREAM.client_secret)
+        async with self.session.post(
+            self.endpoint, data={"token": token}, headers={"Authorization": basic}
+        ) as answer:
+            assert answer.status == 200
+            claims: dict[str, object] = await answer.json()
+            return claims
+
+
+@dataclass
 class IntrospectingUpstream:
     """Asks the authorization server about the token of every request (RFC 7662), and answers its scope.
 
@@ -97,7 +115,7 @@ class IntrospectingUpstream:
         assert len(fields) == 1
         token = fields[0].removeprefix("Bearer ")
         claims = await self._claims(token)
-        if not claims.get("active"):
+        if not claims.get("active") or not self.is_presented_rightly(request, claims):
             self.refused += 1
             return web.json_response(
                 {}, status=401, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}
@@ -112,21 +130,37 @@ class IntrospectingUpstream:
             }
         )
 
+    def is_presented_rightly(self, request: web.BaseRequest, claims: dict[str, object]) -> bool:
+        """Whether this token may come with this request: a bound one may not."""
+        return "cnf" not in claims
+
     def claims(self, token: str) -> dict[str, object]:
         """What the authorization server said of a token."""
         return self._known[token]
 
     async def _claims(self, token: str) -> dict[str, object]:
-        basic = aiohttp.encode_basic_auth(UPSTREAM.client_id, UPSTREAM.client_secret)
         try:
-            async with self.session.post(
-                self.introspection_endpoint, data={"token": token}, headers={"Authorization": basic}
-            ) as answer:
-                assert answer.status == 200
-                self._known[token] = await answer.json()
+            self._known[token] = await Introspection(self.introspection_endpoint, self.session)(token)
         except aiohttp.ClientConnectionError:
             return self._known.get(token, {})
         return self._known[token]
+
+
+@dataclass
+class CertificateBoundUpstream(IntrospectingUpstream):
+    """Wants the certificate that the token is bound to (RFC 8705 section 3.2)."""
+
+    thumbprints: list[str] = field(default_factory=list)
+
+    def is_presented_rightly(self, request: web.BaseRequest, claims: dict[str, object]) -> bool:
+        assert request.transport is not None
+        der = request.transport.get_extra_info("ssl_object").getpeercert(True)
+        seen = base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
+        if claims["cnf"] != {"x5t#S256": seen}:
+            return False
+        if seen not in self.thumbprints:
+            self.thumbprints.append(seen)
+        return True
 
 
 async def until(claim: Callable[[], Awaitable[bool]], *, within_s: float = 20.0) -> None:

@@ -18,7 +18,7 @@ from tests.wire.rig import Rig
 from tests.wire.servers import Exchange
 
 NOW_S = 5.0  # a proof's `iat` may be so far from the upstream's clock
-PUBLIC = {"kty", "crv", "x", "y"}
+PUBLIC = {"EC": {"kty", "crv", "x", "y"}, "OKP": {"kty", "crv", "x"}, "RSA": {"kty", "n", "e"}}
 
 
 class BoundSource:
@@ -77,15 +77,24 @@ class StrictUpstream:
         nonce: what must stand in a proof; who has another is asked for this one.
         tokens: None: any will do; else what is accepted, every other is refused.
         fields: of each answer.
-        claims: of every proof, in their order.
+        claims, keys: of every proof, in their order.
         reads_first: whether it reads the body before it answers a refusal.
     """
 
-    def __init__(self, *fields: str, nonce: str = "", scheme: str = "http", reads_first: bool = True) -> None:
+    def __init__(
+        self,
+        *fields: str,
+        nonce: str = "",
+        scheme: str = "http",
+        reads_first: bool = True,
+        algorithm: str = "ES256",
+    ) -> None:
         self.nonce = nonce
         self.tokens: tuple[str, ...] | None = None
         self.fields = fields
         self.claims: list[dict[str, Any]] = []
+        self.keys: list[dict[str, str]] = []
+        self.algorithm = algorithm
         self.reads_first = reads_first
         self._scheme = scheme
 
@@ -116,9 +125,9 @@ class StrictUpstream:
         proof = head.value("DPoP")
         assert proof is not None
         header = jwt.get_unverified_header(proof)
-        assert (header["typ"], header["alg"]) == ("dpop+jwt", "ES256")
-        assert set(header["jwk"]) == PUBLIC
-        claims = jwt.decode(proof, jwt.PyJWK(header["jwk"]), ["ES256"])
+        assert (header["typ"], header["alg"]) == ("dpop+jwt", self.algorithm)
+        assert set(header["jwk"]) == PUBLIC[header["jwk"]["kty"]]
+        claims = jwt.decode(proof, jwt.PyJWK(header["jwk"], self.algorithm), [self.algorithm])
         path = exchange.target.partition(b"?")[0].decode()
         host = (head.value("Host") or b"").decode()
         assert claims["htm"] == head.line.partition(b" ")[0].decode()
@@ -127,6 +136,7 @@ class StrictUpstream:
         assert claims["ath"] == token_hash(token_of(exchange))
         assert claims["jti"] not in [each["jti"] for each in self.claims], "the same proof came twice"
         self.claims.append(claims)
+        self.keys.append(header["jwk"])
         return claims
 
 
