@@ -13,7 +13,7 @@ from gateway.core.json_object import JsonObject
 from gateway.core.lifetime import LONGEST_LIFE_S, read_expires_in
 from gateway.core.server_answer import ServerAnswer, is_transient_status
 from gateway.core.settings import AuthMethod, Grant
-from gateway.core.token_answer import REGISTERED_CODES, missing_scope, scope_words
+from gateway.core.token_answer import PROOF_CODES, REGISTERED_CODES, missing_scope, scope_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ ADVICE: Final = {
     "invalid_request": "a parameter is missing: many servers want audience, resource or a scope",
     "invalid_target": "check audience and resource",
     "access_denied": "have the client authorized for the audience it asks for",
+    "invalid_dpop_proof": "compare the clocks, and see whether the server takes dpop_signing_alg",
+    "use_dpop_nonce": "the server wants a nonce and gives none that it takes: read its own log",
 }
 """What to change in `gateway.yaml` or at the server, by registered error code."""
 
@@ -56,13 +58,18 @@ _INVALID_CLIENT: Final = {
     AuthMethod.NONE: "the server wants to know who asks: set another token_endpoint_auth_method",
 }
 
+_OTHER_TYPE: Final = {
+    "Bearer": "the gateway sends bearer tokens only (RFC 6750), where dpop_bound_access_tokens is not set",
+    "DPoP": "have the server bind the client's tokens (RFC 9449 section 5), or set dpop_allow_bearer",
+}
+
 
 def advice_on(code: str, method: AuthMethod, status: int | None = None) -> str:
     """Say what to change after an error code, or nothing.
 
     Under 401 many servers blame the secret by another code (``unauthorized_client``, ``access_denied``).
     """
-    if code == "invalid_client" or status == 401:
+    if code == "invalid_client" or (status == 401 and code not in PROOF_CODES):
         return _INVALID_CLIENT.get(method) or ADVICE["invalid_client"]
     return ADVICE.get(code, "")
 
@@ -119,21 +126,21 @@ def _in_basic_refusal(answer: ServerAnswer) -> Iterator[Deviation]:
 def _in_token(document: JsonObject, grant: Grant) -> Iterator[Deviation]:
     if not isinstance(document.get("access_token"), str):
         yield Deviation("`access_token` is missing", "section 5.1 requires it")
-    yield from _in_type(document.get("token_type"))
+    yield from _in_type(document.get("token_type"), "Bearer" if grant.dpop is None else "DPoP")
     yield from _in_lifetime(document)
     yield from _in_scope(document.get("scope"), grant.scope)
     if "refresh_token" in document:
         yield Deviation("a `refresh_token` is given", "it should not be (section 4.4.3); it is ignored")
 
 
-def _in_type(token_type: object) -> Iterator[Deviation]:
+def _in_type(token_type: object, asked: str) -> Iterator[Deviation]:
     if not isinstance(token_type, str):
-        yield Deviation("`token_type` is missing", "section 5.1 requires it; have the server say Bearer")
-    elif token_type.lower() != "bearer":
-        yield Deviation("`token_type` is not Bearer", "the gateway sends bearer tokens only (RFC 6750)")
-    elif token_type != "Bearer":
+        yield Deviation("`token_type` is missing", f"section 5.1 requires it; have the server say {asked}")
+    elif token_type.lower() != asked.lower():
+        yield Deviation(f"`token_type` is not {asked}", _OTHER_TYPE[asked])
+    elif token_type != asked:
         yield Deviation(
-            "`token_type` is spelled otherwise than Bearer", "case does not count; Bearer is sent"
+            f"`token_type` is spelled otherwise than {asked}", f"case does not count; {asked} is sent"
         )
 
 
