@@ -3,7 +3,8 @@
 Rules:
 
 - One question is one request, and at most these beside it: the same again with the nonce that the server
-  wants (RFC 9449 section 8), and once more with the client's next secret where this one was refused.
+  wants (RFC 9449 section 8), and once more with the client's next secret where this one was refused, or
+  cannot be read.
 - The secret that worked is taken first next time, by every grant of the client.
 - Secrets, keys and assertions are read or made anew for every request.
 - Nothing raises but cancellation.
@@ -68,16 +69,20 @@ class TokenEndpoint:
         if isinstance(url, Failed):
             return Asked((), url)
         attempts: list[Attempt] = []
+        unsent = SECRET_UNREADABLE
         for number in self._choice.order(client):
             attempt = await self._attempt(client, url, number)
             if isinstance(attempt, Attempt) and attempt.wants_nonce:
                 attempts.append(attempt)
                 attempt = await self._attempt(client, url, number)
             if isinstance(attempt, Failed):
-                return Asked(tuple(attempts), attempt)
+                unsent = attempt  # the file of one secret may be gone before that of the next is needed
+                continue
             attempts.append(attempt)
             if not attempt.blames_secret:
                 break
+        if not attempts:
+            return Asked((), unsent)
         self._learn(client, attempts[-1])
         return Asked(tuple(attempts), attempts[-1].outcome)
 
