@@ -144,5 +144,6 @@ async def test_a_refused_client_is_no_reason_to_look_anew():
         await endpoint.fetch(client)
         at.now_s += RENEW_INTERVAL_S
         await endpoint.fetch(client)
+        await renewed(at)
         assert len(server.gets) == 1
         await endpoint.close()
