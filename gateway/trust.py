@@ -77,8 +77,8 @@ class Trust:
         """Find out whether files of what is watched were replaced."""
         for settings in dict.fromkeys(settings for settings, _ in self._watchers):
             known = self._contexts.get(settings)
-            if known is not None and known.context is not self._renewed(settings, known):
-                self._tell(settings)
+            if known is not None:
+                self._renew(settings, known)
 
     def context(self, settings: TrustSettings) -> ssl.SSLContext:
         """Give the context as its files are now; the same one until a file is replaced.
@@ -90,17 +90,23 @@ class Trust:
         known = self._contexts.get(settings)
         if known is None:
             known = self._contexts[settings] = _Known(signature_of(settings.files), _build(settings))
-        elif known.signature != signature_of(settings.files):
             self.look()
-        return self._renewed(settings, known)
-
-    def _renewed(self, settings: TrustSettings, known: _Known) -> ssl.SSLContext:
-        signature = signature_of(settings.files)  # taken first: what changes while it is read is read again
-        if signature != known.signature:
-            known.signature = signature  # what does not fit is not tried again before it changes again
-            with suppress(OSError):
-                known.context = _build(settings)
+        elif self._renew(settings, known):
+            self.look()  # afterwards: whatever was replaced before this context was made is told
         return known.context
+
+    def _renew(self, settings: TrustSettings, known: _Known) -> bool:
+        """Build it anew if its files were replaced, tell its watchers, and give whether they were."""
+        signature = signature_of(settings.files)  # taken first: what changes while it is read is read again
+        if signature == known.signature:
+            return False
+        known.signature = signature  # what does not fit is not tried again before it changes again
+        try:
+            known.context = _build(settings)
+        except OSError:
+            return True
+        self._tell(settings)
+        return True
 
     def _tell(self, settings: TrustSettings) -> None:
         for watched, replaced in self._watchers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.core.token_answer import PROOF_CODES
 from gateway.core.token_outcome import Failed, FailureKind, Outcome
 
 
@@ -34,5 +35,7 @@ def blames_secret(status: int, outcome: Outcome) -> bool:
     ``access_denied``), or with 400 or 403 and no code at all.
     """
     if not isinstance(outcome, Failed) or outcome.kind is not FailureKind.REFUSED:
+        return False
+    if outcome.code in PROOF_CODES:  # the proof of possession was refused, whatever the secret is
         return False
     return outcome.code in {"invalid_client", ""} or status in _SECRET_STATUSES

@@ -7,9 +7,10 @@ masked wherever it stands.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
-from urllib.parse import quote_plus, urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 from gateway.core.json_object import JsonObject
 from gateway.core.secret import MASK, Secret
@@ -17,33 +18,58 @@ from gateway.core.secret import MASK, Secret
 SHOWN_CLAIMS: Final = 40
 SHOWN_CHARS: Final = 200
 
+_ESCAPE: Final = re.compile("%[0-9A-F]{2}")
+
 
 class Mask:
     """Cleans foreign text and hides in it what was secret, plain or form-encoded."""
 
     def __init__(self, hidden: Iterable[Secret]) -> None:
-        self._hidden = tuple(_spellings(hidden))
+        spellings = {_cleaned(spelling) for spelling in _spellings(hidden)} - {""}
+        # The longest first: of a secret that begins like another one the rest would show.
+        self._hidden = sorted(spellings, key=lambda spelling: (-len(spelling), spelling))
 
     def __repr__(self) -> str:
         return f"<Mask of {len(self._hidden)} spellings>"
 
     def text(self, foreign: str) -> str:
         """Give the text as it may be shown."""
-        for text in self._hidden:
-            foreign = foreign.replace(text, MASK)  # before it is cut, or a half of it would show
-        return "".join(char if char.isprintable() else " " for char in foreign[:SHOWN_CHARS])
+        return self.whole(foreign)[:SHOWN_CHARS]  # masked before it is cut, or a half of it would show
+
+    def whole(self, text: str) -> str:
+        """Give all of a text that is ours but for some words."""
+        text = _cleaned(text)
+        for spelling in self._hidden:
+            text = text.replace(spelling, MASK)
+        return text
 
     def claims(self, claims: JsonObject) -> JsonObject:
         """Give the claims as they may be shown, numbers as they are."""
         return {self.text(name): self._value(claims[name]) for name in list(claims)[:SHOWN_CLAIMS]}
 
     def _value(self, value: Any) -> Any:
-        if isinstance(value, bool | int | float) or value is None:
-            return value
         try:
-            return self.text(value if isinstance(value, str) else json.dumps(value))
+            masked = self._masked(value)
+            if isinstance(masked, dict | list):
+                masked = json.dumps(masked, ensure_ascii=False)
         except RecursionError:
             return "…"
+        return self.text(masked) if isinstance(masked, str) else masked
+
+    def _masked(self, value: Any) -> Any:
+        """Mask each text and number by itself: in the JSON around it it may be spelt with escapes."""
+        match value:
+            case str():
+                return self.whole(value)
+            case dict():
+                return {self.whole(name): self._masked(member) for name, member in value.items()}
+            case list():
+                return [self._masked(member) for member in value]
+            case bool() | None:
+                return value
+            case _:
+                shown = self.whole(str(value))
+                return value if shown == str(value) else shown
 
 
 def shown_url(url: str) -> str:
@@ -56,8 +82,13 @@ def shown_url(url: str) -> str:
     return f"{parts.scheme}://{host}{parts.path}{'?' + MASK if parts.query else ''}"
 
 
+def _cleaned(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
 def _spellings(hidden: Iterable[Secret]) -> Iterator[str]:
-    for text in dict.fromkeys(secret.reveal() for secret in hidden):
-        if text:
-            yield text
-            yield quote_plus(text, errors="replace")
+    for text in {secret.reveal() for secret in hidden}:
+        yield text
+        for encoded in (quote_plus(text, errors="replace"), quote(text, safe="", errors="replace")):
+            yield encoded
+            yield _ESCAPE.sub(lambda escape: escape[0].lower(), encoded)

@@ -24,12 +24,12 @@ def _objections(metadata: ServerMetadata, client: ClientSettings) -> Iterator[st
     if grant.grant_type is GrantType.CLIENT_CREDENTIALS:
         method = _registered_method(grant)
         yield from _unlisted("token_endpoint_auth_methods_supported", method, metadata.auth_methods)
-    if (algorithm := _algorithm(grant)) is not None:
-        name = "token_endpoint_auth_signing_alg_values_supported"
-        yield from _unlisted(name, algorithm, metadata.signing_algorithms)
-    yield from _about_dpop(grant, metadata.dpop_algorithms)
-    if client.revokes and client.revocation_endpoint is None and metadata.revocation_endpoint is None:
-        yield "it names no revocation_endpoint, so no token is revoked"
+        if (algorithm := _algorithm(grant)) is not None:
+            name = "token_endpoint_auth_signing_alg_values_supported"
+            yield from _unlisted(name, algorithm, metadata.signing_algorithms)
+    yield from _about_dpop(client, metadata.dpop_algorithms)
+    if client.revokes and client.revocation_endpoint is None:
+        yield from _about_revocation(metadata, shows_certificate=grant.certificate is not None)
 
 
 def _registered_method(grant: Grant) -> str:
@@ -47,14 +47,22 @@ def _algorithm(grant: Grant) -> str | None:
     return "HS256" if grant.method is AuthMethod.CLIENT_SECRET_JWT else None  # else it follows from the key
 
 
-def _about_dpop(grant: Grant, supported: Words | None) -> Iterator[str]:
-    if grant.dpop is None:
+def _about_dpop(client: ClientSettings, supported: Words | None) -> Iterator[str]:
+    settings = client.grant.dpop
+    if settings is None:
         return
     if supported is None:
         yield "it does not say that it binds tokens by DPoP (dpop_signing_alg_values_supported is missing)"
         return
-    algorithm = grant.dpop.algorithm.value if grant.dpop.algorithm is not None else "ES256"
-    yield from _unlisted("dpop_signing_alg_values_supported", algorithm, supported)
+    if settings.algorithm is not None:
+        yield from _unlisted("dpop_signing_alg_values_supported", settings.algorithm.value, supported)
+    elif client.dpop_key is None:  # else it follows from the key
+        yield from _unlisted("dpop_signing_alg_values_supported", "ES256", supported)
+
+
+def _about_revocation(metadata: ServerMetadata, *, shows_certificate: bool) -> Iterator[str]:
+    if metadata.revocation_endpoint_for(shows_certificate=shows_certificate) is None:
+        yield "it names no revocation_endpoint, so no token is revoked"
 
 
 def _unlisted(name: str, value: str, listed: Words | None) -> Iterator[str]:

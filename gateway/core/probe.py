@@ -8,7 +8,7 @@ and ``headers`` is masked, for it may be a secret too; foreign text is cut and c
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from gateway.core.attempt import Asked, Attempt
@@ -24,7 +24,7 @@ from gateway.core.server_answer import ServerAnswer
 from gateway.core.settings import AuthMethod, ClientSettings, Grant
 from gateway.core.token_deviations import Deviation, advice_on, find_deviations
 from gateway.core.token_outcome import Failed, Granted
-from gateway.core.token_request import grant_fields, proof_fields
+from gateway.core.token_request import build_token_request, grant_fields, proof_fields
 
 SHOWN_FIELDS: Final = (
     "content-type",
@@ -139,7 +139,7 @@ class Probe:
     looks: tuple[Look, ...]
     tried: tuple[str, ...]
     remedy: str
-    fingerprint_key: bytes
+    fingerprint_key: bytes = field(repr=False)
 
 
 def make_report(probe: Probe) -> ProbeReport:
@@ -163,8 +163,8 @@ def make_report(probe: Probe) -> ProbeReport:
         advice=advice_on(failed.code, grant.method, status) if failed else "",
         tried=probe.tried,
         remedy=probe.remedy,
-        deviations=() if answer is None else find_deviations(answer, grant),
-        objections=probe.facts.objections,
+        deviations=() if answer is None else _deviations(answer, grant, mask),
+        objections=tuple(map(mask.whole, probe.facts.objections)),
     )
 
 
@@ -178,11 +178,24 @@ def _hidden(probe: Probe) -> Iterator[Secret]:
     yield from (Secret(value) for _, value in probe.client.grant.headers if len(value) >= MASKED_FROM_CHARS)
     for attempt in probe.asked.attempts:
         yield attempt.proof
+        if probe.client.grant.method is AuthMethod.CLIENT_SECRET_BASIC:
+            yield _basic(probe.client.grant, attempt.proof)
         if attempt.dpop_proof is not None:
             yield attempt.dpop_proof
         document = attempt.answer.document() if isinstance(attempt.answer, ServerAnswer) else None
         given = ((document or {}).get(name) for name in ("access_token", "refresh_token"))
         yield from (Secret(text) for text in given if isinstance(text, str))
+
+
+def _basic(grant: Grant, proof: Secret) -> Secret:
+    """Give the credentials as they stood in the header: a server may write its header back."""
+    return Secret(build_token_request(grant, proof).headers.get("Authorization", "").partition(" ")[2])
+
+
+def _deviations(answer: ServerAnswer, grant: Grant, mask: Mask) -> tuple[Deviation, ...]:
+    """Of the body they quote nothing, of the header they may."""
+    fields = {name: mask.text(value) for name, value in answer.fields.items()}
+    return find_deviations(replace(answer, fields=fields), grant)
 
 
 def _look(look: Look, grant: Grant, mask: Mask) -> LookShape:
@@ -230,7 +243,7 @@ def _shape(granted: Granted, probe: Probe, mask: Mask) -> TokenShape:
         characters=len(text),
         lifetime_s=bounded_life_s(granted.lifetime_s, probe.client.default_lifetime_s),
         is_lifetime_stated=granted.lifetime_s is not None,
-        scope=granted.scope,
+        scope=tuple(mask.whole(" ".join(granted.scope)).split()),
         claims=None if claims is None else mask.claims(claims),
         is_bound=granted.prover is not None,
     )

@@ -31,6 +31,8 @@ from gateway.core.token_outcome import Failed, FailureKind, Granted, Outcome
 MAX_TOKEN_CHARS: Final = 16 * 1024  # servers refuse header fields of 8 to 32 KiB; longer ones serve nobody
 
 TRANSIENT_CODES: Final = frozenset({"server_error", "temporarily_unavailable"})
+PROOF_CODES: Final = frozenset({"invalid_dpop_proof", "use_dpop_nonce"})
+"""About the proof of possession, and nothing else (RFC 9449 sections 5 and 8)."""
 REGISTERED_CODES: Final = TRANSIENT_CODES | {
     "access_denied",
     "invalid_client",
@@ -40,6 +42,7 @@ REGISTERED_CODES: Final = TRANSIENT_CODES | {
     "invalid_target",  # RFC 8707 section 2
     "unauthorized_client",
     "unsupported_grant_type",
+    *PROOF_CODES,
 }
 
 _B64TOKEN: Final = re.compile(r"[A-Za-z0-9\-._~+/]+=*")

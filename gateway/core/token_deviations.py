@@ -14,7 +14,7 @@ from gateway.core.jwt_claims import read_claims
 from gateway.core.lifetime import LONGEST_LIFE_S, read_expires_in
 from gateway.core.server_answer import ServerAnswer, is_transient_status
 from gateway.core.settings import AuthMethod, Grant
-from gateway.core.token_answer import REGISTERED_CODES, missing_scope, scope_words
+from gateway.core.token_answer import PROOF_CODES, REGISTERED_CODES, missing_scope, scope_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ ADVICE: Final = {
     "invalid_request": "a parameter is missing: many servers want audience, resource or a scope",
     "invalid_target": "check audience and resource",
     "access_denied": "have the client authorized for the audience it asks for",
+    "invalid_dpop_proof": "compare the clocks, and see whether the server takes dpop_signing_alg",
+    "use_dpop_nonce": "the server wants a nonce and gives none that it takes: read its own log",
 }
 """What to change in `gateway.yaml` or at the server, by registered error code."""
 
@@ -57,12 +59,13 @@ _INVALID_CLIENT: Final = {
     AuthMethod.NONE: "the server wants to know who asks: set another token_endpoint_auth_method",
 }
 
+_OTHER_TYPE: Final = {
+    "Bearer": "the gateway sends bearer tokens only (RFC 6750), where dpop_bound_access_tokens is not set",
+    "DPoP": "have the server bind the client's tokens (RFC 9449 section 5), or set dpop_allow_bearer",
+}
+
 
 _CERTIFICATE_METHODS: Final = frozenset((AuthMethod.TLS_CLIENT_AUTH, AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH))
-_OTHER_TYPE: Final = {
-    "Bearer": "the gateway sends bearer tokens, or DPoP tokens with dpop_bound_access_tokens: true",
-    "DPoP": "the server does not bind tokens by DPoP, or not this client's: dpop_allow_bearer takes them",
-}
 
 
 def advice_on(code: str, method: AuthMethod, status: int | None = None) -> str:
@@ -70,7 +73,7 @@ def advice_on(code: str, method: AuthMethod, status: int | None = None) -> str:
 
     Under 401 many servers blame the secret by another code (``unauthorized_client``, ``access_denied``).
     """
-    if code == "invalid_client" or status == 401:
+    if code == "invalid_client" or (status == 401 and code not in PROOF_CODES):
         return _INVALID_CLIENT.get(method) or ADVICE["invalid_client"]
     return ADVICE.get(code, "")
 

@@ -3,7 +3,8 @@
 Rules:
 
 - One question is one request, and at most these beside it: the same again with the nonce that the server
-  wants (RFC 9449 section 8), and once more with the client's next secret where this one was refused.
+  wants (RFC 9449 section 8), and once more with the client's next secret where this one was refused, or
+  cannot be read.
 - The secret that worked is taken first next time, by every grant of the client.
 - Secrets, keys and assertions are read or made anew for every request.
 - Nothing raises but cancellation.
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gateway.core.attempt import Asked, Attempt, nonce_in
 from gateway.core.client_facts import ClientFacts
@@ -36,6 +37,8 @@ from gateway.trust import Trust
 
 if TYPE_CHECKING:
     from gateway.oauth.dpop import DpopKey
+
+NO_REVOCATION: Final = Failed(FailureKind.INVALID, "the issuer names no revocation_endpoint")
 
 
 class TokenEndpoint:
@@ -68,23 +71,27 @@ class TokenEndpoint:
         if isinstance(url, Failed):
             return Asked((), url)
         attempts: list[Attempt] = []
+        unsent = SECRET_UNREADABLE
         for number in self._choice.order(client):
             attempt = await self._attempt(client, url, number)
             if isinstance(attempt, Attempt) and attempt.wants_nonce:
                 attempts.append(attempt)
                 attempt = await self._attempt(client, url, number)
             if isinstance(attempt, Failed):
-                return Asked(tuple(attempts), attempt)
+                unsent = attempt  # the file of one secret may be gone before that of the next is needed
+                continue
             attempts.append(attempt)
             if not attempt.blames_secret:
                 break
+        if not attempts:
+            return Asked((), unsent)
         self._learn(client, attempts[-1])
         return Asked(tuple(attempts), attempts[-1].outcome)
 
     async def revoke(self, client: ClientSettings, token: Secret) -> Failed | None:
-        """Revoke `token` (RFC 7009); None if it is revoked now, or if there is no place to do so."""
+        """Revoke `token` (RFC 7009); None if it is revoked now."""
         url = await self._revocation_endpoint(client)
-        if url is None or isinstance(url, Failed):
+        if isinstance(url, Failed):
             return url
         # An assertion names the server by its token endpoint, wherever it is sent (RFC 7523 section 3).
         token_endpoint = await self._token_endpoint(client)
@@ -93,7 +100,11 @@ class TokenEndpoint:
         proof = self._proofs.of_client(client, self._choice.in_use(client), token_endpoint)
         if isinstance(proof, Failed):
             return proof
-        answer = await self._post(client, url, build_revocation_request(client.grant, proof, token))
+        try:
+            request = build_revocation_request(client.grant, proof, token)
+        except ValueError:
+            return SECRET_UNREADABLE
+        answer = await self._post(client, url, request)
         if isinstance(answer, Failed) or answer.status == 200:
             return answer if isinstance(answer, Failed) else None
         return Failed(FailureKind.REFUSED, f"the authorization server answered {answer.status}")
@@ -133,13 +144,16 @@ class TokenEndpoint:
         self._urls[client.name] = url
         return url
 
-    async def _revocation_endpoint(self, client: ClientSettings) -> str | Failed | None:
-        if client.revocation_endpoint is not None or client.grant.token_endpoint is not None:
+    async def _revocation_endpoint(self, client: ClientSettings) -> str | Failed:
+        if client.revocation_endpoint is not None:
             return client.revocation_endpoint
+        if client.grant.token_endpoint is not None:
+            return NO_REVOCATION  # nothing is discovered there
         metadata = await self._discovery.metadata(client)
         if isinstance(metadata, Failed):
             return metadata
-        return metadata.revocation_endpoint_for(shows_certificate=client.grant.certificate is not None)
+        url = metadata.revocation_endpoint_for(shows_certificate=client.grant.certificate is not None)
+        return NO_REVOCATION if url is None else url
 
     def _compare(self, metadata: ServerMetadata, client: ClientSettings) -> None:
         found = find_objections(metadata, client)

@@ -62,12 +62,15 @@ class Revoker:
         """Revoke what waits, and give all of it `CLOSE_WITHIN_S`."""
         for key in list(self._waiting):
             self._due(key)
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=CLOSE_WITHIN_S)
-            for task in late:
+        tasks = list(self._tasks)
+        if not tasks:
+            return
+        try:
+            await asyncio.wait(tasks, timeout=CLOSE_WITHIN_S)
+        finally:  # also where this is cut short: no task outlives it
+            for task in tasks:
                 task.cancel()
-            if late:
-                await asyncio.wait(late)
+        await asyncio.wait(tasks)
 
     def _due(self, key: bytes) -> None:
         client, token, timer = self._waiting.pop(key)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from gateway.core.dpop import DpopSettings
 from gateway.core.secret import Secret
 from gateway.core.token_answer import MAX_TOKEN_CHARS, ServerAnswer, read_token_answer
 from gateway.core.token_outcome import Failed, FailureKind, Granted
@@ -16,10 +17,16 @@ HTTP_DATE = "Tue, 14 Nov 2023 22:13:20 GMT"  # WALL_S
 GOOD = {"access_token": "access_token_1", "token_type": "Bearer", "expires_in": 3600}
 
 
-def read(body: object, status: int = 200, asked: tuple[str, ...] = (), **fields: str) -> Granted | Failed:
+def read(
+    body: object,
+    status: int = 200,
+    asked: tuple[str, ...] = (),
+    dpop: DpopSettings | None = None,
+    **fields: str,
+) -> Granted | Failed:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in fields.items()}
-    return read_token_answer(ServerAnswer(status, named, raw), asked, WALL_S)
+    return read_token_answer(ServerAnswer(status, named, raw), asked, WALL_S, dpop)
 
 
 def jwt(**claims: object) -> str:
@@ -71,6 +78,43 @@ def test_a_token_that_cannot_be_used_is_an_invalid_answer(member: str, value: ob
     outcome = read(GOOD | {member: value})
     assert isinstance(outcome, Failed)
     assert outcome.kind is FailureKind.INVALID
+
+
+STRICT, LENIENT = DpopSettings(), DpopSettings(allows_bearer=True)
+NOT_BOUND = "the authorization server gave a Bearer token, though one that is bound to our key was asked for"
+NOT_BEARER = "the authorization server gave a token of another type than Bearer"
+NOT_DPOP = "the authorization server gave a token of another type than DPoP"
+
+
+@pytest.mark.parametrize(
+    ("stated", "dpop", "expected"),
+    [
+        ("Bearer", None, False),
+        ("DPoP", None, NOT_BEARER),
+        ("DPoP", STRICT, True),
+        ("dpop", STRICT, True),
+        ("DPOP", LENIENT, True),
+        ("Bearer", STRICT, NOT_BOUND),
+        ("bEARER", STRICT, NOT_BOUND),
+        ("Bearer", LENIENT, False),
+        ("mac", STRICT, NOT_DPOP),
+        ("mac", LENIENT, NOT_DPOP),
+        ("DPoP ", STRICT, NOT_DPOP),
+        (None, STRICT, "the authorization server gave no token_type"),
+    ],
+)
+def test_a_token_is_of_the_type_that_was_asked_for(
+    stated: object, dpop: DpopSettings | None, expected: bool | str
+):
+    """The outcome says whether the token is bound, or why there is none."""
+    outcome = read(GOOD | {"token_type": stated}, dpop=dpop)
+    assert (outcome.is_bound if isinstance(outcome, Granted) else outcome.reason) == expected
+
+
+def test_what_binds_the_token_is_not_told_by_the_answer():
+    outcome = read(GOOD | {"token_type": "DPoP"}, dpop=STRICT)
+    assert isinstance(outcome, Granted)
+    assert outcome.prover is None
 
 
 def test_a_missing_type_is_named():
@@ -185,6 +229,8 @@ def test_the_granted_scope_is_what_was_asked_where_the_answer_is_silent(
         (400, {"error": "hunter2"}, FailureKind.REFUSED, ""),
         (400, {"error": {"message": "hunter2"}}, FailureKind.REFUSED, ""),
         (400, {"error": "server_error"}, FailureKind.UNREACHABLE, "server_error"),
+        (400, {"error": "invalid_dpop_proof"}, FailureKind.REFUSED, "invalid_dpop_proof"),
+        (401, {"error": "use_dpop_nonce"}, FailureKind.REFUSED, "use_dpop_nonce"),
         (200, {"error": "temporarily_unavailable"}, FailureKind.UNREACHABLE, "temporarily_unavailable"),
         (500, {"error": "invalid_client"}, FailureKind.UNREACHABLE, "invalid_client"),
         (503, b"", FailureKind.UNREACHABLE, ""),

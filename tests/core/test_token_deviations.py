@@ -1,14 +1,16 @@
 """What `gateway token` says about the authorization server: RFC 6749 sections 5.1 and 5.2."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.dpop import DpopSettings
 from gateway.core.settings import AuthMethod, ClientName, Grant
-from gateway.core.token_answer import REGISTERED_CODES, ServerAnswer
-from gateway.core.token_deviations import ADVICE, find_deviations
+from gateway.core.token_answer import PROOF_CODES, REGISTERED_CODES, ServerAnswer
+from gateway.core.token_deviations import ADVICE, advice_on, find_deviations
 
 BASIC = Grant(ClientName("crm"), "http://a/", "id", AuthMethod.CLIENT_SECRET_BASIC, scope=("a", "b"))
 POST = Grant(ClientName("crm"), "http://a/", "id", AuthMethod.CLIENT_SECRET_POST)
@@ -81,8 +83,81 @@ def test_each_deviation_in_status_and_error_is_found_alone(document: object, sta
     assert found(document, status) == [what]
 
 
+DPOP = replace(BASIC, dpop=DpopSettings())
+
+
+@pytest.mark.parametrize(
+    ("stated", "what"),
+    [
+        ("DPoP", []),
+        ("dpop", ["`token_type` is spelled otherwise than DPoP"]),
+        ("Bearer", ["`token_type` is not DPoP"]),
+        ("mac", ["`token_type` is not DPoP"]),
+        (None, ["`token_type` is missing"]),
+    ],
+)
+def test_where_a_bound_token_was_asked_for_its_type_is_dpop(stated: object, what: list[str]):
+    assert found(GOOD | {"token_type": stated}, grant=DPOP) == what
+
+
+def test_a_compressed_answer_is_named_before_its_content():
+    assert found(b"\x1f\x8b", content_encoding="gzip") == ["the answer is compressed"]
+    assert found(b"\x1f\x8b", content_encoding="identity", content_type="") == [
+        "the body is no JSON object (it says 'no content type')"
+    ]
+
+
+def test_a_server_that_is_unwell_deviates_in_nothing():
+    assert found(b"<html>", 503) == []
+
+
+# ── advice ────────────────────────────────────────────────────────────────────────────────────────
+
+
 def test_advice_is_given_for_registered_codes_only():
     assert ADVICE.keys() <= REGISTERED_CODES
+
+
+def test_every_code_but_the_passing_ones_has_advice():
+    assert REGISTERED_CODES - ADVICE.keys() == {"server_error", "temporarily_unavailable"}
+
+
+@pytest.mark.parametrize("method", AuthMethod)
+@pytest.mark.parametrize("code", ["unauthorized_client", "access_denied", "invalid_client", ""])
+def test_under_401_the_advice_is_about_what_proves_who_we_are(method: AuthMethod, code: str):
+    assert advice_on(code, method, 401) == advice_on("invalid_client", method)
+
+
+@pytest.mark.parametrize("code", sorted(PROOF_CODES))
+def test_a_refused_proof_of_possession_is_no_refused_secret(code: str):
+    assert advice_on(code, AuthMethod.CLIENT_SECRET_BASIC, 401) == ADVICE[code]
+
+
+@pytest.mark.parametrize(
+    ("method", "word"),
+    [
+        (AuthMethod.CLIENT_SECRET_BASIC, "client_secret"),
+        (AuthMethod.CLIENT_SECRET_POST, "client_secret"),
+        (AuthMethod.CLIENT_SECRET_JWT, "token_endpoint_auth_signing_alg"),
+        (AuthMethod.PRIVATE_KEY_JWT, "public key"),
+        (AuthMethod.CLIENT_ASSERTION, "audience of the assertion"),
+        (AuthMethod.TLS_CLIENT_AUTH, "certificate"),
+        (AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH, "certificate"),
+        (AuthMethod.NONE, "token_endpoint_auth_method"),
+    ],
+)
+def test_the_advice_to_a_refused_client_is_about_its_method(method: AuthMethod, word: str):
+    assert word in advice_on("invalid_client", method, 400)
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, ""), (403, ""), (None, ""), (400, "server_error")])
+def test_there_is_no_advice_where_nothing_is_known(status: int | None, code: str):
+    assert advice_on(code, AuthMethod.CLIENT_SECRET_BASIC, status) == ""
+
+
+@pytest.mark.parametrize("status", [None, 200, 400, 403])
+def test_elsewhere_the_code_decides(status: int | None):
+    assert advice_on("invalid_scope", AuthMethod.NONE, status) == ADVICE["invalid_scope"]
 
 
 @given(st.integers(100, 599), st.binary(), st.text())

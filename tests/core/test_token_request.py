@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.core.secret import Secret
 from gateway.core.settings import AuthMethod, ClientName, Grant, GrantType
-from gateway.core.token_request import basic_credentials, build_token_request
+from gateway.core.token_request import basic_credentials, build_revocation_request, build_token_request
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
@@ -122,3 +122,86 @@ def test_where_the_assertion_is_the_grant_nothing_else_proves_who_we_are():
         ("assertion", "a.b.c"),
         ("scope", "a"),
     ]
+
+
+# ── the owner's own fields ────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", ["Accept", "accept", "ACCEPT"])
+def test_a_field_of_the_owner_replaces_ours_of_the_same_name(name: str):
+    headers = build_token_request(grant(headers=((name, "*/*"), ("X-Tenant", "acme"))), Secret("s")).headers
+    assert [value for key, value in headers.items() if key.lower() == "accept"] == ["*/*"]
+    assert headers["X-Tenant"] == "acme"
+    assert headers["Accept-Encoding"] == "identity"
+
+
+@given(st.lists(st.sampled_from(["accept", "Accept-Encoding", "USER-AGENT", "X-A", "x-b"]), unique=True))
+def test_no_field_goes_out_twice(names: list[str]):
+    headers = build_token_request(grant(headers=tuple((name, "x") for name in names)), Secret("s")).headers
+    assert len({name.lower() for name in headers}) == len(headers)
+    assert all(headers[name] == "x" for name in names)
+    assert "Authorization" in headers
+
+
+def test_the_requests_header_is_its_own():
+    """DPoP is added to it afterwards: two requests of one grant must not share it."""
+    asked = grant(headers=(("X-A", "1"),))
+    one, other = (build_token_request(asked, Secret("s")) for _ in range(2))
+    one.headers["DPoP"] = "proof"
+    assert "DPoP" not in other.headers
+
+
+# ── revocation ────────────────────────────────────────────────────────────────────────────────────
+
+TOKEN = [("token", "a.b~+/="), ("token_type_hint", "access_token")]
+ID = ("client_id", "mobile_android")
+
+
+@pytest.mark.parametrize(
+    ("method", "proving"),
+    [
+        (AuthMethod.CLIENT_SECRET_BASIC, []),
+        (AuthMethod.CLIENT_SECRET_POST, [ID, ("client_secret", "s")]),
+        (AuthMethod.CLIENT_SECRET_JWT, [ID, ("client_assertion_type", "urn:x:y"), ("client_assertion", "s")]),
+        (AuthMethod.PRIVATE_KEY_JWT, [ID, ("client_assertion_type", "urn:x:y"), ("client_assertion", "s")]),
+        (AuthMethod.CLIENT_ASSERTION, [ID, ("client_assertion_type", "urn:x:y"), ("client_assertion", "s")]),
+        (AuthMethod.TLS_CLIENT_AUTH, [ID]),
+        (AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH, [ID]),
+        (AuthMethod.NONE, [ID]),
+    ],
+)
+def test_a_revocation_proves_who_we_are_as_a_token_request_does(
+    method: AuthMethod, proving: list[tuple[str, str]]
+):
+    asked = grant(method, assertion_type="urn:x:y", scope=("a",), parameters=(("tenant", "acme"),))
+    request = build_revocation_request(asked, Secret("s"), Secret("a.b~+/="))
+    assert parse_qsl(request.body.decode()) == TOKEN + proving
+    assert ("Authorization" in request.headers) == (method is AuthMethod.CLIENT_SECRET_BASIC)
+    assert request.headers == build_token_request(asked, Secret("s")).headers
+
+
+def test_where_an_assertion_was_the_grant_the_token_alone_says_whose_it_is():
+    asked = grant(AuthMethod.NONE, grant_type=GrantType.JWT_BEARER)
+    assert (
+        parse_qsl(build_revocation_request(asked, Secret("a.b.c"), Secret("a.b~+/=")).body.decode()) == TOKEN
+    )
+
+
+def test_a_revocation_has_the_owners_fields_too():
+    asked = grant(headers=(("X-Tenant", "acme"),))
+    assert build_revocation_request(asked, Secret("s"), Secret("t")).headers["X-Tenant"] == "acme"
+
+
+@pytest.mark.parametrize("method", AuthMethod)
+def test_a_revocation_shows_neither_secret_nor_token(method: AuthMethod):
+    shown = repr(build_revocation_request(grant(method), Secret("hunter2"), Secret("hunter3")))
+    assert "hunter" not in shown
+
+
+def test_what_cannot_be_written_in_utf_8_is_refused():
+    for build in (
+        build_token_request,
+        lambda asked, proof: build_revocation_request(asked, proof, Secret("t")),
+    ):
+        with pytest.raises(UnicodeEncodeError):
+            build(grant(), Secret("\udcff"))

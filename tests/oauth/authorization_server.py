@@ -12,12 +12,17 @@ import asyncio
 import contextlib
 import json
 import ssl
+from base64 import urlsafe_b64decode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
 
 HANG = b"HANG"
 """At the end of an answer: the rest of it never comes."""
+OAUTH = "/.well-known/oauth-authorization-server"
+OPENID = "/.well-known/openid-configuration"
 
 
 def http(status: int, body: bytes = b"", **fields: str) -> bytes:
@@ -42,6 +47,25 @@ class Recorded:
     def lines(self) -> list[bytes]:
         return self.head.split(b"\r\n")
 
+    @property
+    def method(self) -> str:
+        return self.head.partition(b" ")[0].decode()
+
+    @property
+    def target(self) -> str:
+        return self.head.split(b" ", 2)[1].decode()
+
+    @property
+    def form(self) -> dict[str, str]:
+        return dict(parse_qsl(self.body.decode(), strict_parsing=True))
+
+    @property
+    def proof(self) -> dict[str, Any]:
+        """The claims of its DPoP proof; not verified here."""
+        [proof] = self.values(b"dpop")
+        claims = proof.split(b".")[1]
+        return json.loads(urlsafe_b64decode(claims + b"=" * (-len(claims) % 4)))
+
     def values(self, name: bytes) -> list[bytes]:
         pairs = [line.partition(b":") for line in self.lines[1:]]
         return [value.strip() for key, _, value in pairs if key.strip().lower() == name.lower()]
@@ -49,7 +73,14 @@ class Recorded:
 
 @dataclass
 class FakeAuthorizationServer:
-    """`answer` is called for each request; by default it grants the next token."""
+    """Answers as it is told; by default every POST is granted the next token, and nothing can be got.
+
+    Attributes:
+        answer: what a POST is answered.
+        reply: the same, of the request.
+        places: what a GET is answered, by its target.
+        gate: while it is closed, every answer waits.
+    """
 
     port: int = 0
     lifetime_s: int = 3600
@@ -57,14 +88,35 @@ class FakeAuthorizationServer:
     connections: int = 0
     certificates: list[bytes | None] = field(default_factory=list)
     answer: Callable[[], bytes] | None = None
+    reply: Callable[[Recorded], bytes] | None = None
+    places: dict[str, bytes] = field(default_factory=dict)
+    scheme: str = "http"
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def granted(self) -> bytes:
+    @property
+    def origin(self) -> str:
+        return f"{self.scheme}://127.0.0.1:{self.port}"
+
+    @property
+    def posts(self) -> list[Recorded]:
+        return [request for request in self.requests if request.method == "POST"]
+
+    @property
+    def gets(self) -> list[str]:
+        return [request.target for request in self.requests if request.method == "GET"]
+
+    def publish(self, place: str = OAUTH, *, cache: str = "", **members: object) -> None:
+        """Say of itself, at a well-known place, that its issuer is its origin and that it has a token endpoint."""
+        document = {"issuer": self.origin, "token_endpoint": f"{self.origin}/token"} | members
+        self.places[place] = http_json(200, document, Cache_Control=cache)
+
+    def granted(self, token_type: str = "Bearer", **members: object) -> bytes:
         document = {
-            "access_token": f"access_token_{len(self.requests)}",
-            "token_type": "Bearer",
+            "access_token": f"access_token_{len(self.posts)}",
+            "token_type": token_type,
             "expires_in": self.lifetime_s,
-        }
+        } | members
         return http_json(200, document, Cache_Control="no-store")
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -84,13 +136,19 @@ class FakeAuthorizationServer:
         request.body = await reader.readexactly(int((request.values(b"content-length") or [b"0"])[0]))
         self.requests.append(request)
         self.asked.set()
-        answer = (self.answer or self.granted)()
+        await self.gate.wait()
+        answer = self._answer_to(request)
         writer.write(answer.removesuffix(HANG))
         await writer.drain()
         if answer.endswith(HANG):
             await reader.read(1)  # until the other side gives up
             return False
         return _is_complete(answer)
+
+    def _answer_to(self, request: Recorded) -> bytes:
+        if request.method == "GET":
+            return self.places.get(request.target, http(404))
+        return self.reply(request) if self.reply is not None else (self.answer or self.granted)()
 
 
 def _is_complete(answer: bytes) -> bool:
@@ -102,7 +160,8 @@ def _is_complete(answer: bytes) -> bool:
 @asynccontextmanager
 async def authorization_server(tls: ssl.SSLContext | None = None) -> AsyncIterator[FakeAuthorizationServer]:
     """Serve on a free port of the loopback until the block ends; no connection outlives it."""
-    fake, tasks, writers = FakeAuthorizationServer(), [], []
+    fake, tasks, writers = FakeAuthorizationServer(scheme="http" if tls is None else "https"), [], []
+    fake.gate.set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         tasks.append(asyncio.current_task())
@@ -115,6 +174,7 @@ async def authorization_server(tls: ssl.SSLContext | None = None) -> AsyncIterat
         yield fake
     finally:
         server.close()
+        fake.gate.set()
         for writer in writers:
             writer.transport.abort()
         await asyncio.gather(*tasks)

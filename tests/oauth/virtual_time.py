@@ -51,5 +51,8 @@ def in_virtual_time(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[
 
 
 async def _leaving_no_task(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    faults: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
     await test()
     assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert not faults, f"a timer or a task nobody awaits met an exception: {faults}"

@@ -1,0 +1,176 @@
+"""URLs that an authorization server told: to which of them may credentials be sent?"""
+
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from yarl import URL
+
+from gateway.core.server_url import is_loopback, may_be_asked, origin_of
+
+LOOPBACKS = ("127.0.0.1", "127.255.0.9", "[::1]", "[::ffff:127.0.0.1]", "localhost", "LOCALHOST")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://as.example.com/token",
+        "HTTPS://AS.example.com/token",
+        "https://as.example.com",
+        "https://as.example.com:8443/a%2Fb?tenant=x&y",
+        "https://[2001:db8::1]:443/token",
+        "https://as.example.com:65535/token",
+        *(f"http://{host}/token" for host in LOOPBACKS),
+        *(f"http://{host}:8080/token" for host in LOOPBACKS),
+    ],
+)
+def test_https_and_this_machine_may_be_asked(url: str):
+    assert may_be_asked(url, allows_insecure=False)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "as.example.com",
+        "128.0.0.1",
+        "0.0.0.0",
+        "127.0.0.1.example.com",
+        "127.1",
+        "2130706433",
+        "localhost.example.com",
+        "localhost.",
+        "localhost%00.example.com",
+        "[::2]",
+        "[::ffff:10.0.0.1]",
+        "notlocalhost",
+    ],
+)
+def test_http_to_another_machine_may_be_asked_only_where_the_owner_allowed_it(host: str):
+    assert not may_be_asked(f"http://{host}/token", allows_insecure=False)
+    assert may_be_asked(f"http://{host}/token", allows_insecure=True)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        None,
+        7,
+        True,
+        ["https://as.example.com/"],
+        "",
+        "/token",
+        "as.example.com/token",
+        "//as.example.com/token",
+        "https:as.example.com",
+        "https:///token",
+        "https://:443/token",
+        "https://user@as.example.com/",
+        "https://user:pw@as.example.com/",
+        "https://as.example.com@evil.test/",
+        "https://@as.example.com/",
+        "https://as.example.com/token#x",
+        "https://as.example.com/token#",
+        "https://as.example.com\\@evil.test/",
+        "https://as.example.com\\.evil.test/",
+        "https://as.example.com/ token",
+        " https://as.example.com/",
+        "https://as.example.com/\n",
+        "https://as.example.com/\r\nX: y",
+        "https://as.example.com/\x00",
+        "https://as.exam\tple.com/",
+        "https://ás.example.com/",
+        "https://as.example.com/é",
+        "https://as.example.com/\x7f",
+        "https://as.example.com:65536/",
+        "https://as.example.com:-1/",
+        "https://as.example.com:+80/",
+        "https://as.example.com:8_0/",
+        "https://as.example.com:443x/",
+        "https://as.example.com:1:2/",
+        "https://as.example.com:99999999999999999999/",
+        "https://[::1/",
+        "https://[::1]evil.test/",
+        "https://[nonsense]/",
+        "ftp://as.example.com/",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "unix:/run/as.sock",
+        "https://as.example.com/" + "a" * 2048,
+    ],
+)
+@pytest.mark.parametrize("allows_insecure", [True, False])
+def test_what_is_no_plain_absolute_url_is_never_asked(url: object, allows_insecure: bool):
+    assert not may_be_asked(url, allows_insecure=allows_insecure)
+
+
+def test_the_longest_url_may_be_asked():
+    longest = "https://a/" + "b" * (2048 - len("https://a/"))
+    assert may_be_asked(longest, allows_insecure=False)
+    assert not may_be_asked(longest + "b", allows_insecure=False)
+
+
+PIECES = st.sampled_from(
+    [
+        "http",
+        "https",
+        "://",
+        ":",
+        "/",
+        "\\",
+        "@",
+        "#",
+        "?",
+        "[",
+        "]",
+        "localhost",
+        "127.0.0.1",
+        "::1",
+        "evil.test",
+        ".",
+        "%",
+        "%2e",
+        "80",
+        "\t",
+        "é",
+    ]
+)
+URLS = st.lists(PIECES, max_size=8).map("".join) | st.text()
+WRITTEN = st.tuples(st.sampled_from(["http://", "https://"]), URLS).map("".join) | URLS
+
+
+@given(WRITTEN, st.booleans())
+@example("http://[::1].evil.test/", False)
+@example("http://[v1.x]/", True)
+def test_every_text_is_judged_and_another_machine_is_never_asked_in_plain(url: str, allows_insecure: bool):
+    is_taken = may_be_asked(url, allows_insecure=allows_insecure)
+    if is_taken and not allows_insecure and urlsplit(url).scheme == "http":
+        assert is_loopback(urlsplit(url).hostname or "")
+
+
+@given(WRITTEN)
+def test_what_is_judged_and_what_is_asked_are_the_same_host(url: str):
+    """Two readers: the one that judges here, and the one that the connection is opened by."""
+    if may_be_asked(url, allows_insecure=True):
+        judged = urlsplit(url).hostname or ""
+        opened = URL(url, encoded=True).host or ""
+        assert opened.lower() == judged
+
+
+@given(st.text() | st.ip_addresses().map(str))
+def test_every_host_is_loopback_or_not(host: str):
+    assert is_loopback(host) in {True, False}
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://AS.example.com:8443/Token?X", "https://as.example.com:8443"),
+        ("https://as.example.com", "https://as.example.com"),
+        ("https://as.example.com?x=/y", "https://as.example.com"),
+        ("https://as.example.com#x", "https://as.example.com"),
+        ("http://[::1]:80/", "http://[::1]:80"),
+    ],
+)
+def test_an_origin_is_what_stands_before_the_path(url: str, origin: str):
+    assert origin_of(url) == origin

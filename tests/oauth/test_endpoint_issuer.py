@@ -1,0 +1,149 @@
+"""A token endpoint that the issuer says: asked where it says, compared with the settings, doubted when it fails."""
+
+import pytest
+
+from gateway.core.clock import Clock
+from gateway.core.settings import AuthMethod, ClientName
+from gateway.core.token_outcome import Failed, FailureKind, Granted
+from gateway.oauth.discovery import RENEW_INTERVAL_S
+from gateway.oauth.endpoint import TokenEndpoint
+from gateway.trust import Trust
+from tests.oauth.authorization_server import OAUTH, authorization_server, http, http_json
+from tests.oauth.fakes import WALL_S, Events
+from tests.oauth.test_discovery import Stage, discovered
+from tests.oauth.test_discovery_renewal import renewed
+from tests.oauth.test_endpoint import client_at, token_endpoint, with_grant
+from tests.oauth.test_endpoint_certificates import client_of, files, server_context
+
+
+async def test_an_issuer_alone_is_enough():
+    async with authorization_server() as server, token_endpoint() as endpoint:
+        server.publish(token_endpoint=f"{server.origin}/oauth2/v1/token?x=1")
+        client = discovered(server.origin)
+        assert endpoint.facts(client).token_endpoint == ""
+        for _ in range(3):
+            assert isinstance(await endpoint.fetch(client), Granted)
+        assert server.gets == [OAUTH]
+        assert {request.target for request in server.posts} == {"/oauth2/v1/token?x=1"}
+        assert endpoint.facts(client).token_endpoint == f"{server.origin}/oauth2/v1/token?x=1"
+        [look] = endpoint.looks(client)
+        assert look.status == 200
+
+
+async def test_where_the_endpoint_is_written_nothing_is_discovered():
+    async with authorization_server() as server, token_endpoint() as endpoint:
+        client = with_grant(client_at(server.port), issuer=server.origin)
+        assert isinstance(await endpoint.fetch(client), Granted)
+        assert (server.gets, endpoint.looks(client)) == ([], ())
+
+
+async def test_without_metadata_nothing_is_sent_and_the_failure_is_told():
+    async with authorization_server() as server, token_endpoint() as endpoint:
+        client = discovered(server.origin)
+        asked = await endpoint.ask(client)
+        assert (asked.attempts, server.posts) == ((), [])
+        assert asked.outcome == Failed(
+            FailureKind.INVALID, "the issuer publishes no metadata: it answered 404"
+        )
+        assert [look.status for look in endpoint.looks(client)] == [404, 404]
+
+
+# ── where a client with a certificate asks ────────────────────────────────────────────────────────
+
+
+async def test_only_who_shows_a_certificate_asks_at_the_alias(tmp_path):
+    theirs, ours = files(tmp_path / "theirs"), files(tmp_path / "ours")
+    async with authorization_server(server_context(theirs, ours)) as mtls, token_endpoint() as endpoint:
+        aliases = {"token_endpoint": f"{mtls.origin}/mtls/token"}
+        mtls.publish(mtls_endpoint_aliases=aliases)
+        client = client_of(mtls.port, theirs, ours)
+        with_one = with_grant(client, token_endpoint=None, issuer=mtls.origin)
+        assert isinstance(await endpoint.fetch(with_one), Granted)
+        assert [request.target for request in mtls.posts] == ["/mtls/token"]
+    async with authorization_server() as plain, token_endpoint() as endpoint:
+        plain.publish(mtls_endpoint_aliases={"token_endpoint": f"{plain.origin}/mtls/token"})
+        assert isinstance(await endpoint.fetch(discovered(plain.origin)), Granted)
+        assert [request.target for request in plain.posts] == ["/token"]
+
+
+# ── objections ────────────────────────────────────────────────────────────────────────────────────
+
+NO_BASIC = "token_endpoint_auth_methods_supported does not list client_secret_basic: it has none"
+
+
+def endpoint_at(at: Stage) -> TokenEndpoint:
+    return TokenEndpoint(Clock(lambda: at.now_s, lambda: WALL_S, lambda: 0.0), at.events, Trust())
+
+
+async def test_what_does_not_fit_is_told_once_and_again_when_it_changes():
+    async with authorization_server() as server:
+        at = Stage(server)
+        endpoint, client = endpoint_at(at), discovered(server.origin)
+        server.publish(token_endpoint_auth_methods_supported=["none"], cache="max-age=300")
+        for _ in range(3):
+            assert isinstance(await endpoint.fetch(client), Granted)
+        assert at.events.objected == [(NO_BASIC,)]
+        assert endpoint.facts(client).objections == (NO_BASIC,)
+        server.publish()
+        at.now_s += 300.0
+        await endpoint.fetch(client)
+        await renewed(at)
+        await endpoint.fetch(client)
+        assert at.events.objected == [(NO_BASIC,), ()]
+        assert endpoint.facts(client).objections == ()
+        await endpoint.close()
+
+
+async def test_metadata_that_fits_from_the_start_is_not_told():
+    events = Events()
+    async with authorization_server() as server, token_endpoint(events) as endpoint:
+        server.publish()
+        await endpoint.fetch(discovered(server.origin))
+    assert events.objected == []
+
+
+async def test_each_client_of_an_issuer_has_objections_of_its_own():
+    async with authorization_server() as server, token_endpoint() as endpoint:
+        server.publish(token_endpoint_auth_methods_supported=["client_secret_post"])
+        basic = discovered(server.origin)
+        post = with_grant(basic, client=ClientName("erp"), method=AuthMethod.CLIENT_SECRET_POST)
+        for client in (basic, post):
+            await endpoint.fetch(client)
+        assert [bool(endpoint.facts(client).objections) for client in (basic, post)] == [True, False]
+        assert server.gets == [OAUTH]
+
+
+# ── an endpoint that moved ────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("gone", [http(404), http(410), http(503), b"", http(200, b"<html>")])
+async def test_an_endpoint_that_no_longer_answers_as_one_is_looked_for_anew(gone: bytes):
+    async with authorization_server() as server:
+        at = Stage(server)
+        endpoint, client = endpoint_at(at), discovered(server.origin)
+        server.publish()
+        assert isinstance(await endpoint.fetch(client), Granted)
+        server.publish(token_endpoint=f"{server.origin}/moved")
+        server.reply = lambda request: gone if request.target == "/token" else server.granted()
+        assert isinstance(await endpoint.fetch(client), Failed)
+        assert len(server.gets) == 1, "not at once"
+        at.now_s += RENEW_INTERVAL_S
+        assert isinstance(await endpoint.fetch(client), Failed), "what is known is used meanwhile"
+        await renewed(at)
+        assert isinstance(await endpoint.fetch(client), Granted)
+        assert server.posts[-1].target == "/moved"
+        await endpoint.close()
+
+
+async def test_a_refused_client_is_no_reason_to_look_anew():
+    async with authorization_server() as server:
+        at = Stage(server)
+        endpoint, client = endpoint_at(at), discovered(server.origin)
+        server.publish()
+        server.reply = lambda request: http_json(401, {"error": "invalid_client"})
+        await endpoint.fetch(client)
+        at.now_s += RENEW_INTERVAL_S
+        await endpoint.fetch(client)
+        await renewed(at)
+        assert len(server.gets) == 1
+        await endpoint.close()

@@ -1,0 +1,112 @@
+"""TLS towards authorization servers: verified before the first byte of a request."""
+
+import ssl
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.core.server_answer import ServerAnswer
+from gateway.core.settings import TlsFiles, TlsVersion
+from gateway.core.token_outcome import Failed, FailureKind
+from gateway.oauth.transport import CA_FILE_UNREADABLE, CERTIFICATE_UNUSABLE, ServerRequest, trust_of
+from gateway.trust import TrustSettings
+from tests.oauth.authorization_server import authorization_server
+from tests.oauth.certificates import make_certificate
+from tests.oauth.fakes import client_settings
+from tests.oauth.test_transport import post, transport
+
+UNTRUSTED = Failed(FailureKind.UNREACHABLE, "no trusted TLS connection to the authorization server")
+
+
+def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    return make_certificate(tmp_path)
+
+
+async def test_the_clients_own_authority_is_trusted(pair: tuple[Path, Path]):
+    async with authorization_server(server_context(*pair)) as server, transport() as made:
+        answer = await made.send(client_settings(ca_file=str(pair[0])), post(server))
+    assert isinstance(answer, ServerAnswer)
+    assert answer.status == 200
+
+
+async def test_an_unknown_certificate_gets_no_byte_of_the_request(pair: tuple[Path, Path]):
+    async with authorization_server(server_context(*pair)) as server, transport() as made:
+        assert await made.send(client_settings(), post(server)) == UNTRUSTED
+    assert server.requests == []
+
+
+async def test_a_certificate_for_another_name_is_refused(pair: tuple[Path, Path]):
+    async with authorization_server(server_context(*pair)) as server, transport() as made:
+        request = ServerRequest(f"https://localhost:{server.port}/token", {}, b"")
+        assert await made.send(client_settings(ca_file=str(pair[0])), request) == UNTRUSTED
+    assert server.requests == []
+
+
+async def test_a_server_without_tls_is_not_spoken_to_in_plain():
+    async with authorization_server() as server, transport() as made:
+        request = ServerRequest(f"https://127.0.0.1:{server.port}/token", {}, b"")
+        outcome = await made.send(client_settings(timeout_s=2.0), request)
+    assert isinstance(outcome, Failed)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("newest", "oldest", "is_accepted"),
+    [
+        (ssl.TLSVersion.TLSv1_2, TlsVersion.TLS_1_2, True),
+        (ssl.TLSVersion.TLSv1_2, TlsVersion.TLS_1_3, False),
+        (ssl.TLSVersion.TLSv1_3, TlsVersion.TLS_1_3, True),
+    ],
+)
+async def test_a_server_that_speaks_only_older_tls_is_refused(
+    pair: tuple[Path, Path], newest: ssl.TLSVersion, oldest: TlsVersion, is_accepted: bool
+):
+    context = server_context(*pair)
+    context.maximum_version = newest
+    async with authorization_server(context) as server, transport() as made:
+        outcome = await made.send(client_settings(ca_file=str(pair[0]), min_tls=oldest), post(server))
+    assert isinstance(outcome, ServerAnswer) if is_accepted else outcome.kind is FailureKind.UNREACHABLE
+    assert bool(server.requests) == is_accepted
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+async def test_an_unusable_ca_file_is_a_failure(tmp_path: Path, content: str | None):
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    async with transport() as made:
+        request = ServerRequest("https://127.0.0.1:1/", {}, b"")
+        assert await made.send(client_settings(ca_file=str(path)), request) == CA_FILE_UNREADABLE
+
+
+async def test_an_unusable_certificate_of_ours_is_another_failure(tmp_path: Path):
+    files = TlsFiles(str(tmp_path / "none.pem"), str(tmp_path / "none.key"))
+    client = client_settings(grant=replace(client_settings().grant, certificate=files))
+    async with transport() as made:
+        request = ServerRequest("https://127.0.0.1:1/", {}, b"")
+        assert await made.send(client, request) == CERTIFICATE_UNUSABLE
+
+
+async def test_a_replaced_authority_is_trusted_at_the_next_request(tmp_path: Path):
+    (tmp_path / "other").mkdir()
+    pair, other = make_certificate(tmp_path), make_certificate(tmp_path / "other")
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(other[0].read_bytes())
+    async with authorization_server(server_context(*pair)) as server, transport() as made:
+        client = client_settings(ca_file=str(ca))
+        assert await made.send(client, post(server)) == UNTRUSTED
+        ca.write_bytes(pair[0].read_bytes())
+        assert isinstance(await made.send(client, post(server)), ServerAnswer)
+
+
+def test_what_a_context_is_made_of_stands_in_the_settings():
+    client = client_settings(ca_file="ca.pem", min_tls=TlsVersion.TLS_1_3)
+    assert trust_of(client) == TrustSettings("ca.pem", None, TlsVersion.TLS_1_3)
