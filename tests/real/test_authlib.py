@@ -89,7 +89,7 @@ async def test_the_method_that_is_registered_is_found_by_the_doctor(tmp_path, re
         report = await probe(settings.clients["crm"], clock, KEY)
 
     assert (report.has_token, report.remedy) == (False, f"token_endpoint_auth_method: {registered}")
-    assert f"write token_endpoint_auth_method: {registered}" in render_text(report)
+    assert f"tried token_endpoint_auth_method: {registered}: accepted: write it" in render_text(report)
     assert SECRET not in render_text(report) + render_json(report) + repr(report)
 
 
