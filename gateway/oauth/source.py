@@ -114,12 +114,13 @@ class ClientCredentialsSource:
 
     async def close(self) -> None:
         """Stop the flight and the timer, the token is retired; who waits gets `TokenUnavailable`."""
-        self._is_closed = True
+        was_closed, self._is_closed = self._is_closed, True
         self._disarm()
         if self._flight is not None:
             self._flight.cancel()
             await asyncio.wait({self._flight})
-        self._tell_of_retired()
+        if not was_closed:
+            self._tell_of_retired()
 
     def holds(self, token: Token) -> bool:
         """Whether `token` is the very text that is in use."""
@@ -282,7 +283,7 @@ class ClientCredentialsSource:
 
     def _look_after_token(self, now_s: float) -> None:
         left_s = self._expires_at_s - now_s
-        if self._client.grant.certificate is not None and self._requester.is_replaced():
+        if self._client.grant.certificate is not None and self._requester.is_outdated():
             self._launch(Reason.REPLACED)
         elif now_s < self._refresh_at_s:
             self._await_refresh()
