@@ -66,7 +66,8 @@ class TokenRequester:
         self._fingerprint_key = around.fingerprint_key
         self._last_sent_at_s = -inf
         self._counts: Counter[str] = Counter()
-        self._mark: Hashable = None
+        self._asked_with: Hashable = None
+        self._granted_to: Hashable = None
         self._missing_scope: tuple[str, ...] = ()
         self.rest = Rest()
         self.granted = 0
@@ -76,7 +77,7 @@ class TokenRequester:
         await asyncio.sleep(max(0.0, may_send_at_s(self._last_sent_at_s) - self._clock.now_s()))
         self._observer.token_requested(self._client.name, reason)
         self._last_sent_at_s = self._clock.now_s()
-        self._mark = self._endpoint.mark(self._client)
+        self._asked_with = self._endpoint.mark(self._client)
         outcome = await self._endpoint.fetch(self._client)
         match outcome:
             case Granted():
@@ -94,11 +95,13 @@ class TokenRequester:
         """Give how long no request may be sent after a failure; 0 if the reason for it was replaced."""
         left_s = self.rest.left_s(now_s)
         asked_for_time = self.rest.failed is not None and self.rest.failed.retry_after_s is not None
-        return left_s if left_s <= 0.0 or asked_for_time or not self.is_replaced() else 0.0
+        if left_s <= 0.0 or asked_for_time:
+            return left_s
+        return left_s if self._endpoint.mark(self._client) == self._asked_with else 0.0
 
-    def is_replaced(self) -> bool:
-        """Whether the client proves itself with something else now than at the last request."""
-        return self._endpoint.mark(self._client) != self._mark
+    def is_outdated(self) -> bool:
+        """Whether the client proves itself with something else now than when it was given its token."""
+        return self._endpoint.mark(self._client) != self._granted_to
 
     def denial(self) -> AuthorizationServerError | None:
         """Give the error for a caller who comes during a rest, or None where there is no rest."""
@@ -124,6 +127,7 @@ class TokenRequester:
         lifetime_s = bounded_life_s(granted.lifetime_s, self._client.default_lifetime_s)
         life = plan_life(self._last_sent_at_s, lifetime_s, self._clock.jitter())
         self.granted += 1
+        self._granted_to = self._asked_with
         self._counts["granted"] += 1
         self.rest = Rest()
         held = hold(granted, life, self.granted, self._fingerprint_key)

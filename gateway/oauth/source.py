@@ -115,12 +115,13 @@ class ClientCredentialsSource:
 
     async def close(self) -> None:
         """Stop the flight and the timer, the token is retired; who waits gets `TokenUnavailable`."""
-        self._is_closed = True
+        was_closed, self._is_closed = self._is_closed, True
         self._disarm()
         if self._flight is not None:
             self._flight.cancel()
             await asyncio.wait({self._flight})
-        self._tell_of_retired(self._token)
+        if not was_closed:
+            self._tell_of_retired(self._token)
 
     def holds(self, token: Token) -> bool:
         """Whether `token` is the very text that is in use."""
@@ -231,7 +232,7 @@ class ClientCredentialsSource:
         return landing
 
     def _is_certificate_replaced(self) -> bool:
-        return self._client.grant.certificate is not None and self._requester.is_replaced()
+        return self._client.grant.certificate is not None and self._requester.is_outdated()
 
     def _land(self, landing: Held | Failed) -> Landing:
         if isinstance(landing, Failed):

@@ -65,6 +65,7 @@ class ScriptedEndpoint:
         self._at_once = 0
         self._granted = 0
         self.proof = "as at the start"
+        self.scope: tuple[str, ...] = ("a",)
 
     @property
     def requests(self) -> int:
@@ -89,7 +90,9 @@ class ScriptedEndpoint:
 
     def _grant(self) -> Granted:
         self._granted += 1
-        return Granted(Secret(self.same_token or f"access_token_{self._granted}"), self.lifetime_s, ("a",))
+        return Granted(
+            Secret(self.same_token or f"access_token_{self._granted}"), self.lifetime_s, self.scope
+        )
 
 
 @dataclass
@@ -141,6 +144,7 @@ class Scene:
     source: ClientCredentialsSource
     endpoint: ScriptedEndpoint
     events: Events
+    retired: list[str] = field(default_factory=list)
 
     @property
     def now_s(self) -> float:
@@ -163,9 +167,12 @@ async def scene(
     """A source over a scripted endpoint, closed in the end."""
     endpoint, events = ScriptedEndpoint(**endpoint_members), Events()
     around = Surroundings(loop_clock(jitter), events, KEY)
-    source = ClientCredentialsSource(client or client_settings(), endpoint, around)
+    retired: list[str] = []
+    source = ClientCredentialsSource(
+        client or client_settings(), endpoint, around, lambda _, token: retired.append(sent(token))
+    )
     try:
-        yield Scene(source, endpoint, events)
+        yield Scene(source, endpoint, events, retired)
     finally:
         await source.close()
 

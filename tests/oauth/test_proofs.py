@@ -1,0 +1,161 @@
+"""What proves who we are, made anew for each request, and what tells that it was replaced."""
+
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import jwt
+import pytest
+
+from gateway.core.client_assertion import JWT_BEARER, AssertionSettings
+from gateway.core.dpop import DpopSettings
+from gateway.core.secret import Secret
+from gateway.core.settings import AuthMethod, ClientName, ClientSettings, TlsFiles
+from gateway.core.token_outcome import Failed
+from gateway.oauth.proofs import DPOP_KEY_UNREADABLE, SECRET_UNREADABLE, Proofs, random_jti
+from tests.oauth.fakes import WALL_S, client_settings
+from tests.oauth.keys import pem
+
+URL = "https://login.test/token"
+ERRORS = [FileNotFoundError("/run/secrets/crm"), PermissionError("hunter2"), ValueError("hunter2")]
+
+
+def made() -> Proofs:
+    numbers = count(1)
+    return Proofs(lambda: WALL_S, lambda: f"jti-{next(numbers)}")
+
+
+def client(*secrets: str, **grant: object) -> ClientSettings:
+    settings = client_settings(credentials=tuple(lambda text=text: Secret(text) for text in secrets))
+    return replace(settings, grant=replace(settings.grant, **grant))
+
+
+def signing(credential: str, **members: object) -> ClientSettings:
+    assertion = AssertionSettings(None, **members)
+    return client(
+        credential, method=AuthMethod.PRIVATE_KEY_JWT, assertion=assertion, assertion_type=JWT_BEARER
+    )
+
+
+def failing(error: Exception):
+    def read() -> Secret:
+        raise error
+
+    return read
+
+
+# ── secrets and assertions ────────────────────────────────────────────────────────────────────────
+
+
+def test_the_secret_of_that_number_is_given_as_it_is_kept():
+    assert [made().of_client(client("a", "b"), number, URL) for number in (0, 1)] == [
+        Secret("a"),
+        Secret("b"),
+    ]
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_secret_that_cannot_be_read_is_a_failure_that_says_nothing_of_it(error: Exception):
+    broken = replace(client("a"), credentials=(failing(error),))
+    assert made().of_client(broken, 0, URL) is SECRET_UNREADABLE
+
+
+def test_an_assertion_is_made_for_the_endpoint_that_is_asked_and_only_once():
+    proofs, settings = made(), signing(pem("p256"))
+    given = [proofs.of_client(settings, 0, url) for url in (URL, "https://moved.test/token")]
+    claims = [jwt.decode(each.reveal(), options={"verify_signature": False}) for each in given]
+    assert [each["aud"] for each in claims] == [URL, "https://moved.test/token"]
+    assert [each["jti"] for each in claims] == ["jti-1", "jti-2"]
+    assert [each["exp"] - each["iat"] for each in claims] == [60, 60]
+
+
+def test_a_key_that_cannot_sign_is_a_failure_that_says_why():
+    failed = made().of_client(signing("hunter2"), 0, URL)
+    assert isinstance(failed, Failed)
+    assert failed.reason == "the client cannot sign its assertion: the private key is neither PEM nor a JWK"
+
+
+def test_an_identifier_is_never_given_twice():
+    given = {random_jti() for _ in range(1000)}
+    assert len(given) == 1000
+    assert all(len(each) >= 16 for each in given)
+
+
+# ── keys that tokens are bound to ─────────────────────────────────────────────────────────────────
+
+
+def test_who_binds_nothing_has_no_key():
+    assert made().dpop_key(client("a")) is None
+
+
+def test_a_key_that_is_made_here_stays_the_same_for_each_client():
+    proofs, ours = made(), client("a", dpop=DpopSettings())
+    key = proofs.dpop_key(ours)
+    assert proofs.dpop_key(replace(ours, grant=replace(ours.grant, scope=("x",)))) is key
+    assert proofs.dpop_key(replace(ours, grant=replace(ours.grant, client=ClientName("erp")))) is not key
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_key_that_cannot_be_read_is_a_failure_that_says_nothing_of_it(error: Exception):
+    broken = replace(client("a", dpop=DpopSettings()), dpop_key=failing(error))
+    assert made().dpop_key(broken) is DPOP_KEY_UNREADABLE
+
+
+# ── marks ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def written(tmp_path: Path):
+    """A client that proves itself with all there is, and what it is kept in."""
+    texts = {"first": "a", "second": "b", "dpop": "k"}
+    files = {name: tmp_path / f"{name}.pem" for name in ("certificate", "key", "ca", "assertion")}
+    for path in files.values():
+        path.write_text("old")
+    settings = signing("", certificate=str(files["assertion"]))
+    grant = replace(settings.grant, certificate=TlsFiles(str(files["certificate"]), str(files["key"])))
+    settings = replace(
+        settings,
+        grant=grant,
+        credentials=(lambda: Secret(texts["first"]), lambda: Secret(texts["second"])),
+        dpop_key=lambda: Secret(texts["dpop"]),
+        reach=replace(settings.reach, ca_file=str(files["ca"])),
+    )
+    return settings, texts, files
+
+
+def test_a_mark_stays_while_nothing_is_replaced(written):
+    settings, _, _ = written
+    assert Proofs.mark(settings) == Proofs.mark(settings)
+    assert hash(Proofs.mark(settings)) == hash(Proofs.mark(settings))
+
+
+@pytest.mark.parametrize("name", ["first", "second", "dpop"])
+def test_each_text_that_is_replaced_changes_the_mark(written, name: str):
+    settings, texts, _ = written
+    before = Proofs.mark(settings)
+    texts[name] = "new"
+    assert Proofs.mark(settings) != before
+
+
+@pytest.mark.parametrize("name", ["certificate", "key", "ca", "assertion"])
+def test_each_file_that_is_replaced_changes_the_mark(written, name: str):
+    settings, _, files = written
+    before = Proofs.mark(settings)
+    files[name].write_text("renewed")
+    after = Proofs.mark(settings)
+    assert after != before
+    files[name].unlink()
+    assert Proofs.mark(settings) not in {before, after}
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_what_cannot_be_read_has_a_mark_too_and_another_once_it_can(error: Exception):
+    broken = replace(client("a"), credentials=(failing(error),))
+    assert Proofs.mark(broken) == Proofs.mark(broken)
+    assert Proofs.mark(broken) != Proofs.mark(client("a"))
+
+
+def test_a_mark_shows_nothing_of_what_it_marks(written):
+    settings, texts, _ = written
+    texts["first"] = "hunter2"
+    assert "hunter2" not in repr(Proofs.mark(settings))
