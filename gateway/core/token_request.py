@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 from urllib.parse import quote
 
@@ -34,6 +34,10 @@ class FormRequest:
 
     headers: dict[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+
+    def with_field(self, name: str, value: str) -> FormRequest:
+        """Give the same request with one more header field."""
+        return replace(self, headers=self.headers | {name: value})
 
 
 def build_token_request(grant: Grant, proof: Secret) -> FormRequest:

@@ -54,7 +54,7 @@ class TokenEndpoint:
         self._clock = clock
         self._observer = observer
         self._transport = Transport(trust)
-        self._discovery = Discovery(self._transport, clock.now_s, observer)
+        self._discovery = Discovery(self._transport, clock, observer)
         self._proofs = Proofs(clock.wall_s, new_jti)
         self._choice = SecretChoice()
         self._nonces: dict[str, str] = {}
@@ -177,9 +177,8 @@ class TokenEndpoint:
             return SECRET_UNREADABLE
         dpop_proof = None
         if key is not None:
-            nonce = self._nonces.get(origin_of(url), "")
-            request.headers["DPoP"] = made = key.proof("POST", url, nonce=nonce)
-            dpop_proof = Secret(made)
+            made = key.proof("POST", url, nonce=self._nonces.get(origin_of(url), ""))
+            request, dpop_proof = request.with_field("DPoP", made), Secret(made)
         began_s = self._clock.now_s()
         answer = await self._post(client, url, request)
         took_s = self._clock.now_s() - began_s

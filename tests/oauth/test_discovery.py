@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from gateway.core.clock import Clock
 from gateway.core.metadata import ServerMetadata
 from gateway.core.server_answer import MAX_ANSWER_BYTES
 from gateway.core.settings import ClientSettings
@@ -25,7 +26,7 @@ from tests.oauth.authorization_server import (
     http,
     http_json,
 )
-from tests.oauth.fakes import Events, client_settings
+from tests.oauth.fakes import WALL_S, Events, client_settings
 
 ELSEWHERE = "http://as.example.com/token"
 
@@ -72,7 +73,7 @@ async def stage():
     async with authorization_server() as server:
         at = Stage(server)
         transport = Transport(Trust())
-        at.discovery = Discovery(transport, lambda: at.now_s, at.events)
+        at.discovery = Discovery(transport, Clock(lambda: at.now_s, lambda: WALL_S, lambda: 0.0), at.events)
         try:
             yield at
         finally:
@@ -187,6 +188,13 @@ async def test_the_failure_that_says_most_is_told(first, second, kind: FailureKi
     async with stage() as at:
         at.server.places = {OAUTH: page(first), OPENID: page(second)}
         assert await at.failure() == Failed(kind, reason)
+
+
+async def test_a_server_that_asks_for_time_before_it_tells_its_metadata_is_given_it():
+    async with stage() as at:
+        at.server.places = {OAUTH: http(503, Retry_After="17"), OPENID: http(503, Retry_After="17")}
+        failed = await at.failure()
+    assert (failed.kind, failed.retry_after_s) == (FailureKind.UNREACHABLE, 17.0)
 
 
 async def test_compressed_metadata_is_not_unpacked():
