@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gateway.core.client_facts import ClientFacts
 from gateway.core.settings import AuthMethod, ClientName
+from gateway.core.token import Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,20 @@ class TokenState:
     expires_in_s: float
     granted_scope: tuple[str, ...]
     is_bound: bool = False
+
+
+def token_state(token: Token | None, now_s: float) -> TokenState | None:
+    """Give what is to be shown of a token, or None where none lives."""
+    if token is None or not token.is_alive(now_s):
+        return None
+    return TokenState(
+        fingerprint=token.fingerprint,
+        serial=token.serial,
+        age_s=now_s - token.sent_at_s,
+        expires_in_s=token.left_s(now_s),
+        granted_scope=token.scope,
+        is_bound=token.prover is not None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

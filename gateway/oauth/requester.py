@@ -3,6 +3,9 @@
 What is decided here is *whether and when* a token request may be sent; `source` decides whether one is
 wanted. A request that failed is a value (`Failed`); only callers who must be turned away get an error.
 
+A request during which the client's certificate was replaced is followed by another one before its token is
+given: upstreams are shown the new certificate already, and would refuse what is bound to the old one.
+
 A rest ends early when what the client proves itself with was replaced: who repairs a secret does not wait
 for it.
 """
@@ -11,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from math import inf
 from typing import Protocol, assert_never
@@ -25,8 +28,11 @@ from gateway.core.lifetime import bounded_life_s, may_send_at_s, plan_life
 from gateway.core.record import Reason, TokenObserver
 from gateway.core.settings import ClientSettings
 from gateway.core.source_state import RequestCounts
+from gateway.core.token import Token
 from gateway.core.token_answer import missing_scope
 from gateway.core.token_outcome import Failed, Granted, Outcome, failure_error
+
+Retire = Callable[[ClientSettings, Token], None]
 
 
 class Endpoint(Protocol):
@@ -58,9 +64,12 @@ class Surroundings:
 class TokenRequester:
     """Asks for tokens of one client and grant, one request after the other."""
 
-    def __init__(self, client: ClientSettings, endpoint: Endpoint, around: Surroundings) -> None:
+    def __init__(
+        self, client: ClientSettings, endpoint: Endpoint, around: Surroundings, retire: Retire
+    ) -> None:
         self._client = client
         self._endpoint = endpoint
+        self._retire = retire
         self._clock = around.clock
         self._observer = around.observer
         self._fingerprint_key = around.fingerprint_key
@@ -73,7 +82,18 @@ class TokenRequester:
         self.granted = 0
 
     async def request(self, reason: Reason) -> Held | Failed:
-        """Ask once, not sooner than a second after the last time; never raises."""
+        """Ask for a token, and once more where its certificate was replaced meanwhile; never raises."""
+        landing = await self._ask(reason)
+        while isinstance(landing, Held) and self.is_certificate_replaced():
+            newer = await self._ask(Reason.REPLACED)
+            if isinstance(newer, Failed):
+                break  # the first one may still do: not every token is bound
+            self.retire(landing.token)
+            landing = newer
+        return landing
+
+    async def _ask(self, reason: Reason) -> Held | Failed:
+        """Ask once, not sooner than a second after the last time."""
         await asyncio.sleep(max(0.0, may_send_at_s(self._last_sent_at_s) - self._clock.now_s()))
         self._observer.token_requested(self._client.name, reason)
         self._last_sent_at_s = self._clock.now_s()
@@ -99,9 +119,15 @@ class TokenRequester:
             return left_s
         return left_s if self._endpoint.mark(self._client) == self._asked_with else 0.0
 
-    def is_outdated(self) -> bool:
-        """Whether the client proves itself with something else now than when it was given its token."""
-        return self._endpoint.mark(self._client) != self._granted_to
+    def is_certificate_replaced(self) -> bool:
+        """Whether the client shows another certificate now than when it was given its token."""
+        has_one = self._client.grant.certificate is not None
+        return has_one and self._endpoint.mark(self._client) != self._granted_to
+
+    def retire(self, token: Token | None) -> None:
+        """Have a token taken care of that is no longer used, if it lives."""
+        if token is not None and token.is_alive(self._clock.now_s()):
+            self._retire(self._client, token)
 
     def denial(self) -> AuthorizationServerError | None:
         """Give the error for a caller who comes during a rest, or None where there is no rest."""

@@ -11,14 +11,12 @@ Rules:
 - A rejected token is dropped only if it is the one held, and stays dropped if its flight fails.
 - Until the first token was had, the source keeps asking by itself; later it asks early or on demand.
 - While it rests, and while it holds a token that is bound to a certificate, it looks every second whether the
-  files were replaced by which the client proves itself. A flight during which they were replaced asks once
-  more before it lands: upstreams are shown the new certificate already, and its token would be refused.
+  files were replaced by which the client proves itself.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from math import inf
 from typing import Final
 
@@ -27,10 +25,10 @@ from gateway.core.errors import AuthorizationServerError, TokenTimeout
 from gateway.core.lifetime import BODY_MARGIN_S
 from gateway.core.record import Reason
 from gateway.core.settings import ClientSettings
-from gateway.core.source_state import SourceState, TokenState
+from gateway.core.source_state import SourceState, token_state
 from gateway.core.token import Token
 from gateway.core.token_outcome import Failed, FailureKind
-from gateway.oauth.requester import Endpoint, Surroundings, TokenRequester
+from gateway.oauth.requester import Endpoint, Retire, Surroundings, TokenRequester
 
 LOOK_AGAIN_S: Final = 1.0
 """A token that nobody used until it has less than this left is let go."""
@@ -49,12 +47,11 @@ class ClientCredentialsSource:
         client: ClientSettings,
         endpoint: Endpoint,
         around: Surroundings,
-        retire: Callable[[ClientSettings, Token], None] | None = None,
+        retire: Retire | None = None,
     ) -> None:
         """`retire` is told of each token that is no longer used though it lives."""
         self._client = client
-        self._retire = retire
-        self._requester = TokenRequester(client, endpoint, around)
+        self._requester = TokenRequester(client, endpoint, around, retire or _forget)
         self._observer = around.observer
         self._now_s = around.clock.now_s
         self._token: Token | None = None
@@ -121,7 +118,7 @@ class ClientCredentialsSource:
             self._flight.cancel()
             await asyncio.wait({self._flight})
         if not was_closed:
-            self._tell_of_retired(self._token)
+            self._requester.retire(self._token)
 
     def holds(self, token: Token) -> bool:
         """Whether `token` is the very text that is in use."""
@@ -139,27 +136,13 @@ class ClientCredentialsSource:
             asked_scope=self._client.grant.scope,
             has_had_token=self.has_had_token,
             is_in_flight=self._flight is not None,
-            token=self._token_state(now_s),
+            token=token_state(self._token, now_s),
             requests=self._requester.counts(),
             last_error=self._requester.error(rest.failed).code if rest.failed else "",
             last_code=rest.failed.code if rest.failed else "",
             last_reason=rest.failed.reason if rest.failed else "",
             retry_in_s=self._requester.rest_left_s(now_s),
             facts=self._requester.facts(),
-        )
-
-    def _token_state(self, now_s: float) -> TokenState | None:
-        token = self._token
-        if token is None or not token.is_alive(now_s):
-            return None
-        age_s = now_s - token.sent_at_s
-        return TokenState(
-            token.fingerprint,
-            token.serial,
-            age_s,
-            token.left_s(now_s),
-            token.scope,
-            is_bound=token.prover is not None,
         )
 
     # ── waiting ───────────────────────────────────────────────────────────────────────────────────
@@ -217,22 +200,9 @@ class ClientCredentialsSource:
 
     async def _fly(self, reason: Reason) -> Landing:
         try:
-            return self._land(await self._requested(reason))
+            return self._land(await self._requester.request(reason))
         finally:
             self._flight = None
-
-    async def _requested(self, reason: Reason) -> Held | Failed:
-        landing = await self._requester.request(reason)
-        while isinstance(landing, Held) and self._is_certificate_replaced():
-            newer = await self._requester.request(Reason.REPLACED)
-            if isinstance(newer, Failed):
-                break  # the first one may still do: not every token is bound
-            self._tell_of_retired(landing.token)
-            landing = newer
-        return landing
-
-    def _is_certificate_replaced(self) -> bool:
-        return self._client.grant.certificate is not None and self._requester.is_outdated()
 
     def _land(self, landing: Held | Failed) -> Landing:
         if isinstance(landing, Failed):
@@ -258,12 +228,8 @@ class ClientCredentialsSource:
         self._observer.token_rejected(self._client.name, rejected)
 
     def _let_go(self) -> None:
-        self._tell_of_retired(self._token)
+        self._requester.retire(self._token)
         self._token, self._expires_at_s = None, -inf
-
-    def _tell_of_retired(self, token: Token | None) -> None:
-        if self._retire is not None and token is not None and token.is_alive(self._now_s()):
-            self._retire(self._client, token)
 
     # ── the timer: the early refresh, and the next attempt after a failure ────────────────────────
 
@@ -298,7 +264,7 @@ class ClientCredentialsSource:
 
     def _look_after_token(self, now_s: float) -> None:
         left_s = self._expires_at_s - now_s
-        if self._is_certificate_replaced():
+        if self._requester.is_certificate_replaced():
             self._launch(Reason.REPLACED)
         elif now_s < self._refresh_at_s:
             self._await_refresh()
@@ -307,3 +273,7 @@ class ClientCredentialsSource:
         elif left_s > LOOK_AGAIN_S:
             # Not used yet; use that begins in its last seconds still gets its early refresh.
             self._arm(now_s + left_s / 2)
+
+
+def _forget(client: ClientSettings, token: Token) -> None:
+    """Let a token live on that nobody uses."""

@@ -152,24 +152,28 @@ def _tokens(clients: _Clients) -> Iterator[Metric]:
         "client",
         ((name, client.durations) for name, client in clients),
     )
-    yield counter(
-        "gateway_token_rejected",
-        "Tokens that an upstream refused and that were dropped.",
-        ("client",),
-        (([name], client.rejected) for name, client in clients),
+    yield from _per_client(
+        clients,
+        (
+            "gateway_token_rejected",
+            "Tokens that an upstream refused and that were dropped.",
+            lambda client: client.rejected,
+        ),
+        (
+            "gateway_client_secret_switches",
+            "Times another secret of the client than before was accepted.",
+            lambda client: client.switches,
+        ),
+        (
+            "gateway_token_scope_reductions",
+            "Times the scope that was granted began to lack something that was asked.",
+            lambda client: client.scope_reductions,
+        ),
     )
-    yield counter(
-        "gateway_client_secret_switches",
-        "Times another secret of the client than before was accepted.",
-        ("client",),
-        (([name], client.switches) for name, client in clients),
-    )
-    yield counter(
-        "gateway_token_scope_reductions",
-        "Times the scope that was granted began to lack something that was asked.",
-        ("client",),
-        (([name], client.scope_reductions) for name, client in clients),
-    )
+    yield from _revocations(clients)
+
+
+def _revocations(clients: _Clients) -> Iterator[Metric]:
     yield counter(
         "gateway_token_revocations",
         "Tokens that were revoked since they are no longer used, or could not be.",
@@ -214,3 +218,10 @@ def _per_route(
 ) -> Iterator[Metric]:
     for name, text, read in counters:
         yield counter(name, text, ("route",), (([route_name], read(route)) for route_name, route in routes))
+
+
+def _per_client(
+    clients: _Clients, *counters: tuple[str, str, Callable[[ClientMetrics], int]]
+) -> Iterator[Metric]:
+    for name, text, read in counters:
+        yield counter(name, text, ("client",), (([client], read(one)) for client, one in clients))
