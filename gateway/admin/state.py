@@ -12,7 +12,9 @@ from gateway.core.token_answer import missing_scope
 def missing_token(state: SourceState) -> MissingToken:
     """Say why a client has had no token yet."""
     is_running = state.is_in_flight or not state.retry_in_s
-    return MissingToken(state.client, state.last_error or None, None if is_running else state.retry_in_s)
+    return MissingToken(
+        state.client, state.last_error or None, None if is_running else round(state.retry_in_s, 1)
+    )
 
 
 def client_state(state: SourceState) -> State:
