@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, urlsplit
 
@@ -89,6 +90,14 @@ def _cleaned(text: str) -> str:
 def _spellings(hidden: Iterable[Secret]) -> Iterator[str]:
     for text in {secret.reveal() for secret in hidden}:
         yield text
+        yield from filter(str.strip, _misread(text))
         for encoded in (quote_plus(text, errors="replace"), quote(text, safe="", errors="replace")):
             yield encoded
             yield _ESCAPE.sub(lambda escape: escape[0].lower(), encoded)
+
+
+def _misread(text: str) -> Iterator[str]:
+    """A text in the wrong code: ours as a server read it, and a server's as we do, who read fields as UTF-8."""
+    with suppress(UnicodeEncodeError):
+        yield text.encode().decode("latin-1")
+        yield _cleaned(text.encode("latin-1").decode("utf-8", "surrogateescape"))
