@@ -6,18 +6,18 @@ Rules:
 - Metadata that is past its lifetime is used while it is renewed, and while renewing fails: an authorization
   server whose metadata is out of reach may well give tokens.
 - It is renewed early when a token request failed in a way that a moved endpoint would explain.
-- Nothing is asked twice within `RENEW_INTERVAL_S`, unless nothing is known yet: then the token source's
-  own pauses bound it.
+- Nothing is asked twice within `RENEW_INTERVAL_S`, or as long as ``Retry-After`` asks, unless nothing is
+  known yet: then the token source's own pauses bound it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Final
 
+from gateway.core.clock import Clock
 from gateway.core.metadata import Look, ServerMetadata, metadata_places, read_metadata, said_issuer
 from gateway.core.record import TokenObserver
 from gateway.core.server_answer import ServerAnswer
@@ -50,16 +50,16 @@ class _Key:
 class Discovery:
     """The metadata of all issuers of a process; belongs to one event loop."""
 
-    def __init__(self, transport: Transport, now_s: Callable[[], float], observer: TokenObserver) -> None:
+    def __init__(self, transport: Transport, clock: Clock, observer: TokenObserver) -> None:
         self._transport = transport
-        self._now_s = now_s
+        self._clock = clock
         self._observer = observer
         self._known: dict[_Key, _Known] = {}
 
     async def metadata(self, client: ClientSettings) -> ServerMetadata | Failed:
         """Give what is known of the client's issuer, asking if that is nothing."""
         known = self._of(client)
-        if known.question is None and self._now_s() >= known.renew_at_s:
+        if known.question is None and self._clock.now_s() >= known.renew_at_s:
             # Owned by this object, not by a task group: it outlives whoever waits, and close() ends it.
             known.question = asyncio.get_running_loop().create_task(self._ask(client, known))
         if known.metadata is not None or known.question is None:
@@ -91,7 +91,7 @@ class Discovery:
         return self._known.setdefault(key, _Known())
 
     async def _ask(self, client: ClientSettings, known: _Known) -> ServerMetadata | Failed:
-        known.asked_at_s = self._now_s()
+        known.asked_at_s = self._clock.now_s()
         try:
             known.looks = await self._look(client)
         finally:
@@ -102,7 +102,7 @@ class Discovery:
             return found
         failed = _most_telling(known.looks)
         if known.metadata is not None:
-            known.renew_at_s = known.asked_at_s + RENEW_INTERVAL_S
+            known.renew_at_s = known.asked_at_s + max(RENEW_INTERVAL_S, failed.retry_after_s or 0.0)
             self._observer.metadata_kept(client.name, failed)
         return failed
 
@@ -111,7 +111,7 @@ class Discovery:
         looks: list[Look] = []
         for url in metadata_places(client.grant.issuer or ""):
             answer = await self._transport.send(client, ServerRequest(url, _HEADERS))
-            looks.append(_seen(url, answer, client))
+            looks.append(_seen(url, answer, client, self._clock.wall_s()))
             if isinstance(answer, Failed) or isinstance(looks[-1].found, ServerMetadata):
                 break
         return tuple(looks)
@@ -121,12 +121,12 @@ _NOTHING_KNOWN: Final = Failed(FailureKind.UNREACHABLE, "the issuer's metadata i
 _CLOSED: Final = Failed(FailureKind.UNREACHABLE, "the gateway is shutting down")
 
 
-def _seen(url: str, answer: ServerAnswer | Failed, client: ClientSettings) -> Look:
+def _seen(url: str, answer: ServerAnswer | Failed, client: ClientSettings, wall_now_s: float) -> Look:
     if isinstance(answer, Failed):
         # The transport speaks of the server that was asked: say what it was asked for.
         return Look(url, replace(answer, reason=f"no metadata of the issuer: {answer.reason}"))
     issuer = client.grant.issuer or ""
-    found = read_metadata(answer, issuer, allows_insecure=client.reach.allows_insecure)
+    found = read_metadata(answer, issuer, wall_now_s, allows_insecure=client.reach.allows_insecure)
     return Look(url, found, answer.status, said_issuer(answer))
 
 

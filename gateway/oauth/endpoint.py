@@ -54,7 +54,7 @@ class TokenEndpoint:
         self._clock = clock
         self._observer = observer
         self._transport = Transport(trust)
-        self._discovery = Discovery(self._transport, clock.now_s, observer)
+        self._discovery = Discovery(self._transport, clock, observer)
         self._proofs = Proofs(clock.wall_s, new_jti)
         self._choice = SecretChoice()
         self._nonces: dict[str, str] = {}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from gateway.core.clock import Clock
 from gateway.core.metadata import ServerMetadata
 from gateway.core.server_answer import MAX_ANSWER_BYTES
 from gateway.core.settings import ClientSettings
@@ -25,7 +26,7 @@ from tests.oauth.authorization_server import (
     http,
     http_json,
 )
-from tests.oauth.fakes import Events, client_settings
+from tests.oauth.fakes import WALL_S, Events, client_settings
 
 ELSEWHERE = "http://as.example.com/token"
 
@@ -38,6 +39,10 @@ class Stage:
     now_s: float = 1000.0
     events: Events = field(default_factory=Events)
     discovery: Discovery | None = None
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(lambda: self.now_s, lambda: WALL_S, lambda: 0.0)
 
     @property
     def client(self) -> ClientSettings:
@@ -72,7 +77,7 @@ async def stage():
     async with authorization_server() as server:
         at = Stage(server)
         transport = Transport(Trust())
-        at.discovery = Discovery(transport, lambda: at.now_s, at.events)
+        at.discovery = Discovery(transport, at.clock, at.events)
         try:
             yield at
         finally:

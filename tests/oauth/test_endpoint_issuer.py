@@ -2,14 +2,13 @@
 
 import pytest
 
-from gateway.core.clock import Clock
 from gateway.core.settings import AuthMethod, ClientName
 from gateway.core.token_outcome import Failed, FailureKind, Granted
 from gateway.oauth.discovery import RENEW_INTERVAL_S
 from gateway.oauth.endpoint import TokenEndpoint
 from gateway.trust import Trust
 from tests.oauth.authorization_server import OAUTH, authorization_server, http, http_json
-from tests.oauth.fakes import WALL_S, Events
+from tests.oauth.fakes import Events
 from tests.oauth.test_discovery import Stage, discovered
 from tests.oauth.test_discovery_renewal import renewed
 from tests.oauth.test_endpoint import client_at, token_endpoint, with_grant
@@ -72,7 +71,7 @@ NO_BASIC = "token_endpoint_auth_methods_supported does not list client_secret_ba
 
 
 def endpoint_at(at: Stage) -> TokenEndpoint:
-    return TokenEndpoint(Clock(lambda: at.now_s, lambda: WALL_S, lambda: 0.0), at.events, Trust())
+    return TokenEndpoint(at.clock, at.events, Trust())
 
 
 async def test_what_does_not_fit_is_told_once_and_again_when_it_changes():
