@@ -209,5 +209,5 @@ class TokenEndpoint:
                 self._observer.credential_switched(client.name, last.number + 1, len(client.credentials))
         elif last.blames_secret:
             self._choice.refused(client, last.number)
-        elif client.grant.token_endpoint is None:
+        elif client.grant.token_endpoint is None and not last.outcome.code:  # with one, an endpoint spoke
             self._discovery.doubt(client)

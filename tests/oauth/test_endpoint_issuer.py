@@ -134,12 +134,20 @@ async def test_an_endpoint_that_no_longer_answers_as_one_is_looked_for_anew(gone
         await endpoint.close()
 
 
-async def test_a_refused_client_is_no_reason_to_look_anew():
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http_json(401, {"error": "invalid_client"}),
+        http_json(400, {"error": "invalid_scope"}),
+        http_json(503, {"error": "temporarily_unavailable"}),
+    ],
+)
+async def test_an_endpoint_that_answers_as_one_is_no_reason_to_look_anew(answer: bytes):
     async with authorization_server() as server:
         at = Stage(server)
         endpoint, client = endpoint_at(at), discovered(server.origin)
         server.publish()
-        server.reply = lambda request: http_json(401, {"error": "invalid_client"})
+        server.reply = lambda request: answer
         await endpoint.fetch(client)
         at.now_s += RENEW_INTERVAL_S
         await endpoint.fetch(client)
