@@ -1,5 +1,7 @@
 """A token endpoint that the issuer says: asked where it says, compared with the settings, doubted when it fails."""
 
+from contextlib import asynccontextmanager
+
 import pytest
 
 from gateway.core.settings import AuthMethod, ClientName
@@ -70,14 +72,21 @@ async def test_only_who_shows_a_certificate_asks_at_the_alias(tmp_path):
 NO_BASIC = "token_endpoint_auth_methods_supported does not list client_secret_basic: it has none"
 
 
-def endpoint_at(at: Stage) -> TokenEndpoint:
-    return TokenEndpoint(at.clock, at.events, Trust())
+@asynccontextmanager
+async def moving_clock():
+    """An endpoint on a clock that the test moves, an issuer, and a client of it."""
+    async with authorization_server() as server:
+        at = Stage(server)
+        endpoint = TokenEndpoint(at.clock, at.events, Trust())
+        try:
+            yield at, endpoint, discovered(server.origin)
+        finally:
+            await endpoint.close()
 
 
 async def test_what_does_not_fit_is_told_once_and_again_when_it_changes():
-    async with authorization_server() as server:
-        at = Stage(server)
-        endpoint, client = endpoint_at(at), discovered(server.origin)
+    async with moving_clock() as (at, endpoint, client):
+        server = at.server
         server.publish(token_endpoint_auth_methods_supported=["none"], cache="max-age=300")
         for _ in range(3):
             assert isinstance(await endpoint.fetch(client), Granted)
@@ -90,7 +99,6 @@ async def test_what_does_not_fit_is_told_once_and_again_when_it_changes():
         await endpoint.fetch(client)
         assert at.events.objected == [(NO_BASIC,), ()]
         assert endpoint.facts(client).objections == ()
-        await endpoint.close()
 
 
 async def test_metadata_that_fits_from_the_start_is_not_told():
@@ -117,9 +125,8 @@ async def test_each_client_of_an_issuer_has_objections_of_its_own():
 
 @pytest.mark.parametrize("gone", [http(404), http(410), http(503), b"", http(200, b"<html>")])
 async def test_an_endpoint_that_no_longer_answers_as_one_is_looked_for_anew(gone: bytes):
-    async with authorization_server() as server:
-        at = Stage(server)
-        endpoint, client = endpoint_at(at), discovered(server.origin)
+    async with moving_clock() as (at, endpoint, client):
+        server = at.server
         server.publish()
         assert isinstance(await endpoint.fetch(client), Granted)
         server.publish(token_endpoint=f"{server.origin}/moved")
@@ -131,7 +138,6 @@ async def test_an_endpoint_that_no_longer_answers_as_one_is_looked_for_anew(gone
         await renewed(at)
         assert isinstance(await endpoint.fetch(client), Granted)
         assert server.posts[-1].target == "/moved"
-        await endpoint.close()
 
 
 @pytest.mark.parametrize(
@@ -143,9 +149,8 @@ async def test_an_endpoint_that_no_longer_answers_as_one_is_looked_for_anew(gone
     ],
 )
 async def test_an_endpoint_that_answers_as_one_is_no_reason_to_look_anew(answer: bytes):
-    async with authorization_server() as server:
-        at = Stage(server)
-        endpoint, client = endpoint_at(at), discovered(server.origin)
+    async with moving_clock() as (at, endpoint, client):
+        server = at.server
         server.publish()
         server.reply = lambda request: answer
         await endpoint.fetch(client)
@@ -153,4 +158,3 @@ async def test_an_endpoint_that_answers_as_one_is_no_reason_to_look_anew(answer:
         await endpoint.fetch(client)
         await renewed(at)
         assert len(server.gets) == 1
-        await endpoint.close()
