@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.core.client_facts import blames_secret
 from gateway.core.dpop import endpoint_wants_nonce, nonce_of_text
@@ -21,7 +21,7 @@ class Attempt:
         dpop_proof: the proof of the key that the token shall be bound to, or None.
     """
 
-    url: str
+    url: str = field(repr=False)
     number: int
     proof: Secret
     dpop_proof: Secret | None

@@ -77,7 +77,7 @@ class Occasion:
         jti: used once.
     """
 
-    token_endpoint: str
+    token_endpoint: str = field(repr=False)
     wall_now_s: float
     jti: str
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.core.token_answer import PROOF_CODES
@@ -19,7 +19,7 @@ class ClientFacts:
         objections: what the server's metadata says against the settings.
     """
 
-    token_endpoint: str
+    token_endpoint: str = field(repr=False)
     secret: int
     secrets: int
     objections: tuple[str, ...]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, urlsplit
 
@@ -25,7 +26,11 @@ class Mask:
     """Cleans foreign text and hides in it what was secret, plain or form-encoded."""
 
     def __init__(self, hidden: Iterable[Secret]) -> None:
-        spellings = {_cleaned(spelling) for spelling in _spellings(hidden)} - {""}
+        # What cleaning leaves nothing of never shows, and as a space would mask every space.
+        spellings = {
+            shown for each in _spellings(hidden) if (shown := _cleaned(each)).strip() or shown == each
+        }
+        spellings.discard("")
         # The longest first: of a secret that begins like another one the rest would show.
         self._hidden = sorted(spellings, key=lambda spelling: (-len(spelling), spelling))
 
@@ -89,6 +94,14 @@ def _cleaned(text: str) -> str:
 def _spellings(hidden: Iterable[Secret]) -> Iterator[str]:
     for text in {secret.reveal() for secret in hidden}:
         yield text
+        yield from filter(str.strip, map(_cleaned, _misread(text)))
         for encoded in (quote_plus(text, errors="replace"), quote(text, safe="", errors="replace")):
             yield encoded
             yield _ESCAPE.sub(lambda escape: escape[0].lower(), encoded)
+
+
+def _misread(text: str) -> Iterator[str]:
+    """A text in the wrong code: ours as a server read it, and a server's as we do: fields are UTF-8 to us."""
+    with suppress(UnicodeEncodeError):
+        yield text.encode().decode("latin-1")
+        yield text.encode("latin-1").decode("utf-8", "surrogateescape")

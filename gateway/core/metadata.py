@@ -90,12 +90,13 @@ def metadata_places(issuer: str) -> tuple[str, ...]:
     return f"{scheme}://{host}{_OAUTH}{path}", f"{scheme}://{host}{path}{_OPENID}"
 
 
-def read_metadata(answer: ServerAnswer, issuer: str, *, allows_insecure: bool) -> ServerMetadata | Failed:
+def read_metadata(
+    answer: ServerAnswer, issuer: str, wall_now_s: float, *, allows_insecure: bool
+) -> ServerMetadata | Failed:
     """Give the metadata in the answer of one place, or why there is none."""
     if is_transient_status(answer.status):
-        return Failed(
-            FailureKind.UNREACHABLE, f"the issuer answered {answer.status} when asked for its metadata"
-        )
+        reason = f"the issuer answered {answer.status} when asked for its metadata"
+        return Failed(FailureKind.UNREACHABLE, reason, retry_after_s=answer.retry_after_s(wall_now_s))
     document = answer.document() if answer.status == 200 else None
     if document is None:
         return Failed(FailureKind.INVALID, f"the issuer publishes no metadata: it answered {_kind(answer)}")

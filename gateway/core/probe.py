@@ -36,7 +36,7 @@ SHOWN_FIELDS: Final = (
     "dpop-nonce",
 )
 MASKED_FROM_CHARS: Final = 8
-"""Shorter values of ``headers`` are no secrets, and would mask half of what is shown."""
+"""Shorter texts of the owner are no secrets, and would mask half of what is shown."""
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -175,7 +175,7 @@ def _last_answer(asked: Asked) -> ServerAnswer | None:
 
 def _hidden(probe: Probe) -> Iterator[Secret]:
     yield from probe.hidden
-    yield from (Secret(value) for _, value in probe.client.grant.headers if len(value) >= MASKED_FROM_CHARS)
+    yield from (Secret(text) for text in _owners_texts(probe) if len(text) >= MASKED_FROM_CHARS)
     for attempt in probe.asked.attempts:
         yield attempt.proof
         if probe.client.grant.method is AuthMethod.CLIENT_SECRET_BASIC:
@@ -185,6 +185,17 @@ def _hidden(probe: Probe) -> Iterator[Secret]:
         document = attempt.answer.document() if isinstance(attempt.answer, ServerAnswer) else None
         given = ((document or {}).get(name) for name in ("access_token", "refresh_token"))
         yield from (Secret(text) for text in given if isinstance(text, str))
+
+
+def _owners_texts(probe: Probe) -> Iterator[str]:
+    """What the owner wrote that may be a secret, and that the server was sent."""
+    grant = probe.client.grant
+    claims = () if grant.assertion is None else grant.assertion.claims
+    yield from (value for _, value in (*grant.headers, *grant.parameters, *claims))
+    for url in {attempt.url for attempt in probe.asked.attempts}:
+        query = url.partition("?")[2]
+        yield query
+        yield from (part.partition("=")[2] for part in query.split("&"))
 
 
 def _basic(grant: Grant, proof: Secret) -> Secret:

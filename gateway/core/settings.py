@@ -83,7 +83,7 @@ class Grant:
     """Everything that decides which token comes back: the key of the token store.
 
     Attributes:
-        token_endpoint: None: `issuer` says where it is (RFC 8414).
+        token_endpoint: None: `issuer` says where it is (RFC 8414). Some servers have a key in its query.
         issuer: the authorization server's own name; with a `token_endpoint` nothing is discovered.
         headers: further fields of the token request.
         legacy_unencoded: id and secret stand in the Basic header as they are.
@@ -94,7 +94,7 @@ class Grant:
     """
 
     client: ClientName
-    token_endpoint: str | None
+    token_endpoint: str | None = field(repr=False)
     client_id: str
     method: AuthMethod
     scope: tuple[str, ...] = ()
@@ -153,7 +153,7 @@ class ClientSettings:
     default_lifetime_s: float = 300.0
     dpop_key: SecretReader | None = field(default=None, repr=False, compare=False)
     revokes: bool = False
-    revocation_endpoint: str | None = None
+    revocation_endpoint: str | None = field(default=None, repr=False)
     place: str = field(default="", compare=False)
     dpop_place: str = field(default="", compare=False)
     tls_place: str = field(default="", compare=False)

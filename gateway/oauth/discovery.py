@@ -6,8 +6,8 @@ Rules:
 - Metadata that is past its lifetime is used while it is renewed, and while renewing fails: an authorization
   server whose metadata is out of reach may well give tokens.
 - It is renewed early when a token request failed in a way that a moved endpoint would explain.
-- Nothing is asked twice within `RENEW_INTERVAL_S`, unless nothing is known yet: then the token source's
-  own pauses bound it.
+- Nothing is asked twice within `RENEW_INTERVAL_S`, or as long as ``Retry-After`` asks, unless nothing is
+  known yet: then the token source's own pauses bound it.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Discovery:
             return found
         failed = _most_telling(known.looks)
         if known.metadata is not None:
-            known.renew_at_s = known.asked_at_s + RENEW_INTERVAL_S
+            known.renew_at_s = known.asked_at_s + max(RENEW_INTERVAL_S, failed.retry_after_s or 0.0)
             self._observer.metadata_kept(client.name, failed)
         return failed
 
@@ -126,9 +126,7 @@ def _seen(url: str, answer: ServerAnswer | Failed, client: ClientSettings, wall_
         # The transport speaks of the server that was asked: say what it was asked for.
         return Look(url, replace(answer, reason=f"no metadata of the issuer: {answer.reason}"))
     issuer = client.grant.issuer or ""
-    found = read_metadata(answer, issuer, allows_insecure=client.reach.allows_insecure)
-    if isinstance(found, Failed):
-        found = replace(found, retry_after_s=answer.retry_after_s(wall_now_s))
+    found = read_metadata(answer, issuer, wall_now_s, allows_insecure=client.reach.allows_insecure)
     return Look(url, found, answer.status, said_issuer(answer))
 
 

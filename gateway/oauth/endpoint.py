@@ -38,6 +38,8 @@ from gateway.trust import Trust
 if TYPE_CHECKING:
     from gateway.oauth.dpop import DpopKey
 
+MOST_NONCES: Final = 64
+"""Servers whose nonce is kept: an issuer may name another endpoint whenever it is asked."""
 NO_REVOCATION: Final = Failed(FailureKind.INVALID, "the issuer names no revocation_endpoint")
 
 
@@ -199,8 +201,13 @@ class TokenEndpoint:
     async def _post(self, client: ClientSettings, url: str, form: FormRequest) -> ServerAnswer | Failed:
         answer = await self._transport.send(client, ServerRequest(url, form.headers, form.body))
         if isinstance(answer, ServerAnswer) and (nonce := nonce_in(answer)):
-            self._nonces[origin_of(url)] = nonce  # any answer may bring one (RFC 9449 section 8.2)
+            self._remember(origin_of(url), nonce)  # any answer may bring one (RFC 9449 section 8.2)
         return answer
+
+    def _remember(self, origin: str, nonce: str) -> None:
+        if origin not in self._nonces and len(self._nonces) >= MOST_NONCES:
+            del self._nonces[next(iter(self._nonces))]  # the oldest
+        self._nonces[origin] = nonce
 
     def _learn(self, client: ClientSettings, last: Attempt) -> None:
         if isinstance(last.outcome, Granted):
@@ -208,5 +215,5 @@ class TokenEndpoint:
                 self._observer.credential_switched(client.name, last.number + 1, len(client.credentials))
         elif last.blames_secret:
             self._choice.refused(client, last.number)
-        elif client.grant.token_endpoint is None and last.outcome.kind is not FailureKind.REFUSED:
+        elif client.grant.token_endpoint is None and not last.outcome.code:  # with one, an endpoint spoke
             self._discovery.doubt(client)

@@ -220,7 +220,7 @@ class ClientCredentialsSource:
         self._body_margin_s = held.life.body_margin_s
         self._was_used = self._was_rejected = False
         self._refresh_at_s = held.life.refresh_at_s
-        self._await_refresh()
+        self._look_at(self._refresh_at_s)
 
     def _drop(self, rejected: Token) -> None:
         self._let_go()
@@ -245,8 +245,8 @@ class ClientCredentialsSource:
     def _await_rest(self, now_s: float) -> None:
         self._arm(min(self._requester.rest.until_s, now_s + LOOK_AT_FILES_S))
 
-    def _await_refresh(self) -> None:
-        at_s = self._refresh_at_s
+    def _look_at(self, at_s: float) -> None:
+        """Look after the token then, or sooner for files that are replaced."""
         if self._client.grant.certificate is not None:
             at_s = min(at_s, self._now_s() + LOOK_AT_FILES_S)
         self._arm(at_s)
@@ -267,12 +267,12 @@ class ClientCredentialsSource:
         if self._requester.is_certificate_replaced():
             self._launch(Reason.REPLACED)
         elif now_s < self._refresh_at_s:
-            self._await_refresh()
+            self._look_at(self._refresh_at_s)
         elif self._was_used:
             self._launch(Reason.EARLY)
         elif left_s > LOOK_AGAIN_S:
             # Not used yet; use that begins in its last seconds still gets its early refresh.
-            self._arm(now_s + left_s / 2)
+            self._look_at(now_s + left_s / 2)
 
 
 def _forget(client: ClientSettings, token: Token) -> None:

@@ -64,7 +64,7 @@ _FAILURES: Final[tuple[tuple[type[Exception], Failed], ...]] = (
 class ServerRequest:
     """A request to an authorization server: a POST of `body`, or a GET where there is none."""
 
-    url: str
+    url: str = field(repr=False)
     headers: dict[str, str] = field(repr=False)
     body: bytes | None = field(default=None, repr=False)
 

@@ -29,6 +29,23 @@ def test_the_case_of_its_escapes_does_not_count(spelling: str):
     assert "ss" not in mask(SECRET).text(spelling).replace(MASK, "")
 
 
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        SECRET.encode().decode("latin-1"),
+        SECRET.encode("latin-1").decode("utf-8", "surrogateescape"),
+    ],
+)
+def test_a_secret_that_was_read_in_the_wrong_code_is_masked(spelling: str):
+    assert spelling != SECRET
+    assert mask(SECRET).text(f"not {spelling}!") == f"not {MASK}!"
+
+
+@pytest.mark.parametrize("secret", ["漢字", "é", "\udcff"])
+def test_a_secret_of_other_letters_masks_no_punctuation(secret: str):
+    assert mask(secret).text("what? no - ok") == "what? no - ok"
+
+
 def test_each_secret_is_masked_wherever_it_stands():
     assert mask("one", "two").text("one two onetwo") == f"{MASK} {MASK} {MASK}{MASK}"
 

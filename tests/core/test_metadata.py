@@ -34,7 +34,7 @@ def answered(document: object, status: int = 200, **fields: str) -> ServerAnswer
 def read(
     document: object, status: int = 200, *, issuer: str = ISSUER, insecure: bool = False, **fields: str
 ) -> ServerMetadata | Failed:
-    return read_metadata(answered(document, status, **fields), issuer, allows_insecure=insecure)
+    return read_metadata(answered(document, status, **fields), issuer, 0.0, allows_insecure=insecure)
 
 
 def found(members: dict[str, object]) -> ServerMetadata:
@@ -213,6 +213,16 @@ def test_a_server_that_is_unwell_is_out_of_reach(status: int):
     assert failed == Failed(
         FailureKind.UNREACHABLE, f"the issuer answered {status} when asked for its metadata"
     )
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [("7", 7.0), ("9999", 300.0), ("Thu, 01 Jan 1970 00:00:30 GMT", 30.0), ("x", None)],
+)
+def test_it_may_say_how_long_it_wants_to_be_left_alone(stated: str, expected: float | None):
+    failed = read(b"", 503, retry_after=stated)
+    assert isinstance(failed, Failed)
+    assert failed.retry_after_s == expected
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b'{"issuer":1,"issuer":2}', b"{" * 9000])

@@ -136,7 +136,7 @@ async def test_what_it_says_of_itself_is_metadata_of_rfc_8414_that_the_gateway_t
     [place, _] = metadata_places(server.url)
     async with session.get(place) as answer:
         found = read_metadata(
-            ServerAnswer(answer.status, {}, await answer.read()), server.url, allows_insecure=False
+            ServerAnswer(answer.status, {}, await answer.read()), server.url, 0.0, allows_insecure=False
         )
 
     assert isinstance(found, ServerMetadata)

@@ -7,6 +7,7 @@ from gateway.core.errors import TokenUnavailable
 from gateway.core.record import AccessRecord, Reason, Recovery
 from gateway.core.settings import ClientName
 from gateway.core.token import Token
+from gateway.core.token_outcome import Failed, FailureKind
 from gateway.demo.narrator import Narrator
 
 CRM = ClientName("crm")
@@ -55,6 +56,7 @@ def told(*events, out=None):
         (Reason.EARLY, "expires soon"),
         (Reason.EXPIRED, "has expired"),
         (Reason.REJECTED, "refused"),
+        (Reason.REPLACED, "certificate"),
     ],
 )
 def test_it_tells_why_a_token_is_requested(reason, words):
@@ -76,6 +78,32 @@ def test_it_tells_of_a_tokens_life():
             "no token for client crm: The authorization server cannot be reached (token_unavailable);"
             " no other token request for 1.5 s"
         ),
+    ]
+
+
+def test_every_reason_has_words():
+    assert len({told(("token_requested", CRM, reason))[0] for reason in Reason}) == len(Reason)
+
+
+def test_it_tells_what_else_happens_to_a_client():
+    failed = Failed(FailureKind.UNREACHABLE, "it failed")
+
+    assert told(
+        ("credential_switched", CRM, 2, 3),
+        ("scope_reduced", CRM, ("b", "c")),
+        ("metadata_objected", CRM, ("it has none", "nor that")),
+        ("metadata_objected", CRM, ()),
+        ("metadata_kept", CRM, failed),
+        ("token_revoked", CRM, "ab12cd34", None),
+        ("token_revoked", CRM, "ab12cd34", failed),
+    ) == [
+        "another secret of client crm was refused: 2 of 3 is accepted",
+        "client crm was granted less than it asked for: without b c",
+        "client crm: the issuer's metadata: it has none",
+        "client crm: the issuer's metadata: nor that",
+        "client crm: it failed; what is known stays in use",
+        "token ab12cd34 of client crm is revoked",
+        "token ab12cd34 of client crm could not be revoked: it failed",
     ]
 
 

@@ -41,6 +41,10 @@ class Stage:
     discovery: Discovery | None = None
 
     @property
+    def clock(self) -> Clock:
+        return Clock(lambda: self.now_s, lambda: WALL_S, lambda: 0.0)
+
+    @property
     def client(self) -> ClientSettings:
         return discovered(self.server.origin)
 
@@ -73,7 +77,7 @@ async def stage():
     async with authorization_server() as server:
         at = Stage(server)
         transport = Transport(Trust())
-        at.discovery = Discovery(transport, Clock(lambda: at.now_s, lambda: WALL_S, lambda: 0.0), at.events)
+        at.discovery = Discovery(transport, at.clock, at.events)
         try:
             yield at
         finally:
@@ -188,13 +192,6 @@ async def test_the_failure_that_says_most_is_told(first, second, kind: FailureKi
     async with stage() as at:
         at.server.places = {OAUTH: page(first), OPENID: page(second)}
         assert await at.failure() == Failed(kind, reason)
-
-
-async def test_a_server_that_asks_for_time_before_it_tells_its_metadata_is_given_it():
-    async with stage() as at:
-        at.server.places = {OAUTH: http(503, Retry_After="17"), OPENID: http(503, Retry_After="17")}
-        failed = await at.failure()
-    assert (failed.kind, failed.retry_after_s) == (FailureKind.UNREACHABLE, 17.0)
 
 
 async def test_compressed_metadata_is_not_unpacked():

@@ -70,6 +70,29 @@ async def test_where_renewing_fails_it_is_kept_and_told_and_asked_again_after_a_
         assert len(at.events.kept) == 2
 
 
+async def test_an_issuer_that_asks_for_time_is_given_it():
+    async with stage() as at:
+        at.server.publish()
+        await at.endpoint()
+        at.now_s += LIFETIME_S
+        at.server.places[OAUTH] = http(503, Retry_After="120")
+        await at.endpoint()
+        await renewed(at)
+        at.now_s += 119.999
+        await at.endpoint()
+        assert not questions()
+        at.now_s += 0.001
+        await at.endpoint()
+        assert questions()
+        await renewed(at)
+
+
+async def test_who_comes_while_nothing_is_known_hears_how_long_to_wait():
+    async with stage() as at:
+        at.server.places = {OAUTH: http(503, Retry_After="120"), OPENID: http(503, Retry_After="120")}
+        assert (await at.failure()).retry_after_s == 120.0
+
+
 async def test_metadata_in_another_name_never_takes_the_place_of_what_is_known():
     async with stage() as at:
         at.server.publish()

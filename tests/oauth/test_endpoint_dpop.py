@@ -11,13 +11,14 @@ from gateway.core.dpop import DpopSettings, token_hash
 from gateway.core.secret import Secret
 from gateway.core.settings import ClientName, ClientSettings
 from gateway.core.token_outcome import Failed, FailureKind, Granted
+from gateway.oauth.endpoint import MOST_NONCES
 from tests.oauth.authorization_server import (
     FakeAuthorizationServer,
     Recorded,
     authorization_server,
     http_json,
 )
-from tests.oauth.fakes import WALL_S, Events
+from tests.oauth.fakes import WALL_S, Events, client_settings
 from tests.oauth.keys import pem
 from tests.oauth.test_endpoint import client_at, token_endpoint, unreadable, with_grant
 from tests.oauth.test_endpoint_secrets import client_with, secret_of
@@ -125,6 +126,29 @@ async def test_a_nonce_of_one_server_is_never_sent_to_another():
         await endpoint.fetch(bound(client_at(one.port)))
         await endpoint.fetch(bound(client_at(other.port)))
         assert (of_one.sent(), of_other.sent()) == (["", "n1"], [""])
+
+
+async def test_nonces_of_servers_that_come_and_go_are_forgotten():
+    """An issuer may name another endpoint each time that it is asked; here a proxy stands for all of them."""
+    async with authorization_server() as proxy, token_endpoint() as endpoint:
+        proxy.reply = lambda request: http_json(400, {"error": "invalid_scope"}, DPoP_Nonce="n1")
+        for number in (0, *range(MOST_NONCES), 0, MOST_NONCES - 1):
+            client = client_settings(f"http://as-{number}.test/token", proxy=proxy.origin)
+            await endpoint.fetch(bound(client))
+        nonces = [request.proof.get("nonce") for request in proxy.requests]
+    assert nonces[:2] == [None, "n1"]
+    assert nonces[2:-2] == [None] * (MOST_NONCES - 1)
+    assert nonces[-2:] == ["n1", "n1"], "so many are kept"
+
+
+async def test_the_oldest_nonce_is_the_first_to_go():
+    async with authorization_server() as proxy, token_endpoint() as endpoint:
+        proxy.reply = lambda request: http_json(400, {"error": "invalid_scope"}, DPoP_Nonce="n1")
+        for number in (*range(MOST_NONCES + 1), 1, 0):
+            client = client_settings(f"http://as-{number}.test/token", proxy=proxy.origin)
+            await endpoint.fetch(bound(client))
+        nonces = [request.proof.get("nonce") for request in proxy.requests]
+    assert nonces[-2:] == ["n1", None]
 
 
 async def test_a_server_that_wants_one_nonce_after_the_other_is_asked_twice_and_no_more():

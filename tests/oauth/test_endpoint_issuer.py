@@ -1,15 +1,16 @@
 """A token endpoint that the issuer says: asked where it says, compared with the settings, doubted when it fails."""
 
+from contextlib import asynccontextmanager
+
 import pytest
 
-from gateway.core.clock import Clock
 from gateway.core.settings import AuthMethod, ClientName
 from gateway.core.token_outcome import Failed, FailureKind, Granted
 from gateway.oauth.discovery import RENEW_INTERVAL_S
 from gateway.oauth.endpoint import TokenEndpoint
 from gateway.trust import Trust
 from tests.oauth.authorization_server import OAUTH, authorization_server, http, http_json
-from tests.oauth.fakes import WALL_S, Events
+from tests.oauth.fakes import Events
 from tests.oauth.test_discovery import Stage, discovered
 from tests.oauth.test_discovery_renewal import renewed
 from tests.oauth.test_endpoint import client_at, token_endpoint, with_grant
@@ -71,14 +72,21 @@ async def test_only_who_shows_a_certificate_asks_at_the_alias(tmp_path):
 NO_BASIC = "token_endpoint_auth_methods_supported does not list client_secret_basic: it has none"
 
 
-def endpoint_at(at: Stage) -> TokenEndpoint:
-    return TokenEndpoint(Clock(lambda: at.now_s, lambda: WALL_S, lambda: 0.0), at.events, Trust())
+@asynccontextmanager
+async def moving_clock():
+    """An endpoint on a clock that the test moves, an issuer, and a client of it."""
+    async with authorization_server() as server:
+        at = Stage(server)
+        endpoint = TokenEndpoint(at.clock, at.events, Trust())
+        try:
+            yield at, endpoint, discovered(server.origin)
+        finally:
+            await endpoint.close()
 
 
 async def test_what_does_not_fit_is_told_once_and_again_when_it_changes():
-    async with authorization_server() as server:
-        at = Stage(server)
-        endpoint, client = endpoint_at(at), discovered(server.origin)
+    async with moving_clock() as (at, endpoint, client):
+        server = at.server
         server.publish(token_endpoint_auth_methods_supported=["none"], cache="max-age=300")
         for _ in range(3):
             assert isinstance(await endpoint.fetch(client), Granted)
@@ -91,7 +99,6 @@ async def test_what_does_not_fit_is_told_once_and_again_when_it_changes():
         await endpoint.fetch(client)
         assert at.events.objected == [(NO_BASIC,), ()]
         assert endpoint.facts(client).objections == ()
-        await endpoint.close()
 
 
 async def test_metadata_that_fits_from_the_start_is_not_told():
@@ -118,9 +125,8 @@ async def test_each_client_of_an_issuer_has_objections_of_its_own():
 
 @pytest.mark.parametrize("gone", [http(404), http(410), http(503), b"", http(200, b"<html>")])
 async def test_an_endpoint_that_no_longer_answers_as_one_is_looked_for_anew(gone: bytes):
-    async with authorization_server() as server:
-        at = Stage(server)
-        endpoint, client = endpoint_at(at), discovered(server.origin)
+    async with moving_clock() as (at, endpoint, client):
+        server = at.server
         server.publish()
         assert isinstance(await endpoint.fetch(client), Granted)
         server.publish(token_endpoint=f"{server.origin}/moved")
@@ -132,18 +138,23 @@ async def test_an_endpoint_that_no_longer_answers_as_one_is_looked_for_anew(gone
         await renewed(at)
         assert isinstance(await endpoint.fetch(client), Granted)
         assert server.posts[-1].target == "/moved"
-        await endpoint.close()
 
 
-async def test_a_refused_client_is_no_reason_to_look_anew():
-    async with authorization_server() as server:
-        at = Stage(server)
-        endpoint, client = endpoint_at(at), discovered(server.origin)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http_json(401, {"error": "invalid_client"}),
+        http_json(400, {"error": "invalid_scope"}),
+        http_json(503, {"error": "temporarily_unavailable"}),
+    ],
+)
+async def test_an_endpoint_that_answers_as_one_is_no_reason_to_look_anew(answer: bytes):
+    async with moving_clock() as (at, endpoint, client):
+        server = at.server
         server.publish()
-        server.reply = lambda request: http_json(401, {"error": "invalid_client"})
+        server.reply = lambda request: answer
         await endpoint.fetch(client)
         at.now_s += RENEW_INTERVAL_S
         await endpoint.fetch(client)
         await renewed(at)
         assert len(server.gets) == 1
-        await endpoint.close()

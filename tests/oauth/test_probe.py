@@ -4,11 +4,13 @@ import base64
 import json
 from dataclasses import replace
 
+import pytest
+
 from gateway.core.probe_report import render_json, render_text
 from gateway.core.secret import Secret
 from gateway.core.settings import AuthMethod
 from gateway.oauth.probe import probe
-from tests.oauth.authorization_server import authorization_server, http, http_json
+from tests.oauth.authorization_server import OPENID, authorization_server, http, http_json
 from tests.oauth.fakes import CLIENT_SECRET, KEY, WALL_S, client_settings, loop_clock
 
 
@@ -86,3 +88,86 @@ async def test_a_secret_that_cannot_be_read_is_told():
 
     report = await probe(client_settings(credentials=(unreadable,)), loop_clock(), KEY)
     assert report.problem == "the client's secret cannot be read"
+
+
+# ── what else is tried ────────────────────────────────────────────────────────────────────────────
+
+
+class Picky:
+    """Knows the secret and reads it in one place only, in one way only.
+
+    A naive fake would grant whatever holds the secret, and no remedy would be told from another.
+    """
+
+    def __init__(self, server, place: str) -> None:
+        self._server = server
+        self._place = place
+        server.reply = self.reply
+
+    def reply(self, request) -> bytes:
+        value = (request.values(b"authorization") or [b""])[0].removeprefix(b"Basic ")
+        pair = base64.b64decode(value).decode()
+        secret = request.form.get("client_secret", "")
+        good = {"unencoded": pair == "mobile_android:p w", "post": secret == "p w", "basic": "p%20w" in pair}
+        if good[self._place]:
+            return self._server.granted()
+        return http_json(401, {"error": "invalid_client"}, WWW_Authenticate="Basic")
+
+
+@pytest.mark.parametrize(
+    ("method", "place", "remedy", "requests"),
+    [
+        (AuthMethod.CLIENT_SECRET_BASIC, "unencoded", "legacy_unencoded: true", 2),
+        (AuthMethod.CLIENT_SECRET_BASIC, "post", "token_endpoint_auth_method: client_secret_post", 3),
+        (AuthMethod.CLIENT_SECRET_POST, "basic", "token_endpoint_auth_method: client_secret_basic", 2),
+        (AuthMethod.CLIENT_SECRET_POST, "unencoded", "", 2),
+        (AuthMethod.CLIENT_SECRET_BASIC, "basic", "", 1),
+    ],
+)
+async def test_a_refused_client_is_tried_in_the_other_ways(
+    method: AuthMethod, place: str, remedy: str, requests: int
+):
+    async with authorization_server() as server:
+        Picky(server, place)
+        client = client_settings(f"{server.origin}/token", credentials=(lambda: Secret("p w"),))
+        report = await probe(replace(client, grant=replace(client.grant, method=method)), loop_clock(), KEY)
+        assert len(server.requests) == requests
+    assert report.remedy == remedy
+    assert len(report.attempts) == 1, "what was tried afterwards is told by its setting alone"
+    assert report.has_token == (place == "basic" and method is AuthMethod.CLIENT_SECRET_BASIC)
+    assert "p w" not in render_text(report)
+
+
+@pytest.mark.parametrize("answer", [http(503), http_json(400, {"error": "invalid_scope"}), b""])
+async def test_nothing_else_is_tried_where_the_secret_is_not_to_blame(answer: bytes):
+    async with authorization_server() as server:
+        server.answer = lambda: answer
+        report = await probe(client_settings(f"{server.origin}/token"), loop_clock(), KEY)
+        assert len(server.requests) == 1
+    assert report.remedy == ""
+
+
+async def test_nothing_else_is_tried_once_the_operator_says_so():
+    async with authorization_server() as server:
+        Picky(server, "post")
+        client = client_settings(f"{server.origin}/token", credentials=(lambda: Secret("p w"),))
+        report = await probe(client, loop_clock(), KEY, tries_remedies=False)
+        assert len(server.requests) == 1
+    assert report.remedy == ""
+
+
+async def test_discovery_and_each_secret_are_told():
+    async with authorization_server() as server:
+        server.publish(OPENID, token_endpoint_auth_methods_supported=["none"])
+        server.reply = lambda request: (
+            server.granted() if len(server.posts) == 2 else http_json(401, {"error": "invalid_client"})
+        )
+        client = client_settings(credentials=(lambda: Secret("first-one"), lambda: Secret("second-one")))
+        client = replace(client, grant=replace(client.grant, token_endpoint=None, issuer=server.origin))
+        report = await probe(client, loop_clock(), KEY)
+    told = render_text(report)
+    assert [look.status for look in report.looks] == [404, 200]
+    assert f"POST {server.origin}/token (secret 2 of 2)" in told
+    assert "metadata: token_endpoint_auth_methods_supported does not list client_secret_basic" in told
+    assert json.loads(render_json(report))["secret"] == 2
+    assert "-one" not in told

@@ -127,6 +127,20 @@ async def test_it_is_asked_for_though_nobody_uses_it():
         assert stage.events.requested == [Reason.FIRST, Reason.REPLACED]
 
 
+@pytest.mark.parametrize("left_s", [55.0, 20.0, 3.0])
+def test_so_it_is_in_the_last_minute_of_a_token_that_nobody_used(left_s: float):
+    @in_virtual_time
+    async def run() -> None:
+        async with scene(bound()) as stage:
+            stage.source.start()
+            await asyncio.sleep(3600.0 - left_s)
+            stage.endpoint.proof = "renewed"
+            await asyncio.sleep(LOOK_AT_FILES_S + 0.1)
+            assert stage.events.requested == [Reason.FIRST, Reason.REPLACED]
+
+    run()
+
+
 @in_virtual_time
 async def test_any_other_token_stays_whatever_is_replaced():
     async with scene() as stage:

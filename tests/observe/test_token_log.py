@@ -5,11 +5,13 @@ import pytest
 from gateway.core.errors import TokenUnavailable
 from gateway.core.record import Reason
 from gateway.core.settings import ClientName
+from gateway.core.token_outcome import Failed, FailureKind
 from gateway.observe.token_log import TokenLog
 
 from .samples import token
 
 CRM = ClientName("crm")
+FAILED = Failed(FailureKind.UNREACHABLE, "it failed")
 
 
 def told(caplog):
@@ -73,6 +75,72 @@ def test_a_rejected_token_is_told_at_warning(caplog):
             {"client": "crm", "token": "00000002"},
         )
     ]
+
+
+def test_another_secret_that_is_accepted_is_told_at_warning(caplog):
+    TokenLog().credential_switched(CRM, 2, 3)
+
+    assert told(caplog) == [
+        (
+            "WARNING",
+            "client crm: another secret was refused, secret 2 of 3 is accepted and taken first from now on",
+            {"client": "crm", "secret": 2, "secrets": 3},
+        )
+    ]
+
+
+def test_a_smaller_scope_is_told_at_warning(caplog):
+    TokenLog().scope_reduced(CRM, ("orders.read", "orders.write"))
+
+    assert told(caplog) == [
+        (
+            "WARNING",
+            "client crm: less scope is granted than was asked, without orders.read orders.write",
+            {"client": "crm", "missing_scope": "orders.read orders.write"},
+        )
+    ]
+
+
+def test_each_objection_of_the_metadata_is_told_at_warning(caplog):
+    TokenLog().metadata_objected(CRM, ("it has none", "nor that"))
+
+    assert told(caplog) == [
+        ("WARNING", f"client crm: the issuer's metadata: {words}", {"client": "crm"})
+        for words in ("it has none", "nor that")
+    ]
+
+
+def test_metadata_that_fits_again_is_told_at_info(caplog):
+    TokenLog().metadata_objected(CRM, ())
+
+    assert told(caplog) == [
+        ("INFO", "client crm: the issuer's metadata fits its settings now", {"client": "crm"})
+    ]
+
+
+def test_metadata_that_could_not_be_renewed_is_told_at_warning(caplog):
+    TokenLog().metadata_kept(CRM, FAILED)
+
+    assert told(caplog) == [
+        (
+            "WARNING",
+            "client crm: the issuer's metadata could not be renewed, what is known stays in use: it failed",
+            {"client": "crm"},
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("failed", "level", "message"),
+    [
+        (None, "INFO", "client crm: token 00000001 is revoked"),
+        (FAILED, "WARNING", "client crm: token 00000001 could not be revoked and lives on: it failed"),
+    ],
+)
+def test_a_revocation_is_told_and_a_token_that_lives_on_at_warning(caplog, failed, level, message):
+    TokenLog().token_revoked(CRM, "00000001", failed)
+
+    assert told(caplog) == [(level, message, {"client": "crm", "token": "00000001"})]
 
 
 def test_no_record_shows_a_token(caplog):

@@ -4,7 +4,6 @@ import asyncio
 import socket
 import ssl
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,7 @@ from gateway.core.errors import (
     UpstreamTlsFailed,
     UpstreamUnreachable,
 )
-from gateway.core.settings import Limits, Scheme, TlsFiles, TlsVersion, UpstreamSettings
+from gateway.core.settings import Limits, Scheme, TlsVersion, UpstreamSettings
 from gateway.proxy.pool import IDLE_TIMEOUT_S, MOST_IDLE, Pool, connect_error, trust_of
 from gateway.trust import Trust
 from tests.oauth.certificates import make_certificate
@@ -322,51 +321,6 @@ async def test_a_file_that_cannot_be_read_is_told_before_anything_listens(tmp_pa
 def test_the_oldest_version_of_tls_is_the_routes_own():
     settings = UpstreamSettings(Scheme.HTTPS, "a", 443, min_tls=TlsVersion.TLS_1_3)
     assert Trust().context(trust_of(settings)).minimum_version is ssl.TLSVersion.TLSv1_3
-
-
-async def test_connections_that_show_an_old_certificate_serve_no_further_request(tmp_path, certificate):
-    """The idle one is closed at once, the busy one at its end; a new one shows the new certificate."""
-    ours, newer = (pair_in(tmp_path / name) for name in ("ours", "newer"))
-    shown = [certificate_of(ours), certificate_of(newer)]
-    context = asking_tls(certificate, ours, newer)
-    trust = Trust()
-    async with upstream(tls=context) as at:
-        port = at.server.sockets[0].getsockname()[1]
-        settings = UpstreamSettings(Scheme.HTTPS, "127.0.0.1", port, ca_file=certificate[0], certificate=ours)
-        async with pool(settings, trust) as made:
-            [idle, busy], _ = await several(made, at, 2)
-            made.release(idle)
-            Path(newer.certificate).replace(ours.certificate)
-            trust.look()
-            assert idle.is_open  # certificate and key do not fit yet
-            Path(newer.key).replace(ours.key)
-            trust.look()
-            assert not idle.is_open
-            assert busy.is_open
-            made.release(busy)
-            assert made.idle_connection() is None
-            await made.connect(WAIT_S)
-            await at.take()
-        seen = [writer.get_extra_info("ssl_object").getpeercert(True) for writer in at.writers]
-        assert seen == [shown[0], shown[0], shown[1]]
-
-
-def pair_in(folder):
-    folder.mkdir()
-    return TlsFiles(*map(str, make_certificate(folder, folder.name)))
-
-
-def certificate_of(pair):
-    return ssl.PEM_cert_to_DER_cert(Path(pair.certificate).read_text())
-
-
-def asking_tls(certificate, *trusted):
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*certificate)
-    for one in trusted:
-        context.load_verify_locations(cadata=Path(one.certificate).read_text())
-    context.verify_mode = ssl.CERT_REQUIRED
-    return context
 
 
 # ── why there is no connection ────────────────────────────────────────────────────────────────────

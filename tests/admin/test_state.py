@@ -1,0 +1,147 @@
+"""What the admin pages show of clients and routes."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from gateway.admin.state import client_state, missing_token, route_state
+from gateway.admin.view import MissingToken
+from gateway.core.client_facts import ClientFacts
+from gateway.core.secret import MASK
+from gateway.core.settings import AuthMethod, ClientName, RouteName, RouteSettings, Scheme, UpstreamSettings
+from gateway.core.source_state import RequestCounts, SourceState, TokenState
+from tests.core.samples import GRANT, UPSTREAM, route
+
+TOKEN = TokenState("ab12cd34", 3, 10.04, 289.96, ("a",))
+FACTS = ClientFacts("https://login.test/token", 1, 1, ())
+STATE = SourceState(
+    client=ClientName("crm"),
+    issuer="https://login.test",
+    method=AuthMethod.CLIENT_SECRET_BASIC,
+    asked_scope=("a", "b"),
+    has_had_token=True,
+    is_in_flight=False,
+    token=TOKEN,
+    requests=RequestCounts(granted=3, slow=1),
+    last_error="",
+    last_code="",
+    last_reason="",
+    retry_in_s=0.0,
+    facts=FACTS,
+)
+FAILING = replace(
+    STATE,
+    has_had_token=False,
+    token=None,
+    last_error="token_refused",
+    last_code="invalid_client",
+    last_reason="the authorization server answered 401 invalid_client",
+    retry_in_s=9.96,
+)
+
+
+def test_a_client_with_a_token_is_shown_whole():
+    assert client_state(STATE) == {
+        "client": "crm",
+        "issuer": "https://login.test",
+        "token_endpoint": "https://login.test/token",
+        "token_endpoint_auth_method": "client_secret_basic",
+        "secret": 1,
+        "secrets": 1,
+        "metadata_objections": [],
+        "scope": "a b",
+        "is_ready": True,
+        "is_requesting": False,
+        "token_requests": {"granted": 3, "refused": 0, "invalid": 0, "unreachable": 0, "slow": 1},
+        "last_error": None,
+        "last_error_code": None,
+        "last_reason": None,
+        "retry_in_s": 0.0,
+        "token": {
+            "fingerprint": "ab12cd34",
+            "serial": 3,
+            "age_s": 10.0,
+            "expires_in_s": 290.0,
+            "scope": "a",
+            "missing_scope": "b",
+            "is_bound": False,
+        },
+    }
+
+
+def test_a_client_without_a_token_is_shown_with_what_is_wrong():
+    shown = client_state(FAILING)
+    assert shown["token"] is None
+    assert (shown["last_error"], shown["last_error_code"]) == ("token_refused", "invalid_client")
+    assert (shown["last_reason"], shown["retry_in_s"]) == (FAILING.last_reason, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "shown"),
+    [
+        ("", None),
+        ("https://login.test/token?key=hunter2", f"https://login.test/token?{MASK}"),
+        ("https://user:hunter2@login.test/", "https://login.test/"),
+    ],
+)
+def test_the_endpoint_is_shown_without_what_may_be_secret_in_it(endpoint: str, shown: str | None):
+    assert (
+        client_state(replace(STATE, facts=replace(FACTS, token_endpoint=endpoint)))["token_endpoint"] == shown
+    )
+
+
+def test_the_secret_that_works_and_what_the_metadata_objects_to_are_shown():
+    shown = client_state(replace(STATE, facts=ClientFacts("", 2, 3, ("it has none",))))
+    assert (shown["secret"], shown["secrets"], shown["metadata_objections"]) == (2, 3, ["it has none"])
+
+
+def test_a_bound_token_is_shown_as_one():
+    assert client_state(replace(STATE, token=replace(TOKEN, is_bound=True)))["token"]["is_bound"] is True
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [(TokenState, client_state(STATE)["token"]), (ClientFacts, client_state(STATE))],
+)
+def test_every_member_is_shown(kind: type, shown: dict[str, object]):
+    """A member that is added must be shown, or be named here."""
+    renamed = {"granted_scope": "scope", "objections": "metadata_objections"}
+    assert {renamed.get(member.name, member.name) for member in fields(kind)} <= shown.keys()
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (FAILING, MissingToken(ClientName("crm"), "token_refused", 10.0)),
+        (replace(FAILING, is_in_flight=True), MissingToken(ClientName("crm"), "token_refused", None)),
+        (replace(FAILING, last_error="", retry_in_s=0.0), MissingToken(ClientName("crm"), None, None)),
+    ],
+)
+def test_why_a_client_has_had_no_token_is_said(state: SourceState, expected: MissingToken):
+    assert missing_token(state) == expected
+
+
+def test_a_route_is_shown_with_its_grant():
+    shown = route_state(
+        route("/crm", grant=replace(GRANT, scope=("a", "b")), methods=frozenset({"PUT", "GET"}))
+    )
+    assert (shown["route"], shown["client"], shown["scope"]) == ("/crm", "crm", "a b")
+    assert (shown["methods"], shown["upstream"]) == (["GET", "PUT"], "https://api.example.com")
+
+
+@pytest.mark.parametrize(
+    ("upstream", "where"),
+    [
+        (UPSTREAM, "https://api.example.com/v1"),
+        (UpstreamSettings(Scheme.HTTP, "::1", 8080), "http://[::1]:8080/v1"),
+        (UpstreamSettings(Scheme.UNIX, "localhost", 80, "/run/a.sock"), "unix:/run/a.sock/v1"),
+    ],
+)
+def test_a_route_is_shown_with_its_upstream(upstream: UpstreamSettings, where: str):
+    shown = route_state(RouteSettings(RouteName("/"), "/", upstream, base_path="/v1"))
+    assert (shown["upstream"], shown["client"], shown["scope"], shown["methods"]) == (where, None, None, None)
+
+
+def test_nothing_of_a_grant_that_may_be_secret_is_shown():
+    grant = replace(GRANT, headers=(("X-Key", "hunter2"),), parameters=(("pin", "hunter2"),))
+    assert "hunter2" not in str(route_state(route("/", grant=grant)))

@@ -1,0 +1,56 @@
+"""What is counted of a client's secrets, scopes and revocations."""
+
+from gateway.core.settings import ClientName
+from gateway.core.token_outcome import Failed, FailureKind
+
+from .test_metrics import made, samples
+
+CRM, ERP = ClientName("crm"), ClientName("erp")
+FAILED = Failed(FailureKind.SLOW, "it failed")
+
+
+def test_what_never_happened_stands_at_zero_from_the_start():
+    metrics = made()
+    metrics.tokens.client(CRM)
+
+    read = samples(metrics)
+
+    assert read["gateway_client_secret_switches_total", "crm"] == 0
+    assert read["gateway_token_scope_reductions_total", "crm"] == 0
+    assert read["gateway_token_revocations_total", "crm", "revoked"] == 0
+    assert read["gateway_token_revocations_total", "crm", "failed"] == 0
+
+
+def test_switches_reductions_and_revocations_are_counted_by_client():
+    metrics = made()
+    tokens = metrics.tokens
+    for client in (CRM, CRM, ERP):
+        tokens.credential_switched(client, 2, 2)
+        tokens.scope_reduced(client, ("a",))
+    tokens.token_revoked(CRM, "00000001", None)
+    for _ in range(2):
+        tokens.token_revoked(CRM, "00000002", FAILED)
+
+    read = samples(metrics)
+
+    assert read["gateway_client_secret_switches_total", "crm"] == 2
+    assert read["gateway_client_secret_switches_total", "erp"] == 1
+    assert read["gateway_token_scope_reductions_total", "crm"] == 2
+    assert read["gateway_token_revocations_total", "crm", "revoked"] == 1
+    assert read["gateway_token_revocations_total", "crm", "failed"] == 2
+    assert read["gateway_token_revocations_total", "erp", "failed"] == 0
+
+
+def test_what_the_metadata_says_is_counted_nowhere():
+    metrics = made()
+    metrics.tokens.client(CRM)
+    before = counted(metrics)
+
+    metrics.tokens.metadata_objected(CRM, ("it has none",))
+    metrics.tokens.metadata_kept(CRM, FAILED)
+
+    assert counted(metrics) == before
+
+
+def counted(metrics):
+    return {key: value for key, value in samples(metrics).items() if key[0].startswith("gateway_")}

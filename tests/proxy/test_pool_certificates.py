@@ -1,0 +1,104 @@
+"""Connections to an upstream, and files that are replaced: none that shows an old certificate serves again."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from pathlib import Path
+
+from gateway.core.settings import TlsFiles
+from gateway.trust import Trust
+from tests.oauth.certificates import make_certificate
+from tests.proxy.test_pool import WAIT_S, exchange, https, pool, several, upstream, used
+
+
+def pair_in(folder):
+    folder.mkdir()
+    return TlsFiles(*map(str, make_certificate(folder, folder.name)))
+
+
+def certificate_of(pair):
+    return ssl.PEM_cert_to_DER_cert(Path(pair.certificate).read_text())
+
+
+def asking_tls(theirs, *trusted):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(theirs.certificate, theirs.key)
+    for one in trusted:
+        context.load_verify_locations(cadata=Path(one.certificate).read_text())
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def swap(newer, ours):
+    Path(newer.certificate).replace(ours.certificate)
+    Path(newer.key).replace(ours.key)
+
+
+async def test_connections_that_show_an_old_certificate_serve_no_further_request(tmp_path):
+    """The idle one is closed at once, the busy one at its end; a new one shows the new certificate."""
+    theirs, ours, newer = (pair_in(tmp_path / name) for name in ("theirs", "ours", "newer"))
+    shown = [certificate_of(ours), certificate_of(newer)]
+    context = asking_tls(theirs, ours, newer)
+    trust = Trust()
+    async with upstream(tls=context) as at:
+        settings = https(at, ca_file=theirs.certificate, certificate=ours)
+        async with pool(settings, trust) as made:
+            [idle, busy], _ = await several(made, at, 2)
+            made.release(idle)
+            Path(newer.certificate).replace(ours.certificate)
+            trust.look()
+            assert idle.is_open  # certificate and key do not fit yet
+            Path(newer.key).replace(ours.key)
+            trust.look()
+            assert not idle.is_open
+            assert busy.is_open
+            made.release(busy)
+            assert made.idle_connection() is None
+            await made.connect(WAIT_S)
+            await at.take()
+        seen = [writer.get_extra_info("ssl_object").getpeercert(True) for writer in at.writers]
+        assert seen == [shown[0], shown[0], shown[1]]
+
+
+async def test_a_connection_that_was_opened_while_the_files_were_replaced_serves_one_request(tmp_path):
+    """Its handshake shows the old certificate, and its token was had before: no other token follows on it."""
+    theirs, ours, newer = (pair_in(tmp_path / name) for name in ("theirs", "ours", "newer"))
+    trust = Trust()
+    async with (
+        upstream(tls=asking_tls(theirs, ours, newer)) as at,
+        pool(https(at, ca_file=theirs.certificate, certificate=ours), trust) as made,
+    ):
+        connecting = asyncio.create_task(made.connect(WAIT_S))
+        await asyncio.sleep(0)
+        swap(newer, ours)
+        connection = await connecting
+        assert connection.is_open
+        await exchange(connection, await at.take())
+        made.release(connection)
+        assert made.idle_connection() is None
+
+
+async def test_connections_stay_while_nothing_is_replaced(tmp_path):
+    theirs, ours = (pair_in(tmp_path / name) for name in ("theirs", "ours"))
+    trust = Trust()
+    async with (
+        upstream(tls=asking_tls(theirs, ours)) as at,
+        pool(https(at, ca_file=theirs.certificate, certificate=ours), trust) as made,
+    ):
+        connection, _ = await used(made, at)
+        for _ in range(3):
+            trust.look()
+        assert made.idle_connection() is connection
+
+
+async def test_every_pool_that_shows_a_certificate_is_told_of_its_replacement(tmp_path):
+    theirs, ours, newer = (pair_in(tmp_path / name) for name in ("theirs", "ours", "newer"))
+    trust, tls = Trust(), asking_tls(theirs, ours, newer)
+    async with upstream(tls=tls) as one, upstream(tls=tls) as other:
+        settings = [https(at, ca_file=theirs.certificate, certificate=ours) for at in (one, other)]
+        async with pool(settings[0], trust) as of_one, pool(settings[1], trust) as of_other:
+            idle = [(await used(made, at))[0] for made, at in ((of_one, one), (of_other, other))]
+            swap(newer, ours)
+            trust.look()
+            assert [connection.is_open for connection in idle] == [False, False]
