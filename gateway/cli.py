@@ -88,9 +88,9 @@ def token(client: str, path: Path, as_json: bool, once: bool) -> None:
     import secrets
     import time
 
+    from gateway.core.client_settings import ClientName
     from gateway.core.clock import Clock
     from gateway.core.probe_report import render_json, render_text
-    from gateway.core.settings import ClientName
     from gateway.oauth.probe import probe
 
     settings = _load(path, os.environ)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from gateway.core.settings import TlsFiles, TlsVersion
+from gateway.core.client_settings import TlsFiles, TlsVersion
 
 Signature = tuple[tuple[int, int, int, int], ...]
 

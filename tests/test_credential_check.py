@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from gateway.cli import _refuse_bad_files, main
 from gateway.config import load
-from gateway.core.settings import ClientName
+from gateway.core.client_settings import ClientName
 from tests.oauth.certificates import make_certificate
 from tests.oauth.keys import pem
 from tests.real.gateways import gateway

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization as form
 
-from gateway.core.settings import TlsFiles, TlsVersion
+from gateway.core.client_settings import TlsFiles, TlsVersion
 from gateway.trust import CertificateUnusable, Trust, TrustSettings, signature_of
 from tests.oauth.certificates import make_certificate
 

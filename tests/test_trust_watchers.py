@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.settings import TlsFiles, TlsVersion
+from gateway.core.client_settings import TlsFiles, TlsVersion
 from gateway.trust import Trust, TrustSettings
 from tests.test_trust import newer, ours, pair_in, replace_certificate, replace_key
 

@@ -14,14 +14,8 @@ from gateway.config.model import Document, Listener, Log, given
 from gateway.config.reading import Parts
 from gateway.config.route_build import RouteBuilder
 from gateway.config.tree import Keys
-from gateway.core.settings import (
-    ClientName,
-    Limits,
-    ListenerSettings,
-    LogSettings,
-    Settings,
-    TlsFiles,
-)
+from gateway.core.client_settings import ClientName, TlsFiles
+from gateway.core.settings import Limits, ListenerSettings, LogSettings, Settings
 
 
 def settings(document: Document, parts: Parts, root: Keys, sources: Sources) -> Settings:

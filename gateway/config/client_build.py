@@ -14,8 +14,7 @@ from gateway.config.model import given, unique
 from gateway.config.secret_reader import constant_reader, template_reader
 from gateway.config.tree import Items, Keys, Leaf, Node, Spot, find
 from gateway.core.client_assertion import JWT_BEARER, LIFETIME_S, AssertionSettings
-from gateway.core.dpop import DpopSettings
-from gateway.core.settings import (
+from gateway.core.client_settings import (
     AuthMethod,
     ClientName,
     ClientSettings,
@@ -26,6 +25,7 @@ from gateway.core.settings import (
     TlsFiles,
     TlsVersion,
 )
+from gateway.core.dpop import DpopSettings
 
 _KEY: Final = "private_key"
 """What stands there has lines, a PEM file mostly."""

@@ -20,7 +20,8 @@ from gateway.config.problems import Finding, Loc
 from gateway.config.schema import keys_at
 from gateway.config.urls import Endpoint
 from gateway.config.words import close_to
-from gateway.core.settings import AuthMethod, GrantType, Scheme
+from gateway.core.client_settings import AuthMethod, GrantType
+from gateway.core.settings import Scheme
 
 SECRET_METHODS: Final = frozenset(
     (AuthMethod.CLIENT_SECRET_BASIC, AuthMethod.CLIENT_SECRET_POST, AuthMethod.CLIENT_SECRET_JWT)

@@ -21,16 +21,8 @@ from pydantic.config import JsonDict
 from gateway.config import addresses, names, units, urls
 from gateway.config.problems import Wrong
 from gateway.core.client_assertion import SigningAlgorithm
-from gateway.core.settings import (
-    MIB,
-    Address,
-    AuthMethod,
-    CallerAuthorization,
-    GrantType,
-    LogFormat,
-    Network,
-    TlsVersion,
-)
+from gateway.core.client_settings import AuthMethod, GrantType, TlsVersion
+from gateway.core.settings import MIB, Address, CallerAuthorization, LogFormat, Network
 
 REFERENCE_PATTERN: Final = r"\$\{"
 """Whatever the syntax of a key is, in the file a reference may stand for it or for a part of it."""

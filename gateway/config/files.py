@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.core.settings import ClientSettings, Settings, TlsFiles
+from gateway.core.client_settings import ClientSettings, TlsFiles
+from gateway.core.settings import Settings
 
 
 def check_server_files(settings: Settings, now: datetime | None = None) -> tuple[str, ...]:

@@ -8,16 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway.config.model import RequestRules, ResponseRules, Route, given, unique
+from gateway.core.client_settings import ClientName, Grant, TlsFiles, TlsVersion
 from gateway.core.settings import (
     CallerAuthorization,
-    ClientName,
-    Grant,
     HeaderRules,
     RouteName,
     RouteSettings,
     Timeouts,
-    TlsFiles,
-    TlsVersion,
     UpstreamSettings,
 )
 

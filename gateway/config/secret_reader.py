@@ -11,8 +11,8 @@ from gateway.config import names
 from gateway.config.expand import Sources
 from gateway.config.template import File, Reference, Template
 from gateway.config.text_file import TextFile
+from gateway.core.client_settings import SecretReader
 from gateway.core.secret import Secret
-from gateway.core.settings import SecretReader
 
 
 def constant_reader(text: str) -> SecretReader:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from gateway.core.client_assertion import AssertionSettings
+from gateway.core.client_settings import AuthMethod, Grant
 from gateway.core.secret import Secret
-from gateway.core.settings import AuthMethod, Grant
 
 
 @dataclass(frozen=True, slots=True)

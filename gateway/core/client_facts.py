@@ -32,7 +32,7 @@ def blames_secret(status: int, outcome: Outcome) -> bool:
     """Tell whether another secret may be taken where this one was refused (RFC 6749 section 5.2).
 
     Servers that are met answer a wrong secret with 401 and any code (``unauthorized_client``,
-    ``access_denied``), or with 400 or 403 and no code at all.
+    ``access_denied``), or with 400 or 403 and no code that is registered.
     """
     if not isinstance(outcome, Failed) or outcome.kind is not FailureKind.REFUSED:
         return False

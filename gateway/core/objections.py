@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway.core.client_assertion import JWT_BEARER
+from gateway.core.client_settings import AuthMethod, ClientSettings, Grant, GrantType
 from gateway.core.metadata import ServerMetadata, Words
-from gateway.core.settings import AuthMethod, ClientSettings, Grant, GrantType
 
 
 def find_objections(metadata: ServerMetadata, client: ClientSettings) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from typing import Final
 from gateway.core.attempt import Asked, Attempt
 from gateway.core.bearer import fingerprint
 from gateway.core.client_facts import ClientFacts
+from gateway.core.client_settings import AuthMethod, ClientSettings, Grant
 from gateway.core.json_object import JsonObject
 from gateway.core.jwt_claims import read_claims
 from gateway.core.lifetime import bounded_life_s
@@ -21,7 +22,6 @@ from gateway.core.masking import Mask, shown_url
 from gateway.core.metadata import Look, ServerMetadata
 from gateway.core.secret import MASK, Secret
 from gateway.core.server_answer import ServerAnswer
-from gateway.core.settings import AuthMethod, ClientSettings, Grant
 from gateway.core.token_deviations import Deviation, advice_on, find_deviations
 from gateway.core.token_outcome import Failed, Granted
 from gateway.core.token_request import build_token_request, grant_fields, proof_fields

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.core.client_facts import ClientFacts
-from gateway.core.settings import AuthMethod, ClientName
+from gateway.core.client_settings import AuthMethod, ClientName
 from gateway.core.token import Token
 
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.core.client_settings import AuthMethod, Grant
 from gateway.core.json_object import JsonObject
 from gateway.core.jwt_claims import read_claims
 from gateway.core.lifetime import LONGEST_LIFE_S, read_expires_in
 from gateway.core.server_answer import ServerAnswer, is_transient_status
-from gateway.core.settings import AuthMethod, Grant
 from gateway.core.token_answer import PROOF_CODES, REGISTERED_CODES, missing_scope, scope_words
 
 

@@ -21,6 +21,7 @@ from enum import Enum
 from math import ceil
 from typing import assert_never
 
+from gateway.core.client_settings import ClientName
 from gateway.core.dpop import Prover
 from gateway.core.errors import (
     AuthorizationServerError,
@@ -30,7 +31,6 @@ from gateway.core.errors import (
     TokenUnavailable,
 )
 from gateway.core.secret import Secret
-from gateway.core.settings import ClientName
 
 
 class FailureKind(Enum):

@@ -22,8 +22,8 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 from urllib.parse import quote
 
+from gateway.core.client_settings import AuthMethod, Grant, GrantType
 from gateway.core.secret import Secret
-from gateway.core.settings import AuthMethod, Grant, GrantType
 
 Fields = tuple[tuple[str, str], ...]
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final, TextIO
 
+from gateway.core.client_settings import ClientName
 from gateway.core.errors import AuthorizationServerError
 from gateway.core.record import AccessRecord, Reason, Recovery
-from gateway.core.settings import ClientName
 from gateway.core.token import Token
 from gateway.core.token_outcome import Failed
 from gateway.observe.text import escaped

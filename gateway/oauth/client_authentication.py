@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.core.client_assertion import AssertionSettings, Occasion, SigningAlgorithm, assertion_claims
+from gateway.core.client_settings import AuthMethod, Grant
 from gateway.core.secret import Secret
-from gateway.core.settings import AuthMethod, Grant
 from gateway.oauth.signing_key import (
     CredentialUnusable,
     SigningKey,

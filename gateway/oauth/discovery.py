@@ -17,11 +17,11 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Final
 
+from gateway.core.client_settings import ClientSettings, Reach, TlsFiles
 from gateway.core.clock import Clock
 from gateway.core.metadata import Look, ServerMetadata, metadata_places, read_metadata, said_issuer
 from gateway.core.record import TokenObserver
 from gateway.core.server_answer import ServerAnswer
-from gateway.core.settings import ClientSettings, Reach, TlsFiles
 from gateway.core.token_outcome import Failed, FailureKind
 from gateway.oauth.transport import ServerRequest, Transport
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.core.attempt import Asked, Attempt, nonce_in
 from gateway.core.client_facts import ClientFacts
+from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.clock import Clock
 from gateway.core.metadata import Look, ServerMetadata
 from gateway.core.objections import find_objections
@@ -25,7 +26,6 @@ from gateway.core.record import TokenObserver
 from gateway.core.secret import Secret
 from gateway.core.server_answer import ServerAnswer
 from gateway.core.server_url import origin_of
-from gateway.core.settings import ClientName, ClientSettings
 from gateway.core.token_answer import read_token_answer
 from gateway.core.token_outcome import Failed, FailureKind, Granted, Outcome
 from gateway.core.token_request import FormRequest, build_revocation_request, build_token_request

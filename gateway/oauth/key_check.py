@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway.core.client_assertion import Occasion
-from gateway.core.settings import ClientSettings, Settings
+from gateway.core.client_settings import ClientSettings
+from gateway.core.settings import Settings
 from gateway.oauth.client_authentication import CredentialUnusable, signed_assertion
 from gateway.oauth.dpop import read_dpop_key
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from gateway.core.alternatives import alternatives
 from gateway.core.attempt import Asked
+from gateway.core.client_settings import ClientSettings
 from gateway.core.clock import Clock
 from gateway.core.probe import Probe, ProbeReport, make_report
 from gateway.core.secret import Secret
-from gateway.core.settings import ClientSettings
 from gateway.core.token_outcome import Granted
 from gateway.oauth.endpoint import TokenEndpoint
 from gateway.observe.fanout import Fanout

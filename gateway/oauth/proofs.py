@@ -12,8 +12,8 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Final
 
 from gateway.core.client_assertion import Occasion
+from gateway.core.client_settings import ClientName, ClientSettings, SecretReader
 from gateway.core.secret import Secret
-from gateway.core.settings import ClientName, ClientSettings, SecretReader
 from gateway.core.token_outcome import Failed, FailureKind
 from gateway.oauth.transport import trust_of
 from gateway.trust import signature_of

@@ -22,11 +22,11 @@ from typing import Protocol, assert_never
 from gateway.core.backoff import Rest
 from gateway.core.bearer import Held, hold
 from gateway.core.client_facts import ClientFacts
+from gateway.core.client_settings import ClientSettings
 from gateway.core.clock import Clock
 from gateway.core.errors import AuthorizationServerError
 from gateway.core.lifetime import bounded_life_s, may_send_at_s, plan_life
 from gateway.core.record import Reason, TokenObserver
-from gateway.core.settings import ClientSettings
 from gateway.core.source_state import RequestCounts
 from gateway.core.token import Token
 from gateway.core.token_answer import missing_scope

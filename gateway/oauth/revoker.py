@@ -15,9 +15,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from gateway.core.client_settings import ClientSettings
 from gateway.core.record import TokenObserver
 from gateway.core.secret import Secret
-from gateway.core.settings import ClientSettings
 from gateway.core.token import Token
 from gateway.core.token_outcome import Failed, FailureKind
 

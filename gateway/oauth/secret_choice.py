@@ -7,7 +7,7 @@ grants.
 
 from __future__ import annotations
 
-from gateway.core.settings import ClientName, ClientSettings
+from gateway.core.client_settings import ClientName, ClientSettings
 
 
 class SecretChoice:

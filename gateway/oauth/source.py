@@ -21,10 +21,10 @@ from math import inf
 from typing import Final
 
 from gateway.core.bearer import Held
+from gateway.core.client_settings import ClientSettings
 from gateway.core.errors import AuthorizationServerError, TokenTimeout
 from gateway.core.lifetime import BODY_MARGIN_S
 from gateway.core.record import Reason
-from gateway.core.settings import ClientSettings
 from gateway.core.source_state import SourceState, token_state
 from gateway.core.token import Token
 from gateway.core.token_outcome import Failed, FailureKind

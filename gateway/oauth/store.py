@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from gateway.core.settings import ClientSettings, Grant, Settings
+from gateway.core.client_settings import ClientSettings, Grant
+from gateway.core.settings import Settings
 from gateway.core.source_state import SourceState
 from gateway.core.token import Token
 from gateway.oauth.endpoint import TokenEndpoint

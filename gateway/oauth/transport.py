@@ -15,8 +15,8 @@ import aiohttp
 from yarl import URL
 
 from gateway import __version__
+from gateway.core.client_settings import ClientSettings
 from gateway.core.server_answer import MAX_ANSWER_BYTES, ServerAnswer
-from gateway.core.settings import ClientSettings
 from gateway.core.token_outcome import Failed, FailureKind
 from gateway.trust import CertificateUnusable, Trust, TrustSettings
 

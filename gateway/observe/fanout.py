@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from gateway.core.client_settings import ClientName
 from gateway.core.errors import AuthorizationServerError
 from gateway.core.record import AccessRecord, Reason, RequestObserver, TokenObserver
-from gateway.core.settings import ClientName
 from gateway.core.token import Token
 from gateway.core.token_outcome import Failed
 

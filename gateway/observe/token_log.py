@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+from gateway.core.client_settings import ClientName
 from gateway.core.errors import AuthorizationServerError
 from gateway.core.record import Reason
-from gateway.core.settings import ClientName
 from gateway.core.token import Token
 from gateway.core.token_outcome import Failed
 

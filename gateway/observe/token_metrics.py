@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gateway.core.client_settings import ClientName
 from gateway.core.errors import AuthorizationServerError
 from gateway.core.record import Reason
-from gateway.core.settings import ClientName
 from gateway.core.token import Token
 from gateway.core.token_outcome import Failed
 from gateway.observe.error_sides import sides_by_code

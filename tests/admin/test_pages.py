@@ -4,7 +4,7 @@ import pytest
 
 from gateway.admin.pages import PAGES, page
 from gateway.admin.view import AdminView, MissingToken, Readiness
-from gateway.core.settings import ClientName
+from gateway.core.client_settings import ClientName
 
 CRM, ERP = ClientName("crm"), ClientName("erp")
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from gateway.config.client_model import Client
 from gateway.config.model import Route
-from gateway.core.settings import ClientName, Grant, Settings
+from gateway.core.client_settings import ClientName, Grant
+from gateway.core.settings import Settings
 from gateway.oauth.store import needed_clients
 from tests.config.documents import load_text
 

@@ -13,19 +13,16 @@ from ruamel.yaml import YAML
 
 from gateway.config import ConfigError, ConfigUnreadable, Problem, json_schema, load
 from gateway.core.client_assertion import SigningAlgorithm
+from gateway.core.client_settings import AuthMethod, ClientName, Reach, TlsVersion
 from gateway.core.dpop import DpopSettings
 from gateway.core.settings import (
     Address,
-    AuthMethod,
     CallerAuthorization,
-    ClientName,
     HeaderRules,
     Limits,
     LogSettings,
-    Reach,
     Scheme,
     Timeouts,
-    TlsVersion,
 )
 from tests.config.documents import CLIENT, CRM, ENVIRON, ROUTE, SECRET, load_text, problems_of
 

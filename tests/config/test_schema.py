@@ -12,17 +12,8 @@ from gateway.config.reading import DEFAULT_ADMIN, DEFAULT_LISTENERS
 from gateway.config.schema import keys_at, takes_text
 from gateway.config.units import duration_s, size_bytes
 from gateway.core.client_assertion import JWT_BEARER, LIFETIME_S
-from gateway.core.settings import (
-    AuthMethod,
-    CallerAuthorization,
-    ClientSettings,
-    GrantType,
-    Limits,
-    LogSettings,
-    Reach,
-    Timeouts,
-    TlsVersion,
-)
+from gateway.core.client_settings import AuthMethod, ClientSettings, GrantType, Reach, TlsVersion
+from gateway.core.settings import CallerAuthorization, Limits, LogSettings, Timeouts
 from tests.config.documents import CRM, ROUTE, load_text
 from tests.config.schema_reader import complaints, paths
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from gateway.config.expand import Sources
 from gateway.config.secret_reader import constant_reader, template_reader
 from gateway.config.template import read_template
-from gateway.core.settings import ClientName
+from gateway.core.client_settings import ClientName
 from tests.config.documents import CLIENT, ROUTE, load_text
 
 

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.core.client_settings import AuthMethod, ClientName, Grant
 from gateway.core.outbound import CallerFields
 from gateway.core.request_head import HeadReader, RequestHead
-from gateway.core.settings import (
-    AuthMethod,
-    ClientName,
-    Grant,
-    Limits,
-    RouteName,
-    RouteSettings,
-    Scheme,
-    UpstreamSettings,
-)
+from gateway.core.settings import Limits, RouteName, RouteSettings, Scheme, UpstreamSettings
 
 UPSTREAM = UpstreamSettings(Scheme.HTTPS, "api.example.com", 443)
 GRANT = Grant(ClientName("crm"), "https://login.test/token", "mobile_android", AuthMethod.CLIENT_SECRET_BASIC)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from gateway.core.alternatives import alternatives
 from gateway.core.client_assertion import AssertionSettings
+from gateway.core.client_settings import AuthMethod, Grant, GrantType
 from gateway.core.secret import Secret
-from gateway.core.settings import AuthMethod, Grant, GrantType
 from tests.core.samples import GRANT
 
 ASKED = "https://login.test/token"

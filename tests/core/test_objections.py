@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.client_assertion import JWT_BEARER, AssertionSettings, SigningAlgorithm
+from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, Grant, GrantType, TlsFiles
 from gateway.core.dpop import DpopSettings
 from gateway.core.metadata import ServerMetadata
 from gateway.core.objections import find_objections
 from gateway.core.secret import Secret
-from gateway.core.settings import AuthMethod, ClientName, ClientSettings, Grant, GrantType, TlsFiles
 
 ISSUER = "https://as.example.com"
 SILENT = ServerMetadata(ISSUER, f"{ISSUER}/token")

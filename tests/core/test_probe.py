@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from gateway.core.attempt import Asked, Attempt
 from gateway.core.client_assertion import JWT_BEARER
 from gateway.core.client_facts import ClientFacts
+from gateway.core.client_settings import AuthMethod, ClientSettings, Grant, GrantType, TlsFiles
 from gateway.core.dpop import DpopSettings
 from gateway.core.metadata import Look, ServerMetadata
 from gateway.core.probe import Probe, ProbeReport, make_report
 from gateway.core.probe_report import render_json, render_text
 from gateway.core.secret import MASK, Secret
 from gateway.core.server_answer import ServerAnswer
-from gateway.core.settings import AuthMethod, ClientSettings, Grant, GrantType, TlsFiles
 from gateway.core.token_answer import read_token_answer
 from gateway.core.token_outcome import Failed, FailureKind
 from tests.core.samples import GRANT

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.client_settings import AuthMethod, ClientName, Grant
 from gateway.core.dpop import DpopSettings
-from gateway.core.settings import AuthMethod, ClientName, Grant
 from gateway.core.token_answer import PROOF_CODES, REGISTERED_CODES, ServerAnswer
 from gateway.core.token_deviations import ADVICE, advice_on, find_deviations
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.settings import ClientName
+from gateway.core.client_settings import ClientName
 from gateway.core.token_outcome import Failed, FailureKind, failure_error
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.client_settings import AuthMethod, ClientName, Grant, GrantType
 from gateway.core.secret import Secret
-from gateway.core.settings import AuthMethod, ClientName, Grant, GrantType
 from gateway.core.token_request import basic_credentials, build_revocation_request, build_token_request
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)

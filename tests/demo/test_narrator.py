@@ -3,9 +3,9 @@ import re
 
 import pytest
 
+from gateway.core.client_settings import ClientName
 from gateway.core.errors import TokenUnavailable
 from gateway.core.record import AccessRecord, Reason, Recovery
-from gateway.core.settings import ClientName
 from gateway.core.token import Token
 from gateway.core.token_outcome import Failed, FailureKind
 from gateway.demo.narrator import Narrator

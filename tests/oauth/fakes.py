@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 
 from gateway.core.client_facts import ClientFacts
+from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, Grant, Reach
 from gateway.core.clock import Clock
 from gateway.core.errors import AuthorizationServerError
 from gateway.core.record import Reason
 from gateway.core.secret import Secret
-from gateway.core.settings import AuthMethod, ClientName, ClientSettings, Grant, Reach
 from gateway.core.token import Token
 from gateway.core.token_outcome import Failed, FailureKind, Granted, Outcome
 from gateway.oauth.endpoint import TokenEndpoint

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.client_assertion import JWT_BEARER, AssertionSettings, Occasion, SigningAlgorithm
+from gateway.core.client_settings import AuthMethod
 from gateway.core.secret import Secret
-from gateway.core.settings import AuthMethod
 from gateway.oauth.client_authentication import (
     CredentialUnusable,
     read_key,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.client_settings import AuthMethod, ClientSettings, TlsFiles
 from gateway.core.probe_report import render_text
 from gateway.core.secret import Secret
-from gateway.core.settings import AuthMethod, ClientSettings, TlsFiles
 from gateway.core.token_outcome import Failed, FailureKind, Granted
 from gateway.oauth.probe import probe
 from gateway.oauth.transport import CERTIFICATE_UNUSABLE

@@ -7,9 +7,9 @@ import jwt
 import pytest
 
 from gateway.core.client_assertion import SigningAlgorithm
+from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.dpop import DpopSettings, token_hash
 from gateway.core.secret import Secret
-from gateway.core.settings import ClientName, ClientSettings
 from gateway.core.token_outcome import Failed, FailureKind, Granted
 from gateway.oauth.endpoint import MOST_NONCES
 from tests.oauth.authorization_server import (

@@ -4,7 +4,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway.core.settings import AuthMethod, ClientName
+from gateway.core.client_settings import AuthMethod, ClientName
 from gateway.core.token_outcome import Failed, FailureKind, Granted
 from gateway.oauth.discovery import RENEW_INTERVAL_S
 from gateway.oauth.endpoint import TokenEndpoint

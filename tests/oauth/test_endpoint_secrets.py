@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.secret import Secret
-from gateway.core.settings import ClientName, ClientSettings
 from gateway.core.token_outcome import Failed, FailureKind, Granted
 from tests.oauth.authorization_server import (
     FakeAuthorizationServer,

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.core.client_settings import AuthMethod
 from gateway.core.probe_report import render_json, render_text
 from gateway.core.secret import Secret
-from gateway.core.settings import AuthMethod
 from gateway.oauth.probe import probe
 from tests.oauth.authorization_server import OPENID, authorization_server, http, http_json
 from tests.oauth.fakes import CLIENT_SECRET, KEY, WALL_S, client_settings, loop_clock

@@ -8,9 +8,9 @@ import jwt
 import pytest
 
 from gateway.core.client_assertion import JWT_BEARER, AssertionSettings
+from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, TlsFiles
 from gateway.core.dpop import DpopSettings
 from gateway.core.secret import Secret
-from gateway.core.settings import AuthMethod, ClientName, ClientSettings, TlsFiles
 from gateway.core.token_outcome import Failed
 from gateway.oauth.proofs import DPOP_KEY_UNREADABLE, SECRET_UNREADABLE, Proofs, random_jti
 from tests.oauth.fakes import WALL_S, client_settings

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.core.client_settings import AuthMethod, ClientSettings
 from gateway.core.secret import Secret
-from gateway.core.settings import AuthMethod, ClientSettings
 from gateway.core.token_outcome import Failed, FailureKind
 from tests.oauth.authorization_server import HANG, OPENID, FakeAuthorizationServer, authorization_server, http
 from tests.oauth.fakes import CLIENT_SECRET

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from gateway.core.client_settings import ClientSettings
 from gateway.core.secret import Secret
-from gateway.core.settings import ClientSettings
 from gateway.core.token import Token
 from gateway.core.token_outcome import Failed, FailureKind
 from gateway.oauth.revoker import CLOSE_WITHIN_S, DELAY_S, Revoker

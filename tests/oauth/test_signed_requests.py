@@ -8,10 +8,10 @@ import jwt
 import pytest
 
 from gateway.core.client_assertion import JWT_BEARER, AssertionSettings
+from gateway.core.client_settings import AuthMethod, ClientSettings, GrantType
 from gateway.core.errors import AuthorizationServerError
 from gateway.core.probe_report import render_json, render_text
 from gateway.core.secret import Secret
-from gateway.core.settings import AuthMethod, ClientSettings, GrantType
 from gateway.core.token_outcome import Failed, FailureKind, Granted
 from gateway.oauth.probe import probe
 from gateway.oauth.requester import Surroundings

@@ -3,8 +3,8 @@
 import asyncio
 from dataclasses import replace
 
+from gateway.core.client_settings import ClientSettings, TlsFiles
 from gateway.core.record import Reason
-from gateway.core.settings import ClientSettings, TlsFiles
 from tests.oauth.fakes import DOWN, client_settings, scene, sent
 from tests.oauth.virtual_time import in_virtual_time
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.core.client_settings import ClientSettings, TlsFiles
 from gateway.core.errors import TokenRefused, TokenUnavailable
 from gateway.core.record import Reason
-from gateway.core.settings import ClientSettings, TlsFiles
 from gateway.core.token_outcome import Failed, FailureKind
 from gateway.oauth.source import LOOK_AT_FILES_S
 from tests.oauth.fakes import DOWN, REFUSED, client_settings, scene, sent

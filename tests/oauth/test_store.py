@@ -7,18 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.client_assertion import JWT_BEARER, AssertionSettings, SigningAlgorithm
+from gateway.core.client_settings import AuthMethod, ClientName, Grant, GrantType, TlsFiles
 from gateway.core.dpop import DpopSettings
-from gateway.core.settings import (
-    AuthMethod,
-    ClientName,
-    Grant,
-    GrantType,
-    RouteName,
-    RouteSettings,
-    Scheme,
-    Settings,
-    TlsFiles,
-)
+from gateway.core.settings import RouteName, RouteSettings, Scheme, Settings
 from gateway.core.settings import UpstreamSettings as Upstream
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.store import Sources, needed_clients

@@ -4,7 +4,8 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from gateway.core.settings import ClientSettings, Grant, RouteName, RouteSettings, Scheme, Settings
+from gateway.core.client_settings import ClientSettings, Grant
+from gateway.core.settings import RouteName, RouteSettings, Scheme, Settings
 from gateway.core.settings import UpstreamSettings as Upstream
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.store import Sources

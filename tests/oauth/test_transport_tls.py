@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.client_settings import TlsFiles, TlsVersion
 from gateway.core.server_answer import ServerAnswer
-from gateway.core.settings import TlsFiles, TlsVersion
 from gateway.core.token_outcome import Failed, FailureKind
 from gateway.oauth.transport import CA_FILE_UNREADABLE, CERTIFICATE_UNUSABLE, ServerRequest, trust_of
 from gateway.trust import TrustSettings

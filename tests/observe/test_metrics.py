@@ -4,9 +4,10 @@ import sys
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.core.client_settings import ClientName
 from gateway.core.errors import GatewayError, TokenRefused
 from gateway.core.record import Reason, Recovery
-from gateway.core.settings import ClientName, RouteName
+from gateway.core.settings import RouteName
 from gateway.observe.error_sides import sides_by_code
 from gateway.observe.metrics import CONTENT_TYPE, Gauges, Metrics
 

@@ -2,9 +2,9 @@ import logging
 
 import pytest
 
+from gateway.core.client_settings import ClientName
 from gateway.core.errors import TokenUnavailable
 from gateway.core.record import Reason
-from gateway.core.settings import ClientName
 from gateway.core.token_outcome import Failed, FailureKind
 from gateway.observe.token_log import TokenLog
 

@@ -1,6 +1,6 @@
 """What is counted of a client's secrets, scopes and revocations."""
 
-from gateway.core.settings import ClientName
+from gateway.core.client_settings import ClientName
 from gateway.core.token_outcome import Failed, FailureKind
 
 from .test_metrics import made, samples

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from gateway.core.client_settings import TlsVersion
 from gateway.core.errors import (
     UpstreamConnectTimeout,
     UpstreamNameUnresolved,
@@ -14,7 +15,7 @@ from gateway.core.errors import (
     UpstreamTlsFailed,
     UpstreamUnreachable,
 )
-from gateway.core.settings import Limits, Scheme, TlsVersion, UpstreamSettings
+from gateway.core.settings import Limits, Scheme, UpstreamSettings
 from gateway.proxy.pool import IDLE_TIMEOUT_S, MOST_IDLE, Pool, connect_error, trust_of
 from gateway.trust import Trust
 from tests.oauth.certificates import make_certificate

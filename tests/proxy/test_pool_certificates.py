@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from pathlib import Path
 
-from gateway.core.settings import TlsFiles
+from gateway.core.client_settings import TlsFiles
 from gateway.trust import Trust
 from tests.oauth.certificates import make_certificate
 from tests.proxy.test_pool import WAIT_S, exchange, https, pool, several, upstream, used

@@ -25,8 +25,9 @@ import pytest
 from aiohttp import ClientSession, web
 
 from gateway.core.client_assertion import AssertionSettings, Occasion
+from gateway.core.client_settings import AuthMethod, ClientSettings, Grant
 from gateway.core.secret import Secret
-from gateway.core.settings import AuthMethod, ClientSettings, Grant, RouteSettings
+from gateway.core.settings import RouteSettings
 from gateway.oauth.client_authentication import signed_assertion
 from tests.config.documents import load_text
 from tests.docs.pages import Block

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from gateway.core.settings import TlsFiles
+from gateway.core.client_settings import TlsFiles
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,19 +13,15 @@ from dataclasses import fields, replace
 from typing import Any, Self
 
 from gateway.app import Gateway
+from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, Grant, Reach
 from gateway.core.errors import AuthorizationServerError
 from gateway.core.record import AccessRecord, Reason
 from gateway.core.secret import Secret
 from gateway.core.settings import (
     Address,
-    AuthMethod,
-    ClientName,
-    ClientSettings,
-    Grant,
     Limits,
     ListenerSettings,
     LogSettings,
-    Reach,
     RouteName,
     RouteSettings,
     Scheme,

@@ -1,0 +1,143 @@
+"""Our registrations at authorization servers, as `settings` holds them: typed, frozen, complete.
+
+Times are seconds. A secret is given by a `SecretReader`, called at each use, so that a file that was replaced
+takes effect at the next token request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NewType
+
+from gateway.core.client_assertion import AssertionSettings
+from gateway.core.dpop import DpopSettings
+from gateway.core.secret import Secret
+
+ClientName = NewType("ClientName", str)
+SecretReader = Callable[[], Secret]
+
+
+class AuthMethod(Enum):
+    """Registered values of ``token_endpoint_auth_method`` (RFC 7591 section 2, RFC 8705 section 2).
+
+    ``client_assertion`` is a word of ours: the assertion is made by somebody else, who vouches for us.
+    """
+
+    CLIENT_SECRET_BASIC = "client_secret_basic"
+    CLIENT_SECRET_POST = "client_secret_post"
+    CLIENT_SECRET_JWT = "client_secret_jwt"
+    PRIVATE_KEY_JWT = "private_key_jwt"
+    TLS_CLIENT_AUTH = "tls_client_auth"
+    SELF_SIGNED_TLS_CLIENT_AUTH = "self_signed_tls_client_auth"
+    CLIENT_ASSERTION = "client_assertion"
+    NONE = "none"
+
+
+class GrantType(Enum):
+    """Registered values of ``grant_type`` (RFC 6749 section 4.4, RFC 7523 section 2.1)."""
+
+    CLIENT_CREDENTIALS = "client_credentials"
+    JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
+class TlsVersion(Enum):
+    """The oldest version of TLS that is spoken (RFC 9325 section 3.1.1: 1.2 at least)."""
+
+    TLS_1_2 = "TLSv1.2"
+    TLS_1_3 = "TLSv1.3"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """A certificate chain and its private key, PEM."""
+
+    certificate: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Everything that decides which token comes back: the key of the token store.
+
+    Attributes:
+        token_endpoint: None: `issuer` says where it is (RFC 8414). Some servers have a key in its query.
+        issuer: the authorization server's own name; with a `token_endpoint` nothing is discovered.
+        headers: further fields of the token request.
+        legacy_unencoded: id and secret stand in the Basic header as they are.
+        assertion: how assertions are signed; None where none is.
+        assertion_type: ``client_assertion_type``; empty where no assertion is sent.
+        certificate: ours in the TLS handshake with the authorization server (RFC 8705).
+        dpop: how tokens are bound to a key of ours (RFC 9449); None: they are not.
+    """
+
+    client: ClientName
+    token_endpoint: str | None = field(repr=False)
+    client_id: str
+    method: AuthMethod
+    scope: tuple[str, ...] = ()
+    audience: tuple[str, ...] = ()
+    resource: tuple[str, ...] = ()
+    parameters: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    legacy_unencoded: bool = False
+    assertion: AssertionSettings | None = None
+    assertion_type: str = ""
+    certificate: TlsFiles | None = None
+    grant_type: GrantType = GrantType.CLIENT_CREDENTIALS
+    issuer: str | None = None
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    dpop: DpopSettings | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How an authorization server is reached.
+
+    Attributes:
+        timeout_s: for one request to it, from connecting to the answer's last byte.
+        connect_timeout_s: for a connection, TLS included.
+        ca_file: PEM file of trusted authorities instead of the system's.
+        proxy: URL of a forward proxy; may hold a password.
+        allows_insecure: what it says of itself may lead to ``http://`` on another machine.
+    """
+
+    timeout_s: float = 10.0
+    connect_timeout_s: float = 5.0
+    ca_file: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    min_tls: TlsVersion = TlsVersion.TLS_1_2
+    allows_insecure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """Our registration at an authorization server.
+
+    Attributes:
+        credentials: the client secrets, the private key or the finished assertion, as the method has it; an
+            empty text where a certificate or nothing proves who we are. Never empty; only secrets are
+            several.
+        dpop_key: the private key that tokens are bound to; None: one is made in memory, if the grant has
+            `dpop`.
+        revokes: tokens that are no longer used are revoked (RFC 7009).
+        revocation_endpoint: where; None: `Grant.issuer` says it.
+        place: where the credential stands in the file, as ``12:5: clients.crm.private_key``.
+        dpop_place, tls_place: the same of `dpop_key`, and of what names files of certificates.
+    """
+
+    grant: Grant
+    credentials: tuple[SecretReader, ...] = field(repr=False, compare=False)
+    reach: Reach = Reach()
+    default_lifetime_s: float = 300.0
+    dpop_key: SecretReader | None = field(default=None, repr=False, compare=False)
+    revokes: bool = False
+    revocation_endpoint: str | None = field(default=None, repr=False)
+    place: str = field(default="", compare=False)
+    dpop_place: str = field(default="", compare=False)
+    tls_place: str = field(default="", compare=False)
+
+    @property
+    def name(self) -> ClientName:
+        """Its key under ``clients``."""
+        return self.grant.client
