@@ -12,16 +12,19 @@ The request's way (read `proxy.handler.Handler.handle` first)::
 
 The token's way::
 
-    gateway.yaml ─ config ─► Grant ─ oauth.source ─ (none living?) ─► core.token_request ─ oauth.endpoint
-                                          ▲                                                     │
-                                          └──────────── Token ◄─ core.bearer ◄─ core.token_answer
+    gateway.yaml ─ config ─► Grant ─ oauth.source ─ (none living?) ─ oauth.endpoint ─► oauth.discovery  where
+                                          ▲                                │       ─► oauth.proofs     who
+                                          │                                │       ─► core.token_request
+                                          │                                └─ POST ── oauth.transport
+                                          └── Token ◄─ core.bearer ◄─ core.token_answer ◄──────┘
 
 Words: a *caller* sends us requests; a *client* is our registration at an *authorization server*; a
 *grant* decides which *token* comes back; a *route* leads to an *upstream*; an *exchange* is one request
 to one upstream and its answer; *recovery* is to authenticate again after a 401 and to replay once.
 
-Arrows run downwards only: cli, server, app, then (proxy, oauth, admin, config, demo), observe, core.
-`core` decides and does nothing; `app` builds and owns everything that lives long.
+Arrows run downwards only: cli, server, app, then (proxy, oauth, admin, config, demo), then (observe, trust),
+core. `trust` makes the TLS contexts of all sides; `core` decides and does nothing; `app` builds and owns
+everything that lives long.
 """
 
 __version__ = "0.1.0"

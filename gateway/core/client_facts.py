@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
 
 from gateway.core.token_answer import PROOF_CODES
 from gateway.core.token_outcome import Failed, FailureKind, Outcome
@@ -25,9 +24,6 @@ class ClientFacts:
     objections: tuple[str, ...]
 
 
-_SECRET_STATUSES: Final = frozenset({401})
-
-
 def blames_secret(status: int, outcome: Outcome) -> bool:
     """Tell whether another secret may be taken where this one was refused (RFC 6749 section 5.2).
 
@@ -38,4 +34,4 @@ def blames_secret(status: int, outcome: Outcome) -> bool:
         return False
     if outcome.code in PROOF_CODES:  # the proof of possession was refused, whatever the secret is
         return False
-    return outcome.code in {"invalid_client", ""} or status in _SECRET_STATUSES
+    return outcome.code in {"invalid_client", ""} or status == 401
