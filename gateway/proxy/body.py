@@ -1,7 +1,8 @@
 """The caller's body on its way to the upstream, and what is kept of it for a replay.
 
 Rules: a body streams through and is teed while it does, up to `Limits.replay_bytes` each and
-`Limits.replay_total_bytes` in all; what exceeds either is no longer kept, and cannot be replayed.
+`Limits.replay_total_bytes` in all; what exceeds either is no longer kept, and cannot be replayed. Of a body
+that an upstream did not invite nothing is lost, however long it is.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class RequestBody:
     @property
     def is_replayable(self) -> bool:
         """Whether `rewind` would give back every byte."""
-        return self._kept is not None
+        return self._kept is not None or not self.received_bytes
 
     @property
     def can_be_replayed(self) -> bool:

@@ -79,8 +79,15 @@ async def test_one_byte_more_than_the_limit_is_not_kept():
 async def test_a_length_above_the_limit_is_known_before_a_byte_comes():
     bodies = [Payload(length, keep=8).body for length in (8, 9)]
 
-    assert [body.is_replayable for body in bodies] == [True, False]
     assert [body.can_be_replayed for body in bodies] == [True, False]
+
+
+async def test_a_long_body_is_lost_with_its_first_byte_and_not_before():
+    payload = Payload(9, keep=8)
+    before = payload.body.is_replayable
+    await payload.trickle(b"1")
+
+    assert (before, payload.body.is_replayable) == (True, False)
 
 
 async def test_chunks_can_surely_be_replayed_only_once_they_are_all_there():

@@ -5,6 +5,8 @@ from contextlib import suppress
 
 import pytest
 
+from gateway.core.record import Recovery
+from gateway.core.settings import Limits
 from tests.wire.messages import Broken, chunked, ok, request
 from tests.wire.moods import echo
 from tests.wire.rig import Rig
@@ -134,6 +136,24 @@ async def test_a_refused_expectation_is_recovered_and_the_body_sent_once():
         assert rig.upstream.tokens == ["token_1", "token_2"]
 
         assert (await caller.ask(b"hello")).body == b"hello"
+
+
+async def test_a_body_longer_than_any_that_is_kept_is_sent_by_the_replay_if_the_first_was_refused_unseen():
+    async def handler(exchange):
+        if exchange.token == "token_1":
+            exchange.write(ok(b"no", status="401 Unauthorized"))
+            await exchange.gone()
+        else:
+            exchange.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            exchange.write(ok(b"%d" % len(await exchange.body())))
+
+    async with Rig(handler, limits=Limits(replay_bytes=4)) as rig:
+        caller = await rig.caller()
+        await caller.send(EXPECTS)
+        assert (await caller.head()).line == b"HTTP/1.1 100 Continue"
+        assert (await caller.ask(b"hello")).body == b"5"
+        assert rig.upstream.tokens == ["token_1", "token_2"]
+        assert rig.told.records[0].recovery is Recovery.RECOVERED
 
 
 # ── informational answers, trailers ───────────────────────────────────────────────────────────────────
