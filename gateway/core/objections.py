@@ -7,27 +7,39 @@ same and these sentences are what an operator reads first when it is refused.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from gateway.core.client_assertion import JWT_BEARER
+from gateway.core.client_assertion import JWT_BEARER, SigningAlgorithm
 from gateway.core.client_settings import AuthMethod, ClientSettings, Grant, GrantType
 from gateway.core.metadata import ServerMetadata, Words
 
 
-def find_objections(metadata: ServerMetadata, client: ClientSettings) -> tuple[str, ...]:
-    """Give what the metadata says against the client's settings."""
-    return tuple(_objections(metadata, client))
+@dataclass(frozen=True, slots=True)
+class UsedAlgorithms:
+    """What signs, as follows from the keys; None where there is no key, or one that cannot be used."""
+
+    assertion: SigningAlgorithm | None = None
+    dpop: SigningAlgorithm | None = None
 
 
-def _objections(metadata: ServerMetadata, client: ClientSettings) -> Iterator[str]:
+def find_objections(
+    metadata: ServerMetadata, client: ClientSettings, used: UsedAlgorithms
+) -> tuple[str, ...]:
+    """Give what the metadata says against the client's settings, and against its keys."""
+    return tuple(_objections(metadata, client, used))
+
+
+def _objections(metadata: ServerMetadata, client: ClientSettings, used: UsedAlgorithms) -> Iterator[str]:
     grant = client.grant
     yield from _unlisted("grant_types_supported", grant.grant_type.value, metadata.grant_types)
     if grant.grant_type is GrantType.CLIENT_CREDENTIALS:
         method = _registered_method(grant)
         yield from _unlisted("token_endpoint_auth_methods_supported", method, metadata.auth_methods)
-        if (algorithm := _algorithm(grant)) is not None:
+        if used.assertion is not None:
             name = "token_endpoint_auth_signing_alg_values_supported"
-            yield from _unlisted(name, algorithm, metadata.signing_algorithms)
-    yield from _about_dpop(client, metadata.dpop_algorithms)
+            yield from _unlisted(name, used.assertion.value, metadata.signing_algorithms)
+    if grant.dpop is not None:
+        yield from _about_dpop(used.dpop, metadata.dpop_algorithms)
     if client.revokes and client.revocation_endpoint is None:
         yield from _about_revocation(metadata, shows_certificate=grant.certificate is not None)
 
@@ -39,25 +51,11 @@ def _registered_method(grant: Grant) -> str:
     return grant.method.value
 
 
-def _algorithm(grant: Grant) -> str | None:
-    if grant.assertion is None:
-        return None
-    if grant.assertion.algorithm is not None:
-        return grant.assertion.algorithm.value
-    return "HS256" if grant.method is AuthMethod.CLIENT_SECRET_JWT else None  # else it follows from the key
-
-
-def _about_dpop(client: ClientSettings, supported: Words | None) -> Iterator[str]:
-    settings = client.grant.dpop
-    if settings is None:
-        return
+def _about_dpop(algorithm: SigningAlgorithm | None, supported: Words | None) -> Iterator[str]:
     if supported is None:
         yield "it does not say that it binds tokens by DPoP (dpop_signing_alg_values_supported is missing)"
-        return
-    if settings.algorithm is not None:
-        yield from _unlisted("dpop_signing_alg_values_supported", settings.algorithm.value, supported)
-    elif client.dpop_key is None:  # else it follows from the key
-        yield from _unlisted("dpop_signing_alg_values_supported", "ES256", supported)
+    elif algorithm is not None:
+        yield from _unlisted("dpop_signing_alg_values_supported", algorithm.value, supported)
 
 
 def _about_revocation(metadata: ServerMetadata, *, shows_certificate: bool) -> Iterator[str]:

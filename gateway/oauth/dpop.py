@@ -48,9 +48,12 @@ class DpopKey:
         algorithm: what fits it.
         wall_s: seconds since 1970.
         new_jti: gives a text that was never given before (RFC 9449 section 4.2: 96 random bits at least).
+
+    Attributes:
+        algorithm: what it signs with.
     """
 
-    __slots__ = ("_algorithm", "_header", "_new_jti", "_sign", "_wall_s")
+    __slots__ = ("_header", "_new_jti", "_sign", "_wall_s", "algorithm")
 
     def __init__(
         self,
@@ -60,14 +63,14 @@ class DpopKey:
         new_jti: Callable[[], str],
     ) -> None:
         header = {"typ": PROOF_TYPE, "alg": algorithm.value, "jwk": key.public_jwk()}
-        self._algorithm = algorithm
+        self.algorithm = algorithm
         self._header = encoded_json(header).encode("ascii") + b"."
         self._sign = key.signer(algorithm)
         self._wall_s = wall_s
         self._new_jti = new_jti
 
     def __repr__(self) -> str:
-        return f"<DpopKey {self._algorithm.value}>"
+        return f"<DpopKey {self.algorithm.value}>"
 
     def proof(self, method: str, url: str, *, nonce: str = "", ath: str = "") -> str:
         """Give a new proof for one request; query and fragment of `url` stay out of it."""

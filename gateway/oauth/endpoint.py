@@ -158,7 +158,7 @@ class TokenEndpoint:
         return NO_REVOCATION if url is None else url
 
     def _compare(self, metadata: ServerMetadata, client: ClientSettings) -> None:
-        found = find_objections(metadata, client)
+        found = find_objections(metadata, client, self._proofs.used_algorithms(client))
         if found != self._objections.get(client.name, ()):
             self._objections[client.name] = found
             self._observer.metadata_objected(client.name, found)

@@ -11,8 +11,9 @@ import secrets
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Final
 
-from gateway.core.client_assertion import Occasion
+from gateway.core.client_assertion import Occasion, SigningAlgorithm
 from gateway.core.client_settings import ClientName, ClientSettings, SecretReader
+from gateway.core.objections import UsedAlgorithms
 from gateway.core.secret import Secret
 from gateway.core.token_outcome import Failed, FailureKind
 from gateway.oauth.transport import trust_of
@@ -71,6 +72,12 @@ class Proofs:
         except (OSError, ValueError):
             return DPOP_KEY_UNREADABLE
 
+    def used_algorithms(self, client: ClientSettings) -> UsedAlgorithms:
+        """Give what signs with the keys as they are now; nothing is said of one that cannot be used."""
+        key = self.dpop_key(client)
+        dpop = key.algorithm if key is not None and not isinstance(key, Failed) else None
+        return UsedAlgorithms(_assertion_algorithm(client), dpop)
+
     @staticmethod
     def mark(client: ClientSettings) -> Hashable:
         """Give a value that changes when anything was replaced that the client proves itself with."""
@@ -87,6 +94,19 @@ class Proofs:
             return signing.signed_assertion(client.grant, credential, occasion)
         except signing.CredentialUnusable as unusable:
             return Failed(FailureKind.UNREACHABLE, f"the client cannot sign its assertion: {unusable}")
+
+
+def _assertion_algorithm(client: ClientSettings) -> SigningAlgorithm | None:
+    settings = client.grant.assertion
+    if settings is None:
+        return None
+    from gateway.oauth.client_authentication import read_key
+
+    try:
+        key = read_key(client.grant.method, client.credentials[0](), settings)
+        return key.algorithm(settings.algorithm)
+    except (OSError, ValueError):  # CredentialUnusable among them
+        return None
 
 
 def _reading(reader: SecretReader | None) -> Secret | None:

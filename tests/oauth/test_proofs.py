@@ -7,9 +7,10 @@ from pathlib import Path
 import jwt
 import pytest
 
-from gateway.core.client_assertion import JWT_BEARER, AssertionSettings
+from gateway.core.client_assertion import JWT_BEARER, AssertionSettings, SigningAlgorithm
 from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, TlsFiles
 from gateway.core.dpop import DpopSettings
+from gateway.core.objections import UsedAlgorithms
 from gateway.core.secret import Secret
 from gateway.core.token_outcome import Failed
 from gateway.oauth.proofs import DPOP_KEY_UNREADABLE, SECRET_UNREADABLE, Proofs, random_jti
@@ -73,6 +74,24 @@ def test_a_key_that_cannot_sign_is_a_failure_that_says_why():
     failed = made().of_client(signing("hunter2"), 0, URL)
     assert isinstance(failed, Failed)
     assert failed.reason == "the client cannot sign its assertion: the private key is neither PEM nor a JWK"
+
+
+def test_what_signs_follows_from_the_keys_where_nothing_else_is_written():
+    bound = replace(signing(pem("p384")), dpop_key=lambda: Secret(pem("ed25519")))
+    bound = replace(bound, grant=replace(bound.grant, dpop=DpopSettings()))
+    in_memory = client("a", dpop=DpopSettings())
+    chosen = signing(pem("rsa"), algorithm=SigningAlgorithm.PS256)
+    assert made().used_algorithms(client("a")) == UsedAlgorithms()
+    assert made().used_algorithms(bound) == UsedAlgorithms(SigningAlgorithm.ES384, SigningAlgorithm.EDDSA)
+    assert made().used_algorithms(in_memory) == UsedAlgorithms(dpop=SigningAlgorithm.ES256)
+    assert made().used_algorithms(chosen) == UsedAlgorithms(SigningAlgorithm.PS256)
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_of_keys_that_cannot_be_used_no_algorithm_is_told(error: Exception):
+    broken = replace(signing("hunter2"), dpop_key=failing(error))
+    broken = replace(broken, grant=replace(broken.grant, dpop=DpopSettings()))
+    assert made().used_algorithms(broken) == UsedAlgorithms()
 
 
 def test_an_identifier_is_never_given_twice():
