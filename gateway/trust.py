@@ -156,17 +156,24 @@ def signature_of(files: Iterable[str]) -> Signature:
 
 
 def _build(settings: TrustSettings) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=settings.ca_file)
-    context.minimum_version = _VERSIONS[settings.min_tls]
     ours = settings.certificate
     if ours is not None:
-        try:
-            # An empty password: without one, OpenSSL would ask on the terminal for that of an encrypted key.
-            context.load_cert_chain(ours.certificate, ours.key, password="")
-        except OSError:
-            raise CertificateUnusable(f"{ours.certificate}: it or its key cannot be used") from None
+        # First by itself: while it cannot be used, each attempt costs no reading of the system's authorities.
+        _load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ours)
+    context = ssl.create_default_context(cafile=settings.ca_file)
+    context.minimum_version = _VERSIONS[settings.min_tls]
+    if ours is not None:
+        _load(context, ours)
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _load(context: ssl.SSLContext, ours: TlsFiles) -> None:
+    try:
+        # An empty password: without one, OpenSSL would ask on the terminal for that of an encrypted key.
+        context.load_cert_chain(ours.certificate, ours.key, password="")
+    except OSError:
+        raise CertificateUnusable(f"{ours.certificate}: it or its key cannot be used") from None
 
 
 def _signature(file: str) -> tuple[int, int, int, int]:

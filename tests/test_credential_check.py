@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from aiohttp import ClientSession, web
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 from gateway.cli import _refuse_bad_files, main
 from gateway.config import load
 from gateway.core.client_settings import ClientName
+from tests.config.test_files import HOUR, write_pair
 from tests.oauth.certificates import make_certificate
 from tests.oauth.keys import pem
 from tests.real.gateways import gateway
@@ -104,6 +106,23 @@ def test_run_begins_where_only_a_client_suffers(tmp_path, capsys):
     _refuse_bad_files(path, load(path, {}))
     told = capsys.readouterr().err
     assert "clients.crm.private_key: the private key is neither PEM nor a JWK" in told
+
+
+@pytest.mark.parametrize("state", ["missing", "expired"])
+def test_run_begins_where_a_clients_certificate_is_unusable_that_its_routes_show_too(tmp_path, capsys, state):
+    """A restart must not take all routes down with one partner's certificate."""
+    if state == "expired":
+        now = datetime.now(UTC)
+        write_pair(tmp_path, first=now - 2 * HOUR, last=now - HOUR)
+    tls = {"certificate": str(tmp_path / "cert.pem"), "key": str(tmp_path / "key.pem")}
+    path = write(tmp_path, pem("p256"), tls=tls)
+    document = json.loads(path.read_text())
+    document["routes"][0] |= {"upstream": "https://api.example.com", "tls": tls}
+    path.write_text(json.dumps(document, indent=1))
+    _refuse_bad_files(path, load(path, {}))
+    [line] = capsys.readouterr().err.splitlines()
+    assert ": clients.crm.tls: " in line
+    assert ("expired" if state == "expired" else "cannot be read") in line
 
 
 async def test_a_client_that_cannot_sign_is_an_outage_of_its_own_routes_only(tmp_path, caplog):

@@ -20,12 +20,17 @@ from gateway.core.settings import Settings
 def check_server_files(settings: Settings, now: datetime | None = None) -> tuple[str, ...]:
     """Give one line for each file of listeners and upstreams that cannot be used; none if all is well.
 
+    A certificate that a client shows too (RFC 8705 section 3) is the client's matter: without it only that
+    client's routes fail.
+
     Args:
         settings: what names the files.
         now: when certificates must be valid; with a time zone; left out: the present.
     """
     upstreams = [route.upstream for route in settings.routes]
-    pairs = [listener.tls for listener in settings.listeners] + [one.certificate for one in upstreams]
+    of_clients = {client.grant.certificate for client in settings.clients.values()}
+    pairs = [listener.tls for listener in settings.listeners]
+    pairs += [one.certificate for one in upstreams if one.certificate not in of_clients]
     files = _Files(pairs, (), [one.ca_file for one in upstreams])
     return tuple(_complaints(files, now or datetime.now(UTC)))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from contextlib import suppress
 from typing import Final
 
 from gateway.core.errors import (
@@ -22,7 +23,7 @@ from gateway.core.errors import (
 )
 from gateway.core.settings import Limits, Scheme, UpstreamSettings
 from gateway.proxy.upstream import UpstreamConnection
-from gateway.trust import Trust, TrustSettings
+from gateway.trust import CertificateUnusable, Trust, TrustSettings
 
 # Shorter than the 5 s after which Node.js closes, the shortest of the common servers.
 IDLE_TIMEOUT_S: Final = 4.5
@@ -43,7 +44,9 @@ class Pool:
         self._limits = limits
         self._loop = loop
         self._trust = trust
-        if self._context() is not None:
+        if settings.scheme is Scheme.HTTPS:
+            with suppress(CertificateUnusable):  # an outage of its routes, which ends when it can be used
+                self._context()
             trust.watch(trust_of(settings), self._renew)
         self._idle: list[UpstreamConnection] = []
         self._all: set[UpstreamConnection] = set()
@@ -150,6 +153,8 @@ def trust_of(settings: UpstreamSettings) -> TrustSettings:
 def connect_error(error: Exception) -> UpstreamError:
     """Say in our words why there is no connection, most specific first."""
     match error:
+        case CertificateUnusable():
+            return UpstreamTlsFailed("the gateway's own certificate for this upstream cannot be used")
         case ssl.SSLCertVerificationError():
             return UpstreamTlsFailed(f"the upstream's certificate was refused: {error.verify_message}")
         case ssl.SSLError():

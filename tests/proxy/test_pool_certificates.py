@@ -6,7 +6,10 @@ import asyncio
 import ssl
 from pathlib import Path
 
+import pytest
+
 from gateway.core.client_settings import TlsFiles
+from gateway.core.errors import UpstreamTlsFailed
 from gateway.trust import Trust
 from tests.oauth.certificates import make_certificate
 from tests.proxy.test_pool import WAIT_S, exchange, https, pool, several, upstream, used
@@ -102,3 +105,20 @@ async def test_every_pool_that_shows_a_certificate_is_told_of_its_replacement(tm
             swap(newer, ours)
             trust.look()
             assert [connection.is_open for connection in idle] == [False, False]
+
+
+async def test_a_certificate_that_cannot_be_used_is_an_outage_that_ends_with_it(tmp_path):
+    theirs, ours = (pair_in(tmp_path / name) for name in ("theirs", "ours"))
+    good = Path(ours.key).read_text()
+    Path(ours.key).write_text("hunter2")
+    async with upstream(tls=asking_tls(theirs, ours)) as at:
+        async with pool(https(at, ca_file=theirs.certificate, certificate=ours)) as made:
+            for _ in range(2):
+                with pytest.raises(
+                    UpstreamTlsFailed, match="own certificate for this upstream cannot be used"
+                ):
+                    await made.connect(WAIT_S)
+            Path(ours.key).write_text(good)
+            assert (await made.connect(WAIT_S)).is_open
+            await at.take()
+        assert len(at.writers) == 1
