@@ -12,12 +12,12 @@ Rules:
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Protocol
 
+from gateway.core.base64url import base64url
 from gateway.core.challenge import USE_DPOP_NONCE, read_challenges
 from gateway.core.client_assertion import SigningAlgorithm
 
@@ -80,7 +80,7 @@ def without_query(url: str) -> str:
 
 def token_hash(token: str) -> str:
     """Give ``ath`` for a token, which is ASCII (section 4.2)."""
-    return urlsafe_b64encode(sha256(token.encode("ascii")).digest()).rstrip(b"=").decode("ascii")
+    return base64url(sha256(token.encode("ascii")).digest()).decode("ascii")
 
 
 def usable_nonce(value: bytes) -> str:

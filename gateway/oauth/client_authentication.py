@@ -25,8 +25,6 @@ from gateway.oauth.signing_key import (
     read_secret_key,
 )
 
-__all__ = ["CredentialUnusable", "read_key", "signed_assertion"]
-
 
 def signed_assertion(grant: Grant, credential: Secret, occasion: Occasion) -> Secret:
     """Sign one assertion of the client with its secret or its private key.

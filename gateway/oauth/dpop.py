@@ -13,13 +13,13 @@ Imported when a client has such a key, and not before: `signing_key` says why.
 from __future__ import annotations
 
 import json
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from gateway.core.base64url import base64url
 from gateway.core.client_assertion import SigningAlgorithm
 from gateway.core.dpop import PROOF_TYPE, DpopSettings, Prover, proof_claims, token_hash
 from gateway.core.secret import Secret
@@ -79,8 +79,8 @@ class DpopKey:
     def proof_bytes(self, method: str, url: str, nonce: str, ath: str) -> bytes:
         """Give a new proof as it goes out; the hot path of routes whose tokens are bound."""
         claims = proof_claims(method, url, self._new_jti(), self._wall_s(), nonce=nonce, ath=ath)
-        message = self._header + _base64(_to_json(claims).encode("ascii"))
-        return message + b"." + _base64(self._sign(message))
+        message = self._header + base64url(_to_json(claims).encode("ascii"))
+        return message + b"." + base64url(self._sign(message))
 
     def bound_to(self, token: Secret) -> Prover:
         """Give what proves possession for one token."""
@@ -128,7 +128,3 @@ def _made(algorithm: SigningAlgorithm) -> PrivateKey:
     if algorithm is SigningAlgorithm.EDDSA:
         return ed25519.Ed25519PrivateKey.generate()
     return rsa.generate_private_key(public_exponent=65537, key_size=MIN_RSA_BITS)
-
-
-def _base64(content: bytes) -> bytes:
-    return urlsafe_b64encode(content).rstrip(b"=")

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from gateway.core.client_assertion import Occasion
 from gateway.core.client_settings import ClientSettings
 from gateway.core.settings import Settings
-from gateway.oauth.client_authentication import CredentialUnusable, signed_assertion
+from gateway.oauth.client_authentication import signed_assertion
 from gateway.oauth.dpop import read_dpop_key
+from gateway.oauth.signing_key import CredentialUnusable
 
 
 def check_keys(settings: Settings, wall_now_s: float) -> tuple[str, ...]:

@@ -43,11 +43,9 @@ class Proofs:
         """Give what goes out: the client's `number`-th secret, or an assertion made for this one request."""
         try:
             credential = client.credentials[number]()
-            return (
-                credential
-                if client.grant.assertion is None
-                else self._signed(client, credential, token_endpoint)
-            )
+            if client.grant.assertion is None:
+                return credential
+            return self._signed(client, credential, token_endpoint)
         except (OSError, ValueError):
             return SECRET_UNREADABLE
 
@@ -87,12 +85,13 @@ class Proofs:
         return tuple(map(_reading, readers)), signature_of((*trust_of(client).files, *files))
 
     def _signed(self, client: ClientSettings, credential: Secret, token_endpoint: str) -> Secret | Failed:
-        from gateway.oauth import client_authentication as signing
+        from gateway.oauth.client_authentication import signed_assertion
+        from gateway.oauth.signing_key import CredentialUnusable
 
         occasion = Occasion(token_endpoint, self._wall_s(), self._new_jti())
         try:
-            return signing.signed_assertion(client.grant, credential, occasion)
-        except signing.CredentialUnusable as unusable:
+            return signed_assertion(client.grant, credential, occasion)
+        except CredentialUnusable as unusable:
             return Failed(FailureKind.UNREACHABLE, f"the client cannot sign its assertion: {unusable}")
 
 

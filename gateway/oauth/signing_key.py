@@ -14,7 +14,6 @@ proofs, and not before, since both libraries cost more idle memory than all the 
 from __future__ import annotations
 
 import json
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -32,6 +31,7 @@ from jwt import PyJWK
 from jwt.algorithms import get_default_algorithms
 from jwt.exceptions import PyJWTError
 
+from gateway.core.base64url import base64url
 from gateway.core.client_assertion import SigningAlgorithm
 from gateway.core.secret import Secret
 
@@ -140,8 +140,8 @@ def encoded_json(members: Mapping[str, object]) -> str:
 
 
 def encoded(content: bytes) -> str:
-    """Give bytes as base64url without padding (RFC 7515 section 2)."""
-    return urlsafe_b64encode(content).rstrip(b"=").decode("ascii")
+    """Give bytes as a part of a JWS or a member of a JWK."""
+    return base64url(content).decode("ascii")
 
 
 def _sign_ec(key: EllipticCurvePrivateKey, ecdsa: ECDSA, size: int, message: bytes) -> bytes:

@@ -17,11 +17,8 @@ from hypothesis import strategies as st
 from gateway.core.client_assertion import JWT_BEARER, AssertionSettings, Occasion, SigningAlgorithm
 from gateway.core.client_settings import AuthMethod
 from gateway.core.secret import Secret
-from gateway.oauth.client_authentication import (
-    CredentialUnusable,
-    read_key,
-    signed_assertion,
-)
+from gateway.oauth.client_authentication import read_key, signed_assertion
+from gateway.oauth.signing_key import CredentialUnusable
 from tests.oauth.certificates import make_certificate
 from tests.oauth.fakes import WALL_S, client_settings
 from tests.oauth.keys import FITTING, PAIRS, jwk, key, pem, public_pem
