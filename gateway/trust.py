@@ -71,7 +71,8 @@ class Trust:
         That is before anybody gets a context with the new ones: who is told first drops the connections
         that show the old certificate, so that no token that is bound to the new one goes out on them.
         """
-        self._watchers.append((settings, replaced))
+        if settings.files:
+            self._watchers.append((settings, replaced))
 
     def look(self) -> None:
         """Find out whether files of what is watched were replaced."""
@@ -138,7 +139,7 @@ class ServerCertificate:
         self._signature = signature
         with suppress(OSError):
             self._built()  # a pair that does not fit must not reach the context in use
-            self.context.load_cert_chain(self._files.certificate, self._files.key, password="")
+            load_pair(self.context, self._files)
 
     def _signature_now(self) -> Signature:
         return signature_of((self._files.certificate, self._files.key))
@@ -146,8 +147,18 @@ class ServerCertificate:
     def _built(self) -> ssl.SSLContext:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(self._files.certificate, self._files.key, password="")
+        load_pair(context, self._files)
         return context
+
+
+def load_pair(context: ssl.SSLContext, files: TlsFiles) -> None:
+    """Have `context` show a certificate.
+
+    Raises:
+        OSError: certificate or key cannot be read, or they do not fit (`ssl.SSLError` is one).
+    """
+    # An empty password: without one, OpenSSL would ask on the terminal for that of an encrypted key.
+    context.load_cert_chain(files.certificate, files.key, password="")
 
 
 def signature_of(files: Iterable[str]) -> Signature:
@@ -170,8 +181,7 @@ def _build(settings: TrustSettings) -> ssl.SSLContext:
 
 def _load(context: ssl.SSLContext, ours: TlsFiles) -> None:
     try:
-        # An empty password: without one, OpenSSL would ask on the terminal for that of an encrypted key.
-        context.load_cert_chain(ours.certificate, ours.key, password="")
+        load_pair(context, ours)
     except OSError:
         raise CertificateUnusable(f"{ours.certificate}: it or its key cannot be used") from None
 

@@ -12,6 +12,7 @@ from gateway.config.client_rules import SIGNING_METHODS, client_method, credenti
 from gateway.config.expand import Sources
 from gateway.config.model import given, unique
 from gateway.config.secret_reader import constant_reader, template_reader
+from gateway.config.tls_build import authorities, oldest_version, own_certificate
 from gateway.config.tree import Items, Keys, Leaf, Node, Spot, find
 from gateway.core.client_assertion import JWT_BEARER, LIFETIME_S, AssertionSettings
 from gateway.core.client_settings import (
@@ -22,8 +23,6 @@ from gateway.core.client_settings import (
     GrantType,
     Reach,
     SecretReader,
-    TlsFiles,
-    TlsVersion,
 )
 from gateway.core.dpop import DpopSettings
 
@@ -58,10 +57,9 @@ def client_settings(name: str, client: Client, root: Keys, sources: Sources) -> 
 
 
 def _reach(client: Client, folder: Path) -> Reach:
-    tls = client.tls
     return Reach(
-        ca_file=None if tls is None or tls.ca is None else str(folder / tls.ca),
-        min_tls=(tls.min_version if tls is not None else None) or TlsVersion.TLS_1_2,
+        ca_file=authorities(client.tls, folder),
+        min_tls=oldest_version(client.tls),
         allows_insecure=client.allow_insecure,
         **given(client, "timeout_s", "proxy"),
         **given(client.timeouts),
@@ -84,7 +82,7 @@ def _grant(name: str, client: Client, folder: Path) -> Grant:
         legacy_unencoded=client.legacy_unencoded,
         assertion=_assertion(client, folder) if is_signing(client) else None,
         assertion_type=_assertion_type(client, method),
-        certificate=_certificate(client, folder),
+        certificate=own_certificate(client.tls, folder),
         grant_type=client.grant_type or GrantType.CLIENT_CREDENTIALS,
         dpop=DpopSettings(client.dpop_signing_alg, client.dpop_allow_bearer) if client.dpop else None,
     )
@@ -117,13 +115,6 @@ def _assertion_type(client: Client, method: AuthMethod) -> str:
     if method is AuthMethod.CLIENT_ASSERTION:
         return client.client_assertion_type or JWT_BEARER
     return JWT_BEARER if method in SIGNING_METHODS else ""
-
-
-def _certificate(client: Client, folder: Path) -> TlsFiles | None:
-    tls = client.tls
-    if tls is None or tls.certificate is None or tls.key is None:
-        return None
-    return TlsFiles(str(folder / tls.certificate), str(folder / tls.key))
 
 
 def _readers(node: Node, key: str, sources: Sources) -> tuple[SecretReader, ...]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from gateway.core.client_settings import ClientSettings, TlsFiles
 from gateway.core.settings import Settings
+from gateway.trust import load_pair
 
 
 def check_server_files(settings: Settings, now: datetime | None = None) -> tuple[str, ...]:
@@ -112,8 +113,7 @@ def _not_valid(file: str, now: datetime) -> str | None:
 def _misfit(files: TlsFiles) -> str | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        # An empty password: without one, OpenSSL would ask on the terminal for that of an encrypted key.
-        context.load_cert_chain(files.certificate, files.key, password="")
+        load_pair(context, files)
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             return f"{files.key}: is not the key of the certificate {files.certificate}"

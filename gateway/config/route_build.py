@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway.config.model import RequestRules, ResponseRules, Route, given, unique
-from gateway.core.client_settings import ClientName, Grant, TlsFiles, TlsVersion
+from gateway.config.tls_build import authorities, oldest_version, own_certificate
+from gateway.core.client_settings import ClientName, Grant
 from gateway.core.settings import (
     CallerAuthorization,
     HeaderRules,
@@ -74,18 +75,11 @@ class RouteBuilder:
         )
 
     def _upstream(self, route: Route) -> UpstreamSettings:
-        tls = route.tls
-        if tls is None:
-            return route.upstream.settings
-        ours = None
-        if tls.certificate is not None and tls.key is not None:
-            ours = TlsFiles(str(self._folder / tls.certificate), str(self._folder / tls.key))
-        ca = None if tls.ca is None else str(self._folder / tls.ca)
         return replace(
             route.upstream.settings,
-            ca_file=ca,
-            certificate=ours,
-            min_tls=tls.min_version or TlsVersion.TLS_1_2,
+            ca_file=authorities(route.tls, self._folder),
+            certificate=own_certificate(route.tls, self._folder),
+            min_tls=oldest_version(route.tls),
         )
 
 
