@@ -62,9 +62,10 @@ class Discovery:
         if known.question is None and self._clock.now_s() >= known.renew_at_s:
             # Owned by this object, not by a task group: it outlives whoever waits, and close() ends it.
             known.question = asyncio.get_running_loop().create_task(self._ask(client, known))
-        if known.metadata is not None or known.question is None:
-            return known.metadata or _NOTHING_KNOWN
+        if known.metadata is not None:
+            return known.metadata
         question = known.question
+        assert question is not None  # as long as nothing is known, it is time to renew
         await asyncio.wait({question})
         return _CLOSED if question.cancelled() else question.result()
 
@@ -117,7 +118,6 @@ class Discovery:
         return tuple(looks)
 
 
-_NOTHING_KNOWN: Final = Failed(FailureKind.UNREACHABLE, "the issuer's metadata is not known")
 _CLOSED: Final = Failed(FailureKind.UNREACHABLE, "the gateway is shutting down")
 
 

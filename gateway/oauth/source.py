@@ -47,11 +47,11 @@ class ClientCredentialsSource:
         client: ClientSettings,
         endpoint: Endpoint,
         around: Surroundings,
-        retire: Retire | None = None,
+        retire: Retire,
     ) -> None:
         """`retire` is told of each token that is no longer used though it lives."""
         self._client = client
-        self._requester = TokenRequester(client, endpoint, around, retire or _forget)
+        self._requester = TokenRequester(client, endpoint, around, retire)
         self._observer = around.observer
         self._now_s = around.clock.now_s
         self._token: Token | None = None
@@ -273,7 +273,3 @@ class ClientCredentialsSource:
         elif left_s > LOOK_AGAIN_S:
             # Not used yet; use that begins in its last seconds still gets its early refresh.
             self._look_at(now_s + left_s / 2)
-
-
-def _forget(client: ClientSettings, token: Token) -> None:
-    """Let a token live on that nobody uses."""

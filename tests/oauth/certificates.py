@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -10,6 +11,29 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from gateway.core.client_settings import TlsFiles
+
+
+def pair_in(folder: Path) -> TlsFiles:
+    """Write a certificate of the folder's name, and its key, into the folder."""
+    folder.mkdir(exist_ok=True)
+    return TlsFiles(*map(str, make_certificate(folder, folder.name)))
+
+
+def der(pair: TlsFiles) -> bytes:
+    """What a peer that was shown the certificate has seen."""
+    return ssl.PEM_cert_to_DER_cert(Path(pair.certificate).read_text())
+
+
+def asking_context(server: TlsFiles, *trusted: TlsFiles) -> ssl.SSLContext:
+    """A server's context that demands one of the certificates `trusted` of the other side."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(server.certificate, server.key)
+    for one in trusted:
+        context.load_verify_locations(cadata=Path(one.certificate).read_text())
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
 
 
 def make_certificate(folder: Path, subject: str = "fake authorization server") -> tuple[Path, Path]:

@@ -177,5 +177,9 @@ async def scene(
         await source.close()
 
 
+def let_live(client: ClientSettings, token: Token) -> None:
+    """What becomes of tokens that a source no longer uses, where that is not the matter."""
+
+
 def sent(token: Token) -> str:
     return token.field_value.decode()

@@ -1,6 +1,5 @@
 """Certificates towards the authorization server, over real TLS connections (RFC 8705 section 2)."""
 
-import ssl
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,26 +13,8 @@ from gateway.core.token_outcome import Failed, FailureKind, Granted
 from gateway.oauth.probe import probe
 from gateway.oauth.transport import CERTIFICATE_UNUSABLE
 from tests.oauth.authorization_server import authorization_server
-from tests.oauth.certificates import make_certificate
+from tests.oauth.certificates import asking_context, der, pair_in
 from tests.oauth.fakes import KEY, client_settings, loop_clock, new_endpoint
-
-
-def files(folder: Path) -> TlsFiles:
-    folder.mkdir(exist_ok=True)
-    return TlsFiles(*map(str, make_certificate(folder, folder.name)))
-
-
-def der(pair: TlsFiles) -> bytes:
-    return ssl.PEM_cert_to_DER_cert(Path(pair.certificate).read_text())
-
-
-def server_context(server: TlsFiles, *trusted: TlsFiles) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(server.certificate, server.key)
-    for one in trusted:
-        context.load_verify_locations(cadata=Path(one.certificate).read_text())
-    context.verify_mode = ssl.CERT_REQUIRED
-    return context
 
 
 def client_of(port: int, server: TlsFiles, ours: TlsFiles | None) -> ClientSettings:
@@ -53,8 +34,8 @@ async def token_endpoint():
 
 
 async def test_the_certificate_is_shown_and_the_id_stands_in_the_body(tmp_path):
-    theirs, ours = files(tmp_path / "theirs"), files(tmp_path / "ours")
-    async with authorization_server(server_context(theirs, ours)) as server, token_endpoint() as endpoint:
+    theirs, ours = pair_in(tmp_path / "theirs"), pair_in(tmp_path / "ours")
+    async with authorization_server(asking_context(theirs, ours)) as server, token_endpoint() as endpoint:
         outcome = await endpoint.fetch(client_of(server.port, theirs, ours))
     assert isinstance(outcome, Granted)
     assert server.certificates == [der(ours)]
@@ -63,8 +44,8 @@ async def test_the_certificate_is_shown_and_the_id_stands_in_the_body(tmp_path):
 
 
 async def test_without_a_certificate_there_is_no_token(tmp_path):
-    theirs, ours = files(tmp_path / "theirs"), files(tmp_path / "ours")
-    async with authorization_server(server_context(theirs, ours)) as server, token_endpoint() as endpoint:
+    theirs, ours = pair_in(tmp_path / "theirs"), pair_in(tmp_path / "ours")
+    async with authorization_server(asking_context(theirs, ours)) as server, token_endpoint() as endpoint:
         outcome = await endpoint.fetch(client_of(server.port, theirs, None))
     assert isinstance(outcome, Failed)
     assert outcome.kind is FailureKind.UNREACHABLE
@@ -72,8 +53,8 @@ async def test_without_a_certificate_there_is_no_token(tmp_path):
 
 
 async def test_two_clients_share_no_connection_where_their_certificates_differ(tmp_path):
-    theirs, one, other = (files(tmp_path / name) for name in ("theirs", "one", "other"))
-    tls = server_context(theirs, one, other)
+    theirs, one, other = (pair_in(tmp_path / name) for name in ("theirs", "one", "other"))
+    tls = asking_context(theirs, one, other)
     async with authorization_server(tls) as server, token_endpoint() as endpoint:
         for ours in (one, other, one, other):
             assert isinstance(await endpoint.fetch(client_of(server.port, theirs, ours)), Granted)
@@ -81,9 +62,9 @@ async def test_two_clients_share_no_connection_where_their_certificates_differ(t
 
 
 async def test_a_certificate_that_was_replaced_is_shown_at_the_next_request(tmp_path):
-    theirs, old, new = (files(tmp_path / name) for name in ("theirs", "old", "new"))
+    theirs, old, new = (pair_in(tmp_path / name) for name in ("theirs", "old", "new"))
     shown = [der(old), der(new)]
-    tls = server_context(theirs, old, new)
+    tls = asking_context(theirs, old, new)
     async with authorization_server(tls) as server, token_endpoint() as endpoint:
         client = client_of(server.port, theirs, old)
         assert isinstance(await endpoint.fetch(client), Granted)
@@ -100,8 +81,8 @@ async def test_a_certificate_that_was_replaced_is_shown_at_the_next_request(tmp_
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text("nonsense")])
 @pytest.mark.parametrize("name", ["certificate", "key"])
 async def test_a_certificate_that_cannot_be_used_is_an_outage_that_ends_with_it(tmp_path, spoil, name):
-    theirs, ours = files(tmp_path / "theirs"), files(tmp_path / "ours")
-    async with authorization_server(server_context(theirs, ours)) as server, token_endpoint() as endpoint:
+    theirs, ours = pair_in(tmp_path / "theirs"), pair_in(tmp_path / "ours")
+    async with authorization_server(asking_context(theirs, ours)) as server, token_endpoint() as endpoint:
         client = client_of(server.port, theirs, ours)
         spoilt = Path(getattr(ours, name))
         good = spoilt.read_text()
@@ -113,8 +94,8 @@ async def test_a_certificate_that_cannot_be_used_is_an_outage_that_ends_with_it(
 
 
 async def test_gateway_token_shows_which_certificate_was_shown(tmp_path):
-    theirs, ours = files(tmp_path / "theirs"), files(tmp_path / "ours")
-    async with authorization_server(server_context(theirs, ours)) as server:
+    theirs, ours = pair_in(tmp_path / "theirs"), pair_in(tmp_path / "ours")
+    async with authorization_server(asking_context(theirs, ours)) as server:
         told = render_text(await probe(client_of(server.port, theirs, ours), loop_clock(), KEY))
     assert "(self_signed_tls_client_auth)" in told
     assert f"> (TLS certificate): {ours.certificate}" in told

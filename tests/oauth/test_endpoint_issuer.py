@@ -10,11 +10,12 @@ from gateway.oauth.discovery import RENEW_INTERVAL_S
 from gateway.oauth.endpoint import TokenEndpoint
 from gateway.trust import Trust
 from tests.oauth.authorization_server import OAUTH, authorization_server, http, http_json
+from tests.oauth.certificates import asking_context, pair_in
 from tests.oauth.fakes import Events
 from tests.oauth.test_discovery import Stage, discovered
 from tests.oauth.test_discovery_renewal import renewed
 from tests.oauth.test_endpoint import client_at, token_endpoint, with_grant
-from tests.oauth.test_endpoint_certificates import client_of, files, server_context
+from tests.oauth.test_endpoint_certificates import client_of
 
 
 async def test_an_issuer_alone_is_enough():
@@ -53,8 +54,8 @@ async def test_without_metadata_nothing_is_sent_and_the_failure_is_told():
 
 
 async def test_only_who_shows_a_certificate_asks_at_the_alias(tmp_path):
-    theirs, ours = files(tmp_path / "theirs"), files(tmp_path / "ours")
-    async with authorization_server(server_context(theirs, ours)) as mtls, token_endpoint() as endpoint:
+    theirs, ours = pair_in(tmp_path / "theirs"), pair_in(tmp_path / "ours")
+    async with authorization_server(asking_context(theirs, ours)) as mtls, token_endpoint() as endpoint:
         aliases = {"token_endpoint": f"{mtls.origin}/mtls/token"}
         mtls.publish(mtls_endpoint_aliases=aliases)
         client = client_of(mtls.port, theirs, ours)

@@ -18,7 +18,7 @@ from gateway.oauth.requester import Surroundings
 from gateway.oauth.source import ClientCredentialsSource
 from gateway.observe.token_log import TokenLog
 from tests.oauth.authorization_server import FakeAuthorizationServer, authorization_server, http_json
-from tests.oauth.fakes import KEY, WALL_S, client_settings, loop_clock, new_endpoint
+from tests.oauth.fakes import KEY, WALL_S, client_settings, let_live, loop_clock, new_endpoint
 from tests.oauth.keys import key, pem
 
 LONG_SECRET = "hunter2-" * 8
@@ -180,7 +180,9 @@ async def test_no_log_line_and_no_error_holds_key_or_assertion(credential: str, 
     async with verifier(key("p384").public_key(), "ES384") as checked:
         client = client_of(checked.server, AuthMethod.PRIVATE_KEY_JWT, credential)
         endpoint = new_endpoint()
-        source = ClientCredentialsSource(client, endpoint, Surroundings(loop_clock(), TokenLog(), KEY))
+        source = ClientCredentialsSource(
+            client, endpoint, Surroundings(loop_clock(), TokenLog(), KEY), let_live
+        )
         with pytest.raises(AuthorizationServerError) as caught:
             await source.token(loop_clock().now_s() + 10.0)
         state = source.state()

@@ -15,6 +15,7 @@ from tests.oauth.fakes import (
     KEY,
     Events,
     client_settings,
+    let_live,
     loop_clock,
     new_endpoint,
     sent,
@@ -29,7 +30,7 @@ class Stage:
         self.events = Events()
         client = client_settings(f"http://127.0.0.1:{port}/token", timeout_s=timeout_s)
         self.source = ClientCredentialsSource(
-            client, self.endpoint, Surroundings(loop_clock(), self.events, KEY)
+            client, self.endpoint, Surroundings(loop_clock(), self.events, KEY), let_live
         )
 
     async def __aenter__(self) -> Self:

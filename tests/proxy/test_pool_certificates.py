@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from pathlib import Path
 
 import pytest
 
-from gateway.core.client_settings import TlsFiles
 from gateway.core.errors import UpstreamTlsFailed
 from gateway.trust import Trust
-from tests.oauth.certificates import make_certificate
+from tests.oauth.certificates import asking_context, der, pair_in
 from tests.proxy.test_pool import WAIT_S, exchange, https, pool, several, upstream, used
-
-
-def pair_in(folder):
-    folder.mkdir()
-    return TlsFiles(*map(str, make_certificate(folder, folder.name)))
-
-
-def certificate_of(pair):
-    return ssl.PEM_cert_to_DER_cert(Path(pair.certificate).read_text())
-
-
-def asking_tls(theirs, *trusted):
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(theirs.certificate, theirs.key)
-    for one in trusted:
-        context.load_verify_locations(cadata=Path(one.certificate).read_text())
-    context.verify_mode = ssl.CERT_REQUIRED
-    return context
 
 
 def swap(newer, ours):
@@ -41,8 +21,8 @@ def swap(newer, ours):
 async def test_connections_that_show_an_old_certificate_serve_no_further_request(tmp_path):
     """The idle one is closed at once, the busy one at its end; a new one shows the new certificate."""
     theirs, ours, newer = (pair_in(tmp_path / name) for name in ("theirs", "ours", "newer"))
-    shown = [certificate_of(ours), certificate_of(newer)]
-    context = asking_tls(theirs, ours, newer)
+    shown = [der(ours), der(newer)]
+    context = asking_context(theirs, ours, newer)
     trust = Trust()
     async with upstream(tls=context) as at:
         settings = https(at, ca_file=theirs.certificate, certificate=ours)
@@ -69,7 +49,7 @@ async def test_a_connection_that_was_opened_while_the_files_were_replaced_serves
     theirs, ours, newer = (pair_in(tmp_path / name) for name in ("theirs", "ours", "newer"))
     trust = Trust()
     async with (
-        upstream(tls=asking_tls(theirs, ours, newer)) as at,
+        upstream(tls=asking_context(theirs, ours, newer)) as at,
         pool(https(at, ca_file=theirs.certificate, certificate=ours), trust) as made,
     ):
         connecting = asyncio.create_task(made.connect(WAIT_S))
@@ -86,7 +66,7 @@ async def test_connections_stay_while_nothing_is_replaced(tmp_path):
     theirs, ours = (pair_in(tmp_path / name) for name in ("theirs", "ours"))
     trust = Trust()
     async with (
-        upstream(tls=asking_tls(theirs, ours)) as at,
+        upstream(tls=asking_context(theirs, ours)) as at,
         pool(https(at, ca_file=theirs.certificate, certificate=ours), trust) as made,
     ):
         connection, _ = await used(made, at)
@@ -97,7 +77,7 @@ async def test_connections_stay_while_nothing_is_replaced(tmp_path):
 
 async def test_every_pool_that_shows_a_certificate_is_told_of_its_replacement(tmp_path):
     theirs, ours, newer = (pair_in(tmp_path / name) for name in ("theirs", "ours", "newer"))
-    trust, tls = Trust(), asking_tls(theirs, ours, newer)
+    trust, tls = Trust(), asking_context(theirs, ours, newer)
     async with upstream(tls=tls) as one, upstream(tls=tls) as other:
         settings = [https(at, ca_file=theirs.certificate, certificate=ours) for at in (one, other)]
         async with pool(settings[0], trust) as of_one, pool(settings[1], trust) as of_other:
@@ -111,7 +91,7 @@ async def test_a_certificate_that_cannot_be_used_is_an_outage_that_ends_with_it(
     theirs, ours = (pair_in(tmp_path / name) for name in ("theirs", "ours"))
     good = Path(ours.key).read_text()
     Path(ours.key).write_text("hunter2")
-    async with upstream(tls=asking_tls(theirs, ours)) as at:
+    async with upstream(tls=asking_context(theirs, ours)) as at:
         async with pool(https(at, ca_file=theirs.certificate, certificate=ours)) as made:
             for _ in range(2):
                 with pytest.raises(
