@@ -66,11 +66,16 @@ def run(path: Path) -> None:
 @_config
 def check(path: Path) -> None:
     """Check the configuration; tell all problems at once."""
-    settings = _load(path, os.environ)
+    from gateway.config import plural
+
+    settings = _load(path, os.environ, is_counted=True)
+    for warning in settings.warnings:
+        click.echo(warning, err=True)
     if complaints := [*_check_server_files(settings), *_check_clients(path, settings)]:
         _fail("\n".join(complaints))
-    routes, clients = len(settings.routes), len(settings.clients)
-    click.echo(f"{path}: good ({routes} route{'s'[: routes != 1]}, {clients} client{'s'[: clients != 1]})")
+    parts = f"{plural(len(settings.routes), 'route')}, {plural(len(settings.clients), 'client')}"
+    warnings = f", {plural(len(settings.warnings), 'warning')}" if settings.warnings else ""
+    click.echo(f"{path}: good ({parts}){warnings}")
 
 
 @main.command()
@@ -164,8 +169,8 @@ def demo(path: Path, lifetime: int, opaque: bool) -> None:
         _fail(f"cannot start: {_reason(error)}")
 
 
-def _load(path: Path, environ: Mapping[str, str]) -> Settings:
-    from gateway.config import ConfigError, ConfigUnreadable, load
+def _load(path: Path, environ: Mapping[str, str], *, is_counted: bool = False) -> Settings:
+    from gateway.config import ConfigError, ConfigUnreadable, counted, load
 
     try:
         return load(path, environ)
@@ -173,6 +178,8 @@ def _load(path: Path, environ: Mapping[str, str]) -> Settings:
         _fail(str(error))
     except ConfigError as error:
         click.echo(str(error), err=True)
+        if is_counted:
+            click.echo(f"{path}: refused ({counted(error.problems)})", err=True)
         sys.exit(2)
 
 

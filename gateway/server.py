@@ -32,6 +32,8 @@ def run(settings: Settings, told: Callable[[str], None]) -> None:
     Raises:
         OSError, ssl.SSLError: it cannot start.
     """
+    for warning in settings.warnings:
+        log.warning("%s", warning)
     uvloop.run(_serve(settings, told))
 
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from gateway.config.files import check_client_files, check_server_files
 from gateway.config.load import load
-from gateway.config.problems import ConfigError, ConfigUnreadable, Problem
+from gateway.config.problems import ConfigError, ConfigUnreadable, Problem, Severity, counted, plural
 from gateway.config.schema import json_schema
 
 __all__ = [
     "ConfigError",
     "ConfigUnreadable",
     "Problem",
+    "Severity",
     "check_client_files",
     "check_server_files",
+    "counted",
     "json_schema",
     "load",
+    "plural",
 ]

@@ -2,19 +2,30 @@
 
 Text -> tree (`parse`) -> references filled in (`expand`) -> models (`reading`) -> rules across (`rules`) ->
 settings (`build`). Every step but the first goes on after a finding, so that all problems come at once; what
-a later step says about a value that is already found wrong is dropped.
+a later step says about a value that is already found wrong is dropped. Warnings go the same way, and come
+with the settings where nothing else was found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from gateway.config.build import settings
 from gateway.config.expand import Sources, expand
 from gateway.config.parse import parse
-from gateway.config.problems import BadText, ConfigError, ConfigUnreadable, Finding, Place, Problem, Wrong
+from gateway.config.problems import (
+    BadText,
+    ConfigError,
+    ConfigUnreadable,
+    Finding,
+    Place,
+    Problem,
+    Severity,
+    Wrong,
+)
 from gateway.config.reading import read
 from gateway.config.rules import rule_findings
 from gateway.config.tree import problems
@@ -51,10 +62,12 @@ def _settings(file: str, text: str, sources: Sources) -> Settings:
     known = [*odd, *missing]
     known += [finding for finding in invalid if finding.is_about_key or _is_news(finding, known)]
     known += [finding for finding in rule_findings(parts, root) if _is_news(finding, known)]
-    if known or parts.document is None:
-        raise ConfigError(problems(file, root, known))
+    told = problems(file, root, known)
+    if parts.document is None or any(problem.severity is Severity.PROBLEM for problem in told):
+        raise ConfigError(told)
     try:
-        return settings(parts.document, parts, root, sources)
+        made = settings(parts.document, parts, root, sources)
+        return replace(made, warnings=tuple(map(str, told)))
     except Wrong as wrong:
         raise ConfigUnreadable(str(wrong)) from None
 

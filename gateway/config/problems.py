@@ -1,14 +1,24 @@
 """What can be wrong with `gateway.yaml`, and where.
 
 Rules: a finding names a place in the tree (`Loc`); a problem names a line and a column. No message carries
-a value of the file, of the environment or of another file: any of them may be a secret.
+a value of the file, of the environment or of another file: any of them may be a secret. A warning is about
+what works, yet is seldom meant: it keeps nothing from starting.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 
 Loc = tuple[str | int, ...]
+
+
+class Severity(Enum):
+    """Whether the configuration can be used nevertheless."""
+
+    PROBLEM = "problem"
+    WARNING = "warning"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,6 +42,7 @@ class Finding:
     message: str
     is_about_key: bool = False
     place: Place | None = None
+    severity: Severity = Severity.PROBLEM
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +54,16 @@ class Problem:
     column: int
     path: str
     message: str
+    severity: Severity = Severity.PROBLEM
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}: "
+        where += "warning: " if self.severity is Severity.WARNING else ""
         return f"{where}{self.path}: {self.message}" if self.path else where + self.message
 
 
 class ConfigError(Exception):
-    """The configuration is refused; `problems` holds every reason, sorted by position."""
+    """The configuration is refused; `problems` holds every reason, and every warning, sorted by position."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(map(str, problems)))
@@ -72,6 +85,18 @@ class BadText(Exception):
         super().__init__(message)
         self.place = place
         self.message = message
+
+
+def counted(problems: Iterable[Problem]) -> str:
+    """Say how many there are: ``3 problems, 1 warning``."""
+    severities = [problem.severity for problem in problems]
+    counts = [(severities.count(severity), severity.value) for severity in Severity]
+    return ", ".join(plural(count, word) for count, word in counts if count)
+
+
+def plural(count: int, word: str) -> str:
+    """Write a count with its word."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def dotted(loc: Loc) -> str:

@@ -21,6 +21,7 @@ from gateway.config.model import Route
 from gateway.config.problems import Finding, Loc
 from gateway.config.reading import Parts
 from gateway.config.route_rules import route_findings
+from gateway.config.route_warnings import route_warnings
 from gateway.config.tree import Keys, find
 from gateway.core.server_url import is_loopback
 from gateway.core.settings import Address, Limits, Scheme
@@ -37,7 +38,7 @@ _OVERLAP: Final = "host and path equal those of {}, and they share methods: neit
 
 
 def rule_findings(parts: Parts, root: Keys) -> Iterator[Finding]:
-    """Give all that does not fit together."""
+    """Give all that does not fit together, and what fits and is seldom meant."""
 
     def line_of(loc: Loc) -> int:
         return find(root, loc).node.place.line
@@ -53,6 +54,7 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Finding]:
     yield from _equal_routes(parts, line_of)
     yield from _equal_addresses(parts, line_of)
     yield from _replay_budget(parts)
+    yield from route_warnings(parts, line_of)
 
 
 def _insecure_endpoints(loc: Loc, client: Client) -> Iterator[Finding]:

@@ -107,7 +107,7 @@ def _problem(file: str, root: Node, finding: Finding) -> Problem:
     place = finding.place or (spot.key_place if finding.is_about_key else spot.node.place)
     # A missing key stands nowhere, yet its name belongs to the path; a part that we made up does not.
     loc = finding.loc if finding.is_about_key else spot.loc
-    return Problem(file, place.line, place.column, dotted(loc), finding.message)
+    return Problem(file, place.line, place.column, dotted(loc), finding.message, finding.severity)
 
 
 def _position(problem: Problem) -> tuple[int, int, str, str]:

@@ -183,6 +183,7 @@ class Settings:
 
     Attributes:
         referenced: what ``${env:}`` and ``${file:}`` stood for: not to be shown wherever it occurs.
+        warnings: what is seldom meant, each as a line that names its place.
     """
 
     listeners: tuple[ListenerSettings, ...]
@@ -194,3 +195,4 @@ class Settings:
     log: LogSettings = LogSettings()
     grace_s: float = 30.0
     referenced: frozenset[str] = field(default=frozenset(), repr=False)
+    warnings: tuple[str, ...] = ()

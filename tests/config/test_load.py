@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from gateway.config import ConfigError, ConfigUnreadable, Problem, json_schema, load
+from gateway.config import (
+    ConfigError,
+    ConfigUnreadable,
+    Problem,
+    Severity,
+    counted,
+    json_schema,
+    load,
+)
 from gateway.core.client_assertion import SigningAlgorithm
 from gateway.core.client_settings import AuthMethod, ClientName, Reach, TlsVersion
 from gateway.core.dpop import DpopSettings
@@ -27,6 +35,7 @@ from gateway.core.settings import (
 from tests.config.documents import CLIENT, CRM, ENVIRON, ROUTE, SECRET, load_text, problems_of
 
 BROKEN = Path(__file__).parent / "broken"
+WARNED = Path(__file__).parent / "warned"
 ROOT = Path(__file__).parents[2]
 
 
@@ -45,6 +54,13 @@ def test_no_broken_file_has_a_secret_in_its_problems_or_in_the_error(path):
     assert "hunter2" not in str(caught.value)
     assert "hunter2" not in repr(caught.value)
     assert "hunter2" not in repr(caught.value.problems)
+
+
+@pytest.mark.parametrize("path", sorted(WARNED.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_odd_file_loads_with_exactly_the_warnings_that_stand_beside_it(path):
+    shown = "\n".join(load(path, ENVIRON).warnings).replace(f"{WARNED}/", "")
+    assert shown == path.with_suffix(".txt").read_text().rstrip("\n")
+    assert "hunter2" not in shown
 
 
 def test_problems_are_sorted_by_position_and_stand_once():
@@ -66,8 +82,27 @@ def test_a_problem_reads_as_file_line_column_path_and_message():
     )
 
 
+def test_a_warning_reads_as_one_between_place_and_path():
+    problem = Problem("gateway.yaml", 4, 5, "routes[0].preserve_host", "odd", Severity.WARNING)
+    assert str(problem) == "gateway.yaml:4:5: warning: routes[0].preserve_host: odd"
+
+
+@pytest.mark.parametrize(
+    ("severities", "told"),
+    [
+        ([], ""),
+        ([Severity.PROBLEM], "1 problem"),
+        ([Severity.WARNING, Severity.PROBLEM, Severity.PROBLEM], "2 problems, 1 warning"),
+        ([Severity.WARNING, Severity.WARNING], "2 warnings"),
+    ],
+)
+def test_problems_and_warnings_are_counted_apart(severities, told):
+    assert counted(Problem("f", 1, 1, "", "m", severity) for severity in severities) == told
+
+
 def test_the_example_of_the_repository_loads():
     settings = load(ROOT / "gateway.yaml", {"DEMO_SECRET": "a", "PARTNER_SECRET": "b"})
+    assert settings.warnings == ()
     assert [route.name for route in settings.routes] == ["/crm", "/orders", "/"]
     assert [client.credentials[0]().reveal() for client in settings.clients.values()] == ["a", "b"]
     crm = settings.routes[0]
