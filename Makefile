@@ -7,7 +7,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run test lint bench clean
+NEEDS_PYTHON = test -n "$(PYTHON)" || \
+	{ echo "Python 3.11 or newer with venv is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
+# What uv itself is: the one tool that is not in the lock, since it writes the lock.
+UV     := uv>=0.9,<1
+COMPILE = $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --custom-compile-command 'make lock' $(UPGRADE)
+
+.PHONY: run test lint bench lock clean
 .DEFAULT_GOAL := run
 
 run: $(READY)      ## the demo: authorization server, legacy service and gateway
@@ -25,11 +32,21 @@ lint: $(READY)     ## ruff, mypy strict, import-linter
 bench: $(READY)    ## the gateway beside Envoy, nginx, HAProxy and plain aiohttp
 	@$(BIN)/python -m bench
 
-$(READY): pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
+# Everything by its hash, the build tool too, so that nothing is fetched which is not locked.
+$(READY): pyproject.toml .ci/requirements.txt
+	@$(NEEDS_PYTHON)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .ci/requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+lock:              ## writes the hash-locked requirements anew; make lock UPGRADE=--upgrade takes newer releases
+	@$(NEEDS_PYTHON)
+	@test -x $(VENV)/lock/bin/uv || { $(PYTHON) -m venv $(VENV)/lock && \
+		$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check '$(UV)'; }
+	@$(COMPILE) pyproject.toml -o deploy/requirements.txt
+	@sed -n 's/^requires = \["\(.*\)"\]$$/\1/p' pyproject.toml | \
+		$(COMPILE) pyproject.toml --all-extras - -c deploy/requirements.txt -o .ci/requirements.txt
+
 clean:             ## removes what the other targets made
-	rm -rf $(VENV) bench/.venv bench/results.json .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf $(VENV) build dist bench/.venv bench/results.json .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info

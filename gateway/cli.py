@@ -50,6 +50,7 @@ def main() -> None:
 @_config
 def run(path: Path) -> None:
     """Serve, until SIGTERM or SIGINT."""
+    _refuse_unknown_aiohttp()
     from gateway import server
     from gateway.observe.log import set_up_logging
 
@@ -68,6 +69,7 @@ def check(path: Path) -> None:
     """Check the configuration; tell all problems at once."""
     from gateway.config import plural
 
+    _refuse_unknown_aiohttp()
     settings = _load(path, os.environ, is_counted=True)
     for warning in settings.warnings:
         click.echo(warning, err=True)
@@ -142,6 +144,7 @@ def schema() -> None:
 @click.option("--opaque", is_flag=True, help="Issue opaque tokens instead of JWTs.")
 def demo(path: Path, lifetime: int, opaque: bool) -> None:
     """Run an authorization server, a legacy service, and the gateway between them."""
+    _refuse_unknown_aiohttp()
     from dataclasses import replace
 
     from gateway.demo.run import DemoCannotStart, DemoOptions, run_demo
@@ -181,6 +184,14 @@ def _load(path: Path, environ: Mapping[str, str], *, is_counted: bool = False) -
         if is_counted:
             click.echo(f"{path}: refused ({counted(error.problems)})", err=True)
         sys.exit(2)
+
+
+def _refuse_unknown_aiohttp() -> None:
+    """Before anything of `proxy` is imported, which another release may not even allow."""
+    from gateway.seam import refusal
+
+    if complaint := refusal():
+        _fail(complaint)
 
 
 def _refuse_bad_files(path: Path, settings: Settings) -> None:

@@ -1,0 +1,111 @@
+"""What we use of aiohttp that aiohttp does not promise, and whether the installed release has it.
+
+Rules: the listener replaces the request loop of `web.RequestHandler` and the reading in front of it
+(`proxy.caller`, `proxy.reading`), which no public interface allows. A minor release may move any of that
+without a word, and a gateway that reads requests differently is a gap: so a release that was not tried is
+refused. Every name is listed here; a test finds in the code that nothing else is used. Of uvloop and
+httptools nothing private is used.
+"""
+
+from __future__ import annotations
+
+import re
+from types import ModuleType
+from typing import Final
+
+LOWEST: Final = (3, 14, 5)
+BELOW: Final = (3, 15)
+
+HANDLER: Final = frozenset(
+    {
+        "_buffer_paused",
+        "_close",
+        "_drain_helper",
+        "_force_close",
+        "_loop",
+        "_max_msg_queue_size",
+        "_messages",
+        "_msg_queue_resume_size",
+        "_parser",
+        "_pause_reading_for_buffer",
+        "_reading_paused",
+        "_resume_reading_if_drained",
+        "_resume_transport_reading",
+        "_task_handler",
+        "_waiter",
+        "connection_made",
+        "data_received",
+        "force_close",
+        "handle_error",
+        "max_field_size",
+        "max_headers",
+        "max_line_size",
+        "start",
+        "transport",
+        "writing_paused",
+    }
+)
+"""Of `web.RequestHandler`: what our connections read, call or replace."""
+
+SERVER: Final = frozenset({"_connections", "_kwargs", "_loop", "pre_shutdown"})
+"""Of `web.Server`."""
+
+PARSER: Final = frozenset({"feed_data", "message_consumed"})
+"""Of `http.HttpRequestParser`, the one in C."""
+
+_RELEASE: Final = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
+
+
+def refusal() -> str | None:
+    """Say in one line why the gateway cannot run on the aiohttp that is installed; None if it can."""
+    import aiohttp.http  # noqa: PLC0415 - so that whoever asks for help does not load it
+    import aiohttp.web  # noqa: PLC0415
+
+    return wrong_release(aiohttp.__version__) or wrong_parts(aiohttp)
+
+
+def wrong_release(version: str) -> str | None:
+    """Say why a release of aiohttp is refused; None if it is known."""
+    found = _RELEASE.match(version)
+    release = tuple(int(part or 0) for part in found.groups()) if found else ()
+    if LOWEST <= release < BELOW:
+        return None
+    return (
+        f"aiohttp {version} is installed, and only {_dotted(LOWEST)} up to, not including, {_dotted(BELOW)} "
+        "is known to work: the listener replaces private parts of web.RequestHandler (_messages, _parser, "
+        f"_waiter and others, gateway/seam.py); {_remedy()}"
+    )
+
+
+def wrong_parts(aiohttp: ModuleType) -> str | None:
+    """Say what the installed release lacks though its number is known; None if nothing."""
+    web, parser = aiohttp.web, aiohttp.http.HttpRequestParser
+    if not parser.__module__.endswith("._http_parser"):
+        return (
+            "aiohttp runs without its C extension, and its parser in Python takes requests that the gateway "
+            "must refuse: unset AIOHTTP_NO_EXTENSIONS, or install aiohttp from a wheel"
+        )
+    missing = [
+        *(f"web.RequestHandler.{name}" for name in sorted(HANDLER - _names(web.RequestHandler))),
+        *(f"web.Server.{name}" for name in sorted(SERVER - _names(web.Server))),
+        *(f"http.HttpRequestParser.{name}" for name in sorted(PARSER - _names(parser))),
+    ]
+    if not missing:
+        return None
+    return (
+        f"aiohttp {aiohttp.__version__} lacks what the listener uses of it: {', '.join(missing)}; {_remedy()}"
+    )
+
+
+def _names(kind: type) -> set[str]:
+    """Give the attributes of a class, and those that its `__init__` gives to an instance."""
+    code = getattr(kind.__init__, "__code__", None)  # type: ignore[misc]
+    return {*dir(kind), *(code.co_names if code is not None else ())}
+
+
+def _remedy() -> str:
+    return f"pip install 'aiohttp>={_dotted(LOWEST)},<{_dotted(BELOW)}'"
+
+
+def _dotted(release: tuple[int, ...]) -> str:
+    return ".".join(map(str, release))
