@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
-from bench import behaviour, load, machine, plan, programs, report, starts, targets, transfers
+from bench import behaviour, load, machine, pasted, plan, programs, report, starts, targets, transfers
 from bench.contestants import CONTESTANTS, ENVOY, GATEWAY, Contestant
 from bench.note import note
 from bench.processes import NotReadyError
@@ -92,7 +92,8 @@ def _run(options: argparse.Namespace, choice: Choice) -> int:
     with stage(found, chosen) as built:
         results = _measure(built, chosen, choice)
     verdicts = targets.judge(results)
-    sys.stdout.write(report.render(results, verdicts) + "\n")
+    for part in filter(None, (report.render(results, verdicts), pasted.render(results))):
+        sys.stdout.write(f"{part}\n\n")
     _write(options.json, about, results, verdicts)
     return _exit_status(choice, results, verdicts, is_strict=options.strict)
 
