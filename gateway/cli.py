@@ -139,27 +139,36 @@ def schema() -> None:
 
 
 @main.command()
-@_config
+@click.option(
+    "-c",
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    help="A configuration of your own, for the same servers.  [default: the demo's]",
+)
 @click.option("--lifetime", default=15, show_default=True, help="Of a token, in seconds.")
 @click.option("--opaque", is_flag=True, help="Issue opaque tokens instead of JWTs.")
-def demo(path: Path, lifetime: int, opaque: bool) -> None:
+def demo(path: Path | None, lifetime: int, opaque: bool) -> None:
     """Run an authorization server, a legacy service, and the gateway between them."""
     _refuse_unknown_aiohttp()
     from dataclasses import replace
 
-    from gateway.demo.run import DemoCannotStart, DemoOptions, run_demo
+    from gateway.demo.run import DemoCannotStart, DemoOptions, example_file, run_demo
     from gateway.demo.tokens import TokenFormat
     from gateway.observe.log import set_up_logging
     from gateway.server import running, stop_signal
 
+    file = path or example_file()
+
     def start(environ: Mapping[str, str], observer: Observer) -> AbstractAsyncContextManager[object]:
-        settings = _load(path, {**os.environ, **environ})
+        settings = _load(file, {**os.environ, **environ})
         set_up_logging("error", settings.log.format, sys.stderr)
         # The narrator tells each event already.
         return running(replace(settings, log=replace(settings.log, access=None)), observer)
 
     async def serve() -> None:
-        options = DemoOptions(lifetime, TokenFormat.OPAQUE if opaque else TokenFormat.JWT)
+        token_format = TokenFormat.OPAQUE if opaque else TokenFormat.JWT
+        options = DemoOptions(lifetime, token_format, configuration=str(file))
         await run_demo(start, options, sys.stdout, stop_signal())
 
     import uvloop

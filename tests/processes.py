@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -149,3 +150,12 @@ async def started(folder: Path, *arguments: str, environ: Mapping[str, str]) -> 
         if process.returncode is None:
             process.kill()
         await child.ended()
+
+
+def is_free(port: int) -> bool:
+    """Whether a port of this machine can be had."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True

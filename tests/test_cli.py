@@ -41,7 +41,6 @@ EXAMPLE = ROOT / "gateway.yaml"
 SECRET = "correct-horse-battery-staple"
 ROUTE = {"path": "/", "upstream": "http://127.0.0.1:9"}
 EXAMPLE_SECRETS = {"DEMO_SECRET": SECRET, "PARTNER_SECRET": SECRET}
-DEMO_PORTS = (8080, 9090, 9400, 9500)
 
 
 async def gateway_here_beside(*arguments, **environ):
@@ -53,20 +52,6 @@ def gateway_here(*arguments, **environ):
     """The same command in this process, for tables: a process of its own costs a third of a second."""
     done = CliRunner(env=environ).invoke(main, arguments, prog_name="gateway", catch_exceptions=False)
     return Finished(done.exit_code, done.stdout, done.stderr)
-
-
-def is_free(port):
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
-
-
-@pytest.fixture
-def demo_ports():
-    if taken := [port for port in DEMO_PORTS if not is_free(port)]:
-        pytest.skip(f"the demo's ports {taken} are in use")
 
 
 # ── a mistake in the configuration: status 2 ──────────────────────────────────────────────────────
@@ -164,7 +149,7 @@ async def test_a_start_logs_each_warning_once(tmp_path):
 
 
 def test_a_demo_of_a_broken_configuration_starts_nothing(tmp_path, broken, demo_ports):
-    assert_all_is_told(gateway(tmp_path, "demo"), tmp_path)
+    assert_all_is_told(gateway(tmp_path, "demo", "-c", "gateway.yaml"), tmp_path)
 
 
 def test_a_secret_that_is_not_in_the_environment_is_named_by_its_place():
@@ -483,8 +468,8 @@ PROMISED = [
     (USERS, ["503"]),
     ("curl -X POST http://127.0.0.1:9400/up", ["200"]),
     ("curl -i 'http://127.0.0.1:9500/occ/v2/users?client=mobile_android'", ["401"]),
-    ("curl http://127.0.0.1:9090/clients", ["200"]),
-    ("curl http://127.0.0.1:9090/metrics", ["200"]),
+    ("curl http://127.0.0.1:8079/clients", ["200"]),
+    ("curl http://127.0.0.1:8079/metrics", ["200"]),
 ]
 
 
@@ -500,9 +485,9 @@ def pasted(folder, line):
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
 async def test_every_line_of_the_demo_does_what_it_promises(tmp_path, demo_ports):
     """On a life of 1 s, so that an expiry is worth waiting for."""
-    words = ("demo", "-c", str(EXAMPLE), "--lifetime", "1")
-    async with started(tmp_path, *words, environ={}) as child:
+    async with started(tmp_path, "demo", "--lifetime", "1", environ={}) as child:
         banner = await child.until_printed("Ctrl-C ends it")
+        assert f"The gateway's configuration is {EXAMPLE}\n" in banner
         await child.until_printed("obtained")
         lines = re.findall(r"(?m)^ {5}(\S.*)$", banner)
         said = [await to_thread(pasted, tmp_path, line) for line in lines]
@@ -516,9 +501,19 @@ async def test_every_line_of_the_demo_does_what_it_promises(tmp_path, demo_ports
         assert child.told == []
 
 
+async def test_a_configuration_of_ones_own_in_the_folder_does_not_change_the_demo(
+    tmp_path, broken, demo_ports
+):
+    """Whoever wrote one as the README says, in the repository or elsewhere, still sees the demo."""
+    async with started(tmp_path, "demo", environ={}) as child:
+        await child.until_printed("Ctrl-C ends it")
+        child.signal(signal.SIGTERM)
+        assert await child.ended() == 0
+
+
 async def test_a_second_demo_names_the_port_that_is_taken(tmp_path, demo_ports):
     with socket.create_server(("127.0.0.1", 9400)):
-        done = await gateway_beside(tmp_path, "demo", "-c", str(EXAMPLE))
+        done = await gateway_beside(tmp_path, "demo")
 
     assert (done.status, done.out) == (1, "")
     assert "http://127.0.0.1:9400" in done.complaint
@@ -526,7 +521,7 @@ async def test_a_second_demo_names_the_port_that_is_taken(tmp_path, demo_ports):
 
 async def test_a_demo_whose_gateway_cannot_listen_says_so_before_it_says_what_to_paste(tmp_path, demo_ports):
     with socket.create_server(("127.0.0.1", 8080)):
-        done = await gateway_beside(tmp_path, "demo", "-c", str(EXAMPLE))
+        done = await gateway_beside(tmp_path, "demo")
 
     assert (done.status, done.out) == (1, "")
     assert "8080" in done.complaint

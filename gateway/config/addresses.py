@@ -54,7 +54,7 @@ def admin_address(value: object) -> Address | None:
     if value == "off":
         return None
     if not isinstance(value, str) or ":" not in value:
-        raise Wrong("expected off, or an address such as 127.0.0.1:9090 or unix:/run/admin.sock")
+        raise Wrong("expected off, or an address such as 127.0.0.1:8079 or unix:/run/admin.sock")
     return listening_address(value)
 
 

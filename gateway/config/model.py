@@ -178,7 +178,7 @@ class Document(Strict):
     """The configuration of the gateway."""
 
     listen: Listeners | None = optional("Where callers connect: an address, or a list.", "127.0.0.1:8080")
-    admin: AdminAddress = optional("Health, metrics, state; off for none.", "127.0.0.1:9090")
+    admin: AdminAddress = optional("Health, metrics, state; off for none.", "127.0.0.1:8079")
     clients: Clients | None = optional("Our registrations at authorization servers, by names of our own.")
     routes: Annotated[list[Route], Field(min_length=1)] = required("What is forwarded where.")
     trusted_proxies: list[TrustedNetwork] | None = optional(

@@ -24,7 +24,7 @@ from gateway.core.settings import Address
 M = TypeVar("M", bound=Strict)
 
 DEFAULT_LISTENERS: Final = (Listener.model_validate("127.0.0.1:8080"),)
-DEFAULT_ADMIN: Final = Address("127.0.0.1", 9090)
+DEFAULT_ADMIN: Final = Address("127.0.0.1", 8079)
 _STAND_INS: Final[dict[type[Strict], dict[str, str]]] = {
     Client: {"client_id": "-"},
     Route: {"path": "/", "upstream": "https://stand.in"},

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Where everybody is reached (URLs without a final slash), and how long a token lives."""
+    """Where everybody is reached (URLs without a final slash), how long a token lives, which file is read."""
 
     gateway: str
     admin: str
     authorization_server: str
     legacy_service: str
     lifetime_s: int
+    configuration: str
 
 
 def banner(cast: Cast) -> str:
@@ -23,6 +24,7 @@ def banner(cast: Cast) -> str:
 The gateway               {cast.gateway}   in front of
 the legacy service        {cast.legacy_service}   which demands a token, given by
 the authorization server  {cast.authorization_server}   where a token lives {cast.lifetime_s} s here.
+The gateway's configuration is {cast.configuration}
 
 Paste into another terminal, and watch what happens here:
 

@@ -1,8 +1,9 @@
 """`gateway demo`: an authorization server, a legacy service, and the gateway between them.
 
-Rules: the clients' secrets are made anew for each run and handed to the gateway as an environment, under the
-names that `gateway.yaml` reads; they are never printed. How a gateway is built is not known here (it stands
-higher in the house): the command line brings it.
+Rules: the clients' secrets are made anew for each run and handed to the gateway as an environment, under
+the names that `gateway.yaml` reads; they are never printed. That file is the documented example: it lies at
+the top of the repository, and in this package where it is installed (`deploy/wheel.py` puts it there). How a
+gateway is built is not known here (it stands higher in the house): the command line brings it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, TextIO
 
 from gateway.core.secret import Secret
@@ -29,8 +31,17 @@ from gateway.observe.fanout import Observer
 CLIENTS: Final = {"mobile_android": "DEMO_SECRET", "partner": "PARTNER_SECRET"}
 """By `client_id` the name under which `gateway.yaml` reads its secret from the environment."""
 
+_EXAMPLE: Final = "gateway.yaml"
+
 StartGateway = Callable[[Mapping[str, str], Observer], AbstractAsyncContextManager[object]]
 """Runs a gateway, from `gateway.yaml` and an environment, that tells an observer what happens."""
+
+
+def example_file() -> Path:
+    """Find the configuration that the demo runs."""
+    here = Path(__file__).resolve().parent
+    installed = here / _EXAMPLE
+    return installed if installed.is_file() else here.parents[1] / _EXAMPLE
 
 
 class DemoCannotStart(Exception):
@@ -43,6 +54,7 @@ class DemoOptions:
 
     Attributes:
         lifetime_s: of a token: short enough to watch an early refresh (at four fifths) and an expiry.
+        configuration: the file that the gateway runs.
     """
 
     lifetime_s: int = 15
@@ -50,7 +62,8 @@ class DemoOptions:
     authorization_server_port: int = 9400
     legacy_service_port: int = 9500
     gateway_url: str = "http://127.0.0.1:8080"
-    admin_url: str = "http://127.0.0.1:9090"
+    admin_url: str = "http://127.0.0.1:8079"
+    configuration: str = _EXAMPLE
 
 
 async def run_demo(
@@ -90,6 +103,7 @@ def _cast(
         authorization_server=authorization_server.url,
         legacy_service=legacy_service.url,
         lifetime_s=options.lifetime_s,
+        configuration=options.configuration,
     )
 
 

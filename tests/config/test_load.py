@@ -116,7 +116,7 @@ def test_the_example_of_the_repository_loads():
 def test_what_is_left_out_has_the_defaults_of_the_settings():
     settings = load_text("routes: [{path: /, upstream: 'http://127.0.0.1:9500'}]")
     assert [listener.address for listener in settings.listeners] == [Address("127.0.0.1", 8080)]
-    assert settings.admin == Address("127.0.0.1", 9090)
+    assert settings.admin == Address("127.0.0.1", 8079)
     assert (settings.limits, settings.log, settings.grace_s) == (Limits(), LogSettings(), 30.0)
     route = settings.routes[0]
     assert (route.timeouts, route.request_headers, route.grant) == (Timeouts(), HeaderRules(), None)

@@ -96,7 +96,7 @@ def test_any_free_port_may_be_asked_for_twice():
 
 
 @pytest.mark.parametrize(
-    "text", ["listen: [unix:/a, unix:/a]\n", "listen: 127.0.0.1:9090\n", "listen: unix:/a\nadmin: unix:/a\n"]
+    "text", ["listen: [unix:/a, unix:/a]\n", "listen: 127.0.0.1:8079\n", "listen: unix:/a\nadmin: unix:/a\n"]
 )
 def test_an_address_is_listened_on_once(text):
     assert len(problems_of(text + ROUTE)) == 1

@@ -123,6 +123,7 @@ def test_the_readme_asks_only_what_the_demo_says_to_ask():
         f"http://127.0.0.1:{options.authorization_server_port}",
         f"http://127.0.0.1:{options.legacy_service_port}",
         options.lifetime_s,
+        options.configuration,
     )
     asked = {word for words in commands(README, "curl") for word in words if word.startswith("http")}
 
