@@ -24,8 +24,10 @@ from gateway import __version__
 from gateway.admin.server import AdminServer, start_admin
 from gateway.admin.state import client_state, missing_token, route_state
 from gateway.admin.view import AdminView, Readiness
+from gateway.core.client_settings import Grant
 from gateway.core.clock import Clock
 from gateway.core.record import RequestObserver, TokenObserver
+from gateway.core.recovery import Standing
 from gateway.core.routing import Router
 from gateway.core.settings import (
     Address,
@@ -75,6 +77,7 @@ class Gateway:
         for client in settings.clients:
             self.metrics.tokens.client(client)  # its series stand at zero before anything happens
         self._pools: dict[UpstreamSettings, Pool] = {}
+        self._standings: dict[tuple[UpstreamSettings, Grant | None], Standing] = {}
         self._routes = [self._route(route) for route in settings.routes]
         self._handler = Handler(
             Router((route.settings, route) for route in self._routes),
@@ -119,7 +122,6 @@ class Gateway:
             server.close()
         grace_s = self._settings.grace_s if grace_s is None else grace_s
         await asyncio.gather(*(listener.drain(grace_s) for listener, _ in self._listeners))
-        await self._handler.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
         for pool in self._pools.values():
@@ -158,7 +160,8 @@ class Gateway:
                 settings.upstream, self._settings.limits, self._loop, self._trust
             )
         source = self.sources[settings.grant] if settings.grant is not None else None
-        return Route(settings, pool, source, self.metrics.route(settings.name))
+        standing = self._standings.setdefault((settings.upstream, settings.grant), Standing())
+        return Route(settings, pool, source, self.metrics.route(settings.name), standing)
 
     async def _listen(
         self, settings: ListenerSettings, tls: ssl.SSLContext | None

@@ -47,6 +47,7 @@ def client_state(state: SourceState) -> State:
             "scope": " ".join(token.granted_scope),
             "missing_scope": " ".join(missing_scope(state.asked_scope, token.granted_scope)),
             "is_bound": token.is_bound,
+            "is_suspect": token.is_suspect,
         }
     return shown
 

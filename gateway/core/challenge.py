@@ -7,8 +7,8 @@ Rules (design section 5, "401 from the upstream", rule 5; RFC 6750 section 3.1, 
 - ``use_dpop_nonce`` and ``invalid_dpop_proof`` in a ``DPoP`` challenge: no. It was the proof that was
   refused, not the token (RFC 9449 section 12.2).
 - A token scheme (``Bearer``, ``DPoP``) with any other error or with none: yes.
-- Other schemes only (``Basic``, ``Negotiate``) with a 401: no. Under another status, which the route's
-  ``recover_on`` names, they say nothing: only a 401 must list all that would help (RFC 9110 15.5.2).
+- Other schemes only (``Basic``, ``Token``): yes. Services that know several schemes often name the first one
+  only. Whether a new token helps is known after one replay, and `core.recovery` bounds the rest.
 
 The grammar is RFC 9110 section 11.6.1: several challenges may stand in one field, parameters and
 challenges are both separated by commas, and quoted strings hold commas too. Reading is bounded.
@@ -49,13 +49,12 @@ class Challenge:
     parameters: dict[str, str] = field(default_factory=dict)
 
 
-def wants_new_token(status: int, challenges: Sequence[bytes]) -> bool:
-    """Whether an answer with `status` and these ``WWW-Authenticate`` values asks for another token."""
-    read = read_challenges(challenges)
-    spoken = [challenge for challenge in read if challenge.scheme in _UNCURED]
-    if any(challenge.parameters.get("error") in _UNCURED[challenge.scheme] for challenge in spoken):
-        return False
-    return bool(spoken) or not read or status != 401
+def wants_new_token(challenges: Sequence[bytes]) -> bool:
+    """Whether a refusal with these ``WWW-Authenticate`` values may be cured by another token."""
+    return not any(
+        challenge.parameters.get("error") in _UNCURED.get(challenge.scheme, ())
+        for challenge in read_challenges(challenges)
+    )
 
 
 def read_challenges(values: Sequence[bytes]) -> list[Challenge]:

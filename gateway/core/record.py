@@ -13,15 +13,16 @@ from gateway.core.token_outcome import Failed
 
 
 class Recovery(Enum):
-    """What became of an answer that said the token was refused."""
+    """What became of a response that said the token was refused."""
 
-    NONE = "none"  # no such answer
+    NONE = "none"  # no such response
     RECOVERED = "recovered"  # replayed with another token, and accepted
-    REJECTED_AGAIN = "rejected_again"  # the replay was refused too; its answer passed
+    REJECTED_AGAIN = "rejected_again"  # the replay was refused too; its response passed
     NEW_TOKEN_REJECTED = "new_token_rejected"
-    HELD = "held"  # a recovery of this route failed a moment ago; nothing was tried
-    NOT_REPLAYABLE = "not_replayable"  # the body is longer than the replay limit; the token was dropped
-    OTHER_CHALLENGE = "other_challenge"  # insufficient_scope, a refused proof, or other schemes only
+    HELD = "held"  # recoveries did not help here a moment ago; nothing was tried
+    NOT_REPLAYABLE = "not_replayable"  # the body is longer than the replay limit; a new token was asked for
+    OTHER_CHALLENGE = "other_challenge"  # insufficient_scope, or a refused proof
+    TOKEN_LIVES = "token_lives"  # no other token was to be had, but the upstream accepts this one elsewhere
     NO_TOKEN = "no_token"
 
 
@@ -90,7 +91,7 @@ class TokenObserver(Protocol):
         """A token request failed; none is sent for `retry_in_s`."""
 
     def token_rejected(self, client: ClientName, token: Token) -> None:
-        """An upstream refused `token`, which is dropped."""
+        """An upstream refused `token`, which is suspect from now on and stays in use until it is replaced."""
 
     def credential_switched(self, client: ClientName, number: int, of: int) -> None:
         """The authorization server refused one of the client's secrets and took the `number`-th of `of`."""

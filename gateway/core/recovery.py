@@ -1,50 +1,154 @@
-"""What to do with an answer that says the token was refused.
+"""What to do with a response that says the token was refused, and what is remembered of it.
 
-Rules (design, "401 from the upstream"): replay once, with another token; never for a token that was
-obtained for this very request, never while a recovery of the route failed a moment ago, never where
-the challenge asks for something that a new token cannot give. An upstream that wants its nonce in a proof
-(RFC 9449 section 9) has not refused the token: `core.dpop` knows it, and this is not asked.
+Rules (design, "401 from the upstream"):
+
+- A refusal makes the token suspect, for one request; what others do with the token is their affair. The
+  refused request is replayed once, with another token.
+- Never replayed is a request whose token was obtained for it, nor one whose challenge asks for something
+  that a new token cannot give.
+- A recovery that did not help is remembered narrowly and briefly: this target of this route refuses even a
+  new token (`KNOWN_S`, `MOST_KNOWN` targets). A response that accepts a token there ends that.
+- Beyond that a route has a budget: `BUDGET` useless recoveries at once, then one per `BUDGET_EVERY_S`. It
+  does not bind where the route's upstream accepted the very token before: that it is refused now is news.
+  Nor does it bind where a newer token is at hand, which costs no token request.
+- Where no other token is to be had, the token still lives if its upstream accepted it after the refused
+  request was sent. Then the refusal was about that request, and the upstream's own response passes.
+
+An upstream that wants its nonce in a proof (RFC 9449 section 9) has not refused the token: `core.dpop` knows
+it, and this is not asked.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2s
+from math import inf
 from typing import Final
 
 from gateway.core.record import Recovery
+from gateway.core.token import Token
 
-HOLD_S: Final = 30.0  # after a recovery that failed, a route's refusals cost nothing extra for so long
+KNOWN_S: Final = 30.0
+MOST_KNOWN: Final = 64  # of 16 bytes each and their instants: some 8 KiB a route
+BUDGET: Final = 3
+BUDGET_EVERY_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What is known when an upstream's answer has a status of ``recover_on``.
+    """What is known when an upstream's response has a status of ``recover_on``.
 
     Attributes:
         wants_new_token: as `core.challenge` reads the challenges.
-        token_is_new: it was obtained for this very request, or this is the replay.
-        is_held: a recovery of this route failed less than `HOLD_S` ago.
+        token_is_new: it was obtained for this very request.
+        is_known: this target refused even a new token a moment ago (`RefusalMemory.knows`).
+        is_promising: the budget, or what is known of the token, speaks for another try.
         is_replayable: the whole body, as far as it was sent, is still at hand.
     """
 
     wants_new_token: bool
     token_is_new: bool
-    is_held: bool
+    is_known: bool
+    is_promising: bool
     is_replayable: bool
 
 
 def decide(refusal: Refusal) -> Recovery:
-    """Give `Recovery.RECOVERED` for "try it", else the reason why the answer passes unchanged.
+    """Give `Recovery.RECOVERED` for "try it", else the reason why the response passes unchanged.
 
     For `Recovery.NOT_REPLAYABLE` the token is to be replaced all the same, for the requests to come.
     """
     if not refusal.wants_new_token:
         return Recovery.OTHER_CHALLENGE
-    if refusal.is_held:
+    if refusal.is_known:
         return Recovery.HELD
     if refusal.token_is_new:
         return Recovery.NEW_TOKEN_REJECTED
+    if not refusal.is_promising:
+        return Recovery.HELD
     return Recovery.RECOVERED if refusal.is_replayable else Recovery.NOT_REPLAYABLE
+
+
+class RefusalMemory:
+    """What a route remembers of tokens that were accepted, and of recoveries that did not help.
+
+    Attributes:
+        accepted: the token that was accepted last.
+        is_empty: no target is remembered; the quick way past `forget`.
+    """
+
+    __slots__ = ("_budget_is_full_at_s", "_known", "accepted", "is_empty")
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, _Useless] = {}
+        self._budget_is_full_at_s = -inf
+        self.accepted: Token | None = None
+        self.is_empty = True
+
+    def knows(self, target: bytes, token: Token, now_s: float) -> bool:
+        """Whether `target` refused `token` or a newer one in the last `KNOWN_S`, and accepted none since."""
+        known = self._known.get(target)
+        return known is not None and now_s < known.until_s and token.serial >= known.serial
+
+    def is_promising(self, token: Token, now_s: float) -> bool:
+        """Whether the refusal of `token` is news here, or the budget allows another try."""
+        spent_s = self._budget_is_full_at_s - now_s
+        return token is self.accepted or spent_s <= (BUDGET - 1) * BUDGET_EVERY_S
+
+    def note_useless(self, target: bytes, newest: Token, now_s: float) -> None:
+        """Remember that even the `newest` token does not help at `target`, and charge the budget for it."""
+        self._known.pop(target, None)  # so that the oldest stand in front
+        self._known[target] = _Useless(now_s + KNOWN_S, newest.serial)
+        if len(self._known) > MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+        self.is_empty = False
+        # However many fail together, no more than the whole budget is spent.
+        spent_s = max(0.0, self._budget_is_full_at_s - now_s) + BUDGET_EVERY_S
+        self._budget_is_full_at_s = now_s + min(spent_s, BUDGET * BUDGET_EVERY_S)
+
+    def forget(self, target: bytes) -> None:
+        """Forget that `target` refused: it accepts now."""
+        self._known.pop(target, None)
+        self.is_empty = not self._known
+
+
+@dataclass(frozen=True, slots=True)
+class _Useless:
+    until_s: float
+    serial: int
+
+
+class Standing:
+    """How an upstream takes the tokens of one source: which one it accepted last, and when.
+
+    Instants are numbers of requests, in the order in which they were sent: a clock is coarser.
+
+    Attributes:
+        sent: how many requests with a token of the source went to the upstream.
+        accepted: the token that it accepted last.
+        accepted_at: what `sent` was then.
+    """
+
+    __slots__ = ("accepted", "accepted_at", "sent")
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.accepted: Token | None = None
+        self.accepted_at = 0
+
+    def has_accepted_since(self, token: Token, sent_at: int) -> bool:
+        """Whether `token` was accepted after the request with the number `sent_at` was sent."""
+        return token is self.accepted and self.accepted_at >= sent_at
+
+
+def is_acceptance(status: int) -> bool:
+    """Whether a response shows that its token was accepted: others are given before it is looked at, too."""
+    return 200 <= status < 300 or status == 304
+
+
+def target_digest(method: str, path: str) -> bytes:
+    """Give 16 bytes that stand for a target; the query is no part of it."""
+    return blake2s(f"{method}\0{path}".encode("utf-8", "surrogateescape"), digest_size=16).digest()
 
 
 def may_send_again(method: str, *, was_sent: bool) -> bool:

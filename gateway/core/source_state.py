@@ -22,7 +22,11 @@ class RequestCounts:
 
 @dataclass(frozen=True, slots=True)
 class TokenState:
-    """The living token, without the token."""
+    """The living token, without the token.
+
+    Attributes:
+        is_suspect: an upstream refused it; it is used until its successor is here.
+    """
 
     fingerprint: str
     serial: int
@@ -30,9 +34,10 @@ class TokenState:
     expires_in_s: float
     granted_scope: tuple[str, ...]
     is_bound: bool = False
+    is_suspect: bool = False
 
 
-def token_state(token: Token | None, now_s: float) -> TokenState | None:
+def token_state(token: Token | None, now_s: float, *, is_suspect: bool) -> TokenState | None:
     """Give what is to be shown of a token, or None where none lives."""
     if token is None or not token.is_alive(now_s):
         return None
@@ -43,6 +48,7 @@ def token_state(token: Token | None, now_s: float) -> TokenState | None:
         expires_in_s=token.left_s(now_s),
         granted_scope=token.scope,
         is_bound=token.prover is not None,
+        is_suspect=is_suspect,
     )
 
 

@@ -62,8 +62,9 @@ class TokenSource(Protocol):
     async def replacement(self, rejected: Token, deadline_s: float) -> Token:
         """Give a token other than `rejected`, which the upstream refused.
 
-        The newer one if there is one already; else `rejected`, and never another, is dropped and the
-        gateway authenticates again, once for all who wait. Raises as `token` does.
+        The newer one if there is one already; else `rejected`, and never another, becomes suspect and the
+        gateway authenticates again, once for all who wait. `rejected` stays in use for everybody else until
+        its successor is here, or it expires. Raises as `token` does.
         """
 
     def body_margin_s(self) -> float:

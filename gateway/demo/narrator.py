@@ -33,7 +33,7 @@ _WHY: Final = {
     Reason.FIRST: "there is none yet",
     Reason.EARLY: "the one in use expires soon; callers go on with it meanwhile",
     Reason.EXPIRED: "the last one has expired; callers wait for this",
-    Reason.REJECTED: "the upstream refused the last one; callers wait for this",
+    Reason.REJECTED: "the upstream refused the last one; who had it refused waits for this",
     Reason.REPLACED: "the certificate that the one in use is bound to was replaced",
 }
 
@@ -42,9 +42,10 @@ _RECOVERED: Final = {
     Recovery.RECOVERED: "; its first token was refused, the request was replayed with this one",
     Recovery.REJECTED_AGAIN: "; replayed with this token, which was refused too: the answer passes",
     Recovery.NEW_TOKEN_REJECTED: "; refused, though obtained for this very request: the answer passes",
-    Recovery.HELD: "; refused, and a recovery failed a moment ago: the answer passes",
+    Recovery.HELD: "; refused, and another token did not help here a moment ago: the answer passes",
     Recovery.NOT_REPLAYABLE: "; refused, and the body is too long to replay: the next gets a new token",
     Recovery.OTHER_CHALLENGE: "; refused for a reason that a new token does not cure: the answer passes",
+    Recovery.TOKEN_LIVES: "; refused, but the upstream accepts this token elsewhere: the answer passes",
     Recovery.NO_TOKEN: "; refused, and no other token was to be had",
 }
 
@@ -86,8 +87,8 @@ class Narrator:
         self._tell(Colour.BAD, f"{told}; no other token request for {retry_in_s:.1f} s")
 
     def token_rejected(self, client: ClientName, token: Token) -> None:
-        """Tell that the token is gone."""
-        self._tell(Colour.BAD, f"the upstream refused token {token.fingerprint} of client {client}: dropped")
+        """Tell that the token is suspect."""
+        self._tell(Colour.BAD, f"the upstream refused token {token.fingerprint} of client {client}: suspect")
 
     def credential_switched(self, client: ClientName, number: int, of: int) -> None:
         """Tell which one."""

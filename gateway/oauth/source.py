@@ -8,7 +8,8 @@ Rules:
   has a deadline of their own, may leave or be cancelled, and the flight goes on.
 - A flight never raises: it lands with a token or a failure. Each waiter gets a fresh error.
 - While the requester rests after a failure, callers without a living token fail at once.
-- A rejected token is dropped only if it is the one held, and stays dropped if its flight fails.
+- A rejected token becomes suspect, if it is the one held. Who had it rejected waits for its successor;
+  everybody else goes on with it until that one has landed, also while the flight fails.
 - Until the first token was had, the source keeps asking by itself; later it asks early or on demand.
 - While it rests, and while it holds a token that is bound to a certificate, it looks every second whether the
   files were replaced by which the client proves itself.
@@ -58,7 +59,7 @@ class ClientCredentialsSource:
         self._expires_at_s = self._refresh_at_s = -inf
         self._body_margin_s = BODY_MARGIN_S
         self._was_used = False
-        self._was_rejected = False
+        self._is_suspect = False
         self._is_closed = False
         self._flight: asyncio.Task[Landing] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -89,9 +90,10 @@ class ClientCredentialsSource:
         return await self._longer_lived(held, deadline_s)
 
     async def replacement(self, rejected: Token, deadline_s: float) -> Token:
-        """Give a token other than `rejected`; that one is dropped if it is still held."""
+        """Give a token other than `rejected`; that one becomes suspect if it is still held."""
         if self._token is rejected:
-            self._drop(rejected)
+            self._suspect(rejected)
+            return await self._next(deadline_s)
         return self.current(self._now_s()) or await self._next(deadline_s)
 
     def body_margin_s(self) -> float:
@@ -136,7 +138,7 @@ class ClientCredentialsSource:
             asked_scope=self._client.grant.scope,
             has_had_token=self.has_had_token,
             is_in_flight=self._flight is not None,
-            token=token_state(self._token, now_s),
+            token=token_state(self._token, now_s, is_suspect=self._is_suspect),
             requests=self._requester.counts(),
             last_error=self._requester.error(rest.failed).code if rest.failed else "",
             last_code=rest.failed.code if rest.failed else "",
@@ -190,7 +192,7 @@ class ClientCredentialsSource:
     def _reason(self) -> Reason:
         if not self.has_had_token:
             return Reason.FIRST
-        return Reason.REJECTED if self._was_rejected else Reason.EXPIRED
+        return Reason.REJECTED if self._is_suspect else Reason.EXPIRED
 
     def _launch(self, reason: Reason) -> asyncio.Task[Landing]:
         # Owned by the source, not by a task group: it outlives every waiter, and close() ends it.
@@ -215,21 +217,17 @@ class ClientCredentialsSource:
 
     def _hold(self, held: Held) -> None:
         if self._token is not None and self._token.field_value != held.token.field_value:
-            self._let_go()
+            self._requester.retire(self._token)
         self._token, self._expires_at_s = held.token, held.life.expires_at_s
         self._body_margin_s = held.life.body_margin_s
-        self._was_used = self._was_rejected = False
+        self._was_used = self._is_suspect = False
         self._refresh_at_s = held.life.refresh_at_s
         self._look_at(self._refresh_at_s)
 
-    def _drop(self, rejected: Token) -> None:
-        self._let_go()
-        self._was_rejected = True
-        self._observer.token_rejected(self._client.name, rejected)
-
-    def _let_go(self) -> None:
-        self._requester.retire(self._token)
-        self._token, self._expires_at_s = None, -inf
+    def _suspect(self, rejected: Token) -> None:
+        if not self._is_suspect:
+            self._is_suspect = True
+            self._observer.token_rejected(self._client.name, rejected)
 
     # ── the timer: the early refresh, and the next attempt after a failure ────────────────────────
 

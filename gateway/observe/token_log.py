@@ -63,7 +63,7 @@ class TokenLog:
         """Tell at warning."""
         fields = {"client": client, "token": token.fingerprint}
         _LOGGER.warning(
-            "client %s: an upstream refused token %s, it is dropped",
+            "client %s: an upstream refused token %s; it stays in use until another one is here",
             client,
             token.fingerprint,
             extra={"fields": fields},

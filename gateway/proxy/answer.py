@@ -64,6 +64,24 @@ class Answer:
         return [name + b": " + value for name, value in self.fields if may_be_trailer(name)]
 
 
+class WholeAnswer:
+    """An answer that is complete, apart from the connection that it came on.
+
+    Attributes:
+        answer, buffered_bytes: as an `AnswerReader` has them.
+    """
+
+    __slots__ = ("answer", "buffered_bytes")
+
+    def __init__(self, answer: Answer, buffered_bytes: int) -> None:
+        self.answer = answer
+        self.buffered_bytes = buffered_bytes
+
+    def take(self) -> list[bytes]:
+        """Take the body."""
+        return self.answer.chunks
+
+
 class AnswerReader:
     """Reads one answer after the other; `begin` says that one is expected.
 

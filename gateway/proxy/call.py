@@ -33,6 +33,7 @@ class Call:
         status: of the final answer once its head is written, else 0.
         keeps_alive: whether the connection may serve another request.
         token_is_new: it was obtained for this very request.
+        sent_at: the number of the request among those that its upstream got with tokens of its source.
         started_s: monotonic, when the head was complete.
     """
 
@@ -43,6 +44,7 @@ class Call:
     body: RequestBody | None = None
     token: Token | None = None
     token_is_new = False
+    sent_at = 0
     upstream: UpstreamConnection | None = None
     error = ""
     recovery = Recovery.NONE

@@ -17,6 +17,7 @@ from gateway.core.answer_head import dropped_names
 from gateway.core.errors import GatewayError, InternalError, UpstreamClosed, UpstreamTimeout
 from gateway.core.recovery import may_send_again
 from gateway.core.token import Token
+from gateway.proxy.answer import WholeAnswer
 from gateway.proxy.body import RequestBody
 from gateway.proxy.call import Call
 from gateway.proxy.proofs import Proofs, callers_lines
@@ -32,9 +33,10 @@ class Exchange:
 
     Attributes:
         upstream: the connection it is on.
+        answer: what came back: on that connection, or taken off it.
     """
 
-    __slots__ = ("_call", "_invited", "_is_closed", "_pump", "_route", "upstream")
+    __slots__ = ("_call", "_invited", "_is_closed", "_pump", "_route", "answer", "upstream")
 
     def __init__(self, call: Call, route: Route, upstream: UpstreamConnection) -> None:
         self._call = call
@@ -43,6 +45,7 @@ class Exchange:
         self._invited: asyncio.Event | None = None
         self._is_closed = False
         self.upstream = upstream
+        self.answer: UpstreamConnection | WholeAnswer = upstream
 
     def send(self, lines: list[bytes]) -> None:
         """Send the request: at once what is at hand, the rest of a long body by the pump.
@@ -139,6 +142,33 @@ class Exchange:
                 status = b"HTTP/1.1 %d %b" % (answer.status, answer.reason)
                 self._call.write(b"\r\n".join((status, *lines, b"\r\n")))
         self.upstream.informational.clear()
+
+    async def pause(self) -> None:
+        """Keep the answer at hand, and leave what the caller still sends where it is: it may be replayed.
+
+        An answer that is complete needs no connection, which may serve others meanwhile.
+        """
+        if self._pump is not None and not self._pump.done():
+            self._pump.cancel()
+            await asyncio.wait((self._pump,))
+        upstream = self.upstream
+        upstream.deadline_s = inf
+        if upstream.request_is_sent and upstream.answer is not None and upstream.answer.is_complete:
+            self.answer = WholeAnswer(upstream.answer, upstream.buffered_bytes)
+            self.close()
+
+    def resume(self) -> None:
+        """Go on after a pause.
+
+        Raises:
+            GatewayError: the response broke off meanwhile.
+        """
+        if self._is_closed:
+            return
+        upstream, body = self.upstream, self._call.body
+        upstream.check()
+        if self._pump is not None and body is not None and upstream.is_open and not upstream.request_is_sent:
+            self._pump = asyncio.get_running_loop().create_task(self._send_body(body))
 
     def close(self) -> None:
         """End the exchange, once; its connection serves another only if both messages ended."""

@@ -10,26 +10,24 @@ import asyncio
 import logging
 from typing import Final
 
-from gateway.core.answer_head import challenges
-from gateway.core.challenge import wants_new_token
 from gateway.core.clock import Clock
 from gateway.core.errors import (
-    AuthorizationServerError,
     CallerGone,
     GatewayError,
     InternalError,
     RouteTimeout,
 )
 from gateway.core.outbound import request_id
-from gateway.core.record import Recovery, RequestObserver
-from gateway.core.recovery import HOLD_S, Refusal, decide
+from gateway.core.record import RequestObserver
+from gateway.core.recovery import is_acceptance
 from gateway.core.request_head import HeadReader
 from gateway.core.routing import Router
 from gateway.core.settings import Limits
 from gateway.core.token import Token, TokenSource
 from gateway.proxy.body import ReplayBudget, RequestBody
 from gateway.proxy.call import Call
-from gateway.proxy.exchange import Exchange, exchange
+from gateway.proxy.exchange import exchange
+from gateway.proxy.refused import recover
 from gateway.proxy.relay import relay, relay_at_once
 from gateway.proxy.route import Route, RouteCounters
 
@@ -54,7 +52,6 @@ class Handler:
         self._observer = observer
         self._reader = HeadReader(limits)
         self._budget = ReplayBudget(limits.replay_total_bytes)
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def handle(self, call: Call) -> None:
         """Take one request from its head to the last byte of its answer."""
@@ -65,12 +62,16 @@ class Handler:
                 return
             if route.source is not None and not route.plan.keeps_callers(call.head):
                 call.token = self._token_at_hand(call, route.source) or await self._await_token(call, route)
+                route.standing.sent = call.sent_at = route.standing.sent + 1
             attempt = await exchange(call, route, call.token)
             try:
-                if call.token is not None and call.upstream_status in route.settings.recover_on:
-                    attempt = await self._recover(call, route, attempt)
-                if not relay_at_once(call, route, attempt.upstream):
-                    await relay(call, route, attempt.upstream)
+                if call.token is not None:
+                    if call.upstream_status in route.settings.recover_on:
+                        attempt = await recover(call, route, attempt, self._clock.now_s)
+                    if is_acceptance(call.upstream_status):
+                        route.note_accepted(call.token, call.head.method, call.path)
+                if not relay_at_once(call, route, attempt.answer):
+                    await relay(call, route, attempt.answer)
             finally:
                 attempt.close()
         except GatewayError as error:
@@ -93,13 +94,6 @@ class Handler:
     def wall_s(self) -> float:
         """Give seconds since 1970."""
         return self._clock.wall_s()
-
-    async def close(self) -> None:
-        """End the tasks that no call awaits."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
 
     # ── the steps ─────────────────────────────────────────────────────────────────────────────────
 
@@ -147,55 +141,6 @@ class Handler:
         call.token_is_new = held is None or held.serial != token.serial
         return token
 
-    async def _recover(self, call: Call, route: Route, attempt: Exchange) -> Exchange:
-        """Authenticate again and replay, where that may help; else give `attempt` back."""
-        answer, token, source = attempt.upstream.answer, call.token, route.source
-        assert answer is not None
-        assert token is not None
-        assert source is not None
-        is_replayable = call.body is None or call.body.is_replayable
-        call.recovery = decide(
-            Refusal(
-                wants_new_token=wants_new_token(answer.status, challenges(answer.lines)),
-                token_is_new=call.token_is_new,
-                is_held=call.started_s < route.held_until_s(is_replayable=is_replayable),
-                is_replayable=is_replayable,
-            )
-        )
-        if call.recovery is Recovery.RECOVERED:
-            await attempt.abandon()
-            return await self._replay(call, route, source, token)
-        if call.recovery is Recovery.NOT_REPLAYABLE:
-            route.hold(self._clock.now_s() + HOLD_S, only_unreplayable=True)
-            self._replace_later(source, token)
-        elif call.recovery is Recovery.NEW_TOKEN_REJECTED:
-            route.hold(self._clock.now_s() + HOLD_S)
-        return attempt
-
-    async def _replay(self, call: Call, route: Route, source: TokenSource, rejected: Token) -> Exchange:
-        began_s = self._clock.now_s()
-        try:
-            token = await source.replacement(rejected, began_s + call.within(route.timeouts.response_s))
-        except AuthorizationServerError:
-            call.recovery = Recovery.NO_TOKEN
-            raise
-        finally:
-            call.token_s += self._clock.now_s() - began_s
-        call.token = token
-        attempt = await exchange(call, route, token)
-        if call.upstream_status in route.settings.recover_on:
-            call.recovery = Recovery.REJECTED_AGAIN
-            route.hold(self._clock.now_s() + HOLD_S)
-        return attempt
-
-    def _replace_later(self, source: TokenSource, rejected: Token) -> None:
-        """The task is owned here: the next request, not this one, gets its token."""
-        task = asyncio.get_running_loop().create_task(
-            _replace(source, rejected, self._clock.now_s() + HOLD_S)
-        )
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     def _done(self, call: Call) -> None:
         """Count and tell; the same for every end."""
         total_s = self._clock.now_s() - call.started_s
@@ -216,14 +161,6 @@ class Handler:
         )
         if self._observer is not None:
             self._observer.request_done(call.record(self._clock.wall_s(), total_s))
-
-
-async def _replace(source: TokenSource, rejected: Token, deadline_s: float) -> None:
-    """A task that nobody awaits: the source has told its observer of any failure."""
-    try:
-        await source.replacement(rejected, deadline_s)
-    except AuthorizationServerError:
-        return
 
 
 def late(call: Call) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from gateway.core.answer_head import Body, caller_body, dropped_names
 from gateway.core.errors import UpstreamTimeout
-from gateway.proxy.answer import Answer
+from gateway.proxy.answer import Answer, WholeAnswer
 from gateway.proxy.call import Call
 from gateway.proxy.route import Route
 from gateway.proxy.upstream import UpstreamConnection
@@ -22,7 +22,7 @@ _LENGTH: Final = Body.LENGTH
 _UNTIL_CLOSE: Final = Body.UNTIL_CLOSE
 
 
-def relay_at_once(call: Call, route: Route, upstream: UpstreamConnection) -> bool:
+def relay_at_once(call: Call, route: Route, upstream: UpstreamConnection | WholeAnswer) -> bool:
     """Pass the answer on in one write if it is whole and of known length; give whether it was."""
     answer = upstream.answer
     assert answer is not None
@@ -42,7 +42,7 @@ def _decide_keep_alive(call: Call, body: Body) -> None:
         call.keeps_alive = False  # an early answer ends the connection: the body's rest has no reader
 
 
-async def relay(call: Call, route: Route, upstream: UpstreamConnection) -> None:
+async def relay(call: Call, route: Route, upstream: UpstreamConnection | WholeAnswer) -> None:
     """Pass the answer on, from its head to its last byte.
 
     Raises:
@@ -61,6 +61,7 @@ async def relay(call: Call, route: Route, upstream: UpstreamConnection) -> None:
         return
     call.write(b"".join((head, *_framed(chunks, body))))
     call.answer_bytes = sum(map(len, chunks))
+    assert isinstance(upstream, UpstreamConnection)  # what is not complete is still on its way
     await _stream(call, route, upstream, body)
     if end := _end(call, answer, body):
         call.write(b"".join(end))

@@ -8,8 +8,9 @@ from typing import Protocol
 from gateway.core.fields import without
 from gateway.core.outbound import OutboundPlan, added_lines, removed_names
 from gateway.core.record import Recovery
+from gateway.core.recovery import RefusalMemory, Standing, target_digest
 from gateway.core.settings import RouteSettings
-from gateway.core.token import TokenSource
+from gateway.core.token import Token, TokenSource
 from gateway.proxy.pool import Pool
 
 
@@ -43,24 +44,31 @@ class Route:
 
     Attributes:
         leaves_date: the owner's rules say what becomes of the answer's ``Date``.
+        refusals: what it remembers of refused tokens.
+        standing: of its tokens at its upstream; routes with the same source and upstream share it.
     """
 
     __slots__ = (
         "_answer_added",
         "_answer_removed",
-        "_held_until_s",
-        "_held_until_s_unreplayable",
         "counters",
         "leaves_date",
         "plan",
         "pool",
+        "refusals",
         "settings",
         "source",
+        "standing",
         "timeouts",
     )
 
     def __init__(
-        self, settings: RouteSettings, pool: Pool, source: TokenSource | None, counters: RouteCounters
+        self,
+        settings: RouteSettings,
+        pool: Pool,
+        source: TokenSource | None,
+        counters: RouteCounters,
+        standing: Standing,
     ) -> None:
         self.settings = settings
         self.timeouts = settings.timeouts
@@ -68,7 +76,8 @@ class Route:
         self.pool = pool
         self.source = source
         self.counters = counters
-        self._held_until_s = self._held_until_s_unreplayable = 0.0
+        self.refusals = RefusalMemory()
+        self.standing = standing
         self._answer_added = added_lines(settings.response_headers)
         self._answer_removed = removed_names(settings.response_headers)
         self.leaves_date = b"date" in self._answer_removed
@@ -76,15 +85,13 @@ class Route:
     def __repr__(self) -> str:
         return f"<Route {self.settings.name}>"
 
-    def hold(self, until_s: float, *, only_unreplayable: bool = False) -> None:
-        """Let refused tokens cost nothing extra until then (`core.recovery`)."""
-        self._held_until_s_unreplayable = until_s
-        if not only_unreplayable:
-            self._held_until_s = until_s
-
-    def held_until_s(self, *, is_replayable: bool) -> float:
-        """Give when a request that is or is not replayable may recover again."""
-        return self._held_until_s if is_replayable else self._held_until_s_unreplayable
+    def note_accepted(self, token: Token, method: str, path: str) -> None:
+        """Note that the upstream accepted `token`; on the hot path."""
+        standing, refusals = self.standing, self.refusals
+        standing.accepted = refusals.accepted = token
+        standing.accepted_at = standing.sent
+        if not refusals.is_empty:
+            refusals.forget(target_digest(method, path))
 
     def answer_lines(self, lines: Sequence[bytes], dropped: frozenset[bytes]) -> Sequence[bytes]:
         """Give the lines of an answer as the caller gets them."""

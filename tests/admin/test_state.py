@@ -66,6 +66,7 @@ def test_a_client_with_a_token_is_shown_whole():
             "scope": "a",
             "missing_scope": "b",
             "is_bound": False,
+            "is_suspect": False,
         },
     }
 
@@ -98,6 +99,10 @@ def test_the_secret_that_works_and_what_the_metadata_objects_to_are_shown():
 
 def test_a_bound_token_is_shown_as_one():
     assert client_state(replace(STATE, token=replace(TOKEN, is_bound=True)))["token"]["is_bound"] is True
+
+
+def test_a_token_that_was_refused_is_shown_as_suspect():
+    assert client_state(replace(STATE, token=replace(TOKEN, is_suspect=True)))["token"]["is_suspect"] is True
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from gateway.core.client_settings import AuthMethod, ClientName, Grant
 from gateway.core.outbound import CallerFields
 from gateway.core.request_head import HeadReader, RequestHead
 from gateway.core.settings import Limits, RouteName, RouteSettings, Scheme, UpstreamSettings
+from gateway.core.token import Token
 
 UPSTREAM = UpstreamSettings(Scheme.HTTPS, "api.example.com", 443)
 GRANT = Grant(ClientName("crm"), "https://login.test/token", "mobile_android", AuthMethod.CLIENT_SECRET_BASIC)
@@ -34,3 +35,8 @@ def head_of(
     if host:
         raw.insert(0, (b"Host", host.encode("latin-1")))
     return HeadReader(Limits()).read(method, target, version, raw)
+
+
+def token(serial: int) -> Token:
+    """The token of this number."""
+    return Token(b"Bearer token_%d" % serial, 0.0, 3600.0, serial, f"{serial:08x}")

@@ -27,13 +27,15 @@ CASES = [
     ([b'Bearer realm="x"', b'DPoP error="use_dpop_nonce"'], False),
     ([b'Bearer error="use_dpop_nonce"'], True),
     ([b'DPoP algs="ES256"'], True),
-    ([b"Basic"], False),
-    ([b'Basic realm="x, Bearer"'], False),
-    ([b'Basic realm="x", charset="UTF-8"'], False),
-    ([b"Negotiate"], False),
-    ([b"Negotiate YIIJvwYGKwYBBQUCoIIJszCC=="], False),
-    ([b"Negotiate", b"NTLM"], False),
-    ([b"Negotiate, Basic realm=x"], False),
+    ([b"Basic"], True),
+    ([b'Basic realm="x, Bearer"'], True),
+    ([b'Basic realm="x", charset="UTF-8"'], True),
+    ([b"Negotiate"], True),
+    ([b"Negotiate YIIJvwYGKwYBBQUCoIIJszCC=="], True),
+    ([b"Negotiate", b"NTLM"], True),
+    ([b"Negotiate, Basic realm=x"], True),
+    ([b'Token realm="api"'], True),
+    ([b'Token error="insufficient_scope"'], True),
     ([b'Basic realm="x", Bearer'], True),
     ([b'Basic realm="x"', b'Bearer realm="x"'], True),
     ([b'Basic realm="x", Bearer error="insufficient_scope"'], False),
@@ -47,24 +49,8 @@ CASES = [
 
 
 @pytest.mark.parametrize(("challenges", "expected"), CASES)
-def test_the_challenges_of_a_401_say_whether_a_new_token_helps(challenges: list[bytes], expected: bool):
-    assert wants_new_token(401, challenges) is expected
-
-
-@pytest.mark.parametrize(
-    ("challenges", "expected"),
-    [
-        ([], True),
-        ([b'Bearer error="insufficient_scope"'], False),
-        ([b'DPoP error="invalid_dpop_proof"'], False),
-        ([b"Bearer"], True),
-        ([b"Basic"], True),
-    ],
-)
-def test_under_another_status_only_an_error_that_a_token_does_not_cure_speaks_against_it(
-    challenges: list[bytes], expected: bool
-):
-    assert wants_new_token(403, challenges) is expected
+def test_the_challenges_of_a_refusal_say_whether_a_new_token_helps(challenges: list[bytes], expected: bool):
+    assert wants_new_token(challenges) is expected
 
 
 def test_several_challenges_in_one_field_keep_their_parameters_apart():
@@ -86,9 +72,9 @@ PIECES = st.sampled_from(
 )
 
 
-@given(st.lists(st.binary() | st.lists(PIECES, max_size=40).map(b"".join)), st.integers(100, 599))
-def test_every_field_yields_an_answer(values: list[bytes], status: int):
-    assert wants_new_token(status, values) in {True, False}
+@given(st.lists(st.binary() | st.lists(PIECES, max_size=40).map(b"".join)))
+def test_every_field_yields_an_answer(values: list[bytes]):
+    assert wants_new_token(values) in {True, False}
 
 
 @pytest.mark.parametrize("piece", [b'"', b'\\"', b'"\\', b'a="', b"a ", b",", b'",', b"\\"])

@@ -73,7 +73,7 @@ def test_it_tells_of_a_tokens_life():
         ("token_failed", CRM, TokenUnavailable("x"), 1.5),
     ) == [
         "token ab12cd34 obtained for crm after 21 ms: lives 15 s",
-        "the upstream refused token ab12cd34 of client crm: dropped",
+        "the upstream refused token ab12cd34 of client crm: suspect",
         (
             "no token for client crm: The authorization server cannot be reached (token_unavailable);"
             " no other token request for 1.5 s"

@@ -320,22 +320,63 @@ async def test_a_rejection_joins_the_early_refresh_that_is_in_flight():
         await until(first.expires_at_s - 50.0)
         replacing = asyncio.create_task(stage.replacement(first))
         await asyncio.sleep(1.0)
-        assert stage.current() is None
+        assert stage.current() is first
         stage.endpoint.gate.set()
         assert sent(await replacing) == "Bearer access_token_2"
         assert stage.endpoint.requests == 2
 
 
 @in_virtual_time
-async def test_a_dropped_token_stays_dropped_when_its_replacement_fails():
+async def test_a_suspect_stays_in_use_while_its_replacement_fails():
     async with scene() as stage:
         first = await stage.token()
         stage.endpoint.failure = DOWN
         with pytest.raises(TokenUnavailable):
             await stage.replacement(first)
-        assert stage.current() is None
+        assert stage.current() is first
+        assert await stage.token() is first
+        assert stage.events.rejected == [1]
+
+
+@in_virtual_time
+async def test_nobody_but_who_had_it_rejected_waits_for_the_successor_of_a_suspect():
+    async with scene(takes_s=20.0) as stage:
+        first = await stage.token(within_s=30.0)
+        replacing = asyncio.create_task(stage.replacement(first))
+        for _ in range(19):
+            await asyncio.sleep(1.0)
+            assert await stage.token() is first
+            assert stage.source.state().token.is_suspect
+        second = await replacing
+        assert stage.current() is second
+        assert not stage.source.state().token.is_suspect
+
+
+@in_virtual_time
+async def test_a_suspect_is_used_to_its_last_instant_and_no_longer():
+    async with scene(jitter=0.99) as stage:
+        first = await stage.token()
+        await until(first.expires_at_s - 70.0)
+        stage.endpoint.failure = DOWN
         with pytest.raises(TokenUnavailable):
-            await stage.token()
+            await stage.replacement(first)
+        await until(first.expires_at_s - 0.1)
+        assert stage.current() is first
+        await until(first.expires_at_s + 0.1)
+        assert stage.current() is None
+
+
+@in_virtual_time
+async def test_a_suspect_that_has_expired_meanwhile_is_told_as_rejected():
+    async with scene() as stage:
+        first = await stage.token()
+        stage.endpoint.failure = DOWN
+        with pytest.raises(TokenUnavailable):
+            await stage.replacement(first)
+        await until(first.expires_at_s + 70.0)
+        stage.endpoint.failure = None
+        assert sent(await stage.token()) == "Bearer access_token_2"
+        assert stage.events.requested[-1] is Reason.REJECTED
 
 
 @in_virtual_time

@@ -57,9 +57,9 @@ async def test_a_caller_who_comes_after_the_repair_is_not_turned_away():
         with pytest.raises(TokenRefused):
             await stage.replacement(first)
         with pytest.raises(TokenRefused):
-            await stage.token()
+            await stage.replacement(first)
         stage.endpoint.failure, stage.endpoint.proof = None, "repaired"
-        assert sent(await stage.token()) == "Bearer access_token_2"
+        assert sent(await stage.replacement(first)) == "Bearer access_token_2"
 
 
 @in_virtual_time

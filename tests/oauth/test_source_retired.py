@@ -24,13 +24,17 @@ async def test_a_token_that_another_takes_the_place_of_is_retired():
 
 
 @in_virtual_time
-async def test_a_rejected_token_is_retired_once_though_its_replacement_fails():
+async def test_a_rejected_token_is_retired_once_and_not_before_its_successor_has_landed():
     async with scene() as stage:
         first = await stage.token()
         stage.endpoint.failure = DOWN
         for _ in range(3):
             with pytest.raises(TokenUnavailable):
                 await stage.replacement(first)
+        assert stage.retired == []
+        stage.endpoint.failure = None
+        await asyncio.sleep(60.0)
+        await stage.replacement(first)
         assert stage.retired == [ONE]
 
 

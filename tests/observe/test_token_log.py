@@ -71,7 +71,7 @@ def test_a_rejected_token_is_told_at_warning(caplog):
     assert told(caplog) == [
         (
             "WARNING",
-            "client crm: an upstream refused token 00000002, it is dropped",
+            "client crm: an upstream refused token 00000002; it stays in use until another one is here",
             {"client": "crm", "token": "00000002"},
         )
     ]

@@ -1,7 +1,9 @@
 import pytest
 
+from gateway.core.recovery import Standing, target_digest
 from gateway.core.settings import HeaderRules, RouteName, RouteSettings, Scheme, UpstreamSettings
 from gateway.proxy.route import Route
+from tests.core.samples import token
 
 LINES = [b"Server: legacy", b"X-A: 1", b"x-a: 2", b"Content-Type: text/plain"]
 
@@ -9,7 +11,7 @@ LINES = [b"Server: legacy", b"X-A: 1", b"x-a: 2", b"Content-Type: text/plain"]
 def route(**rules):
     upstream = UpstreamSettings(Scheme.HTTP, "127.0.0.1", 9500)
     settings = RouteSettings(RouteName("/crm"), "/crm", upstream, response_headers=HeaderRules(**rules))
-    return Route(settings, None, None, None)
+    return Route(settings, None, None, None, Standing())
 
 
 ANSWERS = [
@@ -32,24 +34,17 @@ def test_the_lines_of_an_answer_are_removed_then_set_then_added(rules, dropped, 
     assert before == LINES
 
 
-def test_a_new_route_holds_nothing_back():
-    held = route()
+def test_an_accepted_token_is_noted_and_its_target_forgotten():
+    made, accepted = route(), token(1)
+    made.refusals.note_useless(target_digest("GET", "/a"), accepted, 0.0)
+    made.refusals.note_useless(target_digest("GET", "/b"), accepted, 0.0)
+    made.standing.sent = 7
+    made.note_accepted(accepted, "GET", "/a")
 
-    assert [held.held_until_s(is_replayable=each) for each in (True, False)] == [0.0, 0.0]
-
-
-def test_a_hold_stops_every_recovery_of_the_route():
-    held = route()
-    held.hold(30.0)
-
-    assert [held.held_until_s(is_replayable=each) for each in (True, False)] == [30.0, 30.0]
-
-
-def test_a_hold_for_what_cannot_be_replayed_leaves_the_rest_free():
-    held = route()
-    held.hold(30.0, only_unreplayable=True)
-
-    assert [held.held_until_s(is_replayable=each) for each in (True, False)] == [0.0, 30.0]
+    assert made.refusals.accepted is made.standing.accepted is accepted
+    assert made.standing.accepted_at == 7
+    assert not made.refusals.knows(target_digest("GET", "/a"), accepted, 1.0)
+    assert made.refusals.knows(target_digest("GET", "/b"), accepted, 1.0)
 
 
 def test_a_route_shows_its_name_and_no_header_values():

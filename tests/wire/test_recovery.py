@@ -243,9 +243,8 @@ async def test_the_hold_of_one_route_does_not_hold_another():
     [
         ['Bearer error="insufficient_scope", scope="admin"'],
         ['Bearer realm="a, b", error=insufficient_scope'],
-        ['Basic realm="legacy"'],
-        ["Negotiate", 'Basic realm="legacy"'],
-        ["Basic realm=x, Digest nonce=y"],
+        ['Basic realm="legacy"', "Bearer error=insufficient_scope"],
+        ['DPoP error="invalid_dpop_proof"'],
     ],
 )
 async def test_a_challenge_that_a_new_token_cannot_meet_passes(challenges):
@@ -266,6 +265,10 @@ async def test_a_challenge_that_a_new_token_cannot_meet_passes(challenges):
         [],
         ["Bearer"],
         ['bearer realm="x", error="invalid_token"'],
+        ['Basic realm="x"'],
+        ['Token realm="api"'],
+        ["Negotiate", 'Basic realm="legacy"'],
+        ["Basic realm=x, Digest nonce=y"],
         ['Basic realm="x"', "Bearer"],
         ['Basic realm="x", Bearer realm="y"'],
         ["\xff\xfe((="],
