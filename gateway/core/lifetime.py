@@ -8,6 +8,8 @@ Rules (design section 5):
 - The early refresh starts ``min(60 s, 20 % of life)`` before expiry, put off by chance: by up
   to 10 % of life, at most half of that margin. So a fleet that started together does not ask together,
   and a token of 2 s is asked for every 1.7 s on average: 12 times in 20 s.
+- A machine that sleeps stops the monotonic clock, and tokens go on dying: the wall clock ends a life too,
+  `WALL_SLACK_S` late, so that neither small corrections of it nor a jump back do anything.
 - Two token requests for one grant are sent `REQUEST_INTERVAL_S` apart, whatever the lifetimes say and
   however often upstreams refuse the tokens.
 """
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from gateway.core.json_object import finite_number
@@ -27,17 +30,24 @@ EARLIEST_REFRESH_S: Final = 60.0
 REFRESH_SHARE: Final = 0.2
 JITTER_SHARE: Final = 0.1
 BODY_MARGIN_S: Final = 30.0
+WALL_SLACK_S: Final = 2.0
+"""More than a clock is ever stepped that is kept in step (ntpd steps from 0.128 s on, chrony from 1 s)."""
 
 _NUMERIC: Final = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
 
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """The instants of a token, monotonic seconds."""
+    """The instants of a token, monotonic seconds.
+
+    Attributes:
+        dead_at_wall_s: its end by the wall clock, in seconds since 1970; the earlier end counts.
+    """
 
     sent_at_s: float
     refresh_at_s: float
     expires_at_s: float
+    dead_at_wall_s: float = inf
 
     @property
     def body_margin_s(self) -> float:
@@ -49,12 +59,13 @@ class Life:
         return min(BODY_MARGIN_S, self.expires_at_s - self.refresh_at_s)
 
 
-def plan_life(sent_at_s: float, lifetime_s: float, jitter: float) -> Life:
+def plan_life(sent_at_s: float, lifetime_s: float, jitter: float, sent_at_wall_s: float = inf) -> Life:
     """Give the instants of a token with a bounded `lifetime_s`; `jitter` is in [0, 1)."""
     margin_s = min(EARLIEST_REFRESH_S, REFRESH_SHARE * lifetime_s)
     late_s = jitter * min(JITTER_SHARE * lifetime_s, margin_s / 2)
     expires_at_s = sent_at_s + lifetime_s
-    return Life(sent_at_s, expires_at_s - margin_s + late_s, expires_at_s)
+    dead_at_wall_s = sent_at_wall_s + lifetime_s + WALL_SLACK_S
+    return Life(sent_at_s, expires_at_s - margin_s + late_s, expires_at_s, dead_at_wall_s)
 
 
 def read_expires_in(value: object) -> float | None:

@@ -74,6 +74,7 @@ class TokenRequester:
         self._observer = around.observer
         self._fingerprint_key = around.fingerprint_key
         self._last_sent_at_s = -inf
+        self._last_sent_at_wall_s = -inf
         self._counts: Counter[str] = Counter()
         self._asked_with: Hashable = None
         self._granted_to: Hashable = None
@@ -96,7 +97,7 @@ class TokenRequester:
         """Ask once, not sooner than a second after the last time."""
         await asyncio.sleep(max(0.0, may_send_at_s(self._last_sent_at_s) - self._clock.now_s()))
         self._observer.token_requested(self._client.name, reason)
-        self._last_sent_at_s = self._clock.now_s()
+        self._last_sent_at_s, self._last_sent_at_wall_s = self._clock.now_s(), self._clock.wall_s()
         self._asked_with = self._endpoint.mark(self._client)
         outcome = await self._endpoint.fetch(self._client)
         match outcome:
@@ -151,7 +152,8 @@ class TokenRequester:
 
     def _take(self, granted: Granted) -> Held:
         lifetime_s = bounded_life_s(granted.lifetime_s, self._client.default_lifetime_s)
-        life = plan_life(self._last_sent_at_s, lifetime_s, self._clock.jitter())
+        sent_at_s, jitter = self._last_sent_at_s, self._clock.jitter()
+        life = plan_life(sent_at_s, lifetime_s, jitter, self._last_sent_at_wall_s)
         self.granted += 1
         self._granted_to = self._asked_with
         self._counts["granted"] += 1

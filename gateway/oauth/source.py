@@ -2,7 +2,8 @@
 
 Rules:
 
-- A living token is handed out at once, to its last instant. A timer, set when it arrived, refreshes it
+- A living token is handed out at once, to its last instant by the monotonic clock, or by the wall clock,
+  which goes on while the machine sleeps. A timer, set when it arrived, refreshes it
   early while it is used; the failure of an early refresh leaves it in place.
 - Single flight: one token request at a time. The flight is a task that the source owns. Whoever waits
   has a deadline of their own, may leave or be cancelled, and the flight goes on.
@@ -54,9 +55,9 @@ class ClientCredentialsSource:
         self._client = client
         self._requester = TokenRequester(client, endpoint, around, retire)
         self._observer = around.observer
-        self._now_s = around.clock.now_s
+        self._now_s, self._wall_s = around.clock.now_s, around.clock.wall_s
         self._token: Token | None = None
-        self._expires_at_s = self._refresh_at_s = -inf
+        self._expires_at_s = self._refresh_at_s = self._dead_at_wall_s = -inf
         self._body_margin_s = BODY_MARGIN_S
         self._was_used = False
         self._is_suspect = False
@@ -71,7 +72,7 @@ class ClientCredentialsSource:
 
     def current(self, now_s: float) -> Token | None:
         """Give the living token, or None where one must be waited for."""
-        if now_s < self._expires_at_s:
+        if now_s < self._expires_at_s and self._wall_s() < self._dead_at_wall_s:
             self._was_used = True
             return self._token
         return None
@@ -130,7 +131,7 @@ class ClientCredentialsSource:
     def state(self) -> SourceState:
         """Give what is to be shown of this source."""
         now_s = self._now_s()
-        rest = self._requester.rest
+        rest, is_dead = self._requester.rest, self._wall_s() >= self._dead_at_wall_s
         return SourceState(
             client=self._client.name,
             issuer=self._client.grant.issuer,
@@ -138,7 +139,7 @@ class ClientCredentialsSource:
             asked_scope=self._client.grant.scope,
             has_had_token=self.has_had_token,
             is_in_flight=self._flight is not None,
-            token=token_state(self._token, now_s, is_suspect=self._is_suspect),
+            token=token_state(None if is_dead else self._token, now_s, is_suspect=self._is_suspect),
             requests=self._requester.counts(),
             last_error=self._requester.error(rest.failed).code if rest.failed else "",
             last_code=rest.failed.code if rest.failed else "",
@@ -219,6 +220,7 @@ class ClientCredentialsSource:
         if self._token is not None and self._token.field_value != held.token.field_value:
             self._requester.retire(self._token)
         self._token, self._expires_at_s = held.token, held.life.expires_at_s
+        self._dead_at_wall_s = held.life.dead_at_wall_s
         self._body_margin_s = held.life.body_margin_s
         self._was_used = self._is_suspect = False
         self._refresh_at_s = held.life.refresh_at_s

@@ -46,6 +46,16 @@ def new_endpoint(events: Events | None = None, **members: object) -> TokenEndpoi
     return TokenEndpoint(loop_clock(), events or Events(), Trust(), **members)
 
 
+class Wall:
+    """A wall clock that goes on with the loop's, and by `ahead_s` more: while a machine sleeps only this one does."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return WALL_S + asyncio.get_running_loop().time() + self.ahead_s
+
+
 class ScriptedEndpoint:
     """Hands out access_token_1, _2, ... unless told otherwise.
 
@@ -145,6 +155,7 @@ class Scene:
     endpoint: ScriptedEndpoint
     events: Events
     retired: list[str] = field(default_factory=list)
+    wall: Wall = field(default_factory=Wall)
 
     @property
     def now_s(self) -> float:
@@ -165,14 +176,14 @@ async def scene(
     client: ClientSettings | None = None, *, jitter: float = 0.0, **endpoint_members: float | None
 ):
     """A source over a scripted endpoint, closed in the end."""
-    endpoint, events = ScriptedEndpoint(**endpoint_members), Events()
-    around = Surroundings(loop_clock(jitter), events, KEY)
+    endpoint, events, wall = ScriptedEndpoint(**endpoint_members), Events(), Wall()
+    around = Surroundings(replace(loop_clock(jitter), wall_s=wall), events, KEY)
     retired: list[str] = []
     source = ClientCredentialsSource(
         client or client_settings(), endpoint, around, lambda _, token: retired.append(sent(token))
     )
     try:
-        yield Scene(source, endpoint, events, retired)
+        yield Scene(source, endpoint, events, retired, wall)
     finally:
         await source.close()
 
