@@ -85,6 +85,7 @@ def _grant(name: str, client: Client, folder: Path) -> Grant:
         certificate=own_certificate(client.tls, folder),
         grant_type=client.grant_type or GrantType.CLIENT_CREDENTIALS,
         dpop=DpopSettings(client.dpop_signing_alg, client.dpop_allow_bearer) if client.dpop else None,
+        takes_any_type=client.token_type is not None,
     )
 
 

@@ -26,6 +26,7 @@ from gateway.config.fields import (
     Strict,
     Text,
     TokenRequestFields,
+    TokenTypeWord,
     flag,
     optional,
     required,
@@ -110,6 +111,9 @@ class Client(Strict):
     )
     default_lifetime_s: Duration | None = optional(
         "How long a token lives that does not say it.", "5m", alias="default_lifetime"
+    )
+    token_type: TokenTypeWord | None = optional(
+        "bearer: take tokens for bearer tokens, whatever the authorization server calls their type."
     )
     timeout_s: Duration | None = optional("How long a token request may take.", "10s", alias="timeout")
     timeouts: ClientTimeouts | None = optional("Bounds on parts of it.")

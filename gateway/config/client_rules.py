@@ -208,6 +208,9 @@ def _without_main_key(loc: Loc, client: Client) -> Iterator[Finding]:
             "a proof is signed with a private key: write one of RS, PS, ES or EdDSA (RFC 9449 section 4.2)"
         )
         yield Finding((*loc, "dpop_signing_alg"), words)
+    if client.token_type is not None and client.dpop and not client.dpop_allow_bearer:
+        words = "contradicts dpop_bound_access_tokens: remove one, or add dpop_allow_bearer: true"
+        yield Finding((*loc, "token_type"), words)
 
 
 def _kind(client: Client) -> str:

@@ -21,7 +21,7 @@ from pydantic.config import JsonDict
 from gateway.config import addresses, names, units, urls
 from gateway.config.problems import Wrong
 from gateway.core.client_assertion import SigningAlgorithm
-from gateway.core.client_settings import AuthMethod, GrantType, TlsVersion
+from gateway.core.client_settings import AuthMethod, GrantType, TlsVersion, TokenType
 from gateway.core.settings import MIB, Address, CallerAuthorization, LogFormat, Network
 
 REFERENCE_PATTERN: Final = r"\$\{"
@@ -171,6 +171,7 @@ Resource = Annotated[list[_ResourceUri], BeforeValidator(one_or_many, json_schem
 
 AuthMethodWord = Annotated[AuthMethod, *_word_of(AuthMethod)]
 GrantTypeWord = Annotated[GrantType, *_word_of(GrantType)]
+TokenTypeWord = Annotated[TokenType, *_word_of(TokenType)]
 SigningAlgorithmWord = Annotated[SigningAlgorithm, *_word_of(SigningAlgorithm)]
 CallerAuthorizationWord = Annotated[CallerAuthorization, *_word_of(CallerAuthorization)]
 TlsVersionWord = Annotated[TlsVersion, *_word_of(TlsVersion)]

@@ -42,6 +42,12 @@ class GrantType(Enum):
     JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
+class TokenType(Enum):
+    """What tokens are taken for, whatever the server calls their type (RFC 6749 section 7.1)."""
+
+    BEARER = "bearer"
+
+
 class TlsVersion(Enum):
     """The oldest version of TLS that is spoken (RFC 9325 section 3.1.1: 1.2 at least)."""
 
@@ -70,6 +76,7 @@ class Grant:
         assertion_type: ``client_assertion_type``; empty where no assertion is sent.
         certificate: ours in the TLS handshake with the authorization server (RFC 8705).
         dpop: how tokens are bound to a key of ours (RFC 9449); None: they are not.
+        takes_any_type: a token is taken for a bearer token, whatever the server calls its type.
     """
 
     client: ClientName
@@ -88,6 +95,7 @@ class Grant:
     issuer: str | None = None
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     dpop: DpopSettings | None = None
+    takes_any_type: bool = False
 
 
 @dataclass(frozen=True, slots=True)

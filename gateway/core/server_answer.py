@@ -18,7 +18,7 @@ class ServerAnswer:
 
     Attributes:
         fields: header fields by lower-case name.
-        body: at most `MAX_ANSWER_BYTES`.
+        body: at most `MAX_ANSWER_BYTES`; unpacked, if it can be.
     """
 
     status: int

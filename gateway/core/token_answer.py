@@ -1,16 +1,15 @@
 """The authorization server's answer, read: bytes in, a token or a failure out, never an exception.
 
-Rules (RFC 6749 sections 5.1 and 5.2, RFC 6750 section 2.1, design section 5):
+Rules (RFC 6749 sections 5.1 and 5.2, design section 5):
 
 - 408, 429 and 5xx are transient, whatever the body says.
 - Else an ``error`` decides, also under 200, where some servers send it. ``server_error`` and
   ``temporarily_unavailable`` (section 4.1.2.1) are transient, every other code is a refusal. The code is
   shown only if it is a registered one.
 - 400, 401 and 403 without a readable error are refusals; other statuses (redirects too) are nonsense.
-- A token must be a ``b64token`` that can stand in a header, its type ``Bearer`` without case. A missing
-  ``token_type`` is an error as well: it is REQUIRED, and guessing would send a bound token bare.
-- Where a proof was sent with the request, the type is ``DPoP`` (RFC 9449 section 5): a server that gives
-  a bearer token instead would undo what the owner asked for, so it must be allowed on purpose.
+- A token is visible ASCII (RFC 6749 appendix A.12, but for the space): more than the ``b64token`` that RFC
+  6750 section 2.1 has for a header, since real ones hold ``!``, ``|``, ``^``, ``#``, ``%``.
+- Its type must be one that can be used (`token_type`).
 - Unknown members, ``refresh_token`` among them, are ignored.
 """
 
@@ -27,6 +26,7 @@ from gateway.core.lifetime import earlier_of, read_expires_in
 from gateway.core.secret import Secret
 from gateway.core.server_answer import ServerAnswer, is_transient_status
 from gateway.core.token_outcome import Failed, FailureKind, Granted, Outcome
+from gateway.core.token_type import flaw_of_type, is_bound_by_type
 
 MAX_TOKEN_CHARS: Final = 16 * 1024  # servers refuse header fields of 8 to 32 KiB; longer ones serve nobody
 
@@ -45,13 +45,18 @@ REGISTERED_CODES: Final = TRANSIENT_CODES | {
     *PROOF_CODES,
 }
 
-_B64TOKEN: Final = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+_VISIBLE: Final = re.compile(r"[\x21-\x7E]+")
 _SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,200}")
 _MOST_SCOPES: Final = 100
 
 
 def read_token_answer(
-    answer: ServerAnswer, asked_scope: tuple[str, ...], wall_now_s: float, dpop: DpopSettings | None = None
+    answer: ServerAnswer,
+    asked_scope: tuple[str, ...],
+    wall_now_s: float,
+    dpop: DpopSettings | None = None,
+    *,
+    takes_any_type: bool = False,
 ) -> Outcome:
     """Give the token or the failure that `answer` means; `wall_now_s` is in seconds since 1970."""
     document = answer.document()
@@ -60,8 +65,15 @@ def read_token_answer(
     if document is not None and document.get("error"):
         return _failed(answer, _kind_of(document["error"]), document, wall_now_s)
     if 200 <= answer.status < 300:
+        if document is None:
+            return Failed(FailureKind.INVALID, "the authorization server answered with no JSON object")
+        flaw = _flaw_of_token(document) or flaw_of_type(
+            document.get("token_type"), dpop, takes_any=takes_any_type
+        )
+        if flaw is not None:
+            return Failed(FailureKind.INVALID, f"the authorization server {flaw}")
         server_now_s = read_http_date(answer.header("date")) or wall_now_s
-        return _read_token(document, asked_scope, server_now_s, dpop)
+        return _granted(document, asked_scope, server_now_s, dpop)
     kind = FailureKind.REFUSED if answer.status in {400, 401, 403} else FailureKind.INVALID
     return _failed(answer, kind, document, wall_now_s)
 
@@ -83,18 +95,15 @@ def _registered(error: object) -> str:
     return error if isinstance(error, str) and error in REGISTERED_CODES else ""
 
 
-def _read_token(
-    document: JsonObject | None, asked_scope: tuple[str, ...], server_now_s: float, dpop: DpopSettings | None
-) -> Outcome:
-    if document is None:
-        return Failed(FailureKind.INVALID, "the authorization server answered with no JSON object")
-    flaw = _flaw_of_token(document) or _flaw_of_type(document.get("token_type"), dpop)
-    if flaw is not None:
-        return Failed(FailureKind.INVALID, f"the authorization server {flaw}")
+def _granted(
+    document: JsonObject, asked_scope: tuple[str, ...], server_now_s: float, dpop: DpopSettings | None
+) -> Granted:
     text = document["access_token"]
     lifetime_s = earlier_of(read_expires_in(document.get("expires_in")), claimed_left_s(text, server_now_s))
     scope = scope_words(document.get("scope"), asked_scope)
-    return Granted(Secret(text), lifetime_s, scope, is_bound=document["token_type"].lower() == "dpop")
+    return Granted(
+        Secret(text), lifetime_s, scope, is_bound=is_bound_by_type(document.get("token_type"), dpop)
+    )
 
 
 def _flaw_of_token(document: JsonObject) -> str | None:
@@ -103,20 +112,9 @@ def _flaw_of_token(document: JsonObject) -> str | None:
         return "gave no access_token"
     if len(text) > MAX_TOKEN_CHARS:
         return "gave an access_token that is too long for a header"
-    if not _B64TOKEN.fullmatch(text):
+    if not _VISIBLE.fullmatch(text):
         return "gave an access_token that cannot stand in a header"
     return None
-
-
-def _flaw_of_type(stated: object, dpop: DpopSettings | None) -> str | None:
-    if not isinstance(stated, str):
-        return "gave no token_type"
-    kind = stated.lower()
-    if dpop is None:
-        return None if kind == "bearer" else "gave a token of another type than Bearer"
-    if kind == "bearer" and not dpop.allows_bearer:
-        return "gave a Bearer token, though one that is bound to our key was asked for"
-    return None if kind in {"dpop", "bearer"} else "gave a token of another type than DPoP"
 
 
 def scope_words(granted: object, asked: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from gateway.core.jwt_claims import read_claims
 from gateway.core.lifetime import LONGEST_LIFE_S, read_expires_in
 from gateway.core.server_answer import ServerAnswer, is_transient_status
 from gateway.core.token_answer import PROOF_CODES, REGISTERED_CODES, missing_scope, scope_words
+from gateway.core.token_type import type_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ _INVALID_CLIENT: Final = {
 }
 
 _OTHER_TYPE: Final = {
-    "Bearer": "the gateway sends bearer tokens only (RFC 6750), where dpop_bound_access_tokens is not set",
+    "Bearer": "the gateway sends bearer tokens only (RFC 6750), where dpop_bound_access_tokens is not set; "
+    "if it is one by another name, write token_type: bearer",
     "DPoP": "have the server bind the client's tokens (RFC 9449 section 5), or set dpop_allow_bearer",
 }
 
@@ -94,7 +96,8 @@ def _without_document(answer: ServerAnswer) -> Iterator[Deviation]:
     if 300 <= answer.status < 400:
         yield Deviation("it redirects", "no redirect is followed: set token_endpoint to where it points")
     elif answer.header("content-encoding") not in {"", "identity"}:
-        yield Deviation("the answer is compressed", "the gateway asks for identity; switch compression off")
+        what = "the answer is compressed in a way that cannot be undone here"
+        yield Deviation(what, "the gateway asks for identity; switch compression off")
     elif not is_transient_status(answer.status):
         kind = answer.header("content-type").partition(";")[0] or "no content type"
         yield Deviation(
@@ -139,9 +142,10 @@ def _in_token(document: JsonObject, grant: Grant) -> Iterator[Deviation]:
 
 
 def _in_type(token_type: object, expected: str) -> Iterator[Deviation]:
-    if not isinstance(token_type, str):
-        yield Deviation("`token_type` is missing", f"section 5.1 requires it; have the server say {expected}")
-    elif token_type.lower() != expected.lower():
+    named = type_named(token_type)
+    if named == "":
+        yield Deviation("`token_type` is missing", f"section 5.1 requires it; {expected} is taken for meant")
+    elif named != expected.lower():
         yield Deviation(f"`token_type` is not {expected}", _OTHER_TYPE[expected])
     elif token_type != expected:
         what = f"`token_type` is spelled otherwise than {expected}"
@@ -185,6 +189,8 @@ def _in_scope(stated: object, asked: tuple[str, ...]) -> Iterator[Deviation]:
 
 
 def _in_envelope(answer: ServerAnswer) -> Iterator[Deviation]:
+    if answer.header("content-encoding") not in {"", "identity"}:
+        yield Deviation("the answer is compressed", "the gateway asks for identity; it is unpacked")
     if answer.status != 200:
         yield Deviation(f"a token under status {answer.status}", "it should be 200 (section 5.1)")
     if answer.header("content-type").partition(";")[0].strip().lower() != "application/json":

@@ -4,7 +4,7 @@ Rules:
 
 - One question is one request, and at most these beside it: the same again with the nonce that the server
   wants (RFC 9449 section 8), and once more with the client's next secret where this one was refused, or
-  cannot be read.
+  cannot be read. Each of them is made once more, with proofs of its own, where a kept connection was dead.
 - The secret that worked is taken first next time, by every grant of the client.
 - Secrets, keys and assertions are read or made anew for every request.
 - Nothing raises but cancellation.
@@ -32,7 +32,7 @@ from gateway.core.token_request import FormRequest, build_revocation_request, bu
 from gateway.oauth.discovery import Discovery
 from gateway.oauth.proofs import SECRET_UNREADABLE, Proofs, random_jti
 from gateway.oauth.secret_choice import SecretChoice
-from gateway.oauth.transport import ServerRequest, Transport
+from gateway.oauth.transport import DEAD_CONNECTION, ServerRequest, Transport
 from gateway.trust import Trust
 
 if TYPE_CHECKING:
@@ -99,14 +99,13 @@ class TokenEndpoint:
         token_endpoint = await self._token_endpoint(client)
         if isinstance(token_endpoint, Failed):
             return token_endpoint
-        proof = self._proofs.of_client(client, self._choice.in_use(client), token_endpoint)
-        if isinstance(proof, Failed):
-            return proof
-        try:
-            request = build_revocation_request(client.grant, proof, token)
-        except ValueError:
-            return SECRET_UNREADABLE
-        answer = await self._post(client, url, request)
+        answer: ServerAnswer | Failed = DEAD_CONNECTION
+        for is_fresh in (False, True):
+            if answer is DEAD_CONNECTION:
+                request = self._revocation(client, token_endpoint, token)
+                if isinstance(request, Failed):
+                    return request
+                answer = await self._post(client, url, request, is_fresh=is_fresh)
         if isinstance(answer, Failed) or answer.status == 200:
             return answer if isinstance(answer, Failed) else None
         return Failed(FailureKind.REFUSED, f"the authorization server answered {answer.status}")
@@ -166,6 +165,14 @@ class TokenEndpoint:
     # ── one request ───────────────────────────────────────────────────────────────────────────────
 
     async def _attempt(self, client: ClientSettings, url: str, number: int) -> Attempt | Failed:
+        attempt = await self._once(client, url, number, is_fresh=False)
+        if isinstance(attempt, Attempt) and attempt.answer is DEAD_CONNECTION:
+            return await self._once(client, url, number, is_fresh=True)
+        return attempt
+
+    async def _once(
+        self, client: ClientSettings, url: str, number: int, *, is_fresh: bool
+    ) -> Attempt | Failed:
         grant = client.grant
         proof = self._proofs.of_client(client, number, url)
         if isinstance(proof, Failed):
@@ -182,7 +189,7 @@ class TokenEndpoint:
             made = key.proof("POST", url, nonce=self._nonces.get(origin_of(url), ""))
             request, dpop_proof = request.with_field("DPoP", made), Secret(made)
         began_s = self._clock.now_s()
-        answer = await self._post(client, url, request)
+        answer = await self._post(client, url, request, is_fresh=is_fresh)
         took_s = self._clock.now_s() - began_s
         outcome = self._understood(client, answer, key)
         return Attempt(url, number, proof, dpop_proof, answer, outcome, took_s)
@@ -193,13 +200,27 @@ class TokenEndpoint:
         if isinstance(answer, Failed):
             return answer
         grant = client.grant
-        outcome = read_token_answer(answer, grant.scope, self._clock.wall_s(), grant.dpop)
+        outcome = read_token_answer(
+            answer, grant.scope, self._clock.wall_s(), grant.dpop, takes_any_type=grant.takes_any_type
+        )
         if isinstance(outcome, Granted) and outcome.is_bound and key is not None:
             return replace(outcome, prover=key.bound_to(outcome.access_token))
         return outcome
 
-    async def _post(self, client: ClientSettings, url: str, form: FormRequest) -> ServerAnswer | Failed:
-        answer = await self._transport.send(client, ServerRequest(url, form.headers, form.body))
+    def _revocation(self, client: ClientSettings, token_endpoint: str, token: Secret) -> FormRequest | Failed:
+        proof = self._proofs.of_client(client, self._choice.in_use(client), token_endpoint)
+        if isinstance(proof, Failed):
+            return proof
+        try:
+            return build_revocation_request(client.grant, proof, token)
+        except ValueError:
+            return SECRET_UNREADABLE
+
+    async def _post(
+        self, client: ClientSettings, url: str, form: FormRequest, *, is_fresh: bool
+    ) -> ServerAnswer | Failed:
+        request = ServerRequest(url, form.headers, form.body)
+        answer = await self._transport.send(client, request, is_fresh=is_fresh)
         if isinstance(answer, ServerAnswer) and (nonce := nonce_in(answer)):
             self._remember(origin_of(url), nonce)  # any answer may bring one (RFC 9449 section 8.2)
         return answer

@@ -1,8 +1,13 @@
 """HTTP to authorization servers: one session for the process, every foreign exception mapped here.
 
-Rules: no redirect is followed, no cookie kept, no proxy taken from the environment, nothing decompressed,
-no more than 1 MiB read; TLS is verified; the client's ``timeout`` covers all from connecting to the last
-byte. Nothing leaves this module as an exception but cancellation.
+Rules: no redirect is followed, no cookie kept, no proxy taken from the environment; no more than 1 MiB read,
+nor unpacked from an answer that is compressed though nobody asked for it; TLS is verified; the client's
+``timeout`` covers all from connecting to the last byte. Nothing leaves this module as an exception but
+cancellation.
+
+A request that found a kept connection dead is `DEAD_CONNECTION`: nobody answered a byte, so it may be made
+once more, at once and on a fresh connection. Of a GET that is done here; what proves who we are goes out
+once, so whoever sends it makes it anew.
 """
 
 from __future__ import annotations
@@ -16,14 +21,15 @@ from yarl import URL
 
 from gateway import __version__
 from gateway.core.client_settings import ClientSettings
+from gateway.core.content_coding import Flaw, unpack
 from gateway.core.server_answer import MAX_ANSWER_BYTES, ServerAnswer
 from gateway.core.token_outcome import Failed, FailureKind
+from gateway.oauth.connections import Connector, Trail
 from gateway.trust import CertificateUnusable, Trust, TrustSettings
 
 USER_AGENT: Final = f"gateway/{__version__}"
 
-# Below the 5 s after which Node's servers close an idle connection: a POST is never sent twice, so a
-# connection that dies under it costs a failed token request.
+# Below the 5 s after which Node's servers close an idle connection: one that dies under a request costs time.
 KEEPALIVE_S: Final = 4.0
 MOST_CONNECTIONS: Final = 64
 MOST_CONNECTIONS_PER_SERVER: Final = 16
@@ -32,6 +38,9 @@ CERTIFICATE_UNUSABLE: Final = Failed(
     FailureKind.UNREACHABLE, "the client's certificate or its key cannot be used"
 )
 CA_FILE_UNREADABLE: Final = Failed(FailureKind.UNREACHABLE, "the client's ca_file cannot be used")
+DEAD_CONNECTION: Final = Failed(
+    FailureKind.UNREACHABLE, "the authorization server had closed the connection that was kept"
+)
 TOO_LONG: Final = Failed(FailureKind.INVALID, "the authorization server answered more than 1 MiB")
 
 
@@ -74,61 +83,62 @@ class Transport:
 
     def __init__(self, trust: Trust) -> None:
         self._trust = trust
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
-    async def send(self, client: ClientSettings, request: ServerRequest) -> ServerAnswer | Failed:
-        """Send one request as `client` reaches its server, and give the answer as it came."""
+    async def send(
+        self, client: ClientSettings, request: ServerRequest, *, is_fresh: bool = False
+    ) -> ServerAnswer | Failed:
+        """Send one request as `client` reaches its server, and give the answer, unpacked.
+
+        With `is_fresh` no connection is used that was kept.
+        """
+        answer = await self._send(client, request, is_fresh=is_fresh)
+        if answer is DEAD_CONNECTION and request.body is None:
+            return await self._send(client, request, is_fresh=True)
+        return answer
+
+    async def _send(
+        self, client: ClientSettings, request: ServerRequest, *, is_fresh: bool
+    ) -> ServerAnswer | Failed:
         try:
             trust = self._context(client)
         except CertificateUnusable:
             return CERTIFICATE_UNUSABLE
         except OSError:  # ssl.SSLError among them
             return CA_FILE_UNREADABLE
+        session, trail = self._session(is_fresh=is_fresh), Trail()
         try:
-            return await self._exchange(client, request, trust)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return await _exchange(session, client, request, trust)
+        except TimeoutError as error:
             return failure_of(error)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return DEAD_CONNECTION if trail.led_to_dead_connection else failure_of(error)
 
     async def close(self) -> None:
         """Close the connections; nothing may be asked afterwards."""
-        if self._session is not None:
-            await self._session.close()
+        for session in self._sessions.values():
+            await session.close()
 
     def _context(self, client: ClientSettings) -> ssl.SSLContext | bool:
         settings = trust_of(client)
         # True: aiohttp's own context, with the system's authorities, which most clients share.
         return True if settings == TrustSettings() else self._trust.context(settings)
 
-    async def _exchange(
-        self, client: ClientSettings, request: ServerRequest, trust: ssl.SSLContext | bool
-    ) -> ServerAnswer | Failed:
-        reach = client.reach
-        async with self._open_session().request(
-            "GET" if request.body is None else "POST",
-            URL(request.url, encoded=True),
-            data=request.body,
-            headers=request.headers,
-            timeout=aiohttp.ClientTimeout(total=reach.timeout_s, connect=reach.connect_timeout_s),
-            proxy=reach.proxy,
-            ssl=trust,
-            allow_redirects=False,
-        ) as response:
-            return await _read(response)
-
-    def _open_session(self) -> aiohttp.ClientSession:
-        if self._session is None:  # not in __init__: a session needs the running loop
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=MOST_CONNECTIONS,
-                    limit_per_host=MOST_CONNECTIONS_PER_SERVER,
-                    keepalive_timeout=KEEPALIVE_S,
-                ),
+    def _session(self, *, is_fresh: bool) -> aiohttp.ClientSession:
+        if is_fresh not in self._sessions:  # not in __init__: a session needs the running loop
+            self._sessions[is_fresh] = aiohttp.ClientSession(
+                connector=_connector(keeps=not is_fresh),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": USER_AGENT},
                 auto_decompress=False,
                 trust_env=False,
             )
-        return self._session
+        return self._sessions[is_fresh]
+
+
+def _connector(*, keeps: bool) -> Connector:
+    lasting = {"keepalive_timeout": KEEPALIVE_S} if keeps else {"force_close": True}
+    return Connector(limit=MOST_CONNECTIONS, limit_per_host=MOST_CONNECTIONS_PER_SERVER, **lasting)
 
 
 def trust_of(client: ClientSettings) -> TrustSettings:
@@ -141,6 +151,26 @@ def failure_of(error: Exception) -> Failed:
     return next(failed for kind, failed in _FAILURES if isinstance(error, kind))
 
 
+async def _exchange(
+    session: aiohttp.ClientSession,
+    client: ClientSettings,
+    request: ServerRequest,
+    trust: ssl.SSLContext | bool,
+) -> ServerAnswer | Failed:
+    reach = client.reach
+    async with session.request(
+        "GET" if request.body is None else "POST",
+        URL(request.url, encoded=True),
+        data=request.body,
+        headers=request.headers,
+        timeout=aiohttp.ClientTimeout(total=reach.timeout_s, connect=reach.connect_timeout_s),
+        proxy=reach.proxy,
+        ssl=trust,
+        allow_redirects=False,
+    ) as response:
+        return await _read(response)
+
+
 async def _read(response: aiohttp.ClientResponse) -> ServerAnswer | Failed:
     body = bytearray()
     async for chunk in response.content.iter_any():
@@ -149,4 +179,9 @@ async def _read(response: aiohttp.ClientResponse) -> ServerAnswer | Failed:
             response.close()
             return TOO_LONG
     fields = {name.lower(): value for name, value in response.headers.items()}
-    return ServerAnswer(response.status, fields, bytes(body))
+    codings = ",".join(response.headers.getall("Content-Encoding", ()))
+    plain = unpack(bytes(body), codings, MAX_ANSWER_BYTES)
+    if plain is Flaw.TOO_LONG:
+        return TOO_LONG
+    # What cannot be unpacked stays as it came: the status may say enough, or the field may be wrong.
+    return ServerAnswer(response.status, fields, bytes(body) if isinstance(plain, Flaw) else plain)

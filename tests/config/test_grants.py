@@ -57,6 +57,7 @@ DECIDING = {
         {"certificate": "/x/d.pem", "key": "/x/k.pem"},
     ),
     "tls_client_certificate_bound_access_tokens": (TLS, None, None),
+    "token_type": (BASIC, "bearer", None),
     "dpop_bound_access_tokens": (BASIC, False, True),
     "dpop_signing_alg": (BASIC | {"dpop_bound_access_tokens": True}, "ES256", "ES384"),
     "dpop_allow_bearer": (BASIC | {"dpop_bound_access_tokens": True}, False, True),
@@ -95,6 +96,11 @@ def grant_of(client: dict[str, object]) -> Grant:
     return loaded({"crm": kept}, {"client": "crm"}).clients[ClientName("crm")].grant
 
 
+def test_what_a_token_is_taken_for_decides():
+    """Two routes of the same client never differ in it, but two clients may."""
+    assert grant_of(BASIC | {"token_type": "bearer"}) == replace(grant_of(BASIC), takes_any_type=True)
+
+
 def test_every_key_of_a_client_decides_or_is_named_as_one_that_does_not():
     keys = {field.alias or name for name, field in Client.model_fields.items()}
     assert keys == DECIDING.keys() | NOT_DECIDING
@@ -102,7 +108,8 @@ def test_every_key_of_a_client_decides_or_is_named_as_one_that_does_not():
 
 
 @pytest.mark.parametrize(
-    "key", sorted(DECIDING.keys() - {"tls_client_certificate_bound_access_tokens", "grant_type"})
+    "key",
+    sorted(DECIDING.keys() - {"token_type", "tls_client_certificate_bound_access_tokens", "grant_type"}),
 )
 def test_two_clients_that_differ_in_one_key_have_different_grants(key: str):
     beside, one, other = DECIDING[key]

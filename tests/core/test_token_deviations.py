@@ -101,7 +101,9 @@ def test_where_a_bound_token_was_asked_for_its_type_is_dpop(stated: object, what
 
 
 def test_a_compressed_answer_is_named_before_its_content():
-    assert found(b"\x1f\x8b", content_encoding="gzip") == ["the answer is compressed"]
+    packed = ["the answer is compressed in a way that cannot be undone here"]
+    assert found(b"\x1f\x8b", content_encoding="br") == packed
+    assert found(GOOD, content_encoding="gzip") == ["the answer is compressed"]
     assert found(b"\x1f\x8b", content_encoding="identity", content_type="") == [
         "the body is no JSON object (it says 'no content type')"
     ]

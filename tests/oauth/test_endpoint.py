@@ -96,7 +96,11 @@ async def test_the_owners_fields_go_out_with_each_request():
 
 async def test_what_was_sent_and_answered_is_told_to_who_asks_for_it():
     async with authorization_server() as server, token_endpoint() as endpoint:
-        asked = await endpoint.ask(client_at(server.port))
+        server.gate.clear()
+        asking = asyncio.create_task(endpoint.ask(client_at(server.port)))
+        await server.asked.wait()
+        asyncio.get_running_loop().call_later(0.01, server.gate.set)
+        asked = await asking
     [attempt] = asked.attempts
     assert asked.outcome is attempt.outcome
     assert (attempt.url, attempt.number, attempt.dpop_proof) == (f"{server.origin}/token", 0, None)
@@ -132,6 +136,12 @@ async def test_a_secret_that_is_readable_again_is_taken():
         assert isinstance(await endpoint.fetch(client), Granted)
 
 
+async def test_a_token_that_was_compressed_unasked_is_had():
+    outcome = await fetch_answered(http(200, gzip.compress(TOKEN), Content_Encoding="gzip"))
+    assert isinstance(outcome, Granted)
+    assert outcome.access_token.reveal() == "access_token_1"
+
+
 # ── what comes back ───────────────────────────────────────────────────────────────────────────────
 
 
@@ -141,7 +151,8 @@ async def test_a_secret_that_is_readable_again_is_taken():
         (http_json(401, {"error": "invalid_client"}), FailureKind.REFUSED),
         (http(503, Retry_After="7"), FailureKind.UNREACHABLE),
         (http(200, b"<html>"), FailureKind.INVALID),
-        (http(200, gzip.compress(TOKEN), Content_Encoding="gzip"), FailureKind.INVALID),
+        (http(200, gzip.compress(TOKEN), Content_Encoding="br"), FailureKind.INVALID),
+        (http(200, gzip.compress(TOKEN)[:-9], Content_Encoding="gzip"), FailureKind.INVALID),
         (http(302, Location="http://127.0.0.1:1/token"), FailureKind.INVALID),
         (b"", FailureKind.UNREACHABLE),
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", FailureKind.INVALID),

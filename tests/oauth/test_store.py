@@ -52,6 +52,7 @@ OF_GRANTS = {
     "issuer": st.none() | st.sampled_from(["http://a", "http://a/"]),
     "headers": PAIRS,
     "dpop": st.none() | DPOP,
+    "takes_any_type": st.booleans(),
 }
 GRANTS = st.builds(Grant, **OF_GRANTS)
 

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import socket
+import zlib
 from collections.abc import Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -120,11 +121,32 @@ async def test_no_redirect_is_followed(status: int):
     assert elsewhere.requests == []
 
 
-async def test_nothing_is_unpacked():
-    packed = gzip.compress(b"{}")
-    answer = await answered(http(200, packed, Content_Encoding="gzip"))
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "GZip", " gzip "])
+async def test_what_was_compressed_unasked_is_unpacked(coding: str):
+    answer = await answered(http(200, gzip.compress(b"{}"), Content_Encoding=coding))
     assert isinstance(answer, ServerAnswer)
-    assert answer.body == packed
+    assert answer.body == b"{}"
+
+
+async def test_what_was_compressed_twice_is_unpacked_though_the_field_comes_twice():
+    packed = gzip.compress(zlib.compress(b"{}"))
+    head = f"HTTP/1.1 200 X\r\nContent-Length: {len(packed)}\r\n"
+    answer = await answered(
+        head.encode() + b"Content-Encoding: deflate\r\nContent-Encoding: gzip\r\n\r\n" + packed
+    )
+    assert isinstance(answer, ServerAnswer)
+    assert answer.body == b"{}"
+
+
+async def test_what_unpacks_to_more_than_a_mebibyte_is_refused():
+    packed = gzip.compress(b" " * (MAX_ANSWER_BYTES + 1))
+    assert await answered(http(200, packed, Content_Encoding="gzip")) == TOO_LONG
+
+
+async def test_what_cannot_be_unpacked_stays_as_it_came():
+    answer = await answered(http(401, b"{}", Content_Encoding="br"))
+    assert isinstance(answer, ServerAnswer)
+    assert (answer.status, answer.body) == (401, b"{}")
 
 
 async def test_an_answer_of_a_mebibyte_is_read_and_one_byte_more_is_refused():

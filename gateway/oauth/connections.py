@@ -1,0 +1,93 @@
+"""Connections to authorization servers that are kept, and what aiohttp does not tell of them.
+
+Rules:
+
+- Bytes that come while nothing is asked close the connection: they could be taken for the next answer
+  (aiohttp#13656).
+- Whoever sent a request in vain learns whether the connection had been kept and no byte of an answer came:
+  then the server had most probably closed it, and the request may be made once more.
+
+`ResponseHandler`, its factory and `_release` are seams which only a minor release of aiohttp may move.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+from functools import partial
+from typing import Any
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+
+
+class Trail:
+    """Which connection a request took; make one before a request is sent."""
+
+    def __init__(self) -> None:
+        self._wire: Wire | None = None
+        _TRAIL.set(self)
+
+    def took(self, wire: Wire) -> None:
+        """Remember the connection."""
+        self._wire = wire
+
+    @property
+    def led_to_dead_connection(self) -> bool:
+        """Whether the request went out on a connection that had been kept, and no byte came back."""
+        return self._wire is not None and self._wire.requests > 1 and not self._wire.is_answering
+
+
+_TRAIL: ContextVar[Trail | None] = ContextVar("trail", default=None)
+
+
+class Wire(ResponseHandler):
+    """One connection.
+
+    Attributes:
+        requests: that were sent on it, the one in flight included.
+        is_answering: a byte of an answer to the latest one came.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.requests = 0
+        self.is_answering = False
+        self._is_idle = False
+
+    def set_response_params(self, **params: Any) -> None:
+        """Begin a request, in the task of who sends it."""
+        self.requests += 1
+        self.is_answering = self._is_idle = False
+        if (trail := _TRAIL.get()) is not None:
+            trail.took(self)
+        super().set_response_params(**params)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of an answer, or what nobody asked for."""
+        if data and self._is_idle:
+            self.abort()
+            return
+        self.is_answering = self.is_answering or bool(data)  # nothing: aiohttp goes on with what it has
+        super().data_received(data)
+
+    def rest(self) -> None:
+        """Expect nothing until the next request."""
+        self._is_idle = True
+
+
+class Connector(aiohttp.TCPConnector):
+    """Connections of the kind above."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._factory = partial(_wire, self._loop)
+
+    def _release(self, key: Any, protocol: ResponseHandler, *, should_close: bool = False) -> None:
+        if isinstance(protocol, Wire):
+            protocol.rest()
+        super()._release(key, protocol, should_close=should_close)
+
+
+def _wire(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
+    return Wire(loop)
