@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import unquote
 
 from gateway.config.addresses import Authority, authority, socket_path
 from gateway.config.problems import Wrong
+from gateway.core.errors import AmbiguousPath
 from gateway.core.settings import Scheme, UpstreamSettings
+from gateway.core.target import other_readings
 
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 _BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -141,9 +142,12 @@ def path_prefix(text: str) -> str:
         raise Wrong("a path has neither ? nor #: a route matches whatever the query is")
     if not _VISIBLE.fullmatch(text) or "\\" in text or _BAD_PERCENT.search(text):
         raise Wrong("a path holds only visible ASCII and no backslash; write anything else as %XX")
-    # Other readers decode first, and cut path parameters off (RFC 3986 sections 3.3 and 6.2.2.2).
-    if any(segment.partition(";")[0] in (".", "..") for segment in unquote(unquote(text)).split("/")):
-        raise Wrong("a path has no dot segments, not even encoded ones: requests with them are refused")
+    try:
+        tuple(other_readings(text))
+    except AmbiguousPath:
+        raise Wrong(
+            "a path has no dot segments, not even encoded ones: requests with them are refused"
+        ) from None
     return text.rstrip("/") or "/"
 
 

@@ -1,16 +1,29 @@
 """The request target: what is matched and what is forwarded are the same bytes.
 
-Rules: a path is forwarded byte for byte; one that two servers could read differently is refused.
-RFC 9112 section 3.2, RFC 3986 section 6.2.2.3, RFC 9110 section 4.2.4.
+Rules: a path is forwarded byte for byte; one that two servers could read differently is refused. What cuts a
+path for some readers only (an encoded slash, backslash, control byte, `?` or `#`) is data, as in
+``/users/CORP%5Cjohn``, unless the reading that cuts there has a dot segment or leads to another route. Each
+reading takes time that is linear in the bytes of the path, and their number is bounded.
+RFC 9112 section 3.2, RFC 3986 sections 3.3 and 6.2.2.3, RFC 9110 section 4.2.4.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from gateway.core.errors import AmbiguousPath, MalformedRequest
+
+_DECODED: Final = 2  # times: by a careless upstream, and by the one behind it
+_CONTROLS: Final = bytes((*range(0x20), 0x7F))
+_CUTS: Final = b"\\?#"
+_ALL_CUT: Final = bytes.maketrans(_CUTS + _CONTROLS, b"/" * len(_CUTS + _CONTROLS))
+_CONTROLS_LEFT_OUT: Final = bytes.maketrans(_CUTS, b"/" * len(_CUTS))
+_PARAMETERS: Final = re.compile(rb";[^/]*")
+_SLASHES: Final = re.compile(rb"/{2,}")
 
 
 @dataclass(slots=True)
@@ -63,31 +76,48 @@ def is_plain(path: str) -> bool:
 
 
 def other_readings(path: str) -> Iterator[str]:
-    """Yield how else servers could read `path`: decoded, slashes merged, without path parameters.
+    """Yield how else servers could read `path`.
+
+    That is: decoded, cut where they see a separator, without control bytes, without path parameters, and with
+    slashes merged.
 
     Raises:
-        AmbiguousPath: a reading has dot segments, a backslash or a control byte.
+        AmbiguousPath: a reading has dot segments, or the path itself holds a backslash or a control byte.
     """
-    reading = path
-    for _ in range(3):  # decoded by us, by a careless upstream, and once for good measure
-        _refuse_second_meaning(reading)
-        yield _merged(reading)
-        yield _merged("/".join(segment.partition(";")[0] for segment in reading.split("/")))
-        decoded = unquote_to_bytes(reading.encode("utf-8", "surrogateescape")).decode("latin-1")
+    reading = path.encode("utf-8", "surrogateescape")
+    if b"\\" in reading or len(reading.translate(None, _CONTROLS)) < len(reading):
+        raise AmbiguousPath("the path holds a backslash or a control byte")
+    for _ in range(_DECODED):
+        yield from _readings(reading)
+        decoded = unquote_to_bytes(reading)
         if decoded == reading:
             return
         reading = decoded
+    yield from _readings(reading)
 
 
-def _refuse_second_meaning(path: str) -> None:
-    if "\\" in path or any(c < " " or c == "\x7f" for c in path):
-        raise AmbiguousPath("the path holds a backslash or a control byte")
-    # `..;x` is a dot segment to servers that cut path parameters off (RFC 3986 section 3.3).
-    if any(segment.partition(";")[0] in (".", "..") for segment in path.split("/")):
+def _readings(path: bytes) -> Iterator[str]:
+    """Yield the readings of a path that is not decoded any further."""
+    yield from _merged(path)
+    cut = path.translate(_ALL_CUT)
+    if cut != path:
+        yield from _merged(cut)
+        without_controls = path.translate(_CONTROLS_LEFT_OUT, _CONTROLS)
+        if len(without_controls) < len(path):
+            yield from _merged(without_controls)
+
+
+def _merged(path: bytes) -> Iterator[str]:
+    """Yield a path with slashes merged, with its parameters and without (RFC 3986 section 3.3)."""
+    merged = _SLASHES.sub(b"/", path)
+    bare = merged
+    if b";" in path:
+        bare = _SLASHES.sub(b"/", _PARAMETERS.sub(b"", path))
+        yield merged.decode("latin-1")
+    _refuse_dot_segments(bare)  # `..;x` is one, too, to servers that cut path parameters off
+    yield bare.decode("latin-1")
+
+
+def _refuse_dot_segments(path: bytes) -> None:
+    if b"/." in path and not {b".", b".."}.isdisjoint(path.split(b"/")):
         raise AmbiguousPath("the path holds a dot segment")
-
-
-def _merged(path: str) -> str:
-    while "//" in path:
-        path = path.replace("//", "/")
-    return path

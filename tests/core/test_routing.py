@@ -1,10 +1,12 @@
+from contextlib import suppress
 from itertools import permutations
+from time import process_time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.errors import AmbiguousPath, MethodNotAllowed, NoRoute
+from gateway.core.errors import AmbiguousPath, GatewayError, MethodNotAllowed, NoRoute
 from gateway.core.routing import Router
 from tests.core.samples import route
 
@@ -95,7 +97,19 @@ def test_a_method_that_a_longer_path_does_not_take_falls_to_a_shorter_one():
 
 
 @pytest.mark.parametrize(
-    "path", ["/%63rm", "//crm", "/x/%2e%2e/crm", "/crm;x", "/crm%2fusers", "/\\crm", "/a%00"]
+    "path",
+    [
+        "/%63rm",
+        "//crm",
+        "/x/%2e%2e/crm",
+        "/crm;x",
+        "/crm%2fusers",
+        "/\\crm",
+        "/crm%5cx",
+        "/crm%00",
+        "/c%0arm",
+        "/crm%3fx",
+    ],
 )
 def test_a_path_that_leads_elsewhere_when_read_otherwise_is_refused(path):
     with pytest.raises(AmbiguousPath):
@@ -103,7 +117,18 @@ def test_a_path_that_leads_elsewhere_when_read_otherwise_is_refused(path):
 
 
 @pytest.mark.parametrize(
-    "path", ["/crm/%41", "/crm//a", "/crm/;x", "/crm/a;b=c", "/crm/.well-known", "/%41", "/a;b"]
+    "path",
+    [
+        "/crm/%41",
+        "/crm//a",
+        "/crm/;x",
+        "/crm/a;b=c",
+        "/crm/.well-known",
+        "/%41",
+        "/a;b",
+        "/a%00",
+        "/crm/CORP%5Cjohn",
+    ],
 )
 def test_a_path_that_leads_to_the_same_route_however_read_passes(path):
     assert router().match("", path, "GET") in ("crm", "any")
@@ -137,3 +162,97 @@ def test_a_match_is_a_prefix_on_segment_borders_and_no_longer_one_matches(segmen
     ]
 
     assert found.path == max(candidates, key=len)
+
+
+ODD = ["/caf%C3%A9", "/a%20b/c", "/x;v=1", "/CORP%5Cusers", "/a//b", "/%61dmin", "/end%2Fless"]
+
+
+@pytest.mark.parametrize("path", ODD)
+def test_a_route_whose_path_is_encoded_is_reached_as_it_is_written(path):
+    found = router([("root", route("/")), *((each, route(each)) for each in ODD)])
+
+    assert found.match("", path, "GET") == path
+    assert found.match("", f"{path}/users", "GET") == path
+
+
+@pytest.mark.parametrize("path", ["/admin", "/caf%c3%a9", "/x", "/a/b"])
+def test_another_spelling_of_an_encoded_path_is_not_its_route(path):
+    found = router([("root", route("/")), *((each, route(each)) for each in ODD)])
+    try:
+        assert found.match("", path, "GET") == "root"
+    except AmbiguousPath:
+        assert "%" in path
+
+
+def test_an_encoded_path_is_refused_where_its_decoded_form_is_another_route():
+    with pytest.raises(AmbiguousPath):
+        router([("odd", route("/%61dmin")), ("admin", route("/admin"))]).match("", "/%61dmin", "GET")
+
+
+def test_a_long_path_of_a_route_needs_no_recursion():
+    deep = "/a" * 5000
+    found = router([("root", route("/")), ("deep", route(deep))])
+
+    assert found.match("", f"{deep}/b", "GET") == "deep"
+    assert found.match("", "/a" * 4999, "GET") == "root"
+
+
+# ── cost: ratios of CPU within one run ────────────────────────────────────────────────────────────
+
+
+def cpu_s(work):
+    """The least CPU time of a few runs, each long enough to be measured."""
+    times = []
+    for _ in range(5):
+        began_s, runs = process_time(), 0
+        while (took_s := process_time() - began_s) < 0.01:
+            with suppress(GatewayError):
+                work()
+            runs += 1
+        times.append(took_s / runs)
+    return min(times)
+
+
+LONG = ["a/", "/", "%61/", "%2561/", "a%5c", "a%255c%0ab;x%2fy", "a;b/", ";", "%2f", "%00", ".../", "%25"]
+
+
+@pytest.mark.parametrize("piece", LONG)
+@pytest.mark.parametrize("start", ["/crm/", "/nope/"])
+def test_twice_the_path_costs_about_twice_the_cpu(start, piece):
+    short, long = (start + piece * (kib * 1024 // len(piece)) for kib in (16, 64))
+    crm = router(
+        [("crm", route("/crm")), ("deep", route("/crm" + "/a" * 30)), ("host", route("/x", host="*.x.test"))]
+    )
+
+    assert cpu_s(lambda: crm.match("", long, "GET")) < 8 * cpu_s(lambda: crm.match("", short, "GET"))
+
+
+def many(count):
+    """As many routes: by path, by exact host, by wildcard, with and without methods."""
+    get = frozenset({"GET"})
+    for at in range(count):
+        yield at, route(f"/svc{at}/v1", methods=get if at % 2 else None)
+        yield at, route("/", host=f"h{at}.test", methods=get)
+        yield at, route("/x", host=f"*.w{at}.test")
+        yield at, route("/svc/" + "a/" * (at % 7) + str(at), methods=get)
+
+
+FEW, MANY = router(many(10)), router(many(10_000))
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "method"),
+    [
+        ("", "/svc3/v1/users", "GET"),
+        ("", "/svc3/v1/users", "PUT"),
+        ("", "/nope", "GET"),
+        ("", "/nope/%41", "GET"),
+        ("h3.test", "/a", "GET"),
+        ("h3.test", "/a", "PUT"),
+        ("a.b.w3.test", "/x/y", "GET"),
+        ("a.b.w3.test", "/nope", "GET"),
+        (".".join("a" * 127), "/nope", "GET"),
+    ],
+)
+def test_a_thousand_times_the_routes_cost_about_the_same(host, path, method):
+    assert cpu_s(lambda: MANY.match(host, path, method)) < 3 * cpu_s(lambda: FEW.match(host, path, method))
