@@ -27,6 +27,7 @@ from gateway.config.fields import (
     LogFormatWord,
     LogLevelWord,
     Method,
+    OverrideField,
     ParameterName,
     Path,
     RefusalStatus,
@@ -68,6 +69,9 @@ class RequestRules(Strict):
     set: RequestFields | None = optional("Fields that replace all of their name.")
     add: RequestFields | None = optional("Fields that go out beside others of their name.")
     remove: list[RequestField] | None = optional("Names of fields that do not pass.")
+    allow: list[OverrideField] | None = optional(
+        "Names of fields such as X-HTTP-Method-Override, which pass only where they are allowed."
+    )
 
 
 class ResponseRules(Strict):

@@ -6,6 +6,8 @@ import re
 from typing import Final
 
 from gateway.config.problems import Wrong
+from gateway.core.fields import folded
+from gateway.core.request_head import OVERRIDES
 
 _CLIENT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
@@ -108,27 +110,44 @@ def field_name(value: str) -> str:
     """Take a field name that the owner of a route may change (RFC 9110 sections 5.1 and 7.6.1)."""
     if not _TOKEN.fullmatch(value):
         raise Wrong("expected a field name such as X-Tenant")
-    if value.lower() in _HOP_BY_HOP:
+    name = _folded(value)
+    if name in _HOP_BY_HOP:
         raise Wrong("a field of one connection, which never passes (RFC 9110 section 7.6.1)")
-    if value.lower() in _FRAMING:
+    if name in _FRAMING:
         raise Wrong("the gateway itself writes the fields that frame a body")
     return value
 
 
 def request_field_name(value: str) -> str:
     """Take the name of a request field that the owner of a route may change."""
-    if value.lower() == "host":
+    name = _folded(value)
+    if name == "host":
         raise Wrong("the gateway itself writes Host: use preserve_host, or another upstream")
-    if value.lower() in _OF_THE_GATEWAY:
+    if name in _OF_THE_GATEWAY:
         raise Wrong("the gateway itself writes this field")
     return field_name(value)
 
 
 def token_request_field_name(value: str) -> str:
     """Take the name of a further field of the token request."""
-    if value.lower() in _OF_A_TOKEN_REQUEST:
+    if _folded(value) in _OF_A_TOKEN_REQUEST:
         raise Wrong("the gateway itself writes this field of the token request")
     return field_name(value)
+
+
+def override_name(value: str) -> str:
+    """Take the name of a field that callers may not send unless a route allows it."""
+    if value.lower().encode() not in OVERRIDES:
+        raise Wrong(
+            "expected a field that passes only where it is allowed, in its usual spelling, such as "
+            "X-HTTP-Method-Override, X-Original-URL or Proxy"
+        )
+    return value
+
+
+def _folded(name: str) -> str:
+    """Servers take `X_Tenant` and `X-Tenant` for one name, and so do the rules."""
+    return folded(name.encode()).decode()
 
 
 def access_log(value: object) -> str | None:

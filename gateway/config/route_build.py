@@ -100,4 +100,5 @@ def _header_rules(rules: RequestRules | ResponseRules | None) -> HeaderRules:
         set=tuple((rules.set or {}).items()),
         add=tuple((rules.add or {}).items()),
         remove=tuple(rules.remove or ()),
+        allow=unique(rules.allow) if isinstance(rules, RequestRules) else (),
     )

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Final
 
 from gateway.core.errors import UpstreamAnswerInvalid
-from gateway.core.fields import options, plain
+from gateway.core.fields import folded, options
 
 # Never copied from an answer as it is: hop-by-hop, framing, and what the gateway adds where it is missing.
 ANSWER_SPECIAL: Final = frozenset(
@@ -56,8 +56,8 @@ def has_no_body(status: int, *, is_head: bool) -> bool:
     return is_head or status in (204, 304) or status < 200
 
 
-def upstream_body(status: int, special: Mapping[bytes, bytes], *, is_head: bool) -> Body:
-    """Decide how the upstream's body ends.
+def upstream_body(status: int, special: Mapping[bytes, bytes], *, is_head: bool, is_11: bool = True) -> Body:
+    """Decide how the upstream's body ends; only HTTP/1.1 knows transfer codings.
 
     Raises:
         UpstreamAnswerInvalid: a transfer coding that would have to be undone, or no single length.
@@ -71,6 +71,8 @@ def upstream_body(status: int, special: Mapping[bytes, bytes], *, is_head: bool)
     length = length.strip(b" \t") if length is not None else None
     if coding is not None and coding.lower() != b"chunked":
         raise UpstreamAnswerInvalid("the upstream used a transfer coding other than chunked")
+    if coding is not None and not is_11:
+        raise UpstreamAnswerInvalid("the upstream used a transfer coding in HTTP/1.0")  # RFC 9112 section 6.1
     if length is not None and (coding is not None or not length.isdigit()):
         raise UpstreamAnswerInvalid("the upstream's framing has more than one reading")
     if has_no_body(status, is_head=is_head):
@@ -99,12 +101,12 @@ def dropped_names(special: Mapping[bytes, bytes]) -> frozenset[bytes]:
     listed = special.get(b"connection")
     if listed is None or listed == b"keep-alive" or listed == b"close":  # noqa: PLR1714 - as they mostly are
         return _NOTHING
-    return frozenset(map(plain, options(listed) - ANSWER_SPECIAL - {b"close"}))
+    return frozenset(map(folded, options(listed) - ANSWER_SPECIAL - {b"close"}))
 
 
 def may_be_trailer(name: bytes) -> bool:
     """Tell whether a trailer field of this name is passed on."""
-    return plain(name) not in _NO_TRAILERS
+    return folded(name) not in _NO_TRAILERS
 
 
 def challenges(lines: Iterable[bytes]) -> list[bytes]:

@@ -20,6 +20,7 @@ from typing import Final, Protocol
 from gateway.core.base64url import base64url
 from gateway.core.challenge import USE_DPOP_NONCE, read_challenges
 from gateway.core.client_assertion import SigningAlgorithm
+from gateway.core.fields import without
 
 PROOF_TYPE: Final = "dpop+jwt"
 """``typ`` of a proof's header (section 4.2)."""
@@ -30,6 +31,7 @@ MAX_NONCE_BYTES: Final = 1024
 # NQCHAR of RFC 6749 appendix A: visible ASCII without the quote and the backslash.
 _NQCHAR: Final = bytes(byte for byte in range(0x21, 0x7F) if byte not in b'"\\')
 _NONCE_START: Final = NONCE_FIELD + b":"
+_NONCE_NAMES: Final = frozenset({NONCE_FIELD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def nonce_of_head(lines: Iterable[bytes]) -> str:
 
 def without_nonce(lines: Iterable[bytes]) -> list[bytes]:
     """Give the lines of an answer's head without ``DPoP-Nonce``: it is for whoever made the proof."""
-    return [line for line in lines if not _is_nonce(line)]
+    return without(lines, _NONCE_NAMES)
 
 
 def upstream_wants_nonce(status: int, challenges: Sequence[bytes]) -> bool:

@@ -7,13 +7,16 @@ from typing import Final
 
 _NAMES_KEPT: Final = 512
 _NAME_BYTES_KEPT: Final = 64
+_FOLDED: Final = bytes(
+    ord(chr(byte).lower()) if chr(byte).isalnum() and byte < 0x80 else ord("-") for byte in range(0x100)
+)
 
 
 class FieldNames:
     """Sorts fields by name, and remembers what it knows of a name (bounded).
 
-    A name is special if it, or its twin with underscores for hyphens, is in `special` or begins
-    with `prefix`. The twin itself is dropped: nobody may decide by it.
+    A name is special if, folded, it is in `special` or begins with `prefix`. What only looks like such a name
+    is dropped: nobody decides by it.
 
     Attributes:
         known: name as received -> what `start` gives for it.
@@ -51,7 +54,7 @@ class FieldNames:
 
     def is_special(self, name: bytes) -> bool:
         """Tell whether a field of this name may not pass as it is."""
-        key = plain(name)
+        key = folded(name)
         return key in self._special or key.startswith(self._prefix)
 
 
@@ -61,13 +64,16 @@ def options(value: bytes) -> frozenset[bytes]:
 
 
 def without(lines: Iterable[bytes], names: frozenset[bytes]) -> list[bytes]:
-    """Give the lines whose name, or its twin with hyphens, is not in `names` (as `plain` makes them)."""
-    return [line for line in lines if plain(line.partition(b":")[0]) not in names]
+    """Give the lines whose name, folded, is not in `names`."""
+    return [line for line in lines if folded(line.partition(b":")[0]) not in names]
 
 
-def plain(name: bytes) -> bytes:
-    """Give a name as CGI and WSGI servers confuse it: lower case, hyphens for underscores."""
-    return name.lower().replace(b"_", b"-")
+def folded(name: bytes) -> bytes:
+    """Give a name as servers confuse it: lower case, a hyphen for all that is neither letter nor digit.
+
+    CGI and WSGI take hyphens for underscores, PHP dots too, and some do so with a dozen more.
+    """
+    return name.translate(_FOLDED)
 
 
 def line(name: str, value: str) -> bytes:

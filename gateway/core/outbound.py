@@ -15,7 +15,7 @@ from typing import Final
 
 from gateway.core.dpop import without_query
 from gateway.core.errors import AuthorizationNotAllowed, BodyTooLarge, MalformedRequest
-from gateway.core.fields import line, plain, without
+from gateway.core.fields import folded, line, without
 from gateway.core.request_head import RequestHead
 from gateway.core.settings import CallerAuthorization, HeaderRules, RouteSettings, Scheme
 from gateway.core.target import Target
@@ -56,7 +56,7 @@ class CallerFields:
 class OutboundPlan:
     """All of a route that can be prepared before a request comes."""
 
-    __slots__ = ("_added", "_base", "_cut", "_host", "_removed", "_scheme", "settings")
+    __slots__ = ("_added", "_allowed", "_base", "_cut", "_host", "_removed", "_scheme", "settings")
 
     def __init__(self, settings: RouteSettings) -> None:
         self.settings = settings
@@ -67,6 +67,7 @@ class OutboundPlan:
         self._scheme = "https" if settings.upstream.scheme is Scheme.HTTPS else "http"
         self._added = added_lines(rules)
         self._removed = removed_names(rules)
+        self._allowed = tuple((name.lower().encode("ascii"), line(name, "")) for name in rules.allow)
 
     def target(self, target: Target) -> str:
         """Give path and query for the upstream."""
@@ -123,6 +124,8 @@ class OutboundPlan:
     ) -> list[bytes]:
         """Build the request line and the fields, without framing; the last line ends without CRLF."""
         lines, special = head.lines, head.special
+        if self._allowed:
+            lines = lines + [start + special[name] for name, start in self._allowed if name in special]
         if head.dropped or self._removed:
             lines = without(lines, head.dropped | self._removed)
         out = [
@@ -135,7 +138,7 @@ class OutboundPlan:
             caller.lines,
         ]
         if caller.is_trusted or head.is_http10 or b"via" in special or not head.authority:
-            out[-2:] = _forwarded(head, caller)
+            out[-2:] = _forwarded(head, caller, self._removed)
         if authorization is not None:
             out.append(b"Authorization: " + authorization)
         if b"dpop" in special and self._passes_proof(head, authorization):
@@ -162,11 +165,11 @@ def added_lines(rules: HeaderRules) -> tuple[bytes, ...]:
 def removed_names(rules: HeaderRules) -> frozenset[bytes]:
     """Give the names that header rules take out; what is set is taken out first, in any spelling."""
     return frozenset(
-        plain(name.encode("ascii")) for name in (*rules.remove, *(name for name, _ in rules.set))
+        folded(name.encode("ascii")) for name in (*rules.remove, *(name for name, _ in rules.set))
     )
 
 
-def _forwarded(head: RequestHead, caller: CallerFields) -> list[bytes]:
+def _forwarded(head: RequestHead, caller: CallerFields, removed: frozenset[bytes]) -> list[bytes]:
     """X-Forwarded-* and Via: the peer's own word counts only if it is a trusted proxy."""
     special = head.special
     via = _VIA_10 if head.is_http10 else _VIA
@@ -179,7 +182,7 @@ def _forwarded(head: RequestHead, caller: CallerFields) -> list[bytes]:
         address = before + b", " + address if before else address
         proto = special.get(b"x-forwarded-proto", proto)
         host = special.get(b"x-forwarded-host", host)
-        kept = _other_forwarded(special)
+        kept = without(_other_forwarded(special), removed)
     out = [b"X-Forwarded-For: " + address, b"X-Forwarded-Proto: " + proto, b"Via: " + via, *kept]
     if host:
         out.append(b"X-Forwarded-Host: " + host)
@@ -195,7 +198,7 @@ def _other_forwarded(special: dict[bytes, bytes]) -> list[bytes]:
         name + b": " + value
         for name, value in special.items()
         if name in (b"forwarded", b"x-real-ip")
-        or (name.startswith(b"x-forwarded-") and name not in _REWRITTEN)
+        or (name.startswith(b"x-forwarded-") and name not in _REWRITTEN and name == folded(name))
     ]
 
 

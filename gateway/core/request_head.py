@@ -4,13 +4,14 @@ Rules: lines that pass are made ready to send while they are read; whatever the 
 itself or may not pass is kept apart in `special`. RFC 9110 sections 7.2, 7.6.1, 7.8, 10.1.1;
 RFC 9112 sections 3.2, 6.1, 6.3.
 
-The underscore twin of a special field (``X_Forwarded_For``) never passes: CGI and WSGI servers read
-both as one name.
+What looks like a special field (``X_Forwarded_For``, ``X.Forwarded.For``) never passes: servers read both as
+one name (`fields.folded`). Fields by which some servers let a caller replace what was matched and permitted
+(`OVERRIDES`) pass only where the route allows them by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Final
 
 from gateway.core.errors import (
@@ -23,11 +24,11 @@ from gateway.core.errors import (
     UpgradeUnsupported,
     VersionUnsupported,
 )
-from gateway.core.fields import FieldNames, options, plain
+from gateway.core.fields import FieldNames, folded, options
 from gateway.core.settings import Limits
 from gateway.core.target import Target, read_target
 
-RawHeaders = Iterable[tuple[bytes, bytes]]
+RawHeaders = Collection[tuple[bytes, bytes]]
 
 # Never copied from a request: hop-by-hop (RFC 9110 section 7.6.1), framing, and what the gateway sets.
 SPECIAL: Final = frozenset(
@@ -53,12 +54,45 @@ SPECIAL: Final = frozenset(
         b"x-request-id",
     }
 )
+# What some frameworks and servers believe in place of method, target, Host or scheme, or take for their own
+# setting; the twins of `Proxy` and `Script-Name` are variables of CGI (CVE-2016-5385) and WSGI.
+OVERRIDES: Final = frozenset(
+    {
+        b"front-end-https",
+        b"path-info",
+        b"proxy",
+        b"script-name",
+        b"x-envoy-original-host",
+        b"x-envoy-original-path",
+        b"x-host",
+        b"x-http-host-override",
+        b"x-http-method",
+        b"x-http-method-override",
+        b"x-http-path-override",
+        b"x-method-override",
+        b"x-original-host",
+        b"x-original-method",
+        b"x-original-path",
+        b"x-original-uri",
+        b"x-original-url",
+        b"x-override-method",
+        b"x-override-url",
+        b"x-rewrite-uri",
+        b"x-rewrite-url",
+        b"x-scheme",
+        b"x-script-name",
+        b"x-url-scheme",
+        b"x-waws-unencoded-url",
+    }
+)
 # Connection options that name no field which could have passed.
 _KNOWN_OPTIONS: Final = frozenset({b"close", b"http2-settings", b"keep-alive", b"te", b"upgrade"})
 _NAME_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_~%!$&'()*+;="
 _IPV6_BYTES: Final = b"ABCDEFabcdef0123456789.:"
 _LENGTH_DIGITS: Final = 18  # below 2**63, and what int() takes without complaint
-_HOSTS_KEPT: Final = 1024
+_HOST_BYTES: Final = 255  # no name is longer (RFC 1035 section 2.3.4)
+_PORT_DIGITS: Final = 5
+_HOSTS_KEPT: Final = 1024  # of `_HOST_BYTES` and a port at most: less than half a MiB
 
 
 class RequestHead:
@@ -70,7 +104,7 @@ class RequestHead:
         authority: the host as received, with its port, for ``Host`` and ``X-Forwarded-Host``.
         lines: fields that pass, each as ``Name: value``.
         special: fields that do not pass by themselves, lower-case name -> value (joined with a comma).
-        dropped: names that ``Connection`` listed beyond the known ones, lower case.
+        dropped: names that ``Connection`` listed beyond the known ones, folded.
         max_forwards: of an OPTIONS request (RFC 9110 section 7.6.2), else None.
         content_length: of the body, or None when it is chunked or there is none.
         is_chunked, is_http10, expects_continue, wants_trailers: claims.
@@ -105,7 +139,7 @@ class HeadReader:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._names = FieldNames(SPECIAL, b"x-forwarded-")
+        self._names = FieldNames(SPECIAL | OVERRIDES, b"x-forwarded-")
         self._hosts: dict[bytes, str] = {}
 
     def read(self, method: str, target: str, version: tuple[int, int], fields: RawHeaders) -> RequestHead:
@@ -120,6 +154,8 @@ class HeadReader:
             raise MethodUnsupported(f"{method} is not served")
         if len(target) > self._limits.target_bytes:
             raise TargetTooLong(f"the request target exceeds {self._limits.target_bytes} bytes")
+        if len(fields) > self._limits.headers:
+            raise HeadTooLarge(f"the header has more than {self._limits.headers} fields")
         lines, special = self._names.sort(fields)
         head = RequestHead(method, read_target(target), lines, special, is_http10=version[1] == 0)
         self._check_size(head)
@@ -132,8 +168,6 @@ class HeadReader:
     def _check_size(self, head: RequestHead) -> None:
         if sum(map(len, head.lines)) + sum(map(len, head.special.values())) > self._limits.header_bytes:
             raise HeadTooLarge(f"the header exceeds {self._limits.header_bytes} bytes")
-        if len(head.lines) > self._limits.headers:
-            raise HeadTooLarge(f"the header has more than {self._limits.headers} fields")
 
     def _read_host(self, head: RequestHead) -> None:
         """RFC 9112 section 3.2: an absolute-form target replaces Host; HTTP/1.0 may have none."""
@@ -152,7 +186,7 @@ def host_of(authority: bytes) -> str:
     """Give the host of ``host[:port]`` in lower case, without a final dot.
 
     Raises:
-        MalformedRequest: it is no such thing.
+        MalformedRequest: it is no such thing, or longer than any.
     """
     if authority[:1] == b"[":
         host, mark, rest = authority[1:].partition(b"]")
@@ -163,6 +197,8 @@ def host_of(authority: bytes) -> str:
         is_good = not host.translate(None, _NAME_BYTES)
     if not is_good or (port and not port.isdigit()):
         raise MalformedRequest("Host is not a host name or address with an optional port")
+    if len(host) > _HOST_BYTES or len(port) > _PORT_DIGITS:
+        raise MalformedRequest(f"Host is longer than {_HOST_BYTES} bytes, or its port than five digits")
     return host.decode("ascii").lower().removesuffix(".")
 
 
@@ -210,4 +246,4 @@ def _read_connection(head: RequestHead, listed: frozenset[bytes]) -> None:
         head.offers_upgrade = True
     if b"te" in listed and b"te" in head.special:
         head.wants_trailers = b"trailers" in options(head.special[b"te"])
-    head.dropped = frozenset(map(plain, listed - _KNOWN_OPTIONS))
+    head.dropped = frozenset(map(folded, listed - _KNOWN_OPTIONS))

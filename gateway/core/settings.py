@@ -85,11 +85,16 @@ class UpstreamSettings:
 
 @dataclass(frozen=True, slots=True)
 class HeaderRules:
-    """What the owner changes in a header: first ``remove``, then ``set``, then ``add``."""
+    """What the owner changes in a header: first ``remove``, then ``set``, then ``add``.
+
+    Attributes:
+        allow: fields of requests that pass although callers may not send them as a rule.
+    """
 
     set: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     add: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     remove: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,13 +233,15 @@ class AnswerReader:
             raise UpstreamAnswerTooLarge("the answer's header is too large", was_sent=True)
         if status == 101:
             raise UpstreamAnswerInvalid("the upstream switched protocols unasked", was_sent=True)
-        if status < 100 or not (self._is_11 or parser.get_http_version() in _VERSIONS):
+        version = "1.1" if self._is_11 else parser.get_http_version()
+        if status < 100 or version not in _VERSIONS:
             raise UpstreamAnswerInvalid("the answer is not HTTP/1.x", was_sent=True)
         if answer.reason not in _COMMON_REASONS and has_control(answer.reason):
             raise UpstreamAnswerInvalid("the reason phrase holds a control byte", was_sent=True)
         answer.lines, answer.special = _NAMES.sort(answer.fields)
         answer.fields = []
-        answer.body = body = upstream_body(status, answer.special, is_head=self._is_head)
+        is_11 = version == "1.1"
+        answer.body = body = upstream_body(status, answer.special, is_head=self._is_head, is_11=is_11)
         answer.has_head = True
         if status >= 200:
             self.has_head, self.status = True, status

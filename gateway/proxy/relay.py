@@ -7,6 +7,7 @@ RFC 9112 sections 6 to 9; RFC 9110 section 6.5 for trailers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf
 from typing import Final
 
@@ -57,13 +58,13 @@ async def relay(call: Call, route: Route, upstream: UpstreamConnection | WholeAn
     chunks = upstream.take() if answer.chunks else []
     if answer.is_complete:
         call.answer_bytes = sum(map(len, chunks))
-        call.write(b"".join((head, *_framed(chunks, body), *_end(call, answer, body))))
+        call.write(b"".join((head, *_framed(chunks, body), *_end(call, route, answer, body))))
         return
     call.write(b"".join((head, *_framed(chunks, body))))
     call.answer_bytes = sum(map(len, chunks))
     assert isinstance(upstream, UpstreamConnection)  # what is not complete is still on its way
     await _stream(call, route, upstream, body)
-    if end := _end(call, answer, body):
+    if end := _end(call, route, answer, body):
         call.write(b"".join(end))
 
 
@@ -127,9 +128,11 @@ def _framed(chunks: list[bytes], body: Body) -> list[bytes]:
     return out
 
 
-def _end(call: Call, answer: Answer, body: Body) -> list[bytes]:
+def _end(call: Call, route: Route, answer: Answer, body: Body) -> list[bytes]:
     """End a chunked body, with trailers if the caller asked for them."""
     if body is not _CHUNKED:
         return []
-    trailers = answer.trailers() if answer.fields and call.head.wants_trailers else []
+    trailers: Sequence[bytes] = ()
+    if answer.fields and call.head.wants_trailers:
+        trailers = route.without_removed(answer.trailers(), dropped_names(answer.special))
     return [b"0\r\n", *(line + b"\r\n" for line in trailers), b"\r\n"]

@@ -95,6 +95,10 @@ class Route:
 
     def answer_lines(self, lines: Sequence[bytes], dropped: frozenset[bytes]) -> Sequence[bytes]:
         """Give the lines of an answer as the caller gets them."""
-        if dropped or self._answer_removed:
-            lines = without(lines, dropped | self._answer_removed)
+        lines = self.without_removed(lines, dropped)
         return [*lines, *self._answer_added] if self._answer_added else lines
+
+    def without_removed(self, lines: Sequence[bytes], dropped: frozenset[bytes]) -> Sequence[bytes]:
+        """Give the lines of an answer's head, or its trailers, that pass."""
+        removed = self._answer_removed
+        return without(lines, dropped | removed) if dropped or removed else lines

@@ -61,6 +61,16 @@ def test_a_framing_with_two_readings_is_refused_whatever_the_status(special, sta
         upstream_body(status, special, is_head=is_head)
 
 
+@pytest.mark.parametrize(("status", "is_head"), [(200, False), (404, False), (304, False), (200, True)])
+def test_a_transfer_coding_in_http_1_0_is_refused(status, is_head):
+    """RFC 9112 section 6.1: its framing is to be treated as faulty."""
+    with pytest.raises(UpstreamAnswerInvalid):
+        upstream_body(status, CHUNKED, is_head=is_head, is_11=False)
+    assert upstream_body(status, LENGTH, is_head=is_head, is_11=False) is upstream_body(
+        status, LENGTH, is_head=is_head
+    )
+
+
 @given(
     st.integers(100, 999),
     st.dictionaries(st.sampled_from([b"content-length", b"transfer-encoding"]), st.binary(max_size=8)),

@@ -237,11 +237,54 @@ def test_connection_cannot_name_what_a_rule_sets():
     assert fields(lines, "X-Tenant") == [b"acme"]
 
 
-@pytest.mark.parametrize("name", ["X_My_Name", "x-my_name", "X_My-Name", "X-MY-NAME"])
+@pytest.mark.parametrize(
+    "name", ["X_My_Name", "x-my_name", "X_My-Name", "X-MY-NAME", "X.My.Name", "X~My!Name"]
+)
 def test_every_twin_of_a_name_that_a_rule_sets_is_removed(name):
     lines = out(head_of(f"{name}: evil"), request_headers=HeaderRules(set=(("X-My-Name", "ours"),)))
 
     assert b"evil" not in b"".join(lines)
+
+
+@pytest.mark.parametrize("name", ["Cookie_Jar", "cookie.jar", "COOKIE-JAR"])
+def test_every_twin_of_a_name_that_a_rule_removes_is_removed(name):
+    lines = out(head_of(f"{name}: evil"), request_headers=HeaderRules(remove=("Cookie-Jar",)))
+
+    assert b"evil" not in b"".join(lines)
+
+
+@pytest.mark.parametrize("listed", ["X-Foo", "X_Foo", "x.foo"])
+def test_every_twin_of_a_name_that_connection_lists_is_stripped(listed):
+    lines = out(head_of(f"Connection: {listed}", "X-Foo: evil", "X_Foo: evil", "X.Foo: evil"))
+
+    assert b"evil" not in b"".join(lines)
+
+
+OVERRIDE = "X-HTTP-Method-Override"
+
+
+def test_a_field_that_overrides_the_method_passes_only_where_it_is_allowed():
+    sent = head_of("x-http-method-override: PUT", "X-Original-URL: /admin")
+    lines = out(sent, request_headers=HeaderRules(allow=(OVERRIDE,)))
+
+    assert fields(out(sent), OVERRIDE) == []
+    assert fields(lines, OVERRIDE) == [b"PUT"]
+    assert fields(lines, "X-Original-URL") == []
+
+
+@pytest.mark.parametrize("rules", [HeaderRules(allow=(OVERRIDE,)), HeaderRules()])
+@pytest.mark.parametrize("twin", ["X_HTTP_Method_Override", "X.HTTP-Method-Override"])
+def test_a_twin_of_an_allowed_field_passes_nowhere(twin, rules):
+    assert b"evil" not in b"".join(out(head_of(f"{twin}: evil"), request_headers=rules))
+
+
+def test_an_allowed_field_is_stripped_where_connection_or_a_rule_says_so():
+    rules = HeaderRules(allow=(OVERRIDE,), set=((OVERRIDE, "PATCH"),))
+
+    assert fields(out(head_of(f"{OVERRIDE}: PUT"), request_headers=rules), OVERRIDE) == [b"PATCH"]
+    allowed = HeaderRules(allow=(OVERRIDE,))
+    listed = head_of(f"{OVERRIDE}: PUT", f"Connection: {OVERRIDE}")
+    assert fields(out(listed, request_headers=allowed), OVERRIDE) == []
 
 
 # ── who the caller is ─────────────────────────────────────────────────────────────────────────────────
@@ -274,8 +317,19 @@ def test_a_trusted_proxys_claims_are_kept_and_appended_to():
     assert fields(lines, "Forwarded") == [b"for=6.6.6.6"]
 
 
+def test_a_rule_replaces_what_a_trusted_proxy_says():
+    rules = HeaderRules(set=(("X-Forwarded-Prefix", "/ours"),), remove=("X-Real-IP",))
+    claims = head_of("X-Forwarded-Prefix: /p", "X-Real-IP: 6.6.6.6", "Forwarded: for=6.6.6.6")
+    lines = out(claims, caller=PROXY, request_headers=rules)
+
+    assert fields(lines, "X-Forwarded-Prefix") == [b"/ours"]
+    assert fields(lines, "X-Real-IP") == []
+    assert fields(lines, "Forwarded") == [b"for=6.6.6.6"]
+
+
 def test_an_underscore_twin_is_not_kept_even_from_a_trusted_proxy():
-    lines = out(head_of("X_Forwarded_For: 6.6.6.6", "X-Forwarded_Host: evil"), caller=PROXY)
+    twins = ("X_Forwarded_For: 6.6.6.6", "X-Forwarded_Host: evil", "X-Forwarded-Client_Cert: evil")
+    lines = out(head_of(*twins), caller=PROXY)
 
     assert b"6.6.6.6" not in b"".join(lines)
     assert b"evil" not in b"".join(lines)

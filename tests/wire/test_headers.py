@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.settings import ListenerSettings
+from gateway.core.settings import HeaderRules, ListenerSettings
 from tests.wire.exchanged import OURS, TRUSTED, answer_after, head_after
 from tests.wire.messages import chunked, ok, request
 from tests.wire.rig import LOOPBACK, Rig
@@ -159,7 +159,8 @@ async def test_connection_cannot_remove_what_the_gateway_writes(name):
 @pytest.mark.parametrize(
     "name",
     ["X_Forwarded_For", "X-Forwarded_For", "x_forwarded-proto", "X_Forwarded_Host", "X_Request_ID", "X_Real_IP",
-     "Content_Length", "Transfer_Encoding", "Proxy_Authorization", "X_Forwarded_Prefix"],
+     "Content_Length", "Transfer_Encoding", "Proxy_Authorization", "X_Forwarded_Prefix", "X.Forwarded.For",
+     "X!Forwarded~Host", "Transfer.Encoding", "Max_Forwards", "X_HTTP_Method_Override", "X.Original.URL"],
 )  # fmt: skip
 @pytest.mark.parametrize("settings", [{}, TRUSTED], ids=["untrusted", "trusted"])
 async def test_the_underscore_twin_of_a_field_that_the_gateway_writes_is_dropped(name, settings):
@@ -168,6 +169,47 @@ async def test_the_underscore_twin_of_a_field_that_the_gateway_writes_is_dropped
         await rig.get("/", f"{name}: 6.6.6.6")
 
         assert b"6.6.6.6" not in rig.upstream.requests[0].head.raw
+
+
+OVERRIDING = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL", "Proxy",
+              "X-Original-URI", "X-Original-Host", "X-Host", "Script-Name"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OVERRIDING)
+async def test_a_field_that_overrides_what_was_matched_passes_only_where_it_is_allowed(name):
+    def routes(rig):
+        return [
+            rig.route("/"),
+            rig.route("/open", has_token=False),
+            rig.route("/allowed", request_headers=HeaderRules(allow=(name,))),
+        ]
+
+    async with Rig(routes=routes) as rig:
+        for path in ("/", "/open", "/allowed"):
+            assert (await rig.get(path, f"{name.lower()}: /6.6.6.6", "X-Foo: bar")).status == 200
+        heads = [each.head for each in rig.upstream.requests]
+
+        assert [head.value("X-Foo") for head in heads] == [b"bar"] * 3
+        assert [b"6.6.6.6" in head.raw for head in heads] == [False, False, True]
+        assert heads[2].value(name) == b"/6.6.6.6"
+
+
+@pytest.mark.parametrize("twin", ["X-Secret", "x_secret", "X.Secret"])
+async def test_what_a_rule_removes_from_answers_is_removed_however_it_is_spelt_trailers_included(twin):
+    def routes(rig):
+        return [rig.route("/", response_headers=HeaderRules(remove=("X-Secret",)))]
+
+    fields = f"{twin}: hidden\r\nX-Kept: 1\r\n".encode()
+    raw = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n%b\r\n%b" % (
+        fields,
+        chunked(b"a", trailers=fields),
+    )
+    async with Rig(raw, routes=routes) as rig:
+        answer = await rig.ask(request("GET", "/", "TE: trailers", "Connection: TE"))
+
+        assert answer.head.value("X-Kept") == b"1"
+        assert answer.trailers == [(b"X-Kept", b"1")]
+        assert b"hidden" not in answer.head.raw
 
 
 async def test_every_listener_serves():
