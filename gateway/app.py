@@ -41,6 +41,7 @@ from gateway.oauth.requester import Surroundings
 from gateway.oauth.store import Sources
 from gateway.observe.access_log import AccessLog, open_access_log
 from gateway.observe.fanout import Fanout, Observer
+from gateway.observe.line_stream import dropped_lines
 from gateway.observe.metrics import Gauges, Metrics
 from gateway.observe.token_log import TokenLog
 from gateway.proxy.handler import Handler
@@ -69,7 +70,8 @@ class Gateway:
         self._is_draining = False
         self._access_log = _open_access_log(settings, loop)
         self.metrics = Metrics(
-            Gauges(__version__, lambda: self.readiness().is_ready, self._dropped_records), time.time
+            Gauges(__version__, lambda: self.readiness().is_ready, self._dropped_records, dropped_lines),
+            time.time,
         )
         self._trust = Trust()
         around = Surroundings(self._clock, self._token_observer(observer), secrets.token_bytes(32))
@@ -130,7 +132,7 @@ class Gateway:
         if self._admin is not None:
             await self._admin.close()
         if self._access_log is not None:
-            self._access_log.writer.close()
+            await asyncio.to_thread(self._access_log.writer.close)  # it waits for a reader, if not for long
         await asyncio.sleep(0)  # the transports that were closed tell their protocols
 
     def reopen_logs(self) -> None:

@@ -52,8 +52,10 @@ def run(path: Path) -> None:
     """Serve, until SIGTERM or SIGINT."""
     _refuse_unknown_aiohttp()
     from gateway import server
+    from gateway.observe.line_stream import never_wait_for_readers
     from gateway.observe.log import set_up_logging
 
+    never_wait_for_readers("stderr")
     settings = _load(path, os.environ)
     _refuse_bad_files(path, settings)
     set_up_logging(settings.log.level, settings.log.format, sys.stderr)
@@ -155,10 +157,12 @@ def demo(path: Path | None, lifetime: int, opaque: bool) -> None:
 
     from gateway.demo.run import DemoCannotStart, DemoOptions, example_file, run_demo
     from gateway.demo.tokens import TokenFormat
+    from gateway.observe.line_stream import never_wait_for_readers
     from gateway.observe.log import set_up_logging
     from gateway.server import running, stop_signal
 
     file = path or example_file()
+    never_wait_for_readers("stdout", "stderr")
 
     def start(environ: Mapping[str, str], observer: Observer) -> AbstractAsyncContextManager[object]:
         settings = _load(file, {**os.environ, **environ})

@@ -211,6 +211,12 @@ def _process(gauges: Gauges) -> Iterator[Metric]:
         (),
         [([], gauges.dropped_access_records())],
     )
+    yield counter(
+        "gateway_operational_log_dropped",
+        "Other lines for standard error (in the demo: and output) that could not be written.",
+        (),
+        [([], gauges.dropped_lines())],
+    )
 
 
 def _per_route(

@@ -114,6 +114,7 @@ class Gauges:
     version: str
     is_ready: Callable[[], bool]
     dropped_access_records: Callable[[], int]
+    dropped_lines: Callable[[], int] = int
 
 
 class Metrics:

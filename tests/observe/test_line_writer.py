@@ -2,12 +2,15 @@ import logging
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
-from gateway.observe.line_writer import FLUSH_AFTER_S, FLUSH_LINES, PENDING_BYTES, LineWriter
+from gateway.observe.line_writer import FLUSH_AFTER_S, FLUSH_LINES, LineWriter
+from gateway.observe.sink import QUEUE_CHARACTERS
 
-LOGGER = "gateway.access_log"
+LOGGER = "gateway.log"
+HUGE = "x" * (128 * 1024) + "\n"  # more than a pipe holds
 
 
 class Schedule:
@@ -41,6 +44,29 @@ def pipe(tmp_path):
     os.close(reader)
 
 
+def served(writer):
+    """Waits until the thread has done with all that it was handed."""
+    until(lambda: writer._sink._served == writer._sink._queued)
+    return writer
+
+
+def until(is_true):
+    end_s = time.monotonic() + 10
+    while not is_true():
+        assert time.monotonic() < end_s
+        time.sleep(0.001)
+
+
+def stalled(writer):
+    """Fills the pipe and the queue behind it; gives how many lines were taken."""
+    taken = 0
+    while not writer.dropped:
+        writer.write(HUGE)
+        writer.flush()
+        taken += 1
+    return taken - writer.dropped
+
+
 def drained(reader):
     data = b""
     try:
@@ -59,6 +85,7 @@ def test_lines_wait_for_each_other_and_go_out_together(tmp_path, schedule):
 
     assert len(schedule.due) == 1
     schedule.run()
+    served(writer)
 
     assert (before, (tmp_path / "log").read_text()) == ("", "a\nb\n")
     writer.close()
@@ -69,6 +96,7 @@ def test_a_later_line_is_scheduled_again(tmp_path, schedule):
     for line in ("a\n", "b\n"):
         writer.write(line)
         schedule.run()
+        served(writer)
 
     assert (tmp_path / "log").read_text() == "a\nb\n"
     assert schedule.due == []
@@ -80,6 +108,7 @@ def test_many_lines_do_not_wait(tmp_path, schedule, lines, out):
     writer = LineWriter(str(tmp_path / "log"), schedule)
     for _ in range(lines):
         writer.write("a\n")
+    served(writer)
 
     assert out == (tmp_path / "log").read_text().count("\n")
     writer.close()
@@ -137,9 +166,10 @@ def test_a_full_disk_costs_records_which_are_counted_and_told_of_once(schedule, 
             writer.write("a\n")
             writer.write("b\n")
             schedule.run()
+        served(writer)
 
     assert writer.dropped == 6
-    expected = "the access log cannot be written: No space left on device; records are dropped and counted"
+    expected = "the access log cannot be written: No space left on device; lines are dropped and counted"
     assert [expected] == caplog.messages
     writer.close()
 
@@ -152,6 +182,7 @@ def test_a_broken_pipe_costs_records_and_nothing_else(tmp_path, schedule):
     os.close(reader)
     writer.write("a\n")
     schedule.run()
+    served(writer)
 
     assert writer.dropped == 1
     writer.close()
@@ -161,15 +192,13 @@ def test_a_pipe_that_is_read_again_is_told_of(pipe, schedule, caplog):
     path, reader = pipe
     writer = LineWriter(str(path), schedule)
     with caplog.at_level(logging.WARNING, LOGGER):
-        writer.write("x" * (PENDING_BYTES + 128 * 1024) + "\n")
-        schedule.run()
-        drained(reader)
-        writer.write("a\n")
-        schedule.run()
+        stalled(writer)
+        until(lambda: drained(reader) == b"" and writer._sink._served == writer._sink._queued)
+        until(lambda: len(caplog.messages) == 2)
 
     assert caplog.messages == [
-        "the access log cannot be written: nobody reads it; records are dropped and counted",
-        "the access log is written again; 1 records are lost so far",
+        "the access log cannot be written: nobody reads it; lines are dropped and counted",
+        "the access log is written again; 1 lines are lost so far",
     ]
     writer.close()
 
@@ -179,55 +208,74 @@ def test_a_slow_reader_gets_everything_in_the_end(pipe, schedule):
     path, reader = pipe
     writer = LineWriter(str(path), schedule)
     lines = [f"{number:0>1000}\n" for number in range(500)]
-    read = b""
     for line in lines:
         writer.write(line)
-    while schedule.due:
-        schedule.run()
-        read += drained(reader)
+    schedule.run()
+    read = []
+    until(lambda: read.append(drained(reader)) or sum(map(len, read)) == 500 * 1001)
 
-    assert "".join(lines).encode() == read
+    assert "".join(lines).encode() == b"".join(read)
     assert writer.dropped == 0
     writer.close()
 
 
-def test_a_line_that_was_cut_off_ends_before_the_next_begins(pipe, schedule):
+def test_what_a_stalled_reader_costs_is_bounded_and_nobody_waits(pipe, schedule):
     path, reader = pipe
     writer = LineWriter(str(path), schedule)
-    writer.write("x" * (PENDING_BYTES + 128 * 1024) + "\n")
-    schedule.run()
-    begun = drained(reader)
-    writer.write("whole\n")
-    schedule.run()
+    taken = stalled(writer)
+    for _ in range(1000):
+        writer.write(HUGE)
+        writer.flush()
 
-    assert begun.strip(b"x") == b""
-    assert drained(reader) == b"\nwhole\n"
-    assert writer.dropped == 1
+    assert QUEUE_CHARACTERS >= (taken - 1) * len(HUGE) > QUEUE_CHARACTERS - 2 * len(HUGE)
+    assert writer.dropped == 1001
+    read = []
+    until(lambda: read.append(drained(reader)) or sum(map(len, read)) == taken * len(HUGE))
+    assert HUGE.encode() * taken == b"".join(read)
     writer.close()
 
 
-def test_a_cut_off_line_is_counted_once_whatever_follows(pipe, schedule):
+def test_a_line_that_was_cut_off_ends_before_the_next_begins(tmp_path, schedule):
+    """The limit stands for a disk that fills up in the middle of a line."""
+    code = (
+        "import resource, signal, sys; from gateway.observe.line_writer import LineWriter;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "limit = lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY));"
+        "w = LineWriter(sys.argv[1], lambda s, c: None); idle = lambda: w._sink._served == w._sink._queued;"
+        "limit(10); w.write('whole\\nbegun-and-cut\\nlost\\n'); w.flush();"
+        "exec('while not idle(): pass'); limit(1000);"
+        "w.write('next\\n'); w.close(); print(w.dropped)"
+    )
+    log = tmp_path / "log"
+
+    ran = subprocess.run([sys.executable, "-c", code, log], capture_output=True, text=True, check=True)
+
+    assert (log.read_text(), ran.stdout) == ("whole\nbegu\nnext\n", "2\n")
+
+
+def test_what_nobody_reads_is_left_at_the_close(pipe, schedule):
     path, reader = pipe
-    writer = LineWriter(str(path), schedule)
-    long_line = "x" * (PENDING_BYTES + 128 * 1024) + "\n"
-    writer.write(long_line)
-    schedule.run()
-    writer.write(long_line)
-    schedule.run()
-
-    assert writer.dropped == 2
-    drained(reader)
-    writer.close()
-
-
-def test_what_nobody_reads_is_dropped_at_the_close(pipe, schedule):
-    path, _ = pipe
     writer = LineWriter(str(path), schedule)
     for _ in range(3):
-        writer.write("x" * 100_000 + "\n")
+        writer.write(HUGE)
     writer.close()
+    writer._sink._thread.join(10)
 
     assert writer.dropped == 3
+    assert drained(reader).strip(b"x") == b""
+
+
+def test_a_stalled_pipe_that_is_opened_anew_is_left_at_once(pipe, schedule, tmp_path):
+    path, _ = pipe
+    writer = LineWriter(str(path), schedule)
+    writer.write(HUGE)
+    writer.flush()
+    path.rename(tmp_path / "old")
+    writer.reopen()
+    writer.write("new\n")
+    writer.close()
+
+    assert (path.read_text(), writer.dropped) == ("new\n", 1)
 
 
 def test_text_that_is_no_unicode_is_written_all_the_same(tmp_path, schedule):
@@ -255,7 +303,8 @@ def test_a_writer_shows_its_state(tmp_path, schedule):
     writer = LineWriter(str(tmp_path / "log"), schedule)
     writer.write("secret-ish line\n")
 
-    assert "lines=1 dropped=0>" in repr(writer)
+    assert "<LineWriter lines=1 <Sink" in repr(writer)
+    assert "dropped=0" in repr(writer)
     assert "secret" not in repr(writer)
     assert not writer.is_terminal
     writer.close()
