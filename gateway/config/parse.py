@@ -29,7 +29,8 @@ from ruamel.yaml.reader import ReaderError
 
 from gateway.config.problems import BadText, Finding, Loc, Place
 from gateway.config.scalars import NOTHING, SAY_OFF, scalar, why_odd
-from gateway.config.syntax import in_plain_words, where
+from gateway.config.slips import is_joined, lines_of
+from gateway.config.syntax import explained
 from gateway.config.tree import Entry, Items, Keys, Leaf, Node
 
 _DEEPEST: Final = 32
@@ -49,7 +50,7 @@ def parse(text: str) -> tuple[Keys, list[Finding]]:
     except ReaderError as error:
         raise BadText(_place_at(text, error.position), "a control character, which YAML forbids") from None
     except MarkedYAMLError as error:
-        raise BadText(_place(where(error)), in_plain_words(error)) from None
+        raise BadText(*explained(text, error)) from None
     except (YAMLError, AssertionError, ArithmeticError, ValueError):
         # The last three are what ruamel.yaml lets pass: of `%YAML 1.3`, of escapes beyond Unicode.
         message = "this is not YAML 1.2: a directive, or an escape that stands for no character"
@@ -57,7 +58,7 @@ def parse(text: str) -> tuple[Keys, list[Finding]]:
 
 
 def _compose(text: str) -> tuple[Keys, list[Finding]]:
-    composer = _Composer(YAML(typ="safe", pure=True).parse(text))
+    composer = _Composer(lines_of(text), YAML(typ="safe", pure=True).parse(text))
     root = composer.document()
     if not isinstance(root, Keys):
         raise BadText(root.place, "expected keys such as `listen:` and `routes:` at the top")
@@ -67,8 +68,9 @@ def _compose(text: str) -> tuple[Keys, list[Finding]]:
 class _Composer:
     """Builds one tree; recursion is bounded by `_DEEPEST`."""
 
-    def __init__(self, events: Iterator[Any]) -> None:
+    def __init__(self, lines: list[str], events: Iterator[Any]) -> None:
         self.findings: list[Finding] = []
+        self._lines = lines
         self._events = events
         self._anchors: dict[str, tuple[Node, int]] = {}
         self._nodes = 0
@@ -88,9 +90,8 @@ class _Composer:
         return root
 
     def _node(self, event: Any, loc: Loc, key_place: Place | None = None) -> Node:
-        is_empty = isinstance(event, ScalarEvent) and not event.value and event.style is None
         # What is not there is said to begin with whatever comes next.
-        place = key_place if is_empty and key_place is not None else _place(event.start_mark)
+        place = key_place if key_place is not None and _is_nothing(event) else _place(event.start_mark)
         before = self._nodes
         self._count(1, place)
         _refuse_half_characters(event)
@@ -98,6 +99,8 @@ class _Composer:
             return self._aliased(event, place)
         if len(loc) > _DEEPEST:
             raise BadText(place, f"nested more than {_DEEPEST} levels deep")
+        if event.anchor is not None and _is_nothing(event):
+            self._find(loc, place, "text that begins with & must stand in quotes")
         if event.tag is not None:
             self._find(loc, place, "tags are not supported; text that begins with ! must stand in quotes")
         node = self._new(event, loc, place)
@@ -132,7 +135,10 @@ class _Composer:
         entries: dict[str, Entry] = {}
         while not isinstance(event := next(self._events), MappingEndEvent):
             key, key_place = self._key(event, loc), _place(event.start_mark)
-            entry = Entry(key_place, self._node(next(self._events), (*loc, key), key_place))
+            value = next(self._events)
+            if event.style is None and is_joined(key) and _is_nothing(value):
+                raise BadText(key_place, "a space is missing after the colon: `key: value`")
+            entry = Entry(key_place, self._node(value, (*loc, key), key_place))
             first = entries.setdefault(key, entry)
             if first is not entry:
                 message = f"the key stands twice, first in line {first.place.line}"
@@ -156,10 +162,19 @@ class _Composer:
         value = scalar(event.value)
         if event.style is not None or (value is not None and loc in SAY_OFF):
             return Leaf(place, event.value)
-        odd = NOTHING if value is None else why_odd(event.value)
+        if value is None and (event.anchor is not None or event.tag is not None):
+            return Leaf(place, value)  # what begins with & or ! is told already
+        odd = NOTHING if value is None else self._swallowed(event) or why_odd(event.value)
         if odd is not None:
             self._find(loc, place, odd)
         return Leaf(place, value)
+
+    def _swallowed(self, event: ScalarEvent) -> str | None:
+        """To YAML a list item that is indented too far is text that goes on with the line before."""
+        below = self._lines[event.start_mark.line + 1 : event.end_mark.line + 1]
+        if not any(line.lstrip().startswith("- ") for line in below):
+            return None
+        return "a line below begins with a dash, and yet goes on with this text: align the dashes"
 
     def _find(self, loc: Loc, place: Place, message: str) -> None:
         self.findings.append(Finding(loc, message, place=place))
@@ -168,6 +183,10 @@ class _Composer:
         self._nodes += nodes
         if self._nodes > _MOST_NODES:
             raise BadText(place, f"more than {_MOST_NODES} values, with every alias written out")
+
+
+def _is_nothing(event: Any) -> bool:
+    return isinstance(event, ScalarEvent) and not event.value and event.style is None
 
 
 def _refuse_half_characters(event: Any) -> None:

@@ -48,8 +48,11 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Finding]:
             yield from _insecure_endpoints(("clients", name), client)
         if client is not None:
             yield from client_findings(("clients", name), client, parts.wrong)
+    # Where `clients` is no mapping at all, nothing is known of any name.
+    names = {route.client or "": None for route in parts.routes.values()}
+    clients = names if ("clients",) in parts.wrong else parts.clients
     for index, route in parts.routes.items():
-        yield from route_findings(("routes", index), route, parts.clients)
+        yield from route_findings(("routes", index), route, clients)
     yield from _unguarded(parts, line_of)
     yield from _equal_routes(parts, line_of)
     yield from _equal_addresses(parts, line_of)

@@ -13,7 +13,10 @@ from gateway.config.problems import Loc
 from gateway.config.tree import Scalar
 
 SAY_OFF: Final[frozenset[Loc]] = frozenset({("admin",), ("log", "access")})
-NOTHING: Final = "nothing stands here: give a value, or remove the key"
+NOTHING: Final = "nothing stands here: give a value, indent further what belongs to it, or remove the key"
+
+ODD_SPACES: Final = "\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff"
+"""What looks like a space, or like nothing, and comes with text that was pasted; inside of ``[...]``."""
 
 _WORDS: Final[dict[str, Scalar]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -53,6 +56,14 @@ _ODD: Final = (
     (
         re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?"),
         "a date to YAML 1.1, a word to YAML 1.2: put it in quotes",
+    ),
+    (
+        re.compile("[\u201c-\u201f\u2018-\u201b\u00ab\u00bb].*", re.DOTALL),
+        "a quotation mark of typography, which is part of the text: write an ordinary \" or '",
+    ),
+    (
+        re.compile(f"[{ODD_SPACES}].*|.*[{ODD_SPACES}]", re.DOTALL),
+        "a character that only looks like a space is part of the text: remove it",
     ),
 )
 

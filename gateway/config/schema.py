@@ -37,6 +37,13 @@ def keys_at(loc: Loc) -> tuple[str, ...]:
     return tuple(key for shape in _shapes(loc) for key in shape.get("properties", ()))
 
 
+@cache
+def all_keys() -> frozenset[str]:
+    """Give every key that stands anywhere."""
+    shapes = [_schema(), *_schema()["$defs"].values()]
+    return frozenset(key for shape in shapes for key in shape.get("properties", ()))
+
+
 def takes_text(loc: Loc) -> bool:
     """Tell whether a text may stand at `loc`."""
     return any(shape.get("type") == "string" for shape in _shapes(loc))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.config.problems import Finding, Loc
 from gateway.config.schema import keys_at, takes_text
+from gateway.config.strays import is_within, stray_finding, strays_of
 from gateway.config.tree import Items, Keys, Leaf, Node, Spot, find
 
 if TYPE_CHECKING:
@@ -27,15 +28,19 @@ _WITH_CONTEXT: Final = {
     "greater_than_equal": "expected at least {ge}",
     "less_than_equal": "expected at most {le}",
 }
+_MAPPINGS: Final = frozenset({"dict_type", "model_type"})
 _QUOTABLE: Final = frozenset({"true or false", "a number"})
 _NO_MERGING: Final = "merge keys belong to YAML 1.1: write the keys out"
 
 
 def in_plain_words(errors: Iterable[ErrorDetails], root: Node) -> list[Finding]:
-    """Say what the errors of a validation mean; a key that is misspelt is not reported as missing too."""
+    """Say what the errors of a validation mean; a key that is misspelt or misplaced is not missing too."""
     there = list(errors)
-    meant = {_meant(error["loc"]) for error in there if error["type"] == "extra_forbidden"}
-    return [_finding(one, root) for one in there if one["type"] != "missing" or one["loc"] not in meant]
+    strays = strays_of(there, root)
+    meant = {_meant(error["loc"]) for error in there if error["type"] == "extra_forbidden"} | set(strays)
+    left = [one for one in there if not is_within(one["loc"], strays.values())]
+    found = [_finding(one, root) for one in left if one["type"] != "missing" or one["loc"] not in meant]
+    return found + [stray_finding(loc, stray) for loc, stray in strays.items()]
 
 
 def _finding(error: ErrorDetails, root: Node) -> Finding:
@@ -75,8 +80,15 @@ def _of_another_kind(kind: str, spot: Spot) -> str:
     if kind == "list_type" and takes_text(spot.loc):
         expected = "expected text or a list"
     found = _kind_of(spot.node)
-    hint = ": put it in quotes if it is meant as text" if kind == "string_type" and found in _QUOTABLE else ""
-    return f"{expected}, found {found}{hint}"
+    return f"{expected}, found {found}{_hint(kind, found)}"
+
+
+def _hint(kind: str, found: str) -> str:
+    if kind == "string_type" and found in _QUOTABLE:
+        return ": put it in quotes if it is meant as text"
+    if kind == "list_type" and found == "keys with values":
+        return ": each item of a list begins with `- `"
+    return ": write them without `- `" if kind in _MAPPINGS and found == "a list" else ""
 
 
 def _kind_of(node: Node) -> str:

@@ -135,9 +135,9 @@ def test_aliases_count_with_all_that_they_stand_for():
         ('a: "x\\q"\n', "in single quotes"),
         ("a: | x\n", "begins in the next line"),
         ("a: ]\n", "expected a value here"),
-        ("a: {b: 1\nc: 2\n", "the mapping in braces is not closed"),
-        ("a: [1\n", "the list in brackets is not closed"),
-        ("a: b: c\n", "must stand in quotes"),
+        ("a: {b: 1\nc: 2\n", "the bracket that is opened here is never closed"),
+        ("a: [1\n", "the bracket that is opened here is never closed"),
+        ("a: b: c\n", "stands in quotes"),
         ("*a : 1\n", "a key must be a word"),
     ],
 )
