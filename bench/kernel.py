@@ -53,6 +53,11 @@ def reset_peak_rss(pid: int) -> None:
             pathlib.Path(f"/proc/{member}/clear_refs").write_text(_PEAK_RESET)
 
 
+def descriptors(pid: int) -> int:
+    """Return how many file descriptors the process has open."""
+    return sum(1 for _ in pathlib.Path(f"/proc/{pid}/fd").iterdir())
+
+
 def _status_bytes(pid: int, field: str) -> int:
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(field):

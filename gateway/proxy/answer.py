@@ -136,6 +136,8 @@ class AnswerReader:
         self._is_head = is_head
         self._head_bytes = self._left_bytes = self.buffered_bytes = 0
         self.is_reusable = self.was_answered = self.has_head = self._is_11 = False
+        if self.informational:
+            self.informational.clear()  # its caller left before it was passed on
         if self._parser is None:
             self._parser = httptools.HttpResponseParser(self)
 

@@ -100,6 +100,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
             and not self.is_gone
             and self.error is None
             and not self.writing_paused
+            and not self._reading_paused  # nobody took an answer that was longer than we buffer
             and not self.is_outdated
         )
         self.answer = None

@@ -216,6 +216,27 @@ async def test_a_connection_whose_request_is_still_on_its_way_serves_no_other():
         assert not at.connection.end()
 
 
+async def test_an_answer_that_nobody_took_leaves_nothing_to_the_next_exchange():
+    """Its caller left when all of it had arrived: reading is paused, and nobody would resume it."""
+    body = bytes(HIGH_WATER_BYTES + 1)
+    async with wire(Limits()) as at:
+        at.ask()
+        at.writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        while not at.connection.answer.is_complete:
+            await at.happens()
+        assert at.connection.end() is False
+        assert await at.is_closed()
+
+
+async def test_an_informational_answer_that_nobody_passed_on_goes_to_no_other_caller():
+    async with wire() as at:
+        at.ask()
+        await at.deliver(b"HTTP/1.1 103 Early Hints\r\nLink: </mine>\r\n\r\n" + WHOLE["a length"].data)
+        at.connection.end()
+        at.ask()
+        assert at.connection.informational == []
+
+
 async def test_trailers_stand_apart_from_the_header():
     async with wire() as at:
         at.ask()
