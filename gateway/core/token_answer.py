@@ -66,12 +66,13 @@ def read_token_answer(
         return _failed(answer, _kind_of(document["error"]), document, wall_now_s)
     if 200 <= answer.status < 300:
         if document is None:
-            return Failed(FailureKind.INVALID, "the authorization server answered with no JSON object")
+            reason = "the authorization server answered with no JSON object"
+            return Failed(FailureKind.INVALID, reason, status=answer.status)
         flaw = _flaw_of_token(document) or flaw_of_type(
             document.get("token_type"), dpop, takes_any=takes_any_type
         )
         if flaw is not None:
-            return Failed(FailureKind.INVALID, f"the authorization server {flaw}")
+            return Failed(FailureKind.INVALID, f"the authorization server {flaw}", status=answer.status)
         server_now_s = read_http_date(answer.header("date")) or wall_now_s
         return _granted(document, asked_scope, server_now_s, dpop)
     kind = FailureKind.REFUSED if answer.status in {400, 401, 403} else FailureKind.INVALID
@@ -88,7 +89,7 @@ def _failed(
 ) -> Failed:
     code = _registered((document or {}).get("error"))
     reason = f"the authorization server answered {answer.status} {code}".rstrip()
-    return Failed(kind, reason, code, answer.retry_after_s(wall_now_s))
+    return Failed(kind, reason, code, answer.retry_after_s(wall_now_s), answer.status)
 
 
 def _registered(error: object) -> str:

@@ -68,12 +68,14 @@ class Failed:
         reason: a clause of ours, free of foreign text: ``the authorization server answered 503``.
         code: a registered error code that it answered with, or empty.
         retry_after_s: how long it asked us to wait, bounded, or None.
+        status: of the answer, or 0 where there was none.
     """
 
     kind: FailureKind
     reason: str
     code: str = ""
     retry_after_s: float | None = None
+    status: int = field(default=0, compare=False)
 
 
 Outcome = Granted | Failed

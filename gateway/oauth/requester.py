@@ -7,7 +7,7 @@ A request during which the client's certificate was replaced is followed by anot
 given: upstreams are shown the new certificate already, and would refuse what is bound to the old one.
 
 A rest ends early when what the client proves itself with was replaced: who repairs a secret does not wait
-for it.
+for it. The rest that counts is the longer of its own and of all the client's grants (`turns`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from math import inf
 from typing import Protocol, assert_never
 
@@ -28,9 +29,11 @@ from gateway.core.errors import AuthorizationServerError
 from gateway.core.lifetime import bounded_life_s, may_send_at_s, plan_life
 from gateway.core.record import Reason, TokenObserver
 from gateway.core.source_state import RequestCounts
+from gateway.core.standing import BEHIND_S, refuses_client
 from gateway.core.token import Token
 from gateway.core.token_answer import missing_scope
 from gateway.core.token_outcome import Failed, Granted, Outcome, failure_error
+from gateway.oauth.turns import Desk, Shared, Turns
 
 Retire = Callable[[ClientSettings, Token], None]
 
@@ -54,11 +57,13 @@ class Surroundings:
 
     Attributes:
         fingerprint_key: up to 32 random bytes, made at the start of the process.
+        turns: whose it is to ask, where grants ask as the same client.
     """
 
     clock: Clock
     observer: TokenObserver
     fingerprint_key: bytes = field(repr=False)
+    turns: Turns = field(default_factory=Turns)
 
 
 class TokenRequester:
@@ -76,10 +81,13 @@ class TokenRequester:
         self._last_sent_at_s = -inf
         self._last_sent_at_wall_s = -inf
         self._counts: Counter[str] = Counter()
-        self._asked_with: Hashable = None
+        self._turns = around.turns
+        self._turns.join(client)
         self._granted_to: Hashable = None
         self._missing_scope: tuple[str, ...] = ()
-        self.rest = Rest()
+        self._own_rest = Rest()
+        self._has_shared = False
+        self._sit_down()
         self.granted = 0
 
     async def request(self, reason: Reason) -> Held | Failed:
@@ -96,17 +104,37 @@ class TokenRequester:
     async def _ask(self, reason: Reason) -> Held | Failed:
         """Ask once, not sooner than a second after the last time."""
         await asyncio.sleep(max(0.0, may_send_at_s(self._last_sent_at_s) - self._clock.now_s()))
-        self._observer.token_requested(self._client.name, reason)
-        self._last_sent_at_s, self._last_sent_at_wall_s = self._clock.now_s(), self._clock.wall_s()
-        self._asked_with = self._endpoint.mark(self._client)
-        outcome = await self._endpoint.fetch(self._client)
+        jitter, send, desk = self._clock.jitter(), partial(self._send, reason), self._sit_down()
+        outcome = await desk.ask(self._client.grant, send, self._clock, jitter, has_shared=self._has_shared)
+        self._has_shared = isinstance(outcome, Shared)
         match outcome:
             case Granted():
                 return self._take(outcome)
+            case Shared():
+                return self._share(outcome.failed, jitter)
             case Failed():
-                return self._rest_after(outcome)
+                return self._rest_after(outcome, jitter)
             case _:
                 assert_never(outcome)
+
+    def _sit_down(self) -> Desk:
+        """Ask from now on with the credentials as they are."""
+        self._asked_with = self._endpoint.mark(self._client)
+        self._desk = self._turns.desk(self._client, self._asked_with)
+        return self._desk
+
+    async def _send(self, reason: Reason) -> Outcome:
+        self._observer.token_requested(self._client.name, reason)
+        self._last_sent_at_s, self._last_sent_at_wall_s = self._clock.now_s(), self._clock.wall_s()
+        return await self._endpoint.fetch(self._client)
+
+    @property
+    def rest(self) -> Rest:
+        """The rest that counts."""
+        standing, own = self._desk.standing, self._own_rest
+        if own.failed is not None and self._client.grant in standing.pardoned and refuses_client(own.failed):
+            own = Rest()
+        return max(own, standing.rest, key=lambda rest: rest.until_s)
 
     def may_send(self, now_s: float) -> bool:
         """Whether a request would leave at once."""
@@ -157,7 +185,7 @@ class TokenRequester:
         self.granted += 1
         self._granted_to = self._asked_with
         self._counts["granted"] += 1
-        self.rest = Rest()
+        self._own_rest = Rest()
         held = hold(granted, life, self.granted, self._fingerprint_key)
         took_s = self._clock.now_s() - life.sent_at_s
         self._observer.token_obtained(self._client.name, held.token, lifetime_s, took_s)
@@ -170,9 +198,18 @@ class TokenRequester:
             self._observer.scope_reduced(self._client.name, missing)
         self._missing_scope = missing
 
-    def _rest_after(self, failed: Failed) -> Failed:
+    def _rest_after(self, failed: Failed, jitter: float) -> Failed:
         now_s = self._clock.now_s()
-        self.rest = self.rest.after(failed, now_s, self._clock.jitter())
+        self._own_rest = self._own_rest.after(failed, now_s, jitter)
+        if self._desk.standing.refused[-1:] == (self._client.grant,) and self._turns.has_others(self._client):
+            until_s = max(self._own_rest.until_s, self._desk.standing.rest.until_s) + BEHIND_S
+            self._own_rest = replace(self._own_rest, until_s=until_s)
         self._counts[failed.kind.value] += 1
         self._observer.token_failed(self._client.name, self.error(failed), self.rest.left_s(now_s))
+        return failed
+
+    def _share(self, failed: Failed, jitter: float) -> Failed:
+        """Rest as who asked does; of a refused client the desk holds the rest."""
+        if not refuses_client(failed):
+            self._own_rest = self._own_rest.after(failed, self._clock.now_s(), jitter)
         return failed

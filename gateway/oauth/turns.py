@@ -1,0 +1,115 @@
+"""Whose turn it is to ask: one grant at a time while a client's credentials are not known to be accepted.
+
+Rules:
+
+- Who waited for another's attempt shares its failure where that says something about all: a refusal of the
+  credentials, or a server that is unwell. An error that it answered is shared once in a row, for it may be
+  about what the other grant asked for.
+- A success lets all who wait go at once.
+- Clients of several names share a turn where they prove the same to the same server. Credentials that were
+  replaced begin anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from math import inf
+from weakref import WeakValueDictionary
+
+from gateway.core.client_settings import ClientSettings
+from gateway.core.clock import Clock
+from gateway.core.standing import Standing, Who, is_about_request, is_everybodys, refuses_client
+from gateway.core.token_outcome import Failed, Granted, Outcome
+
+Send = Callable[[], Awaitable[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The failure of another grant's attempt."""
+
+    failed: Failed
+
+
+class Desk:
+    """Where the grants ask that prove the same to the same server."""
+
+    def __init__(self) -> None:
+        self.standing = Standing()
+        self._lock = asyncio.Lock()
+        self._failed: Failed | None = None
+        self._failed_at_s = -inf
+
+    async def ask(
+        self, who: Who, send: Send, clock: Clock, jitter: float, *, has_shared: bool
+    ) -> Outcome | Shared:
+        """Send when it is the turn of `who`, or give what another grant met.
+
+        Args:
+            who: the grant.
+            send: asks for its token.
+            clock: what time it is.
+            jitter: of a pause, in [0, 1).
+            has_shared: it was given what another one met the last time.
+        """
+        came_at_s = clock.now_s()
+        if not self.standing.is_known(came_at_s):
+            async with self._lock:
+                failed = self._met_by_others(came_at_s, clock.now_s())
+                if failed is not None and not (has_shared and is_about_request(failed)):
+                    return Shared(failed)
+                if not self.standing.is_known(clock.now_s()):
+                    return self._learned(who, await send(), clock.now_s(), jitter)
+        return self._learned(who, await send(), clock.now_s(), jitter)
+
+    def _met_by_others(self, since_s: float, now_s: float) -> Failed | None:
+        rest = self.standing.rest
+        if rest.left_s(now_s) > 0.0:
+            return rest.failed
+        return self._failed if self._failed_at_s > since_s else None
+
+    def _learned(self, who: Who, outcome: Outcome, now_s: float, jitter: float) -> Outcome:
+        if isinstance(outcome, Granted):
+            self.standing = self.standing.after_token(who, now_s)
+        elif refuses_client(outcome):
+            self.standing = self.standing.after_refusal(who, outcome, now_s, jitter)
+        elif is_everybodys(outcome):
+            self._failed, self._failed_at_s = outcome, now_s
+        return outcome
+
+
+class Turns:
+    """The desks of all clients of a process; belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._desks: WeakValueDictionary[Hashable, Desk] = WeakValueDictionary()
+        self._grants: Counter[Hashable] = Counter()
+
+    def join(self, client: ClientSettings) -> None:
+        """Take note of one more grant."""
+        self._grants[_registration(client)] += 1
+
+    def desk(self, client: ClientSettings, mark: Hashable) -> Desk:
+        """Give the client's desk, which lasts as long as somebody has it.
+
+        `mark` changes with the credentials.
+        """
+        key = (_registration(client), mark)
+        desk = self._desks.get(key)
+        if desk is None:
+            desk = self._desks[key] = Desk()
+        return desk
+
+    def has_others(self, client: ClientSettings) -> bool:
+        """Whether other grants ask as the same client."""
+        return self._grants[_registration(client)] > 1
+
+
+def _registration(client: ClientSettings) -> Hashable:
+    grant = client.grant
+    server = grant.token_endpoint or grant.issuer
+    proof = (grant.method, grant.grant_type, grant.legacy_unencoded, grant.assertion, grant.certificate)
+    return server, grant.client_id, proof
