@@ -27,7 +27,7 @@ from gateway.admin.view import AdminView, Readiness
 from gateway.core.client_settings import Grant
 from gateway.core.clock import Clock
 from gateway.core.record import RequestObserver, TokenObserver
-from gateway.core.recovery import Standing
+from gateway.core.recovery import Acceptance
 from gateway.core.routing import Router
 from gateway.core.settings import (
     Address,
@@ -79,7 +79,7 @@ class Gateway:
         for client in settings.clients:
             self.metrics.tokens.client(client)  # its series stand at zero before anything happens
         self._pools: dict[UpstreamSettings, Pool] = {}
-        self._standings: dict[tuple[UpstreamSettings, Grant | None], Standing] = {}
+        self._acceptances: dict[tuple[UpstreamSettings, Grant | None], Acceptance] = {}
         self._routes = [self._route(route) for route in settings.routes]
         self._handler = Handler(
             Router((route.settings, route) for route in self._routes),
@@ -162,8 +162,8 @@ class Gateway:
                 settings.upstream, self._settings.limits, self._loop, self._trust
             )
         source = self.sources[settings.grant] if settings.grant is not None else None
-        standing = self._standings.setdefault((settings.upstream, settings.grant), Standing())
-        return Route(settings, pool, source, self.metrics.route(settings.name), standing)
+        acceptance = self._acceptances.setdefault((settings.upstream, settings.grant), Acceptance())
+        return Route(settings, pool, source, self.metrics.route(settings.name), acceptance)
 
     async def _listen(
         self, settings: ListenerSettings, tls: ssl.SSLContext | None

@@ -118,27 +118,27 @@ class _Useless:
     serial: int
 
 
-class Standing:
-    """How an upstream takes the tokens of one source: which one it accepted last, and when.
+class Acceptance:
+    """Which token of one source an upstream accepted last, and when.
 
     Instants are numbers of requests, in the order in which they were sent: a clock is coarser.
 
     Attributes:
         sent: how many requests with a token of the source went to the upstream.
-        accepted: the token that it accepted last.
-        accepted_at: what `sent` was then.
+        token: the one that it accepted last.
+        at: what `sent` was then.
     """
 
-    __slots__ = ("accepted", "accepted_at", "sent")
+    __slots__ = ("at", "sent", "token")
 
     def __init__(self) -> None:
         self.sent = 0
-        self.accepted: Token | None = None
-        self.accepted_at = 0
+        self.token: Token | None = None
+        self.at = 0
 
-    def has_accepted_since(self, token: Token, sent_at: int) -> bool:
+    def proves_alive(self, token: Token, sent_at: int) -> bool:
         """Whether `token` was accepted after the request with the number `sent_at` was sent."""
-        return token is self.accepted and self.accepted_at >= sent_at
+        return token is self.token and self.at >= sent_at
 
 
 def is_acceptance(status: int) -> bool:

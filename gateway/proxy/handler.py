@@ -62,7 +62,7 @@ class Handler:
                 return
             if route.source is not None and not route.plan.keeps_callers(call.head):
                 call.token = self._token_at_hand(call, route.source) or await self._await_token(call, route)
-                route.standing.sent = call.sent_at = route.standing.sent + 1
+                route.acceptance.sent = call.sent_at = route.acceptance.sent + 1
             attempt = await exchange(call, route, call.token)
             try:
                 if call.token is not None:

@@ -8,7 +8,7 @@ from typing import Protocol
 from gateway.core.fields import without
 from gateway.core.outbound import OutboundPlan, added_lines, removed_names
 from gateway.core.record import Recovery
-from gateway.core.recovery import RefusalMemory, Standing, target_digest
+from gateway.core.recovery import Acceptance, RefusalMemory, target_digest
 from gateway.core.settings import RouteSettings
 from gateway.core.token import Token, TokenSource
 from gateway.proxy.pool import Pool
@@ -45,12 +45,13 @@ class Route:
     Attributes:
         leaves_date: the owner's rules say what becomes of the answer's ``Date``.
         refusals: what it remembers of refused tokens.
-        standing: of its tokens at its upstream; routes with the same source and upstream share it.
+        acceptance: of its tokens at its upstream; routes with the same source and upstream share it.
     """
 
     __slots__ = (
         "_answer_added",
         "_answer_removed",
+        "acceptance",
         "counters",
         "leaves_date",
         "plan",
@@ -58,7 +59,6 @@ class Route:
         "refusals",
         "settings",
         "source",
-        "standing",
         "timeouts",
     )
 
@@ -68,7 +68,7 @@ class Route:
         pool: Pool,
         source: TokenSource | None,
         counters: RouteCounters,
-        standing: Standing,
+        acceptance: Acceptance,
     ) -> None:
         self.settings = settings
         self.timeouts = settings.timeouts
@@ -77,7 +77,7 @@ class Route:
         self.source = source
         self.counters = counters
         self.refusals = RefusalMemory()
-        self.standing = standing
+        self.acceptance = acceptance
         self._answer_added = added_lines(settings.response_headers)
         self._answer_removed = removed_names(settings.response_headers)
         self.leaves_date = b"date" in self._answer_removed
@@ -87,9 +87,9 @@ class Route:
 
     def note_accepted(self, token: Token, method: str, path: str) -> None:
         """Note that the upstream accepted `token`; on the hot path."""
-        standing, refusals = self.standing, self.refusals
-        standing.accepted = refusals.accepted = token
-        standing.accepted_at = standing.sent
+        acceptance, refusals = self.acceptance, self.refusals
+        acceptance.token = refusals.accepted = token
+        acceptance.at = acceptance.sent
         if not refusals.is_empty:
             refusals.forget(target_digest(method, path))
 

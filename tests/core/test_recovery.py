@@ -10,9 +10,9 @@ from gateway.core.recovery import (
     BUDGET_EVERY_S,
     KNOWN_S,
     MOST_KNOWN,
+    Acceptance,
     Refusal,
     RefusalMemory,
-    Standing,
     decide,
     is_acceptance,
     may_send_again,
@@ -154,17 +154,17 @@ def test_a_target_is_a_method_and_a_path():
 
 @pytest.mark.parametrize(("sent_at", "expected"), [(4, True), (5, True), (6, False)])
 def test_an_acceptance_counts_for_requests_that_were_sent_before_it(sent_at, expected):
-    standing = Standing()
-    standing.sent, standing.accepted, standing.accepted_at = 9, token(1), 5
+    acceptance = Acceptance()
+    acceptance.sent, acceptance.token, acceptance.at = 9, token(1), 5
 
-    assert standing.has_accepted_since(standing.accepted, sent_at) is expected
+    assert acceptance.proves_alive(acceptance.token, sent_at) is expected
 
 
 def test_the_acceptance_of_another_token_says_nothing():
-    standing = Standing()
-    standing.accepted, standing.accepted_at = token(2), 5
+    acceptance = Acceptance()
+    acceptance.token, acceptance.at = token(2), 5
 
-    assert not standing.has_accepted_since(token(1), 1)
+    assert not acceptance.proves_alive(token(1), 1)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.core.recovery import Standing, target_digest
+from gateway.core.recovery import Acceptance, target_digest
 from gateway.core.settings import HeaderRules, RouteName, RouteSettings, Scheme, UpstreamSettings
 from gateway.proxy.route import Route
 from tests.core.samples import token
@@ -11,7 +11,7 @@ LINES = [b"Server: legacy", b"X-A: 1", b"x-a: 2", b"Content-Type: text/plain"]
 def route(**rules):
     upstream = UpstreamSettings(Scheme.HTTP, "127.0.0.1", 9500)
     settings = RouteSettings(RouteName("/crm"), "/crm", upstream, response_headers=HeaderRules(**rules))
-    return Route(settings, None, None, None, Standing())
+    return Route(settings, None, None, None, Acceptance())
 
 
 ANSWERS = [
@@ -38,11 +38,11 @@ def test_an_accepted_token_is_noted_and_its_target_forgotten():
     made, accepted = route(), token(1)
     made.refusals.note_useless(target_digest("GET", "/a"), accepted, 0.0)
     made.refusals.note_useless(target_digest("GET", "/b"), accepted, 0.0)
-    made.standing.sent = 7
+    made.acceptance.sent = 7
     made.note_accepted(accepted, "GET", "/a")
 
-    assert made.refusals.accepted is made.standing.accepted is accepted
-    assert made.standing.accepted_at == 7
+    assert made.refusals.accepted is made.acceptance.token is accepted
+    assert made.acceptance.at == 7
     assert not made.refusals.knows(target_digest("GET", "/a"), accepted, 1.0)
     assert made.refusals.knows(target_digest("GET", "/b"), accepted, 1.0)
 
