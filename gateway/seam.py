@@ -23,16 +23,15 @@ HANDLER: Final = frozenset(
         "_drain_helper",
         "_force_close",
         "_loop",
-        "_max_msg_queue_size",
         "_messages",
-        "_msg_queue_resume_size",
         "_parser",
         "_pause_reading_for_buffer",
         "_reading_paused",
-        "_resume_reading_if_drained",
+        "_resume_reading_for_buffer",
         "_resume_transport_reading",
         "_task_handler",
         "_waiter",
+        "connection_lost",
         "connection_made",
         "data_received",
         "force_close",
@@ -50,7 +49,7 @@ HANDLER: Final = frozenset(
 SERVER: Final = frozenset({"_connections", "_kwargs", "_loop", "pre_shutdown"})
 """Of `web.Server`."""
 
-PARSER: Final = frozenset({"feed_data", "message_consumed"})
+PARSER: Final = frozenset({"feed_data"})
 """Of `http.HttpRequestParser`, the one in C."""
 
 _RELEASE: Final = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from aiohttp import StreamReader
 from aiohttp.web import RequestPayloadError
 
 from gateway.core.errors import BodyTooLarge, MalformedRequest
 from gateway.core.request_head import RequestHead
+
+MOST_PARTS: Final = 64  # then they are put together: each costs more than a few bytes
 
 
 @contextmanager
@@ -144,7 +147,9 @@ class RequestBody:
             return
         self._kept.append(part)
         self._kept_bytes += len(part)
-        self._cursor += 1
+        if len(self._kept) > MOST_PARTS:
+            self._kept = [b"".join(self._kept)]
+        self._cursor = len(self._kept)
 
     def forget(self) -> None:
         """Keep nothing any longer."""

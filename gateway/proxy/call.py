@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from gateway.core.errors import CallerGone, GatewayError
@@ -89,6 +90,17 @@ class Call:
         if transport is None:
             raise CallerGone("the caller closed the connection")
         transport.write(data)
+
+    def write_parts(self, parts: Iterable[bytes]) -> None:
+        """Send to the caller what need not be put together first.
+
+        Raises:
+            CallerGone: there is nobody.
+        """
+        transport = self.connection.transport
+        if transport is None:
+            raise CallerGone("the caller closed the connection")
+        transport.writelines(parts)
 
     def say_continue(self) -> None:
         """Invite the body, once (RFC 9110 section 10.1.1)."""

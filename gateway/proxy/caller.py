@@ -2,7 +2,20 @@
 
 aiohttp's own request loop makes a task, a request, a writer and a response object for each request,
 which a proxy has no use for; this one makes a `Call`. It has no time-outs for a head that drips, for a
-caller that does not read, or for a whole request; here `check_deadlines` looks at all of them.
+caller that does not read, or for a whole request; here `check_deadlines` looks at all of them. Each state
+has its own, which nothing else resets:
+
+====================  =========================  =========================================
+state                 ends                       then
+====================  =========================  =========================================
+idle                  ``keepalive_timeout``      closed
+head                  ``head_timeout``           408
+body                  ``timeouts.idle``          408
+answer being taken    ``timeouts.idle``          reset, unless the caller took some of it
+whole call            the route's ``timeout``    504, or broken off
+closing, lingering    ``core.ending``              closed
+TLS handshake         ``head_timeout``           closed (uvloop looks)
+====================  =========================  =========================================
 """
 
 from __future__ import annotations
@@ -19,17 +32,20 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from gateway.core.ending import Ending
 from gateway.core.errors import CallerGone, RequestTimeout
 from gateway.core.outbound import UNKNOWN, CallerFields
 from gateway.proxy.body import RequestBody
 from gateway.proxy.call import Call
 from gateway.proxy.handler import late
-from gateway.proxy.reading import READ_BUFFER_BYTES, RequestReader
+from gateway.proxy.reading import RequestReader
+from gateway.proxy.unsent import unsent_bytes
 
 if TYPE_CHECKING:
     from gateway.proxy.listener import Listener
 
-LINGER_S: Final = 2.0  # as long as a caller has to read an answer that came before it was done sending
+# A transport that holds anything counts as full: what waits for it is kept in one place, as few large parts.
+WRITE_LIMIT_BYTES: Final = 1
 _NO_REQUEST: Final = RawRequestMessage(
     "-", "-", HttpVersion11, CIMultiDictProxy(CIMultiDict()), (), True, None, False, False, URL("/")
 )
@@ -45,13 +61,30 @@ class CallerConnection(RequestReader):
         total_deadline_s: end of the current call's whole time, monotonic.
     """
 
-    __slots__ = ("_call", "_listener", "_write_deadline_s", "caller", "now_s", "total_deadline_s")
+    __slots__ = (
+        "_body_deadline_s",
+        "_call",
+        "_ending",
+        "_listener",
+        "_unsent_bytes",
+        "_wire",
+        "_write_deadline_s",
+        "_write_idle_s",
+        "caller",
+        "now_s",
+        "total_deadline_s",
+    )
 
     def __init__(self, listener: Listener, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(listener, listener.limits, loop)
         self._listener = listener
         self._call: Call | None = None
+        self._wire: asyncio.Transport | None = None  # as `transport`, but until the connection is lost
+        self._ending: Ending | None = None
+        self._body_deadline_s = inf
         self._write_deadline_s = inf
+        self._write_idle_s = 0.0
+        self._unsent_bytes = 0
         self.total_deadline_s = inf
         self.caller = CallerFields(UNKNOWN, b"http", is_trusted=False)
         self.now_s = loop.time
@@ -68,19 +101,21 @@ class CallerConnection(RequestReader):
         Raises:
             CallerError: malformed, too long, or too slow.
         """
-        self.read_deadline_s = self._loop.time() + idle_s
+        self._body_deadline_s = self._loop.time() + idle_s
         try:
             return await body.read()
         finally:
-            self.read_deadline_s = inf
+            self._body_deadline_s = inf
 
     async def drain(self, idle_s: float) -> None:
-        """Wait until the caller takes more, for `idle_s` at most.
+        """Wait until the caller has taken what was written; it may take nothing for `idle_s` at most.
 
         Raises:
             CallerGone: it left, or was too slow and was left.
         """
+        self._write_idle_s = idle_s
         self._write_deadline_s = self._loop.time() + idle_s
+        self._unsent_bytes = unsent_bytes(self._wire) if self._wire is not None else 0
         try:
             await self._drain_helper()
         except ConnectionError:
@@ -103,7 +138,7 @@ class CallerConnection(RequestReader):
 
     def abort(self) -> None:
         """Reset the connection."""
-        transport = self.transport
+        transport = self._wire
         if transport is None:
             return
         sock: socket.socket | None = transport.get_extra_info("socket")
@@ -113,15 +148,21 @@ class CallerConnection(RequestReader):
 
     def _close_gracefully(self, transport: asyncio.Transport) -> None:
         """Send what is still to be sent, to a caller that takes it."""
-        self._write_deadline_s = self._loop.time() + self._limits.keepalive_timeout_s
+        if self._ending is None:
+            self._ending = Ending(self._loop.time(), unsent_bytes(transport))
         transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.caller = self._listener.caller_fields(transport)
         self.read_deadline_s = self._loop.time() + self._limits.keepalive_timeout_s
         super().connection_made(transport)
-        cast("asyncio.Transport", transport).set_write_buffer_limits(READ_BUFFER_BYTES)
+        self._wire = cast("asyncio.Transport", transport)  # uvloop's is no subclass
+        self._wire.set_write_buffer_limits(WRITE_LIMIT_BYTES)
         self._listener.wake_sweeper()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._wire = None
+        super().connection_lost(exc)
 
     # ── the request loop ──────────────────────────────────────────────────────────────────────────
 
@@ -144,6 +185,8 @@ class CallerConnection(RequestReader):
                     break
                 if self.writing_paused:
                     await self.drain(self._limits.keepalive_timeout_s)
+                if self._messages:
+                    await asyncio.sleep(0)  # a caller who has more gives way to the others
         except CallerGone:
             pass
         finally:
@@ -161,10 +204,8 @@ class CallerConnection(RequestReader):
     def _next_call(self) -> Call:
         """Take a request; let the parser and the transport go on (as aiohttp's own loop does)."""
         message, payload = self._messages.popleft()
-        if self._parser is not None:
-            self._parser.message_consumed()
-        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
-            self._resume_reading_if_drained()
+        if self._has_rest or self._buffer_paused:
+            self._go_on_reading()
         message = cast("RawRequestMessage", message)  # our `data_received` queues nothing else
         return Call(self, message, payload, self._listener.next_id(), self._loop.time())
 
@@ -175,40 +216,72 @@ class CallerConnection(RequestReader):
         self._listener.handler.refuse(call, self._refusal)
 
     def _end(self) -> None:
-        """Close; where the caller may still be sending, give it time to read the answer first."""
+        """Close; where the caller may still be sending, give it time to take the answer first."""
         transport = self.transport
         if transport is None:
             return
-        is_sending = self._discards or not self._last_payload.is_eof()
+        is_sending = self._discards or self._has_more or not self._last_payload.is_eof()
         self._discards = True
-        if is_sending and transport.can_write_eof():
-            transport.write_eof()
-            self._reading_paused = False
-            self._resume_transport_reading()
-            self.read_deadline_s = self._loop.time() + LINGER_S
+        if is_sending and not transport.is_closing():
+            self._linger(transport)
         else:
             self._close_gracefully(transport)
+
+    @property
+    def _has_more(self) -> bool:
+        """Whether there is something that is not served: to close would reset the connection."""
+        return bool(self._messages) or self._has_rest or self._has_begun_head
+
+    def _linger(self, transport: asyncio.Transport) -> None:
+        """Read and drop what comes: the end is told, where it can be, but the connection is not reset."""
+        self._messages.clear()
+        self._last_payload, self._parser = EMPTY_PAYLOAD, None
+        self._ending = Ending(self._loop.time(), unsent_bytes(transport))
+        if transport.can_write_eof():
+            transport.write_eof()
+        self._reading_paused = self._buffer_paused = False
+        self._resume_transport_reading()
 
     # ── deadlines ─────────────────────────────────────────────────────────────────────────────────
 
     def check_deadlines(self, now_s: float) -> None:
         """Act on what is late; called by the listener's sweeper."""
+        if self._ending is not None:
+            self._look_at_end(self._ending, now_s)
+            return
         if now_s >= self.read_deadline_s:
             self.read_deadline_s = inf
             self._reading_is_late()
+        if now_s >= self._body_deadline_s and self._call is not None:
+            self._body_deadline_s = inf
+            late_body = RequestTimeout("the body did not arrive in time", was_sent=True)
+            self._call.payload.set_exception(late_body)
         if now_s >= self._write_deadline_s:
-            self._write_deadline_s = inf
-            self.abort()
+            self._writing_is_late(now_s)
         if now_s >= self.total_deadline_s and self._call is not None:
             self.total_deadline_s = inf
             late(self._call)
 
     def _reading_is_late(self) -> None:
-        if self._task_handler is None:
-            self.abort()  # it lingers
-        elif self._call is not None:
-            self._call.payload.set_exception(RequestTimeout("the body did not arrive in time", was_sent=True))
-        elif self._has_begun_head:
+        if self._has_begun_head:
             self.end_with(RequestTimeout("the head did not arrive in time"))
         else:
             self.force_close()  # it is idle
+
+    def _writing_is_late(self, now_s: float) -> None:
+        """Go on with a caller that takes what was written, however slowly; leave one that does not."""
+        wire, before_bytes = self._wire, self._unsent_bytes
+        self._unsent_bytes = unsent_bytes(wire) if wire is not None else 0
+        if self._unsent_bytes < before_bytes:
+            self._write_deadline_s = now_s + self._write_idle_s
+        else:
+            self._write_deadline_s = inf
+            self.abort()
+
+    def _look_at_end(self, ending: Ending, now_s: float) -> None:
+        wire = self._wire
+        if wire is not None and ending.is_over(now_s, unsent_bytes(wire), self.heard_at_s):
+            if ending.is_taken:
+                wire.abort()  # nothing is left to be sent: no reset is meant, nor needed
+            else:
+                self.abort()

@@ -4,17 +4,17 @@ Replaced are its answers to what it cannot parse, which quote the request and lo
 ways in which it lets bytes of one request change the reading of another:
 
 - it gives the last trailer field of a chunked request to the header of the next (`_end_of_chunked`);
-- it drops what follows an upgrade that is ignored, and what precedes a malformed request;
+- it drops what follows an upgrade that is ignored, and what it read before a malformed request;
 - it tells the reader of a body nothing of malformed chunks, and bounds no chunk extensions.
 
-RFC 9112 sections 2.2, 7.1.1, 7.1.2 and 9.3.2.
+The parser is stopped behind each request: what follows waits as bytes, which cost far less than heads that
+were read, until the request before it is served. RFC 9112 sections 2.2, 7.1.1, 7.1.2 and 9.3.2.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
 from math import inf
 from typing import Final
 
@@ -34,11 +34,14 @@ from gateway.core.errors import (
 )
 from gateway.core.settings import KIB, Limits
 
-READ_BUFFER_BYTES: Final = 256 * KIB
+# uvloop reads up to 256 000 bytes at once; where twice this much of a body waits, it reads no more.
+BODY_LOW_WATER_BYTES: Final = 16 * KIB
+MOST_QUEUED: Final = 2  # requests that were read while another one is served
 # What chunk headers and extensions may cost beside the data: 16 bytes a byte, and a start.
 _CHUNK_OVERHEAD: Final = 16
 _CHUNK_OVERHEAD_START_BYTES: Final = 16 * KIB
-_METHOD: Final = re.compile(rb"[A-Z][A-Z-]{0,31} (/|\*|https?:)")  # for refusals only
+# A method that may exist, in the line that the parser's message quotes; for refusals only.
+_METHOD: Final = re.compile(r"""b['"][A-Z][A-Z-]{0,31} (/|\*|https?:)""")
 _HEAD_END: Final = b"\r\n\r\n"
 
 
@@ -47,19 +50,24 @@ class RequestReader(web.RequestHandler):
 
     Attributes:
         read_deadline_s: when what is awaited from the caller is late, monotonic.
+        heard_at_s: when the caller last sent what nobody reads any more, monotonic.
     """
 
     __slots__ = (
         "_chunked_bytes",
         "_discards",
         "_has_begun_head",
+        "_has_rest",
+        "_head_bytes",
         "_is_last",
         "_is_reading_chunked",
         "_last_payload",
         "_left_bytes",
         "_limits",
+        "_most_head_bytes",
         "_received_tail",
         "_refusal",
+        "heard_at_s",
         "read_deadline_s",
     )
 
@@ -69,13 +77,18 @@ class RequestReader(web.RequestHandler):
             loop=loop,
             keepalive_timeout=0,
             access_log=None,  # type: ignore[arg-type]  # documented as optional
-            read_bufsize=READ_BUFFER_BYTES,
+            read_bufsize=BODY_LOW_WATER_BYTES,
             auto_decompress=False,
             max_line_size=2 * limits.target_bytes,
             max_field_size=limits.header_bytes,
             max_headers=2 * limits.headers,
         )
         self._limits = limits
+        # The parser bounds each field; twice the target is its line, see `max_line_size`.
+        self._most_head_bytes = limits.header_bytes + 2 * limits.target_bytes
+        self._parser = self._new_parser()
+        self._has_rest = False  # bytes behind the last request may wait in the parser
+        self._head_bytes = 0  # of a head that is not whole
         self._last_payload: StreamReader = EMPTY_PAYLOAD
         self._left_bytes = 0
         self._is_reading_chunked = False
@@ -85,6 +98,7 @@ class RequestReader(web.RequestHandler):
         self._is_last = False  # no request is queued any more
         self._discards = False  # nothing is read any more
         self._refusal: GatewayError | None = None
+        self.heard_at_s = 0.0
         self.read_deadline_s = inf
 
     @property
@@ -98,17 +112,18 @@ class RequestReader(web.RequestHandler):
         return HttpRequestParser(
             self,
             self._loop,
-            READ_BUFFER_BYTES,
+            BODY_LOW_WATER_BYTES,
             max_line_size=self.max_line_size,
             max_field_size=self.max_field_size,
             max_headers=self.max_headers,
             payload_exception=RequestPayloadError,
             auto_decompress=False,
-            max_msg_queue_size=self._max_msg_queue_size,
+            max_msg_queue_size=1,
         )
 
     def data_received(self, data: bytes) -> None:
         if self._discards or self._force_close or self._parser is None:
+            self.heard_at_s = self._loop.time()
             return
         if self._left_bytes:
             self._take_raw(data)
@@ -117,52 +132,63 @@ class RequestReader(web.RequestHandler):
         try:
             messages, upgraded, _ = self._parser.feed_data(data)
         except HttpProcessingError as error:
-            self._parse_failed(error, data, is_between=is_between)
+            self._parse_failed(error, is_between=is_between)
             return
         if self._is_reading_chunked:
             self._count_chunked(data)
-            if messages:  # read behind the trailers: not to be trusted, see `_end_of_chunked`
-                self._is_last, messages = True, []
-        if messages:
-            self._queue(messages, data, is_last=bool(upgraded))
-        elif data and is_between:
+        elif messages:  # one at most, see `_new_parser`
+            message, payload = messages[0]
+            self._queue(message, payload, data, is_last=bool(upgraded))
+            end = data.find(_HEAD_END) + 4 + payload.total_bytes if is_between else 0
+            if self._has_rest or len(self._messages) >= MOST_QUEUED:
+                self._hold_reading()
+            elif end != len(data) and not message.chunked:  # else `_end_of_chunked` looks
+                self._has_rest = True
+        elif data and (is_between or self._has_begun_head):
+            self._count_head(len(data), is_first=is_between)
+
+    def _count_head(self, count: int, *, is_first: bool) -> None:
+        if is_first:
             self._has_begun_head = True
+            self._head_bytes = 0
             if self._waiter is not None:
                 self.read_deadline_s = self._loop.time() + self._limits.head_timeout_s
+        self._head_bytes += count
+        if self._head_bytes > self._most_head_bytes:
+            self.end_with(HeadTooLarge("the header is too large"))
 
     def _queue(
-        self, messages: Sequence[tuple[RawRequestMessage, StreamReader]], data: bytes, *, is_last: bool
+        self, message: RawRequestMessage, payload: StreamReader, data: bytes, *, is_last: bool
     ) -> None:
         if self._is_last:
             return
         self._has_begun_head = False
-        for index, (message, payload) in enumerate(messages):
-            self._messages.append((message, payload))
-            if message.chunked or message.upgrade:
-                if message.chunked:
-                    self._begin_chunked(payload, data)
-                if message.upgrade or index + 1 < len(messages):
-                    # What follows may have been read wrongly: it is not served.
-                    self._is_last = True
-                    break
-        self._is_last = self._is_last or is_last
+        self._messages.append((message, payload))
+        if message.chunked:
+            self._begin_chunked(payload, data)
+        if message.upgrade or is_last:
+            self._is_last = True  # what follows may be read wrongly: it is not served
         if payload is not EMPTY_PAYLOAD or self._last_payload is not EMPTY_PAYLOAD:
             self._last_payload = payload
             if not (payload.is_eof() or self._is_reading_chunked or self._is_last):
                 self._end_parsing(message)
         self._wake()
-        if not self._buffer_paused and len(self._messages) >= self._max_msg_queue_size:
+
+    def _hold_reading(self) -> None:
+        """Read nothing more before requests were served.
+
+        Not earlier than needed: a connection that does not read does not learn that its caller has left.
+        """
+        if not self._buffer_paused:
             self._pause_reading_for_buffer()
 
-    def _parse_one_by_one(self, data: bytes) -> None:
-        """Serve what stands before a malformed request; aiohttp's parser drops what it read before."""
-        self._parser = self._new_parser()
-        start = 0
-        while start < len(data):
-            at = data.find(_HEAD_END, start)
-            end = at + len(_HEAD_END) if at >= 0 else len(data)
-            self.data_received(data[start:end])
-            start = end
+    def _go_on_reading(self) -> None:
+        """Read the next request, from what has arrived already if there is any."""
+        if self._has_rest and not self._messages:
+            self._has_rest = False
+            self.data_received(b"")
+        if self._buffer_paused and not self._has_rest and len(self._messages) < MOST_QUEUED:
+            self._resume_reading_for_buffer()
 
     def _end_parsing(self, message: RawRequestMessage) -> None:
         """The rest of a body of known length needs no parser, which would copy it once more."""
@@ -191,7 +217,8 @@ class RequestReader(web.RequestHandler):
         self._received_tail = (self._received_tail + data[-4:])[-4:]
         payload = self._last_payload
         most = _CHUNK_OVERHEAD_START_BYTES + _CHUNK_OVERHEAD * payload.total_bytes
-        if self._chunked_bytes > most and not payload.is_eof():
+        # While the parser is paused a part of `data` waits in it, and tells nothing yet.
+        if self._chunked_bytes > most and not payload.is_eof() and not self._reading_paused:
             self._discards = self._is_last = True
             payload.set_exception(RequestPayloadError("chunk overhead"))
         elif payload.is_eof():
@@ -204,20 +231,26 @@ class RequestReader(web.RequestHandler):
         parser has none; but it can begin only where nothing of a next request was read, and that is
         where the bytes end with the empty line behind the trailers.
         """
-        self._is_reading_chunked = False
-        if self._received_tail == _HEAD_END and len(self._messages) <= 1:
+        self._is_reading_chunked = self._has_rest = False
+        if self._received_tail == _HEAD_END and not self._holds_request():
             self._parser = self._new_parser()
         else:
             self._is_last = True
 
-    def _parse_failed(self, error: HttpProcessingError, data: bytes, *, is_between: bool) -> None:
+    def _holds_request(self) -> bool:
+        """Whether a whole request waits in the parser behind the last one."""
+        assert self._parser is not None
+        try:
+            return bool(self._parser.feed_data(b"")[0])
+        except HttpProcessingError:
+            return True
+
+    def _parse_failed(self, error: HttpProcessingError, *, is_between: bool) -> None:
         """What comes next on this connection has no meaning (RFC 9112 section 2.2)."""
-        if is_between and data.find(_HEAD_END, 0, -len(_HEAD_END)) >= 0:
-            self._parse_one_by_one(data)
-        elif not self._last_payload.is_eof():
+        if not self._last_payload.is_eof():
             self._discards = self._is_last = True
             self._last_payload.set_exception(RequestPayloadError("malformed"))
-        elif is_between and isinstance(error, BadHttpMethod) and _METHOD.match(data):
+        elif is_between and isinstance(error, BadHttpMethod) and _METHOD.search(error.message):
             self.end_with(MethodUnsupported("the method is not known"))
         else:
             self.end_with(self._refusal_for(error))

@@ -76,17 +76,21 @@ async def _stream(call: Call, route: Route, upstream: UpstreamConnection, body: 
     while True:
         if connection.writing_paused:
             upstream.deadline_s = inf  # it waits for the caller, not the other way round
+            upstream.hold()
             await connection.drain(idle_s)
+            if not answer.chunks:
+                upstream.take()
         if not answer.chunks:
             if answer.is_complete:
                 return
             upstream.deadline_s = connection.now_s() + idle_s
             await upstream.happens()
             upstream.check()
-        for chunk in upstream.take():
-            call.answer_bytes += len(chunk)
-            for part in _framed([chunk], body):
-                call.write(part)
+        chunks = upstream.take()
+        length = sum(map(len, chunks))
+        call.answer_bytes += length
+        if chunks:
+            call.write_parts((b"%x\r\n" % length, *chunks, b"\r\n") if body is _CHUNKED else chunks)
 
 
 def _head(call: Call, route: Route, answer: Answer, body: Body) -> bytes:

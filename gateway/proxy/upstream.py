@@ -1,8 +1,9 @@
 """One connection to an upstream: an exchange at a time.
 
 Rules: what arrives is only noted here and taken by whoever waits, so that an answer that came in one
-read costs one wake-up; reading pauses above `HIGH_WATER_BYTES`; a byte that nobody asked for ends the
-connection; a connection is used again only if both messages ended and both sides wish it (RFC 9112
+read costs one wake-up; reading pauses above `HIGH_WATER_BYTES`, and small parts are put together, for each
+costs more than its bytes; a byte that nobody asked for ends the connection; a connection is used again only
+if both messages ended and both sides wish it (RFC 9112
 section 9.3).
 """
 
@@ -17,7 +18,11 @@ from gateway.core.errors import GatewayError, UpstreamClosed, UpstreamError
 from gateway.core.settings import KIB, Limits
 from gateway.proxy.answer import AnswerReader
 
-HIGH_WATER_BYTES: Final = 256 * KIB
+# uvloop reads up to 256 000 bytes at once; where this much of an answer waits, it reads no more.
+HIGH_WATER_BYTES: Final = 32 * KIB
+# A transport that holds anything counts as full: what waits for it is kept in one place, as few large parts.
+WRITE_LIMIT_BYTES: Final = 1
+MOST_PARTS: Final = 64
 
 
 class UpstreamConnection(AnswerReader, asyncio.Protocol):
@@ -141,6 +146,12 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
             self.transport.resume_reading()
         return self.take_chunks()
 
+    def hold(self) -> None:
+        """Let nothing more come until `take`: what was taken is not sent yet."""
+        if not self._reading_paused and self.transport is not None and not self.is_gone:
+            self._reading_paused = True
+            self.transport.pause_reading()
+
     def fail(self, error: GatewayError) -> None:
         """End the exchange with `error`, unless it has ended; the connection goes too."""
         self.note(error)
@@ -163,15 +174,18 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
-        self.transport.set_write_buffer_limits(HIGH_WATER_BYTES)
+        self.transport.set_write_buffer_limits(WRITE_LIMIT_BYTES)
 
     def data_received(self, data: bytes) -> None:
         self.feed(data)
-        if self.answer is None or self.error is not None:
+        answer = self.answer
+        if answer is None or self.error is not None:
             self.abort()
-        elif self.buffered_bytes > HIGH_WATER_BYTES and not self._reading_paused:
-            self._reading_paused = True
-            cast("asyncio.Transport", self.transport).pause_reading()
+        else:
+            if len(answer.chunks) > MOST_PARTS:
+                answer.chunks = [b"".join(answer.chunks)]
+            if self.buffered_bytes > HIGH_WATER_BYTES:
+                self.hold()
         waiter = self._waiter
         if waiter is not None:
             self._waiter = None

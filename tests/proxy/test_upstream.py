@@ -15,10 +15,12 @@ from gateway.core.errors import (
     UpstreamTimeout,
 )
 from gateway.core.settings import Limits
-from gateway.proxy.upstream import HIGH_WATER_BYTES, UpstreamConnection
+from gateway.proxy.upstream import HIGH_WATER_BYTES, MOST_PARTS, UpstreamConnection
 from tests.proxy.answers import CHUNKS, WHOLE
 
 WAIT_S = 10.0
+READ_BYTES = 256_000  # uvloop's
+MORE_THAN_THE_KERNEL_HOLDS = 16 * 1024 * 1024
 LIMITS = Limits(header_bytes=1024, headers=8)
 
 
@@ -209,7 +211,7 @@ async def test_a_connection_whose_request_is_still_on_its_way_serves_no_other():
     """All was handed to the transport, but the upstream answers without reading it."""
     async with wire() as at:
         at.ask()
-        at.connection.write(bytes(64 * HIGH_WATER_BYTES))
+        at.connection.write(bytes(MORE_THAN_THE_KERNEL_HOLDS))
         await at.deliver(WHOLE["a length"].data)
 
         assert_is(at.connection, WHOLE["a length"])
@@ -465,7 +467,7 @@ async def test_trailers_are_bounded():
 
 async def test_reading_pauses_until_the_parts_are_taken():
     """More than the kernel holds by itself: it arrives whole only if reading goes on after a pause."""
-    size = 64 * HIGH_WATER_BYTES
+    size = MORE_THAN_THE_KERNEL_HOLDS
     async with wire() as at:
         at.ask()
         at.writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
@@ -482,11 +484,23 @@ async def test_reading_pauses_until_the_parts_are_taken():
         received += sum(map(len, at.connection.take()))
 
     assert received == size
-    assert HIGH_WATER_BYTES < most <= 2 * HIGH_WATER_BYTES
+    assert HIGH_WATER_BYTES < most <= HIGH_WATER_BYTES + READ_BYTES
+
+
+async def test_many_small_parts_are_put_together():
+    """Each costs fifty bytes more than its own; an upstream that sends one by one is not to multiply them."""
+    async with wire() as at:
+        at.ask()
+        await at.deliver(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(5):
+            await at.deliver(b"2\r\nab\r\n" * 1000)
+
+        assert len(at.connection.answer.chunks) <= MOST_PARTS
+        assert b"".join(at.connection.take()) == b"ab" * 5000
 
 
 async def test_writing_waits_for_an_upstream_that_does_not_read():
-    size = 64 * HIGH_WATER_BYTES
+    size = MORE_THAN_THE_KERNEL_HOLDS
     async with wire() as at:
         at.connection.begin(is_head=False)
         at.connection.write(bytes(size))
@@ -504,7 +518,7 @@ async def test_writing_waits_for_an_upstream_that_does_not_read():
 async def test_who_waits_to_write_is_woken_when_the_upstream_goes():
     async with wire() as at:
         at.connection.begin(is_head=False)
-        at.connection.write(bytes(64 * HIGH_WATER_BYTES))
+        at.connection.write(bytes(MORE_THAN_THE_KERNEL_HOLDS))
         draining = asyncio.ensure_future(at.connection.drain())
         await at.close(reset=True)
 
