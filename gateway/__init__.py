@@ -22,9 +22,9 @@ Words: a *caller* sends us requests; a *client* is our registration at an *autho
 *grant* decides which *token* comes back; a *route* leads to an *upstream*; an *exchange* is one request
 to one upstream and its answer; *recovery* is to authenticate again after a 401 and to replay once.
 
-Arrows run downwards only: cli, server, app, then (proxy, oauth, admin, config, demo), then (observe, trust),
-core. `trust` makes the TLS contexts of all sides; `core` decides and does nothing; `app` builds and owns
-everything that lives long.
+Arrows run downwards only: cli, server, app, then (proxy, oauth, admin, config, demo), then (observe, trust,
+net), core. `trust` makes the TLS contexts of all sides, `net` leads from names to addresses; `core` decides
+and does nothing; `app` builds and owns everything that lives long.
 """
 
 __version__ = "0.1.0"

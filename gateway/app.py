@@ -29,6 +29,7 @@ from gateway.core.clock import Clock
 from gateway.core.record import RequestObserver, TokenObserver
 from gateway.core.recovery import Acceptance
 from gateway.core.routing import Router
+from gateway.core.server_url import host_of, is_address
 from gateway.core.settings import (
     Address,
     ListenerSettings,
@@ -37,6 +38,8 @@ from gateway.core.settings import (
     Settings,
     UpstreamSettings,
 )
+from gateway.net.lookups import GetAddrInfo
+from gateway.net.resolver import Resolver
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.store import Sources
 from gateway.observe.access_log import AccessLog, open_access_log
@@ -58,11 +61,19 @@ SWEEP_S: Final = 0.1
 class Gateway:
     """A gateway at work. Build it on the running loop, `start` it, `close` it.
 
+    Args:
+        get_addr_info: how names are looked up; called in threads.
+
     Raises:
         OSError, ssl.SSLError: a file cannot be read (when built), an address cannot be had (at `start`).
     """
 
-    def __init__(self, settings: Settings, observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        observer: Observer | None = None,
+        get_addr_info: GetAddrInfo = socket.getaddrinfo,
+    ) -> None:
         loop = asyncio.get_running_loop()
         self._settings = settings
         self._loop = loop
@@ -74,6 +85,8 @@ class Gateway:
             time.time,
         )
         self._trust = Trust()
+        self.metrics.resolutions.expect(names_in(settings))
+        self._resolver = Resolver(self.metrics.resolutions, get_addr_info, loop.time)
         around = Surroundings(self._clock, self._token_observer(observer), secrets.token_bytes(32))
         self.sources = Sources(settings, around, self._trust)
         for client in settings.clients:
@@ -129,6 +142,7 @@ class Gateway:
         for pool in self._pools.values():
             pool.close()
         await self.sources.close()
+        self._resolver.close()
         if self._admin is not None:
             await self._admin.close()
         if self._access_log is not None:
@@ -159,7 +173,7 @@ class Gateway:
         pool = self._pools.get(settings.upstream)
         if pool is None:
             pool = self._pools[settings.upstream] = Pool(
-                settings.upstream, self._settings.limits, self._loop, self._trust
+                settings.upstream, self._settings.limits, self._loop, self._trust, self._resolver
             )
         source = self.sources[settings.grant] if settings.grant is not None else None
         acceptance = self._acceptances.setdefault((settings.upstream, settings.grant), Acceptance())
@@ -231,6 +245,14 @@ class Gateway:
 
     def _dropped_records(self) -> int:
         return self._access_log.writer.dropped if self._access_log is not None else 0
+
+
+def names_in(settings: Settings) -> list[str]:
+    """Give the names that the gateway will look up, as far as the configuration holds them."""
+    upstreams = [route.upstream for route in settings.routes if route.upstream.socket_path is None]
+    urls = [url for client in settings.clients.values() for url in client.endpoints]
+    hosts = [upstream.host for upstream in upstreams] + [host_of(url) for url in urls]
+    return [host for host in dict.fromkeys(hosts) if host and not is_address(host)]
 
 
 def _open_access_log(settings: Settings, loop: asyncio.AbstractEventLoop) -> AccessLog | None:

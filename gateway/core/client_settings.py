@@ -146,6 +146,12 @@ class ClientSettings:
     tls_place: str = field(default="", compare=False)
 
     @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The URLs that are known of its authorization server, and that of the proxy in front of it."""
+        known = (self.grant.token_endpoint or self.grant.issuer, self.revocation_endpoint, self.reach.proxy)
+        return tuple(url for url in known if url)
+
+    @property
     def name(self) -> ClientName:
         """Its key under ``clients``."""
         return self.grant.client

@@ -16,6 +16,15 @@ _VISIBLE: Final = re.compile(
 )  # no backslash, which some readers take for a slash
 
 
+def is_address(host: str) -> bool:
+    """Tell whether `host`, without brackets, is an IP address and no name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether only this machine can be meant: 127.0.0.0/8, ::1, localhost."""
     if host == "localhost":
@@ -46,3 +55,8 @@ def origin_of(url: str) -> str:
     """Give ``scheme://host[:port]`` of an absolute URL, as it is written."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{re.split('[/?#]', rest, maxsplit=1)[0]}".lower()
+
+
+def host_of(url: str) -> str:
+    """Give the host of an absolute URL, in lower case, an IPv6 address without its brackets."""
+    return urlsplit(url).hostname or ""

@@ -17,6 +17,7 @@ from gateway.core.record import Recovery
 from gateway.observe.error_sides import sides_by_code
 from gateway.observe.families import counter, gauge, histogram
 from gateway.observe.metrics import RouteMetrics
+from gateway.observe.resolutions import Resolutions
 from gateway.observe.token_metrics import ClientMetrics
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class _Gateway(Collector):
         yield from _exchanges(self._metrics.routes.items())
         yield from _tokens(self._metrics.tokens.clients.items())
         yield from _lives(self._metrics.tokens.clients.items())
+        yield _resolutions(self._metrics.resolutions)
         yield from _process(self._metrics.gauges)
 
 
@@ -198,6 +200,19 @@ def _lives(clients: _Clients) -> Iterator[Metric]:
         "When the client's latest token was requested, seconds since 1970.",
         ("client",),
         (([name], client.requested_at_s) for name, client in clients if client.requested_at_s is not None),
+    )
+
+
+def _resolutions(resolutions: Resolutions) -> Metric:
+    return counter(
+        "gateway_name_resolution_failures",
+        "Look-ups of names that gave no address, by outcome.",
+        ("name", "outcome"),
+        (
+            ([name, outcome.value], count)
+            for name, counts in resolutions.failures.items()
+            for outcome, count in counts.items()
+        ),
     )
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from gateway.core.record import Recovery
 from gateway.core.settings import RouteName
 from gateway.observe.histogram import BOUNDS_S, Histogram
+from gateway.observe.resolutions import Resolutions
 from gateway.observe.token_metrics import TokenMetrics
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ class Metrics:
         self.gauges = gauges
         self.routes: dict[RouteName, RouteMetrics] = {}
         self.tokens = TokenMetrics(wall_s)
+        self.resolutions = Resolutions()
         self._registry: CollectorRegistry | None = None
 
     def route(self, name: RouteName) -> RouteMetrics:

@@ -15,6 +15,7 @@ from math import inf
 from typing import Final, cast
 
 from gateway.core.errors import GatewayError, UpstreamClosed, UpstreamError
+from gateway.core.resolution import Ip
 from gateway.core.settings import KIB, Limits
 from gateway.proxy.answer import AnswerReader
 
@@ -29,6 +30,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
     """A connection and the exchange that is under way on it.
 
     Attributes:
+        address: where it leads; empty for a unix socket.
         deadline_s, deadline_error: when the exchange is late, monotonic, and with what it then fails.
         exchanges: how many began here.
         request_is_sent: to its last byte.
@@ -41,6 +43,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         "_on_gone",
         "_reading_paused",
         "_waiter",
+        "address",
         "deadline_error",
         "deadline_s",
         "exchanges",
@@ -65,6 +68,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         self._drain: asyncio.Future[None] | None = None
         self._reading_paused = False
         self.transport: asyncio.Transport | None = None
+        self.address = Ip("")
         self.deadline_s = inf
         self.deadline_error: type[UpstreamError] = UpstreamClosed
         self.exchanges = 0

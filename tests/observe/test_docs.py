@@ -33,6 +33,7 @@ def rows(text):
 def families():
     metrics = Metrics(Gauges("1", lambda: True, lambda: 0), lambda: 0.0)
     metrics.route(RouteName("/crm")).done(500, 0.1, 0.1, 0, 0, Recovery.HELD, "internal_error")
+    metrics.resolutions.expect(["api.example.com"])
     metrics.tokens.token_requested(ClientName("crm"), Reason.FIRST)
     metrics.tokens.token_failed(ClientName("crm"), TokenRefused(), 1.0)
     metrics.tokens.token_obtained(ClientName("crm"), token(1), 300.0, 0.1)

@@ -251,7 +251,7 @@ def test_no_label_but_the_known_ones_exists():
         for label in sample.labels
     }
 
-    assert {"route", "code", "le", "outcome", "type", "side", "client", "reason", "version"} == labels
+    assert {"route", "code", "le", "outcome", "type", "side", "client", "reason", "version", "name"} == labels
 
 
 def test_the_prometheus_library_is_not_loaded_before_the_first_scrape():

@@ -16,7 +16,9 @@ from gateway.core.errors import (
     UpstreamUnreachable,
 )
 from gateway.core.settings import Limits, Scheme, UpstreamSettings
-from gateway.proxy.pool import IDLE_TIMEOUT_S, MOST_IDLE, Pool, connect_error, trust_of
+from gateway.net.resolver import Resolver
+from gateway.proxy.dialer import connect_error, trust_of
+from gateway.proxy.pool import IDLE_TIMEOUT_S, MOST_IDLE, Pool
 from gateway.trust import Trust
 from tests.oauth.certificates import make_certificate
 
@@ -59,8 +61,8 @@ async def upstream(path=None, tls=None):
 
 
 @asynccontextmanager
-async def pool(settings, trust=None):
-    made = Pool(settings, Limits(), asyncio.get_running_loop(), trust or Trust())
+async def pool(settings, trust=None, resolver=None):
+    made = Pool(settings, Limits(), asyncio.get_running_loop(), trust or Trust(), resolver or Resolver())
     try:
         yield made
     finally:
@@ -342,6 +344,7 @@ REASONS = [
     (ConnectionRefusedError(111, "Connection refused"), UpstreamUnreachable, "Connection refused"),
     (ConnectionResetError(104, "Connection reset by peer"), UpstreamUnreachable, "reset by peer"),
     (FileNotFoundError(2, "No such file or directory", "/s3cr3t"), UpstreamUnreachable, "No such file"),
+    (ConnectionRefusedError(111, "Connect call failed ('s3cr3t', 1)"), UpstreamUnreachable, "refused"),
     (OSError(101, "Network is unreachable"), UpstreamUnreachable, "Network is unreachable"),
     (OSError("Multiple exceptions: s3cr3t"), UpstreamUnreachable, "no connection to the upstream"),
     (ConnectionAbortedError("s3cr3t"), UpstreamUnreachable, "no connection to the upstream"),

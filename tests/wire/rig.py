@@ -7,6 +7,7 @@ leaves a task behind, or whose loop met an exception that nobody took, fails its
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl as tls
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
@@ -102,6 +103,7 @@ class Rig:
         routes: makes the routes, see `route`; one for everything, with a token, if left out.
         is_warm: wait for the first token before the test begins.
         client: further members of `ClientSettings`, and of its `Reach`.
+        get_addr_info: how the gateway looks names up.
         settings: further members of `Settings`.
     """
 
@@ -114,6 +116,7 @@ class Rig:
         client: dict[str, Any] | None = None,
         upstream_tls: tls.SSLContext | None = None,
         upstream_path: str | None = None,
+        get_addr_info: Callable[..., list[Any]] = socket.getaddrinfo,
         **settings: Any,
     ) -> None:
         self.upstream = FakeUpstream(script)
@@ -125,6 +128,7 @@ class Rig:
         self._client = client or {}
         self._upstream_tls = upstream_tls
         self._upstream_path = upstream_path
+        self._get_addr_info = get_addr_info
         self._settings = settings
         self._callers: list[RawCaller] = []
 
@@ -174,7 +178,7 @@ class Rig:
         await self.authorization_server.start()
         await self.upstream.start(self._upstream_tls, self._upstream_path)
         self.settings = self._all_settings()
-        self.gateway = Gateway(self.settings, self.told)
+        self.gateway = Gateway(self.settings, self.told, self._get_addr_info)
         await self.gateway.start()
         self.address = self.gateway.addresses[0]
         if self._is_warm and any(route.grant is not None for route in self.settings.routes):

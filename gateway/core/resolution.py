@@ -1,0 +1,158 @@
+"""What is known of a name: which addresses it has, when it is looked up again, what an outcome means.
+
+Rules:
+
+- An answer is renewed every `RENEW_S` while the name is used. `getaddrinfo` tells no time to live.
+- A look-up that failed (the resolver is down, slow, or says "try again") changes nothing but what is told.
+- "No such name" may be a slip of a resolver that is being reloaded: the addresses are given up once it was
+  said twice in a row and the last good answer is `STALE_S` old.
+- An answer that nobody renewed for `UNUSED_S` is used only after a look-up, or where that one fails.
+- Addresses are raced as RFC 8305 section 4 orders them: families alternate; the one that worked last goes
+  first, the one that failed last goes last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from itertools import chain, zip_longest
+from math import inf
+from typing import Final, NewType, Protocol
+
+Ip = NewType("Ip", str)
+"""An address as text, without brackets."""
+
+RENEW_S: Final = 10.0
+REPEAT_S: Final = 1.0
+"""The least time between two look-ups of a name, whoever wants one."""
+UNUSED_S: Final = 3 * RENEW_S
+STALE_S: Final = 5 * 60.0
+LATE_S: Final = 5.0
+"""A look-up that takes longer is told as a failure; it goes on. glibc waits 5 s for a server."""
+SLOW_S: Final = 1.0
+ABSENCES: Final = 2
+
+
+class LookUp(Enum):
+    """How a look-up ended."""
+
+    FOUND = "found"
+    FAILED = "failed"
+    ABSENT = "absent"  # the resolver is sure that there is no such name, or no address for it
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a look-up found.
+
+    Attributes:
+        addresses: in the order of RFC 6724, as the system gives them; for `LookUp.FOUND` at least one.
+        reason: why there are none, in our words.
+    """
+
+    outcome: LookUp
+    addresses: tuple[Ip, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a name. Instants are monotonic.
+
+    Attributes:
+        addresses: those of the last good answer, unless they were given up.
+        found_at_s, looked_up_at_s: when the last good look-up ended, and the last one of any outcome.
+        absences: how often in a row the name was said not to exist.
+        trouble: why the last look-up gave no address; empty if it did.
+        worked, failed: the address that was reached last, and the one that was not.
+    """
+
+    addresses: tuple[Ip, ...] = ()
+    found_at_s: float = -inf
+    looked_up_at_s: float = -inf
+    absences: int = 0
+    trouble: str = ""
+    worked: Ip | None = None
+    failed: Ip | None = None
+
+
+class ResolutionObserver(Protocol):
+    """Is told of look-ups."""
+
+    def looked_up(self, name: str, finding: Finding, before: Known, after: Known) -> None:
+        """A look-up of `name` ended, or takes long."""
+
+
+def after(known: Known, finding: Finding, now_s: float) -> Known:
+    """Learn from a look-up."""
+    match finding.outcome:
+        case LookUp.FOUND:
+            return replace(
+                known,
+                addresses=finding.addresses,
+                found_at_s=now_s,
+                looked_up_at_s=now_s,
+                absences=0,
+                trouble="",
+            )
+        case LookUp.FAILED:
+            return replace(known, looked_up_at_s=now_s, absences=0, trouble=finding.reason)
+        case LookUp.ABSENT:
+            absences = known.absences + 1
+            is_over = absences >= ABSENCES and now_s - known.found_at_s >= STALE_S
+            return replace(
+                known,
+                addresses=() if is_over else known.addresses,
+                looked_up_at_s=now_s,
+                absences=absences,
+                trouble=finding.reason,
+            )
+
+
+def is_due(known: Known, now_s: float) -> bool:
+    """Tell whether a name that is used is to be looked up again; one without addresses, soon."""
+    return now_s - known.looked_up_at_s >= (RENEW_S if known.addresses else REPEAT_S)
+
+
+def may_repeat(known: Known, now_s: float) -> bool:
+    """Tell whether a look-up may be made before its time, for no address could be reached."""
+    return now_s - known.looked_up_at_s >= REPEAT_S
+
+
+def must_wait(known: Known, now_s: float) -> bool:
+    """Tell whether a look-up under way is to be waited for before the name is used."""
+    return not known.addresses or now_s - known.looked_up_at_s >= UNUSED_S
+
+
+def reached(known: Known, address: Ip) -> Known:
+    """Learn that a connection to `address` came about."""
+    if known.worked == address and known.failed != address:
+        return known
+    return replace(known, worked=address, failed=None if known.failed == address else known.failed)
+
+
+def missed(known: Known, address: Ip) -> Known:
+    """Learn that `address` took a connection and then failed to serve it."""
+    return replace(known, worked=None if known.worked == address else known.worked, failed=address)
+
+
+def race_order(known: Known) -> tuple[Ip, ...]:
+    """Give the addresses in the order in which they are tried."""
+    addresses = known.addresses
+    if len(addresses) < 2:
+        return addresses
+    first = [known.worked] if known.worked in addresses else []
+    last = [known.failed] if known.failed in addresses and known.failed != known.worked else []
+    rest = [each for each in addresses if each not in first and each not in last]
+    ordered = first + _alternating(rest, after=first) + last
+    return tuple(each for each in ordered if each is not None)
+
+
+def _alternating(addresses: Sequence[Ip], after: Sequence[Ip | None]) -> list[Ip | None]:
+    """Families in turn, the family of `after` second, else as the system's first address has it."""
+    v6 = [each for each in addresses if ":" in each]
+    v4 = [each for each in addresses if ":" not in each]
+    leads_v6 = ":" not in str(after[0]) if after else bool(addresses) and ":" in addresses[0]
+    pairs = zip_longest(v6, v4) if leads_v6 else zip_longest(v4, v6)
+    return [each for each in chain.from_iterable(pairs) if each is not None]

@@ -1,0 +1,202 @@
+"""Opening connections to one service, wherever it is at the moment.
+
+A *service* (`UpstreamSettings`) has a name, a ``Host``, a name that its certificate must have; an
+*address* is where a connection goes. Here the first leads to the second, and nothing else of the request's
+way knows addresses.
+
+Rules: the addresses of a name are raced, and what worked goes first next time (`core.resolution`); a service
+that is at none of its addresses is looked up anew before that is told; TLS is verified before the first
+byte is sent; one time-out bounds all; foreign exceptions become ours here. RFC 9110 section 4.3.4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from gateway.core.errors import (
+    UpstreamConnectTimeout,
+    UpstreamError,
+    UpstreamNameUnresolved,
+    UpstreamTlsFailed,
+    UpstreamUnreachable,
+)
+from gateway.core.resolution import Ip
+from gateway.core.server_url import is_address
+from gateway.core.settings import Scheme, UpstreamSettings
+from gateway.net.race import connected
+from gateway.net.resolver import Name, Resolver
+from gateway.proxy.upstream import UpstreamConnection
+from gateway.trust import CertificateUnusable, Trust, TrustSettings
+
+# A caller is told at once that nobody listens; a resolver that answers from its memory is quicker still.
+ANEW_WAIT_S: Final = 0.25
+
+Make = Callable[[], UpstreamConnection]
+
+
+class Dialer:
+    """Opens connections to one service."""
+
+    def __init__(
+        self, settings: UpstreamSettings, loop: asyncio.AbstractEventLoop, trust: Trust, resolver: Resolver
+    ) -> None:
+        self._settings = settings
+        self._loop = loop
+        self._trust = trust
+        self._name = _name_of(settings, resolver)
+        self._moved: Callable[[], None] | None = None
+        if settings.scheme is Scheme.HTTPS:
+            with suppress(CertificateUnusable):  # an outage of its routes, which ends when it can be used
+                self._context()
+
+    async def dial(self, make: Make, timeout_s: float) -> UpstreamConnection:
+        """Open a connection.
+
+        Raises:
+            UpstreamError: nothing was sent; see the classes for each reason.
+        """
+        try:
+            async with asyncio.timeout(timeout_s) as bound:
+                return await self._dial(make, bound)
+        except TimeoutError:
+            is_nowhere = self._name is not None and not self._name.addresses
+            what = "the upstream's name was not resolved" if is_nowhere else "no connection to the upstream"
+            raise UpstreamConnectTimeout(f"{what} in time") from None
+        except (OSError, ssl.SSLError, UnicodeError) as error:
+            raise connect_error(error) from None
+
+    def is_elsewhere(self, connection: UpstreamConnection) -> bool:
+        """Tell whether a connection goes to an address that the service no longer has."""
+        return self._name is not None and not self._name.has(connection.address)
+
+    def use(self, now_s: float) -> None:
+        """Say that there are connections: the name is looked up now and then."""
+        if self._name is not None:
+            self._name.use(now_s)
+
+    def watch(self, replaced: Callable[[], None], moved: Callable[[], None]) -> None:
+        """Have `replaced` called once files of its TLS were, and `moved` once an address is gone."""
+        if self._settings.scheme is Scheme.HTTPS:
+            self._trust.watch(trust_of(self._settings), replaced)
+        if self._name is not None:
+            self._name.watch(moved)
+
+    def unwatch(self, moved: Callable[[], None]) -> None:
+        """Have `moved` called no more."""
+        if self._name is not None:
+            self._name.unwatch(moved)
+
+    # ── from the service to one of its addresses ──────────────────────────────────────────────────
+
+    async def _dial(self, make: Make, bound: asyncio.Timeout) -> UpstreamConnection:
+        tls = self._context()
+        settings = self._settings
+        if settings.socket_path is not None:
+            _, connection = await self._loop.create_unix_connection(make, settings.socket_path)
+            return connection
+        if self._name is None:
+            connection = await self._to_one(make, Ip(settings.host), tls)
+        else:
+            connection = await self._to_name(make, self._name, tls, bound)
+        connection.is_outdated = tls is not self._context() or self.is_elsewhere(connection)
+        return connection
+
+    async def _to_name(
+        self, make: Make, name: Name, tls: ssl.SSLContext | None, bound: asyncio.Timeout
+    ) -> UpstreamConnection:
+        addresses = await name.find()
+        try:
+            return await self._to_any(make, addresses, tls, bound)
+        except ssl.SSLError:
+            raise
+        except OSError:
+            others = [each for each in await name.find_anew(ANEW_WAIT_S) if each not in addresses]
+            if not others:
+                raise
+            return await self._to_any(make, others, tls, bound)
+
+    async def _to_any(
+        self, make: Make, addresses: Sequence[Ip], tls: ssl.SSLContext | None, bound: asyncio.Timeout
+    ) -> UpstreamConnection:
+        if len(addresses) == 1:
+            connection = await self._to_one(make, addresses[0], tls)
+        else:
+            sock, address = await connected(addresses, self._settings.port)
+            with self._missing(address, bound):
+                connection = await self._over(make, sock, tls)
+            connection.address = address
+        if self._name is not None:
+            self._name.reached(connection.address)
+        return connection
+
+    @contextmanager
+    def _missing(self, address: Ip, bound: asyncio.Timeout) -> Iterator[None]:
+        """Have `address` tried last next time, if it does not serve us; not where a caller left."""
+        try:
+            yield
+        except BaseException as error:
+            if self._name is not None and (bound.expired() or isinstance(error, OSError)):
+                self._name.missed(address)
+            raise
+
+    async def _over(self, make: Make, sock: socket.socket, tls: ssl.SSLContext | None) -> UpstreamConnection:
+        try:
+            _, connection = await self._loop.create_connection(
+                make, sock=sock, ssl=tls, server_hostname=self._verified(tls)
+            )
+        except BaseException:
+            sock.close()
+            raise
+        return connection
+
+    async def _to_one(self, make: Make, address: Ip, tls: ssl.SSLContext | None) -> UpstreamConnection:
+        """The loop's own way to an address costs half of what a race does."""
+        _, connection = await self._loop.create_connection(
+            make, address, self._settings.port, ssl=tls, server_hostname=self._verified(tls)
+        )
+        connection.address = address
+        return connection
+
+    def _verified(self, tls: ssl.SSLContext | None) -> str | None:
+        return self._settings.host if tls is not None else None
+
+    def _context(self) -> ssl.SSLContext | None:
+        """Give the verifying TLS context as its files are now, or None for a service without TLS."""
+        return (
+            self._trust.context(trust_of(self._settings)) if self._settings.scheme is Scheme.HTTPS else None
+        )
+
+
+def trust_of(settings: UpstreamSettings) -> TrustSettings:
+    """Give what the TLS context towards an upstream is made of."""
+    return TrustSettings(settings.ca_file, settings.certificate, settings.min_tls)
+
+
+def connect_error(error: Exception) -> UpstreamError:
+    """Say in our words why there is no connection, most specific first."""
+    match error:
+        case CertificateUnusable():
+            return UpstreamTlsFailed("the gateway's own certificate for this upstream cannot be used")
+        case ssl.SSLCertVerificationError():
+            return UpstreamTlsFailed(f"the upstream's certificate was refused: {error.verify_message}")
+        case ssl.SSLError():
+            return UpstreamTlsFailed("the TLS handshake with the upstream failed")
+        case socket.gaierror() | UnicodeError():
+            return UpstreamNameUnresolved("the upstream's name does not resolve")
+        case OSError() if error.errno is not None:  # not its text, which names the address
+            return UpstreamUnreachable(f"no connection to the upstream: {os.strerror(error.errno)}")
+        case _:
+            return UpstreamUnreachable("no connection to the upstream")
+
+
+def _name_of(settings: UpstreamSettings, resolver: Resolver) -> Name | None:
+    """Addresses and unix sockets never touch the resolver."""
+    if settings.scheme is Scheme.UNIX or is_address(settings.host):
+        return None
+    return resolver.name(settings.host)
