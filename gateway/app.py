@@ -26,6 +26,7 @@ from gateway.admin.state import client_state, missing_token, route_state
 from gateway.admin.view import AdminView, Readiness
 from gateway.core.client_settings import Grant
 from gateway.core.clock import Clock
+from gateway.core.foreign import names_this_machine
 from gateway.core.record import RequestObserver, TokenObserver
 from gateway.core.recovery import Acceptance
 from gateway.core.routing import Router
@@ -190,6 +191,7 @@ class Gateway:
             is_tls=tls is not None,
         )
         address = settings.address
+        listener.is_local = names_this_machine(address.host)
         handshake_s = self._settings.limits.head_timeout_s if tls is not None else None
         if address.path is not None:
             server = await self._loop.create_unix_server(

@@ -131,6 +131,9 @@ class Route(Strict):
     access: AccessWord | None = optional(
         "Who may use the route; needed where a token is injected and another machine can reach a listener."
     )
+    allow_foreign_pages: bool = flag(
+        "Take what web pages of other sites cause, and any Host, on loopback listeners, too."
+    )
     authorization: CallerAuthorizationWord | None = optional(
         "What happens to the caller's own Authorization.", "replace"
     )

@@ -53,6 +53,7 @@ class RouteBuilder:
             response_headers=_header_rules(headers.response if headers is not None else None),
             timeouts=Timeouts(total_s=route.timeout, **given(route.timeouts)),
             max_body_bytes=route.max_body,
+            refuses_foreign_pages=route.client is not None and not route.allow_foreign_pages,
         )
 
     def _name(self, route: Route) -> RouteName:

@@ -41,7 +41,15 @@ def _unknown_client(loc: Loc, route: Route, clients: Mapping[str, Client | None]
 
 def _needs_client(loc: Loc, route: Route) -> Iterator[Finding]:
     if route.client is None:
-        for key in ("scope", "audience", "resource", "parameters", "token_headers", "recover_on"):
+        for key in (
+            "scope",
+            "audience",
+            "resource",
+            "parameters",
+            "token_headers",
+            "recover_on",
+            "allow_foreign_pages",
+        ):
             if key in route.model_fields_set:
                 yield Finding(
                     (*loc, key), "means nothing without a client on the same route", is_about_key=True

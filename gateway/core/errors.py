@@ -114,6 +114,13 @@ class AuthorizationNotAllowed(CallerError):
     proxy_error = "http_request_denied"
 
 
+class ForeignPage(CallerError):
+    """A web page of another site wants to use a route that injects a token, on a loopback listener."""
+
+    code, status, title = "foreign_page", 403, "The route does not serve web pages of other sites"
+    proxy_error = "http_request_denied"
+
+
 class NoRoute(CallerError):
     """No route matches host and path."""
 

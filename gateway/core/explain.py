@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.core.errors import MalformedRequest
+from gateway.core.foreign import names_this_machine
 from gateway.core.outbound import CallerFields, OutboundPlan
 from gateway.core.request_head import HeadReader, RequestHead
 from gateway.core.routing import Router
@@ -26,7 +27,7 @@ class Explanation:
 
 
 def explain(settings: Settings, method: str, url: str, fields: tuple[tuple[str, str], ...]) -> Explanation:
-    """Say what would become of a request from the loopback address.
+    """Say what would become of a request from the loopback address to the first listener.
 
     Args:
         settings: the gateway's.
@@ -44,8 +45,9 @@ def explain(settings: Settings, method: str, url: str, fields: tuple[tuple[str, 
     head = HeadReader(settings.limits).read(method, url, (1, 1), raw)
     route = Router((route, route) for route in settings.routes).match(head.host, head.target.path, method)
     plan = OutboundPlan(route)
-    plan.admit(head)
-    lines = b"\r\n".join(_outbound_lines(plan, head))
+    caller = CallerFields(b"127.0.0.1", b"http", is_trusted=False, is_local=_is_local(settings))
+    plan.admit(head, is_local=caller.is_local)
+    lines = b"\r\n".join(_outbound_lines(plan, head, caller))
     return Explanation(
         route,
         _masked(_upstream_url(route, plan.target(head.target)), settings),
@@ -54,8 +56,12 @@ def explain(settings: Settings, method: str, url: str, fields: tuple[tuple[str, 
     )
 
 
-def _outbound_lines(plan: OutboundPlan, head: RequestHead) -> list[bytes]:
-    caller, grant = CallerFields(b"127.0.0.1", b"http", is_trusted=False), plan.settings.grant
+def _is_local(settings: Settings) -> bool:
+    return bool(settings.listeners) and names_this_machine(settings.listeners[0].address.host)
+
+
+def _outbound_lines(plan: OutboundPlan, head: RequestHead, caller: CallerFields) -> list[bytes]:
+    grant = plan.settings.grant
     if grant is None or plan.keeps_callers(head):
         return plan.head(head, caller, plan.authorization(head, None), b"<a new id>")
     scheme = b"Bearer" if grant.dpop is None else b"DPoP"

@@ -16,14 +16,17 @@ class FieldNames:
     """Sorts fields by name, and remembers what it knows of a name (bounded).
 
     A name is special if, folded, it is in `special` or begins with `prefix`. What only looks like such a name
-    is dropped: nobody decides by it.
+    is dropped: nobody decides by it. A name in `noted` is special, too, and passes nevertheless.
 
     Attributes:
         known: name as received -> what `start` gives for it.
     """
 
-    def __init__(self, special: frozenset[bytes], prefix: bytes = b"\0") -> None:
-        self._special = special
+    def __init__(
+        self, special: frozenset[bytes], prefix: bytes = b"\0", noted: frozenset[bytes] = frozenset()
+    ) -> None:
+        self._special = special | noted
+        self._noted = noted
         self._prefix = prefix
         self.known: dict[bytes, bytes] = {}
 
@@ -41,6 +44,8 @@ class FieldNames:
             else:
                 key = name.lower()
                 special[key] = value if key not in special else special[key] + b", " + value
+                if key in self._noted:
+                    lines.append(name + b": " + value)
         return lines, special
 
     def start(self, name: bytes) -> bytes:

@@ -16,6 +16,7 @@ from typing import Final
 from gateway.core.dpop import without_query
 from gateway.core.errors import AuthorizationNotAllowed, BodyTooLarge, MalformedRequest
 from gateway.core.fields import folded, line, without
+from gateway.core.foreign import USUAL_HOSTS, refuse_foreign_page
 from gateway.core.request_head import RequestHead
 from gateway.core.settings import CallerAuthorization, HeaderRules, RouteSettings, Scheme
 from gateway.core.target import Target
@@ -36,6 +37,7 @@ class CallerFields:
             `UNKNOWN` (RFC 7239 section 6.2) for one on a unix socket.
         proto: ``http`` or ``https``, as the caller reached us.
         is_trusted: the peer is in ``trusted_proxies``; what it says of its own callers is kept.
+        is_local: it came to a loopback address, which a browser on this machine reaches for any page.
         lines: the fields that tell it, ready for a request that brings none of its own.
         name: the address as records tell it.
     """
@@ -43,6 +45,7 @@ class CallerFields:
     address: bytes
     proto: bytes
     is_trusted: bool
+    is_local: bool = False
     lines: bytes = field(init=False)
     name: str = field(init=False)
 
@@ -56,7 +59,18 @@ class CallerFields:
 class OutboundPlan:
     """All of a route that can be prepared before a request comes."""
 
-    __slots__ = ("_added", "_allowed", "_base", "_cut", "_host", "_removed", "_scheme", "settings")
+    __slots__ = (
+        "_added",
+        "_allowed",
+        "_base",
+        "_changes",
+        "_cut",
+        "_host",
+        "_refuses_pages",
+        "_removed",
+        "_scheme",
+        "settings",
+    )
 
     def __init__(self, settings: RouteSettings) -> None:
         self.settings = settings
@@ -67,7 +81,9 @@ class OutboundPlan:
         self._scheme = "https" if settings.upstream.scheme is Scheme.HTTPS else "http"
         self._added = added_lines(rules)
         self._removed = removed_names(rules)
+        self._refuses_pages = settings.refuses_foreign_pages
         self._allowed = tuple((name.lower().encode("ascii"), line(name, "")) for name in rules.allow)
+        self._changes = bool(self._removed or self._allowed)
 
     def target(self, target: Target) -> str:
         """Give path and query for the upstream."""
@@ -88,14 +104,21 @@ class OutboundPlan:
         target = self.target(head.target)
         return f"{self._scheme}://{authority}{without_query(target) if target != '*' else ''}"
 
-    def admit(self, head: RequestHead) -> None:
-        """Refuse what the route does not take.
+    def admit(self, head: RequestHead, *, is_local: bool = False) -> None:
+        """Refuse what the route does not take; `is_local` as of `CallerFields`.
 
         Raises:
-            AuthorizationNotAllowed, BodyTooLarge.
+            ForeignPage, AuthorizationNotAllowed, BodyTooLarge.
         """
-        settings = self.settings
-        if b"authorization" in head.special and settings.authorization is CallerAuthorization.REJECT:
+        settings, special = self.settings, head.special
+        # As mostly nothing of it is there to be looked at, the quick way past is here.
+        if (
+            is_local
+            and self._refuses_pages
+            and (head.host not in USUAL_HOSTS or b"origin" in special or b"sec-fetch-site" in special)
+        ):
+            refuse_foreign_page(head, settings.host)
+        if b"authorization" in special and settings.authorization is CallerAuthorization.REJECT:
             raise AuthorizationNotAllowed("this route does not take the caller's Authorization")
         limit = settings.max_body_bytes
         if limit is not None and head.content_length is not None and head.content_length > limit:
@@ -124,9 +147,8 @@ class OutboundPlan:
     ) -> list[bytes]:
         """Build the request line and the fields, without framing; the last line ends without CRLF."""
         lines, special = head.lines, head.special
-        if self._allowed:
+        if head.dropped or self._changes:
             lines = lines + [start + special[name] for name, start in self._allowed if name in special]
-        if head.dropped or self._removed:
             lines = without(lines, head.dropped | self._removed)
         out = [
             f"{head.method} {self.target(head.target)} HTTP/1.1".encode("latin-1"),

@@ -85,6 +85,8 @@ OVERRIDES: Final = frozenset(
         b"x-waws-unencoded-url",
     }
 )
+# What a browser says of the page that caused the request: it passes, and is decided by (`core.foreign`).
+NOTED: Final = frozenset({b"origin", b"sec-fetch-site"})
 # Connection options that name no field which could have passed.
 _KNOWN_OPTIONS: Final = frozenset({b"close", b"http2-settings", b"keep-alive", b"te", b"upgrade"})
 _NAME_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_~%!$&'()*+;="
@@ -103,7 +105,7 @@ class RequestHead:
         host: lower case, without port; may be empty.
         authority: the host as received, with its port, for ``Host`` and ``X-Forwarded-Host``.
         lines: fields that pass, each as ``Name: value``.
-        special: fields that do not pass by themselves, lower-case name -> value (joined with a comma).
+        special: fields that are decided on or by, lower-case name -> value (joined with a comma).
         dropped: names that ``Connection`` listed beyond the known ones, folded.
         max_forwards: of an OPTIONS request (RFC 9110 section 7.6.2), else None.
         content_length: of the body, or None when it is chunked or there is none.
@@ -139,7 +141,7 @@ class HeadReader:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._names = FieldNames(SPECIAL | OVERRIDES, b"x-forwarded-")
+        self._names = FieldNames(SPECIAL | OVERRIDES, b"x-forwarded-", NOTED)
         self._hosts: dict[bytes, str] = {}
 
     def read(self, method: str, target: str, version: tuple[int, int], fields: RawHeaders) -> RequestHead:
@@ -152,22 +154,20 @@ class HeadReader:
             raise VersionUnsupported("the request is neither HTTP/1.0 nor HTTP/1.1")
         if method in ("CONNECT", "TRACE"):
             raise MethodUnsupported(f"{method} is not served")
-        if len(target) > self._limits.target_bytes:
-            raise TargetTooLong(f"the request target exceeds {self._limits.target_bytes} bytes")
-        if len(fields) > self._limits.headers:
-            raise HeadTooLarge(f"the header has more than {self._limits.headers} fields")
+        limits = self._limits
+        if len(target) > limits.target_bytes:
+            raise TargetTooLong(f"the request target exceeds {limits.target_bytes} bytes")
+        if len(fields) > limits.headers:
+            raise HeadTooLarge(f"the header has more than {limits.headers} fields")
         lines, special = self._names.sort(fields)
+        if sum(map(len, lines)) + sum(map(len, special.values())) > limits.header_bytes:
+            raise HeadTooLarge(f"the header exceeds {limits.header_bytes} bytes")
         head = RequestHead(method, read_target(target), lines, special, is_http10=version[1] == 0)
-        self._check_size(head)
         self._read_host(head)
         if len(head.special) > 1 or b"host" not in head.special:
             head.repeats_authorization = _repeats_authorization(head.special, fields)
             _read_special(head)
         return head
-
-    def _check_size(self, head: RequestHead) -> None:
-        if sum(map(len, head.lines)) + sum(map(len, head.special.values())) > self._limits.header_bytes:
-            raise HeadTooLarge(f"the header exceeds {self._limits.header_bytes} bytes")
 
     def _read_host(self, head: RequestHead) -> None:
         """RFC 9112 section 3.2: an absolute-form target replaces Host; HTTP/1.0 may have none."""

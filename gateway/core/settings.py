@@ -125,6 +125,7 @@ class RouteSettings:
         base_path: what goes in front of the forwarded path, without a final slash; may be empty.
         grant: None: no token is injected.
         recover_on: the upstream's status codes that mean "the token was refused".
+        refuses_foreign_pages: on loopback listeners (`core.foreign`).
     """
 
     name: RouteName
@@ -142,6 +143,7 @@ class RouteSettings:
     response_headers: HeaderRules = HeaderRules()
     timeouts: Timeouts = Timeouts()
     max_body_bytes: int | None = None
+    refuses_foreign_pages: bool = False
 
 
 @dataclass(frozen=True, slots=True)

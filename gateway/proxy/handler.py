@@ -108,7 +108,7 @@ class Handler:
             call.keeps_alive = False  # aiohttp drops what follows an upgrade that is ignored
         call.route = route = self._router.match(head.host, head.target.path, head.method)
         route.counters.started()
-        route.plan.admit(head)
+        route.plan.admit(head, is_local=call.connection.caller.is_local)
         if head.is_chunked or head.content_length:
             call.body = RequestBody(
                 call.payload,

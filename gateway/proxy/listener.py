@@ -21,7 +21,11 @@ SWEEP_S: Final = 0.1
 
 
 class Listener(web.Server):
-    """What the connections of one listening socket share."""
+    """What the connections of one listening socket share.
+
+    Attributes:
+        is_local: it listens on a loopback address, which web pages reach by a browser on this machine.
+    """
 
     def __init__(
         self,
@@ -39,6 +43,7 @@ class Listener(web.Server):
         self.next_id = next_id
         self._proto = b"https" if is_tls else b"http"
         self._trusted = trusted
+        self.is_local = False
         self._sweeper: asyncio.TimerHandle | None = None
 
     def __call__(self) -> CallerConnection:
@@ -52,7 +57,8 @@ class Listener(web.Server):
             return CallerFields(UNKNOWN, self._proto, is_trusted=False)
         address = _address(peer[0])
         is_trusted = any(address in network for network in self._trusted)
-        return CallerFields(str(address).encode("ascii"), self._proto, is_trusted)
+        name = str(address).encode("ascii")
+        return CallerFields(name, self._proto, is_trusted, self.is_local)
 
     def wake_sweeper(self) -> None:
         """Sweep while there is anything to sweep."""

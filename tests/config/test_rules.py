@@ -132,3 +132,18 @@ def test_keep_and_a_client_go_together():
 def test_recovering_on_nothing_switches_recovery_off():
     settings = load_text(CRM + INJECTING.replace("crm}", "crm, recover_on: []}"))
     assert settings.routes[0].recover_on == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("route", "refuses"),
+    [
+        ("client: crm", True),
+        ("client: crm, allow_foreign_pages: true", False),
+        ("client: crm, access: anyone", True),
+        ("client: crm, host: gateway", True),
+        ("timeout: 1s", False),
+    ],
+)
+def test_a_route_with_a_client_refuses_foreign_pages_unless_it_says_so(route, refuses):
+    settings = load_text(f"{CRM}routes: [{{path: /, upstream: 'http://a', {route}}}]")
+    assert settings.routes[0].refuses_foreign_pages is refuses

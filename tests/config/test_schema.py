@@ -71,6 +71,7 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "clients.<name>.allow_insecure": False,
         "routes[].strip_prefix": False,
         "routes[].preserve_host": False,
+        "routes[].allow_foreign_pages": False,
         "routes[].authorization": CallerAuthorization.REPLACE.value,
         "routes[].recover_on": [401],
         "routes[].timeouts.connect": timeouts.connect_s,
