@@ -26,6 +26,7 @@ from gateway import __version__
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
+    from gateway.config import FileProblems, Loaded
     from gateway.core.settings import Settings
     from gateway.observe.fanout import Observer
 
@@ -53,14 +54,18 @@ def run(path: Path) -> None:
     _refuse_unknown_aiohttp()
     from gateway import server
     from gateway.observe.line_stream import never_wait_for_readers
-    from gateway.observe.log import set_up_logging
+    from gateway.observe.log import set_up_logging, tell, warn
 
     never_wait_for_readers("stderr")
-    settings = _load(path, os.environ)
-    _refuse_bad_files(path, settings)
+    settings, files = _load_with_files(path, os.environ)
+    if files.of_servers:
+        _end(1, *map(str, files.of_servers))
     set_up_logging(settings.log.level, settings.log.format, sys.stderr)
+    # What a client lacks costs its own tokens only, and may be put right while the others work.
+    for line in (*map(str, (*files.of_clients, *files.warnings)), *_check_keys(path, settings)):
+        warn(line)
     try:
-        server.run(settings, lambda line: click.echo(f"gateway {__version__}: {line}", err=True))
+        server.run(settings, lambda line: tell(f"gateway {__version__}: {line}"))
     except (OSError, ssl.SSLError) as error:
         _fail(f"cannot start: {_reason(error)}")
 
@@ -68,18 +73,22 @@ def run(path: Path) -> None:
 @main.command()
 @_config
 def check(path: Path) -> None:
-    """Check the configuration; tell all problems at once."""
-    from gateway.config import plural
+    """Check the configuration, and the files that it names; tell all problems at once."""
+    from gateway.config import check_files, counted, in_order, plural
 
     _refuse_unknown_aiohttp()
-    settings = _load(path, os.environ, is_counted=True)
-    for warning in settings.warnings:
-        click.echo(warning, err=True)
-    if complaints := [*_check_server_files(settings), *_check_clients(path, settings)]:
-        _fail("\n".join(complaints))
+    loaded = _read(path, os.environ)
+    files = check_files(str(path), loaded.files)
+    told = in_order((*loaded.problems, *files.of_servers, *files.of_clients, *files.warnings))
+    keys = _check_keys(path, loaded.settings) if loaded.settings is not None else ()
+    for line in (*map(str, told), *keys):
+        click.echo(line, err=True)
+    if (settings := loaded.settings) is None:
+        _end(2, f"{path}: refused ({counted(told)})")
+    if files.of_servers or files.of_clients or keys:
+        _end(1, f"{path}: good, but what it names cannot be used ({counted(told, len(keys))})")
     parts = f"{plural(len(settings.routes), 'route')}, {plural(len(settings.clients), 'client')}"
-    warnings = f", {plural(len(settings.warnings), 'warning')}" if settings.warnings else ""
-    click.echo(f"{path}: good ({parts}){warnings}")
+    click.echo(f"{path}: good ({parts})" + (f", {counted(told)}" if told else ""))
 
 
 @main.command()
@@ -185,18 +194,30 @@ def demo(path: Path | None, lifetime: int, opaque: bool) -> None:
         _fail(f"cannot start: {_reason(error)}")
 
 
-def _load(path: Path, environ: Mapping[str, str], *, is_counted: bool = False) -> Settings:
-    from gateway.config import ConfigError, ConfigUnreadable, counted, load
+def _load(path: Path, environ: Mapping[str, str]) -> Settings:
+    return _good(_read(path, environ))
+
+
+def _load_with_files(path: Path, environ: Mapping[str, str]) -> tuple[Settings, FileProblems]:
+    from gateway.config import check_files
+
+    loaded = _read(path, environ)
+    return _good(loaded), check_files(str(path), loaded.files)
+
+
+def _read(path: Path, environ: Mapping[str, str]) -> Loaded:
+    from gateway.config import ConfigUnreadable, load_all
 
     try:
-        return load(path, environ)
+        return load_all(path, environ)
     except ConfigUnreadable as error:
         _fail(str(error))
-    except ConfigError as error:
-        click.echo(str(error), err=True)
-        if is_counted:
-            click.echo(f"{path}: refused ({counted(error.problems)})", err=True)
-        sys.exit(2)
+
+
+def _good(loaded: Loaded) -> Settings:
+    if loaded.settings is None:
+        _end(2, *map(str, loaded.problems))
+    return loaded.settings
 
 
 def _refuse_unknown_aiohttp() -> None:
@@ -207,27 +228,7 @@ def _refuse_unknown_aiohttp() -> None:
         _fail(complaint)
 
 
-def _refuse_bad_files(path: Path, settings: Settings) -> None:
-    """What a client lacks costs its own tokens only, and may be put right while the others work."""
-    if complaints := _check_server_files(settings):
-        _fail("\n".join(complaints))
-    for line in _check_clients(path, settings):
-        click.echo(f"gateway: {line}", err=True)
-
-
-def _check_server_files(settings: Settings) -> tuple[str, ...]:
-    from gateway.config import check_server_files
-
-    return check_server_files(settings)
-
-
-def _check_clients(path: Path, settings: Settings) -> list[str]:
-    from gateway.config import check_client_files
-
-    return [f"{path}:{line}" for line in (*check_client_files(settings), *_check_keys(settings))]
-
-
-def _check_keys(settings: Settings) -> tuple[str, ...]:
+def _check_keys(path: Path, settings: Settings) -> tuple[str, ...]:
     clients = settings.clients.values()
     if not any(client.grant.assertion or client.dpop_key for client in clients):
         return ()
@@ -235,12 +236,18 @@ def _check_keys(settings: Settings) -> tuple[str, ...]:
 
     from gateway.oauth.key_check import check_keys
 
-    return check_keys(settings, time.time())
+    return tuple(f"{path}:{line}" for line in check_keys(settings, time.time()))
+
+
+def _end(status: int, *lines: str) -> NoReturn:
+    """Say why, each line as it stands: editors parse those that begin with a file, a line and a column."""
+    for line in lines:
+        click.echo(line, err=True)
+    sys.exit(status)
 
 
 def _fail(message: str) -> NoReturn:
-    click.echo(f"gateway: {message}", err=True)
-    sys.exit(1)
+    _end(1, f"gateway: {message}")
 
 
 def _reason(error: Exception) -> str:

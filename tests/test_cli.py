@@ -138,6 +138,20 @@ def test_warnings_are_counted_apart_from_problems(tmp_path):
     assert done.err.splitlines()[-1] == f"{file}: refused (1 problem, 1 warning)"
 
 
+@pytest.mark.parametrize("level", ["info", "error"])
+async def test_the_first_line_is_written_as_the_others_are_whatever_the_level(tmp_path, level):
+    document = {"routes": [ROUTE], "log": {"access": "off", "level": level, "format": "json"}}
+    async with running(tmp_path, document) as child:
+        child.signal(signal.SIGTERM)
+        await child.ended()
+
+    first, *_ = map(json.loads, child.told)
+    assert first["level"] == "info"
+    assert re.fullmatch(
+        r"gateway \S+: listening on 127\.0\.0\.1:\d+, admin on 127\.0\.0\.1:\d+", first["message"]
+    )
+
+
 async def test_a_start_logs_each_warning_once(tmp_path):
     async with running(tmp_path, ODD) as child:
         child.signal(signal.SIGTERM)
@@ -247,8 +261,11 @@ def test_a_file_that_cannot_be_used_is_one_line_that_names_it(files, what):
     done = gateway_here("check", "-c", str(file))
 
     assert (done.status, done.out) == (1, "")
-    assert name in done.complaint
-    assert reason in done.complaint
+    complaint, count = done.err.splitlines()
+    assert complaint.startswith(f"{file}:1:")
+    assert f"/{name} " in complaint
+    assert reason in complaint
+    assert count == f"{file}: good, but what it names cannot be used (1 problem)"
 
 
 def test_a_file_that_cannot_be_used_keeps_it_from_starting(files):
@@ -257,7 +274,8 @@ def test_a_file_that_cannot_be_used_keeps_it_from_starting(files):
     done = gateway(files, "run")
 
     assert (done.status, done.out) == (1, "")
-    assert "old.pem: the certificate expired on" in done.complaint
+    assert done.complaint.startswith("gateway.yaml:1:")
+    assert "old.pem expired on" in done.complaint
 
 
 def test_one_listener_with_tls_needs_no_list(files):

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
 from datetime import UTC, datetime
 
 import pytest
 from aiohttp import ClientSession, web
 from click.testing import CliRunner
 
-from gateway.cli import _refuse_bad_files, main
+from gateway.cli import main
 from gateway.config import load
 from gateway.core.client_settings import ClientName
 from tests.config.test_files import HOUR, write_pair
 from tests.oauth.certificates import make_certificate
 from tests.oauth.keys import pem
+from tests.processes import ANY_PORT, started
 from tests.real.gateways import gateway
 from tests.real.upstreams import NumberedTokens, serving, until
 
@@ -60,15 +62,18 @@ def test_a_key_that_cannot_sign_is_one_line_with_its_place(tmp_path, key, keys, 
     path = write(tmp_path, key, **keys)
     done = checked(path)
     assert done.exit_code == 1
-    [line] = done.stderr.splitlines()
-    assert line.startswith(f"gateway: {path}:7:19: clients.crm.private_key: {words}")
+    line, count = done.stderr.splitlines()
+    assert count == f"{path}: good, but what it names cannot be used (1 problem)"
+    assert line.startswith(f"{path}:7:19: clients.crm.private_key: {words}")
     assert HUNTER not in line
 
 
 def test_a_certificate_of_another_key_is_told(tmp_path):
     certificate, _ = make_certificate(tmp_path)
     done = checked(write(tmp_path, pem("p256"), assertion_certificate=str(certificate)))
-    assert done.stderr.rstrip().endswith("assertion_certificate is not the certificate of the private key")
+    assert done.stderr.splitlines()[0].endswith(
+        "assertion_certificate is not the certificate of the private key"
+    )
 
 
 def test_a_file_that_is_missing_is_a_problem_of_the_configuration(tmp_path):
@@ -101,15 +106,25 @@ def test_settings_show_no_key(tmp_path):
     assert pem("p256")[40:80] not in repr(settings)
 
 
-def test_run_begins_where_only_a_client_suffers(tmp_path, capsys):
+async def run_and_end(folder):
+    """Start it, end it, and give what was said before it listened."""
+    async with started(folder, "run", environ={}) as child:
+        await child.until_listening()
+        child.signal(signal.SIGTERM)
+        assert await child.ended() == 0
+        return [json.loads(line) for line in child.told]
+
+
+async def test_run_begins_where_only_a_client_suffers(tmp_path):
     path = write(tmp_path, HUNTER)
-    _refuse_bad_files(path, load(path, {}))
-    told = capsys.readouterr().err
-    assert "clients.crm.private_key: the private key is neither PEM nor a JWK" in told
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"listen": ANY_PORT, "admin": ANY_PORT}))
+    first, *_ = await run_and_end(tmp_path)
+    assert first["level"] == "warning"
+    assert "clients.crm.private_key: the private key is neither PEM nor a JWK" in first["message"]
 
 
 @pytest.mark.parametrize("state", ["missing", "expired"])
-def test_run_begins_where_a_clients_certificate_is_unusable_that_its_routes_show_too(tmp_path, capsys, state):
+async def test_run_begins_where_a_clients_certificate_is_unusable_that_its_routes_show_too(tmp_path, state):
     """A restart must not take all routes down with one partner's certificate."""
     if state == "expired":
         now = datetime.now(UTC)
@@ -117,12 +132,12 @@ def test_run_begins_where_a_clients_certificate_is_unusable_that_its_routes_show
     tls = {"certificate": str(tmp_path / "cert.pem"), "key": str(tmp_path / "key.pem")}
     path = write(tmp_path, pem("p256"), tls=tls)
     document = json.loads(path.read_text())
+    document |= {"listen": ANY_PORT, "admin": ANY_PORT}
     document["routes"][0] |= {"upstream": "https://api.example.com", "tls": tls}
     path.write_text(json.dumps(document, indent=1))
-    _refuse_bad_files(path, load(path, {}))
-    [line] = capsys.readouterr().err.splitlines()
-    assert ": clients.crm.tls: " in line
-    assert ("expired" if state == "expired" else "cannot be read") in line
+    told = [one["message"] for one in await run_and_end(tmp_path)]
+    assert ": clients.crm.tls.certificate: " in told[0]
+    assert ("expired" if state == "expired" else "cannot be read") in told[0]
 
 
 async def test_a_client_that_cannot_sign_is_an_outage_of_its_own_routes_only(tmp_path, caplog):

@@ -7,20 +7,31 @@ or ruamel.yaml.
 
 from __future__ import annotations
 
-from gateway.config.files import check_client_files, check_server_files
-from gateway.config.load import load
-from gateway.config.problems import ConfigError, ConfigUnreadable, Problem, Severity, counted, plural
+from gateway.config.files import FileProblems, check_files
+from gateway.config.load import Loaded, load, load_all
+from gateway.config.problems import (
+    ConfigError,
+    ConfigUnreadable,
+    Problem,
+    Severity,
+    counted,
+    in_order,
+    plural,
+)
 from gateway.config.schema import json_schema
 
 __all__ = [
     "ConfigError",
     "ConfigUnreadable",
+    "FileProblems",
+    "Loaded",
     "Problem",
     "Severity",
-    "check_client_files",
-    "check_server_files",
+    "check_files",
     "counted",
+    "in_order",
     "json_schema",
     "load",
+    "load_all",
     "plural",
 ]

@@ -9,12 +9,13 @@ with the settings where nothing else was found.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from gateway.config.build import settings
 from gateway.config.expand import Sources, expand
+from gateway.config.named_files import NamedFile, named_files
 from gateway.config.parse import parse
 from gateway.config.problems import (
     BadText,
@@ -34,6 +35,21 @@ from gateway.core.settings import MIB, Settings
 _MOST_BYTES: Final = 1 * MIB
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration that is good in itself, or the problems that it has.
+
+    Attributes:
+        settings: None where there are problems.
+        problems: every one, and every warning, sorted by position.
+        files: what it names, whether it is good or not.
+    """
+
+    settings: Settings | None
+    problems: tuple[Problem, ...]
+    files: tuple[NamedFile, ...] = ()
+
+
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """Read a configuration.
 
@@ -45,31 +61,43 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
         ConfigUnreadable: the file itself cannot be read.
         ConfigError: it is refused, with every reason.
     """
+    loaded = load_all(path, environ)
+    if loaded.settings is None:
+        raise ConfigError(loaded.problems)
+    return loaded.settings
+
+
+def load_all(path: Path, environ: Mapping[str, str]) -> Loaded:
+    """Read a configuration, and whatever is to be said of it.
+
+    Raises:
+        ConfigUnreadable: the file itself cannot be read.
+    """
     content = _content(path)
     # Not resolved: Kubernetes swaps the links on the way, and what they pointed to vanishes.
     sources = Sources(environ, path.absolute().parent)
     try:
-        return _settings(str(path), _text(content), sources)
+        return _loaded(str(path), _text(content), sources)
     except BadText as bad:
         place = bad.place
-        raise ConfigError((Problem(str(path), place.line, place.column, "", bad.message),)) from None
+        return Loaded(None, (Problem(str(path), place.line, place.column, "", bad.message),))
 
 
-def _settings(file: str, text: str, sources: Sources) -> Settings:
+def _loaded(file: str, text: str, sources: Sources) -> Loaded:
     bare, odd = parse(text)
     root, missing = expand(bare, sources)
     parts, invalid = read(root)
     known = [*odd, *missing]
     known += [finding for finding in invalid if finding.is_about_key or _is_news(finding, known)]
     known += [finding for finding in rule_findings(parts, root) if _is_news(finding, known)]
-    told = problems(file, root, known)
+    told, files = problems(file, root, known), named_files(root, sources.folder)
     if parts.document is None or any(problem.severity is Severity.PROBLEM for problem in told):
-        raise ConfigError(told)
+        return Loaded(None, told, files)
     try:
         made = settings(parts.document, parts, root, sources)
-        return replace(made, warnings=tuple(map(str, told)))
     except Wrong as wrong:
         raise ConfigUnreadable(str(wrong)) from None
+    return Loaded(replace(made, warnings=tuple(map(str, told))), told, files)
 
 
 def _is_news(finding: Finding, known: list[Finding]) -> bool:

@@ -70,6 +70,15 @@ class ConfigError(Exception):
         self.problems = problems
 
 
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Sort them by position, each once."""
+    return tuple(sorted(dict.fromkeys(problems), key=_position))
+
+
+def _position(problem: Problem) -> tuple[int, int, str, str]:
+    return problem.line, problem.column, problem.path, problem.message
+
+
 class ConfigUnreadable(Exception):
     """The file itself cannot be read; the message is one line that names it."""
 
@@ -87,9 +96,9 @@ class BadText(Exception):
         self.message = message
 
 
-def counted(problems: Iterable[Problem]) -> str:
-    """Say how many there are: ``3 problems, 1 warning``."""
-    severities = [problem.severity for problem in problems]
+def counted(problems: Iterable[Problem], others: int = 0) -> str:
+    """Say how many there are: ``3 problems, 1 warning``; `others` are problems too."""
+    severities = [problem.severity for problem in problems] + [Severity.PROBLEM] * others
     counts = [(severities.count(severity), severity.value) for severity in Severity]
     return ", ".join(plural(count, word) for count, word in counts if count)
 

@@ -55,15 +55,27 @@ class TextFile:
         return self._text
 
 
-def _read(path: Path) -> tuple[str, Signature]:
+def content_of(path: Path, most_bytes: int) -> tuple[bytes, os.stat_result]:
+    """Read a file of a bounded size, and what it was like then.
+
+    Raises:
+        Wrong: the file is missing, unreadable, no regular file, or too large.
+    """
     try:
         with open(path, "rb", opener=_without_waiting) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise Wrong(f"{path} is not a regular file")
-            content = file.read(MOST_BYTES + 1)
+            content = file.read(most_bytes + 1)
     except OSError as error:
         raise Wrong(f"{path} cannot be read: {error.strerror}") from None
+    if len(content) > most_bytes:
+        raise Wrong(f"{path} is larger than {most_bytes // 1024} KiB")
+    return content, status
+
+
+def _read(path: Path) -> tuple[str, Signature]:
+    content, status = content_of(path, MOST_BYTES)
     return _decoded(content, path), _signature(status)
 
 
@@ -73,8 +85,6 @@ def _without_waiting(path: str, flags: int) -> int:
 
 
 def _decoded(content: bytes, path: Path) -> str:
-    if len(content) > MOST_BYTES:
-        raise Wrong(f"{path} is larger than {MOST_BYTES // 1024} KiB")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gateway.config.problems import Finding, Loc, Place, Problem, dotted
+from gateway.config.problems import Finding, Loc, Place, Problem, dotted, in_order
 from gateway.config.template import Template
 
 Scalar = str | int | float | bool | None
@@ -98,8 +98,7 @@ def _step(node: Node, part: str | int) -> Entry | None:
 
 def problems(file: str, root: Node, findings: Iterable[Finding]) -> tuple[Problem, ...]:
     """Give every finding its line and column, sorted by them."""
-    unique = dict.fromkeys(_problem(file, root, finding) for finding in findings)
-    return tuple(sorted(unique, key=_position))
+    return in_order(_problem(file, root, finding) for finding in findings)
 
 
 def _problem(file: str, root: Node, finding: Finding) -> Problem:
@@ -108,7 +107,3 @@ def _problem(file: str, root: Node, finding: Finding) -> Problem:
     # A missing key stands nowhere, yet its name belongs to the path; a part that we made up does not.
     loc = finding.loc if finding.is_about_key else spot.loc
     return Problem(file, place.line, place.column, dotted(loc), finding.message, finding.severity)
-
-
-def _position(problem: Problem) -> tuple[int, int, str, str]:
-    return problem.line, problem.column, problem.path, problem.message

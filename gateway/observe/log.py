@@ -40,6 +40,17 @@ def set_up_logging(level: str, style: LogFormat, stream: TextIO) -> None:
     _tame_libraries(_handler(stream, _Tamed(formatter)) if ours.isEnabledFor(logging.DEBUG) else None)
 
 
+def tell(text: str) -> None:
+    """Say what the operator is to see whatever the level, written as the records are."""
+    ours = logging.getLogger(ROOT)
+    ours.handle(logging.LogRecord(ROOT, logging.INFO, "", 0, text, None, None))
+
+
+def warn(text: str) -> None:
+    """Warn of what was found before anything ran."""
+    logging.getLogger(ROOT).warning("%s", text)
+
+
 def writes_json(style: LogFormat, is_terminal: bool) -> bool:
     """Decide between JSON and readable lines."""
     return style is LogFormat.JSON or (style is LogFormat.AUTO and not is_terminal)

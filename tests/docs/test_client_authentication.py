@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 
-from gateway.config import check_client_files, check_server_files
+from gateway.config import check_files, load_all
 from gateway.core.client_settings import AuthMethod, GrantType
 from gateway.core.settings import Settings
 from gateway.oauth.key_check import check_keys
@@ -64,8 +64,11 @@ def loaded(text: str, folder: Path) -> Settings:
 def faults(text: str, folder: Path) -> tuple[str, ...]:
     """What keeps an example from being used: nothing, if it is right."""
     settings = loaded(text, folder)
-    files = (*check_server_files(settings), *check_client_files(settings))
-    return (*files, *check_keys(settings, WALL_S))
+    path = folder / "gateway.yaml"
+    path.write_text(text.replace("/run/secrets", str(folder)))
+    files = check_files("gateway.yaml", load_all(path, {"CRM_SECRET": "s3cr3t"}).files)
+    problems = (*files.of_servers, *files.of_clients, *files.warnings)
+    return (*map(str, problems), *check_keys(settings, WALL_S))
 
 
 def values_of(page: Path, folder: Path) -> Iterator[AuthMethod | GrantType]:

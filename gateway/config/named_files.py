@@ -1,0 +1,144 @@
+"""Every file that a configuration names by its path, with the place that names it.
+
+Taken from the tree, not from the settings: so that files are looked at even where something else is wrong,
+and each complaint has the line, the column and the key. Files behind ``${file:...}`` are read with the
+configuration itself, and are not among these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+from typing import Final
+
+from gateway.config.problems import Loc, Problem, dotted
+from gateway.config.tree import Items, Keys, Leaf, Node, Spot, find
+
+
+class FileKind(Enum):
+    """What a file has to be."""
+
+    CERTIFICATE = auto()
+    KEY = auto()
+    AUTHORITIES = auto()
+    LOG = auto()
+    SOCKET = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A file and what names it.
+
+    Attributes:
+        path: whole; relative ones lie beside the configuration.
+        certificate: of a key, the certificate beside it, if one is named.
+        is_clients: only the tokens of a client depend on it.
+    """
+
+    kind: FileKind
+    path: str
+    spot: Spot
+    certificate: str | None = None
+    is_clients: bool = False
+
+    @property
+    def what(self) -> tuple[FileKind, str, str | None]:
+        """What is asked of which file."""
+        return self.kind, self.path, self.certificate
+
+    def problem(self, file: str, message: str) -> Problem:
+        """Say what is wrong with it, as the operator sees it."""
+        place = self.spot.node.place
+        return Problem(file, place.line, place.column, dotted(self.spot.loc), message)
+
+
+_KINDS: Final = {
+    "certificate": FileKind.CERTIFICATE,
+    "key": FileKind.KEY,
+    "ca": FileKind.AUTHORITIES,
+    "assertion_certificate": FileKind.CERTIFICATE,
+}
+
+
+def named_files(root: Keys, folder: Path) -> tuple[NamedFile, ...]:
+    """Give them in the order of the sections, each once for everything that is asked of it."""
+    walk = _Walk(root, folder)
+    of_clients = [one for name in _names(root, "clients") for one in walk.of_client(name)]
+    # A certificate that a client shows too (RFC 8705 section 3) is the client's matter, an authority is not.
+    pairs = {one.what for one in of_clients if one.kind is not FileKind.AUTHORITIES}
+    others = [one for one in walk.of_servers() if one.what not in pairs]
+    unique = {(one.what, one.is_clients): one for one in reversed([*of_clients, *others])}
+    return tuple(reversed(unique.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    root: Keys
+    folder: Path
+
+    def of_client(self, name: str) -> Iterator[NamedFile]:
+        here = ("clients", name)
+        yield from self._tls((*here, "tls"), is_clients=True)
+        yield from self._file((*here, "assertion_certificate"), is_clients=True)
+
+    def of_servers(self) -> Iterator[NamedFile]:
+        for index in range(_length(self.root, "listen")):
+            yield from self._socket(("listen", index))
+            yield from self._socket(("listen", index, "address"))
+            yield from self._tls(("listen", index, "tls"))
+        yield from self._socket(("admin",))
+        for index in range(_length(self.root, "routes")):
+            yield from self._tls(("routes", index, "tls"))
+        yield from self._log(("log", "access"))
+
+    def _tls(self, loc: Loc, *, is_clients: bool = False) -> Iterator[NamedFile]:
+        for key in ("certificate", "key", "ca"):
+            yield from self._file((*loc, key), is_clients=is_clients)
+
+    def _file(self, loc: Loc, *, is_clients: bool = False) -> Iterator[NamedFile]:
+        path = self._path(loc)
+        kind = _KINDS[str(loc[-1])]
+        if path is not None:
+            beside = self._path((*loc[:-1], "certificate")) if kind is FileKind.KEY else None
+            yield NamedFile(kind, path, find(self.root, loc), beside, is_clients)
+
+    def _log(self, loc: Loc) -> Iterator[NamedFile]:
+        text = self._text(loc)
+        if text is not None and text.startswith("/"):
+            yield NamedFile(FileKind.LOG, text, find(self.root, loc))
+
+    def _socket(self, loc: Loc) -> Iterator[NamedFile]:
+        text = self._text(loc)
+        if text is not None and text.startswith("unix:/"):
+            yield NamedFile(FileKind.SOCKET, text.removeprefix("unix:"), find(self.root, loc))
+
+    def _path(self, loc: Loc) -> str | None:
+        text = self._text(loc)
+        return None if text is None else str(self.folder / text)
+
+    def _text(self, loc: Loc) -> str | None:
+        """Give what stands there, unless it is no text, or a reference that leads nowhere."""
+        spot = find(self.root, loc)
+        node = spot.node
+        # One thing may stand for a list of one, whose index is no part of the way there.
+        if len(spot.loc) < len([part for part in loc if part != 0]) or not isinstance(node, Leaf):
+            return None
+        is_unresolved = isinstance(node.value, str) and node.template is None and "${" in node.value
+        return node.value if isinstance(node.value, str) and node.value and not is_unresolved else None
+
+
+def _names(root: Keys, key: str) -> tuple[str, ...]:
+    node = _under(root, key)
+    return tuple(node.entries) if isinstance(node, Keys) else ()
+
+
+def _length(root: Keys, key: str) -> int:
+    """Give how many there are; one thing may stand for a list of one."""
+    node = _under(root, key)
+    return len(node.nodes) if isinstance(node, Items) else int(node is not None)
+
+
+def _under(root: Keys, key: str) -> Node | None:
+    return root.entries[key].node if key in root.entries else None
