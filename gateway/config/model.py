@@ -128,6 +128,7 @@ class Route(Strict):
         repr=False,
         description="Replace the client's `headers` of the same names in the token request, or add to them.",
     )
+    allow_insecure: bool = flag("Send the token over http:// to another machine.")
     access: AccessWord | None = optional(
         "Who may use the route; needed where a token is injected and another machine can reach a listener."
     )

@@ -49,6 +49,7 @@ def _needs_client(loc: Loc, route: Route) -> Iterator[Finding]:
             "token_headers",
             "recover_on",
             "allow_foreign_pages",
+            "allow_insecure",
         ):
             if key in route.model_fields_set:
                 yield Finding(

@@ -2,7 +2,8 @@
 
 Rules:
 
-- An endpoint without TLS is on this machine, or ``allow_insecure`` stands there (RFC 6749 section 3.2).
+- What a secret or a token is sent to without TLS is on this machine, or ``allow_insecure`` stands there
+  (RFC 6749 section 3.2, RFC 6750 section 5.3). A name but for ``localhost`` is another machine.
 - A route that injects a token says ``access`` as soon as another machine can reach a listener: whoever
   reaches it acts with our credentials.
 - No two routes are equally specific: same host and path, and methods in common.
@@ -33,6 +34,10 @@ _UNGUARDED: Final = (
     "other machines can reach the listener of line {}, and whoever does would act with this client's "
     "credentials: write access: anyone if that is meant, or listen on 127.0.0.1 or a unix socket"
 )
+_IN_THE_OPEN: Final = (
+    "http:// would send the {} unprotected to another machine: use https://, "
+    "or write allow_insecure: true if that is meant"
+)
 _EQUAL: Final = "host, path and methods equal those of {}: no request could tell the two apart"
 _OVERLAP: Final = "host and path equal those of {}, and they share methods: neither is more specific"
 
@@ -44,15 +49,15 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Finding]:
         return find(root, loc).node.place.line
 
     for name, client in parts.clients.items():
-        if client is not None and ("clients", name, "allow_insecure") not in parts.wrong:
-            yield from _insecure_endpoints(("clients", name), client)
         if client is not None:
+            yield from _insecure_endpoints(("clients", name), client, parts.wrong)
             yield from client_findings(("clients", name), client, parts.wrong)
     # Where `clients` is no mapping at all, nothing is known of any name.
     names = {route.client or "": None for route in parts.routes.values()}
     clients = names if ("clients",) in parts.wrong else parts.clients
     for index, route in parts.routes.items():
         yield from route_findings(("routes", index), route, clients)
+        yield from _insecure_upstream(("routes", index), route, parts.wrong)
     yield from _unguarded(parts, line_of)
     yield from _equal_routes(parts, line_of)
     yield from _equal_addresses(parts, line_of)
@@ -60,14 +65,27 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Finding]:
     yield from route_warnings(parts, line_of)
 
 
-def _insecure_endpoints(loc: Loc, client: Client) -> Iterator[Finding]:
+def _insecure_endpoints(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Finding]:
     for key, endpoint in server_urls(client):
-        if endpoint.scheme is Scheme.HTTP and not (is_loopback(endpoint.host) or client.allow_insecure):
-            yield Finding(
-                (*loc, key),
-                "http:// would send the client secret unprotected to another machine: use https://, "
-                "or write allow_insecure: true if that is meant",
-            )
+        if _crosses_openly(endpoint.scheme, endpoint.host) and not _allows_insecure(loc, client, wrong):
+            yield Finding((*loc, key), _IN_THE_OPEN.format("client secret"))
+
+
+def _insecure_upstream(loc: Loc, route: Route, wrong: frozenset[Loc]) -> Iterator[Finding]:
+    upstream = route.upstream.settings
+    if route.client is None or not _crosses_openly(upstream.scheme, upstream.host):
+        return
+    if not _allows_insecure(loc, route, wrong):
+        yield Finding((*loc, "upstream"), _IN_THE_OPEN.format("token"))
+
+
+def _crosses_openly(scheme: Scheme, host: str) -> bool:
+    return scheme is Scheme.HTTP and not is_loopback(host)
+
+
+def _allows_insecure(loc: Loc, part: Client | Route, wrong: frozenset[Loc]) -> bool:
+    """Where the key stands and is wrong, nobody knows what was meant."""
+    return part.allow_insecure or (*loc, "allow_insecure") in wrong
 
 
 def _unguarded(parts: Parts, line_of: LineOf) -> Iterator[Finding]:

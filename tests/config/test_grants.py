@@ -150,6 +150,7 @@ def test_every_key_of_a_route_that_changes_the_grant_is_drawn():
         "tls",
         "headers",
         "timeouts",
+        "allow_insecure",
     }
 
 

@@ -250,7 +250,7 @@ def test_whom_assertions_are_for_is_the_endpoint_the_issuer_or_any_text(written,
 
 def test_a_route_replaces_audience_and_resource_and_lays_its_parameters_over():
     client = "{issuer: 'https://a', client_id: me, client_secret: s, audience: a, resource: 'urn:a', parameters: {x: a, 'y': a}}"
-    route = "{path: /, upstream: 'http://a', client: crm, audience: [b, c], resource: 'urn:b', parameters: {'y': b, z: b}}"
+    route = "{path: /, upstream: 'https://a', client: crm, audience: [b, c], resource: 'urn:b', parameters: {'y': b, z: b}}"
     settings = load_text(f"clients: {{crm: {client}}}\nroutes: [{route}]")
     grant = settings.routes[0].grant
     assert (grant.audience, grant.resource) == (("b", "c"), ("urn:b",))
@@ -259,7 +259,7 @@ def test_a_route_replaces_audience_and_resource_and_lays_its_parameters_over():
 
 def test_a_route_lays_its_token_headers_over_those_of_its_client_by_name_without_case():
     client = "{issuer: 'https://a', client_id: me, client_secret: s, headers: {X-A: client, X-B: client}}"
-    route = "{path: /, upstream: 'http://a', client: crm, token_headers: {x-a: route, X-C: route}}"
+    route = "{path: /, upstream: 'https://a', client: crm, token_headers: {x-a: route, X-C: route}}"
     settings = load_text(f"clients: {{crm: {client}}}\nroutes: [{route}]")
     assert settings.routes[0].grant.headers == (("X-B", "client"), ("x-a", "route"), ("X-C", "route"))
 
@@ -267,7 +267,7 @@ def test_a_route_lays_its_token_headers_over_those_of_its_client_by_name_without
 def test_a_route_may_ask_for_no_audience_at_all():
     client = "{issuer: 'https://a', client_id: me, client_secret: s, audience: a}"
     settings = load_text(
-        f"clients: {{crm: {client}}}\nroutes: [{{path: /, upstream: 'http://a', client: crm, audience: []}}]"
+        f"clients: {{crm: {client}}}\nroutes: [{{path: /, upstream: 'https://a', client: crm, audience: []}}]"
     )
     assert settings.routes[0].grant.audience == ()
 
@@ -302,7 +302,7 @@ grace: 1s
 
 
 def test_a_route_may_replace_the_scope_of_a_client_that_has_none():
-    settings = load_text(CRM + "routes: [{path: /, upstream: 'http://a', client: crm, scope: a}]")
+    settings = load_text(CRM + "routes: [{path: /, upstream: 'https://a', client: crm, scope: a}]")
     assert settings.routes[0].grant is not None
     assert settings.routes[0].grant.scope == ("a",)
     assert settings.clients[ClientName("crm")].grant.scope == ()
@@ -363,8 +363,10 @@ def test_an_unquoted_off_is_a_word_only_where_it_is_one_of_ours():
 
 def test_a_wrong_access_hides_no_other_problem_and_makes_none():
     """The route says something about access; that it says it wrongly is one problem, not two."""
-    text = "listen: 0.0.0.0:80\n" + CRM + "routes: [{path: /, upstream: 'http://a', client: crm, access: al}]"
-    assert problems_of(text) == ["3:63: routes[0].access: expected anyone"]
+    text = (
+        "listen: 0.0.0.0:80\n" + CRM + "routes: [{path: /, upstream: 'https://a', client: crm, access: al}]"
+    )
+    assert problems_of(text) == ["3:64: routes[0].access: expected anyone"]
 
 
 def test_a_route_with_a_wrong_path_is_not_compared_with_others():

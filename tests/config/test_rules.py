@@ -6,7 +6,7 @@ import pytest
 
 from tests.config.documents import CLIENT, CRM, ROUTE, load_text, problems_of
 
-INJECTING = "routes: [{path: /, upstream: 'http://a', client: crm}]"
+INJECTING = "routes: [{path: /, upstream: 'https://a', client: crm}]"
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,56 @@ def test_a_token_endpoint_elsewhere_needs_tls_or_a_word():
     assert problems_of(f"clients: {{crm: {allowed}}}\n{ROUTE}") == []
 
 
+def sent_to(upstream, more=""):
+    return f"{CRM}routes: [{{path: /, client: crm, upstream: '{upstream}'{more}}}]"
+
+
+@pytest.mark.parametrize(
+    "upstream",
+    [
+        *(
+            f"http://{host}/a"
+            for host in ("127.0.0.1", "127.1.2.3:80", "[::1]", "[::ffff:127.0.0.1]", "localhost:1")
+        ),
+        "http://LOCALHOST.",
+        "unix:/run/legacy.sock",
+        "https://api.example.com",
+    ],
+)
+def test_a_token_may_go_to_this_machine_without_tls(upstream):
+    assert problems_of(sent_to(upstream)) == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "a",
+        "10.0.0.1:80",
+        "[::2]",
+        "128.0.0.1",
+        "0.0.0.0",
+        "localhost.example.com",
+        "api.localhost",
+        "127.0.0.1.nip.io",
+    ],
+)
+def test_a_token_goes_to_another_machine_with_tls_or_with_a_word(host):
+    told = problems_of(sent_to(f"http://{host}"))
+    assert [line.split(": ", 2)[1] for line in told] == ["routes[0].upstream"]
+    assert "would send the token unprotected to another machine" in told[0]
+    assert problems_of(sent_to(f"http://{host}", ", allow_insecure: false")) == [told[0]]
+    assert problems_of(sent_to(f"http://{host}", ", allow_insecure: true")) == []
+
+
+def test_an_upstream_elsewhere_that_gets_no_token_needs_no_tls():
+    assert problems_of("routes: [{path: /, upstream: 'http://a'}]") == []
+
+
+def test_a_wrong_allow_insecure_does_not_make_the_upstream_wrong_too():
+    told = problems_of(sent_to("http://a", ", allow_insecure: 'true'"))
+    assert [line.split(": ", 2)[1] for line in told] == ["routes[0].allow_insecure"]
+
+
 @pytest.mark.parametrize(
     ("one", "other", "is_equal"),
     [
@@ -83,7 +133,7 @@ def test_the_later_of_three_equal_routes_are_refused_each_once():
 )
 def test_a_route_can_only_narrow_the_scope_of_its_client(scope, is_wider):
     client = CLIENT.replace("}'}", "}', scope: a b}")
-    route = f"{{path: /, upstream: 'http://a', client: crm, scope: {scope}}}"
+    route = f"{{path: /, upstream: 'https://a', client: crm, scope: {scope}}}"
     assert len(problems_of(f"clients: {{crm: {client}}}\nroutes: [{route}]")) == is_wider
 
 
@@ -145,5 +195,5 @@ def test_recovering_on_nothing_switches_recovery_off():
     ],
 )
 def test_a_route_with_a_client_refuses_foreign_pages_unless_it_says_so(route, refuses):
-    settings = load_text(f"{CRM}routes: [{{path: /, upstream: 'http://a', {route}}}]")
+    settings = load_text(f"{CRM}routes: [{{path: /, upstream: 'https://a', {route}}}]")
     assert settings.routes[0].refuses_foreign_pages is refuses

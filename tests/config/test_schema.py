@@ -69,6 +69,7 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "clients.<name>.revoke": False,
         "routes[].tls.min_version": TlsVersion.TLS_1_2.value,
         "clients.<name>.allow_insecure": False,
+        "routes[].allow_insecure": False,
         "routes[].strip_prefix": False,
         "routes[].preserve_host": False,
         "routes[].allow_foreign_pages": False,
