@@ -7,17 +7,13 @@ Order: everything is built before anything listens, and what listens is closed f
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 import random
 import secrets
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from itertools import count
-from pathlib import Path
 from typing import Final
 
 from gateway import __version__
@@ -39,6 +35,7 @@ from gateway.core.settings import (
     Settings,
     UpstreamSettings,
 )
+from gateway.listening import asked_by, refuse_living_socket
 from gateway.net.lookups import GetAddrInfo
 from gateway.net.resolver import Resolver
 from gateway.oauth.requester import Surroundings
@@ -116,13 +113,14 @@ class Gateway:
     async def start(self) -> None:
         """Listen, and ask for the first tokens in the background."""
         try:
-            for address in self._asked_addresses():
-                _refuse_living_socket(address)
+            for place, address in self._asked_addresses():
+                with asked_by(place, address):
+                    refuse_living_socket(address)
             if (admin := self._settings.admin) is not None:
-                with _named(admin):
+                with asked_by(self._settings.admin_place, admin):
                     self._admin = await start_admin(admin, self._view())
             for listener, ours in zip(self._settings.listeners, self._certificates, strict=True):
-                with _named(listener.address):
+                with asked_by(listener.place, listener.address):
                     tls = ours.context if ours is not None else None
                     self._listeners.append(await self._listen(listener, tls))
         except BaseException:
@@ -208,9 +206,10 @@ class Gateway:
             )
         return listener, server
 
-    def _asked_addresses(self) -> list[Address]:
-        admin = [self._settings.admin] if self._settings.admin is not None else []
-        return [listener.address for listener in self._settings.listeners] + admin
+    def _asked_addresses(self) -> list[tuple[str, Address]]:
+        settings = self._settings
+        admin = [(settings.admin_place, settings.admin)] if settings.admin is not None else []
+        return [(listener.place, listener.address) for listener in settings.listeners] + admin
 
     def _token_observer(self, observer: Observer | None) -> TokenObserver:
         observers: list[TokenObserver] = [self.metrics.tokens, TokenLog()]
@@ -275,27 +274,3 @@ def _bound(server: asyncio.Server, address: Address) -> Address:
         return address
     host, port = server.sockets[0].getsockname()[:2]
     return Address(host, port)
-
-
-@contextmanager
-def _named(address: Address) -> Iterator[None]:
-    """Say in plain words which address cannot be had."""
-    try:
-        yield
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else "it does not resolve"
-        raise OSError(error.errno, f"{address}: {reason}") from None
-
-
-def _refuse_living_socket(address: Address) -> None:
-    """Binding a unix socket takes it from whoever serves there; a file that nobody serves is replaced.
-
-    Raises:
-        OSError: somebody serves there.
-    """
-    if address.path is None or not Path(address.path).is_socket():
-        return
-    with socket.socket(socket.AF_UNIX) as probe, suppress(ConnectionRefusedError):
-        probe.settimeout(1.0)
-        probe.connect(address.path)
-        raise OSError(errno.EADDRINUSE, f"{address}: {os.strerror(errno.EADDRINUSE)}")

@@ -67,7 +67,7 @@ def run(path: Path) -> None:
     try:
         server.run(settings, lambda line: tell(f"gateway {__version__}: {line}"))
     except (OSError, ssl.SSLError) as error:
-        _fail(f"cannot start: {_reason(error)}")
+        _cannot_start(path, error)
 
 
 @main.command()
@@ -191,7 +191,7 @@ def demo(path: Path | None, lifetime: int, opaque: bool) -> None:
     except DemoCannotStart as error:
         _fail(str(error))
     except (OSError, ssl.SSLError) as error:
-        _fail(f"cannot start: {_reason(error)}")
+        _cannot_start(file, error)
 
 
 def _load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -248,6 +248,14 @@ def _end(status: int, *lines: str) -> NoReturn:
 
 def _fail(message: str) -> NoReturn:
     _end(1, f"gateway: {message}")
+
+
+def _cannot_start(path: Path, error: Exception) -> NoReturn:
+    from gateway.listening import CannotListen
+
+    if isinstance(error, CannotListen) and error.place[0].isdigit():
+        _end(1, f"{path}:{error}")
+    _fail(f"cannot start: {_reason(error)}")
 
 
 def _reason(error: Exception) -> str:

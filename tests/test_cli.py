@@ -27,6 +27,7 @@ from gateway.demo.credentials import Registration
 from gateway.demo.tokens import TokenFormat
 from tests.json_schema import complaints
 from tests.processes import (
+    ANY_PORT,
     Finished,
     environment,
     gateway,
@@ -196,16 +197,47 @@ def test_an_unknown_client_is_answered_with_those_that_exist():
 # ── what cannot be done: one line, status 1 ───────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("key", ["listen", "admin"])
-def test_a_port_that_is_taken_is_one_line_that_names_the_address(tmp_path, key):
+@pytest.mark.parametrize(
+    ("before", "key"),
+    [
+        ("listen: {}\n", "1:9: listen"),
+        ("listen: [127.0.0.1:0, {}]\n", "1:23: listen[1]"),
+        ("listen: [{{address: {}}}]\n", "1:10: listen[0]"),
+        ("listen: 127.0.0.1:0\nadmin: {}\n", "2:8: admin"),
+    ],
+)
+def test_an_address_that_is_taken_is_one_line_that_names_its_key(tmp_path, before, key):
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        write_configuration(tmp_path, {"routes": [ROUTE], key: f"127.0.0.1:{port}"})
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        text = before.format(address) + ("" if "admin" in before else f"admin: {ANY_PORT}\n")
+        (tmp_path / "gateway.yaml").write_text(f"{text}routes: [{{path: /, upstream: http://127.0.0.1:9}}]\n")
         done = gateway(tmp_path, "run")
 
     assert (done.status, done.out) == (1, "")
-    assert {"127.0.0.1", str(port)} <= set(re.findall(r"[\d.]+", done.complaint))
-    assert "in use" in done.complaint
+    reason = "the address is in use: another process listens there"
+    assert done.complaint == f"gateway.yaml:{key}: {address}: {reason}"
+
+
+def test_a_default_address_that_is_taken_is_told_as_one(tmp_path, demo_ports):
+    (tmp_path / "gateway.yaml").write_text(
+        f"listen: {ANY_PORT}\nroutes: [{{path: /, upstream: http://127.0.0.1:9}}]\n"
+    )
+    with socket.create_server(("127.0.0.1", 8079)):
+        done = gateway(tmp_path, "run")
+
+    assert done.status == 1
+    assert done.complaint == (
+        "gateway: cannot start: admin (by default): 127.0.0.1:8079: the address is in use: another process listens "
+        "there"
+    )
+
+
+def test_an_address_that_is_none_of_this_machine_is_told(tmp_path):
+    write_configuration(tmp_path, {"routes": [ROUTE], "listen": "192.0.2.1:8080"})
+
+    assert gateway(tmp_path, "run").complaint == (
+        "gateway.yaml:1:12: listen: 192.0.2.1:8080: the address is none of this machine"
+    )
 
 
 def write_certificate(folder, name, ends_in_days=1.0):

@@ -11,9 +11,10 @@ from pathlib import Path
 from gateway.config.client_build import client_settings
 from gateway.config.expand import Sources
 from gateway.config.model import Document, Listener, Log, given
+from gateway.config.problems import Loc, dotted
 from gateway.config.reading import Parts
 from gateway.config.route_build import RouteBuilder
-from gateway.config.tree import Keys
+from gateway.config.tree import Keys, find
 from gateway.core.client_settings import ClientName, TlsFiles
 from gateway.core.settings import Limits, ListenerSettings, LogSettings, Settings
 
@@ -30,8 +31,12 @@ def settings(document: Document, parts: Parts, root: Keys, sources: Sources) -> 
     }
     grants = {name: client.grant for name, client in clients.items()}
     return Settings(
-        listeners=tuple(_listener(one, sources.folder) for one in parts.listeners.values()),
+        listeners=tuple(
+            _listener(one, sources.folder, _place(root, ("listen", index)))
+            for index, one in parts.listeners.items()
+        ),
         admin=parts.admin,
+        admin_place=_place(root, ("admin",)),
         clients=clients,
         routes=RouteBuilder(document.routes, grants, sources.folder).all(),
         trusted_proxies=tuple(dict.fromkeys(document.trusted_proxies or ())),
@@ -42,11 +47,19 @@ def settings(document: Document, parts: Parts, root: Keys, sources: Sources) -> 
     )
 
 
-def _listener(listener: Listener, folder: Path) -> ListenerSettings:
+def _listener(listener: Listener, folder: Path, place: str) -> ListenerSettings:
     if listener.tls is None:
-        return ListenerSettings(listener.address)
+        return ListenerSettings(listener.address, place=place)
     files = TlsFiles(str(folder / listener.tls.certificate), str(folder / listener.tls.key))
-    return ListenerSettings(listener.address, files)
+    return ListenerSettings(listener.address, files, place)
+
+
+def _place(root: Keys, loc: Loc) -> str:
+    """Write where an address stands, or that it is the default."""
+    if loc[0] not in root.entries:
+        return f"{loc[0]} (by default)"
+    spot = find(root, loc)
+    return f"{spot.node.place.line}:{spot.node.place.column}: {dotted(spot.loc)}"
 
 
 def _log(log: Log | None) -> LogSettings:

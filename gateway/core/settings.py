@@ -50,10 +50,15 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class ListenerSettings:
-    """One listening socket."""
+    """One listening socket.
+
+    Attributes:
+        place: where its address stands in the file, as ``3:5: listen[1]``.
+    """
 
     address: Address
     tls: TlsFiles | None = None
+    place: str = field(default="listen", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +194,7 @@ class Settings:
     """The whole of `gateway.yaml`.
 
     Attributes:
+        admin_place: where the address of `admin` stands in the file, as ``2:8: admin``.
         referenced: what ``${env:}`` and ``${file:}`` stood for: not to be shown wherever it occurs.
         warnings: what is seldom meant, each as a line that names its place.
     """
@@ -203,3 +209,4 @@ class Settings:
     grace_s: float = 30.0
     referenced: frozenset[str] = field(default=frozenset(), repr=False)
     warnings: tuple[str, ...] = ()
+    admin_place: str = field(default="admin", compare=False)
