@@ -43,15 +43,17 @@ from gateway.oauth.store import Sources
 from gateway.observe.access_log import AccessLog, open_access_log
 from gateway.observe.fanout import Fanout, Observer
 from gateway.observe.line_stream import dropped_lines
-from gateway.observe.metrics import Gauges, Metrics
+from gateway.observe.metrics import Connections, Gauges, Metrics
 from gateway.observe.token_log import TokenLog
+from gateway.proxy.acceptor import Acceptor
+from gateway.proxy.census import Census
 from gateway.proxy.handler import Handler
-from gateway.proxy.listener import Listener
+from gateway.proxy.listener import Listener, Shared
 from gateway.proxy.pool import Pool
 from gateway.proxy.route import Route
+from gateway.proxy.sockets import listening_sockets
 from gateway.trust import ServerCertificate, Trust
 
-BACKLOG: Final = 2048
 UNROUTED: Final = RouteName("-")
 SWEEP_S: Final = 0.1
 
@@ -79,7 +81,13 @@ class Gateway:
         self._is_draining = False
         self._access_log = _open_access_log(settings, loop)
         self.metrics = Metrics(
-            Gauges(__version__, lambda: self.readiness().is_ready, self._dropped_records, dropped_lines),
+            Gauges(
+                __version__,
+                lambda: self.readiness().is_ready,
+                self._dropped_records,
+                dropped_lines,
+                self._connections,
+            ),
             time.time,
         )
         self._trust = Trust()
@@ -99,12 +107,15 @@ class Gateway:
             self.metrics.route(UNROUTED),
             self._request_observer(observer),
         )
-        self._next_id = _request_ids()
+        self._census = Census(settings.limits.connections)
+        self._shared = Shared(
+            self._handler, settings.limits, settings.trusted_proxies, _request_ids(), self._census
+        )
         self._certificates = [
             ServerCertificate(listener.tls) if listener.tls is not None else None
             for listener in settings.listeners
         ]
-        self._listeners: list[tuple[Listener, asyncio.Server]] = []
+        self._listeners: list[tuple[Listener, Acceptor]] = []
         self._admin: AdminServer | None = None
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -132,8 +143,8 @@ class Gateway:
     async def close(self, grace_s: float | None = None) -> None:
         """Stop accepting, let calls end within `grace_s` (the settings' grace if None), end the rest."""
         self._is_draining = True
-        for _, server in self._listeners:
-            server.close()
+        for _, acceptor in self._listeners:
+            acceptor.close()
         grace_s = self._settings.grace_s if grace_s is None else grace_s
         await asyncio.gather(*(listener.drain(grace_s) for listener, _ in self._listeners))
         if self._sweeper is not None:
@@ -157,8 +168,8 @@ class Gateway:
     def addresses(self) -> list[Address]:
         """Where it listens, with the real ports."""
         return [
-            _bound(server, listener.address)
-            for listener, (_, server) in zip(self._settings.listeners, self._listeners, strict=True)
+            _bound(acceptor, listener.address)
+            for listener, (_, acceptor) in zip(self._settings.listeners, self._listeners, strict=True)
         ]
 
     @property
@@ -180,31 +191,11 @@ class Gateway:
 
     async def _listen(
         self, settings: ListenerSettings, tls: ssl.SSLContext | None
-    ) -> tuple[Listener, asyncio.Server]:
-        listener = Listener(
-            self._handler,
-            self._settings.limits,
-            self._settings.trusted_proxies,
-            self._next_id,
-            is_tls=tls is not None,
-        )
-        address = settings.address
-        listener.is_local = names_this_machine(address.host)
-        handshake_s = self._settings.limits.head_timeout_s if tls is not None else None
-        if address.path is not None:
-            server = await self._loop.create_unix_server(
-                listener, address.path, ssl=tls, ssl_handshake_timeout=handshake_s, backlog=BACKLOG
-            )
-        else:
-            server = await self._loop.create_server(
-                listener,
-                address.host,
-                address.port,
-                ssl=tls,
-                ssl_handshake_timeout=handshake_s,
-                backlog=BACKLOG,
-            )
-        return listener, server
+    ) -> tuple[Listener, Acceptor]:
+        listener = Listener(self._shared, is_tls=tls is not None)
+        listener.is_local = names_this_machine(settings.address.host)
+        sockets = await listening_sockets(settings.address)
+        return listener, Acceptor(listener, sockets, self._loop, tls)
 
     def _asked_addresses(self) -> list[tuple[str, Address]]:
         settings = self._settings
@@ -247,6 +238,11 @@ class Gateway:
     def _dropped_records(self) -> int:
         return self._access_log.writer.dropped if self._access_log is not None else 0
 
+    def _connections(self) -> Connections:
+        census = self._census
+        refused = {reason.value: count for reason, count in census.refused.items()}
+        return Connections(census.open, census.most, refused)
+
 
 def names_in(settings: Settings) -> list[str]:
     """Give the names that the gateway will look up, as far as the configuration holds them."""
@@ -269,8 +265,8 @@ def _request_ids() -> Callable[[], bytes]:
     return lambda: b"%b-%x" % (prefix, next(numbers))
 
 
-def _bound(server: asyncio.Server, address: Address) -> Address:
-    if address.path is not None or not server.sockets:
+def _bound(acceptor: Acceptor, address: Address) -> Address:
+    if address.path is not None or not acceptor.sockets:
         return address
-    host, port = server.sockets[0].getsockname()[:2]
+    host, port = acceptor.sockets[0].getsockname()[:2]
     return Address(host, port)

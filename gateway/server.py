@@ -18,6 +18,7 @@ import uvloop
 
 from gateway.app import Gateway
 from gateway.core.settings import Settings
+from gateway.descriptors import with_descriptors
 from gateway.observe.fanout import Observer
 
 log: Final = logging.getLogger("gateway.server")
@@ -68,7 +69,7 @@ def stop_signal() -> asyncio.Event:
 async def running(settings: Settings, observer: Observer | None = None) -> AsyncIterator[Gateway]:
     """Run a gateway while the context lasts; drain it afterwards."""
     loop = asyncio.get_running_loop()
-    gateway = Gateway(settings, observer)
+    gateway = Gateway(with_descriptors(settings), observer)
     await gateway.start()
     for number in (signal.SIGHUP, signal.SIGUSR1):
         loop.add_signal_handler(number, gateway.reopen_logs)

@@ -164,6 +164,9 @@ class LimitRules(Strict):
     replay_total_bytes: Size | None = optional(
         "Held for replays by all requests together.", "64MiB", alias="replay_total"
     )
+    connections: Annotated[int, Field(ge=1, le=1_000_000)] | None = optional(
+        "The most connections of callers, to all listeners together.", 10_000
+    )
 
 
 class Log(Strict):

@@ -91,6 +91,21 @@ class InternalError(GatewayError):
     closes = True
 
 
+class TooManyConnections(InternalError):
+    """Callers hold as many connections as ``limits.connections`` allows."""
+
+    code, status, title = "too_many_connections", 503, "The gateway has too many connections"
+    proxy_error = "connection_limit_reached"
+
+
+class OutOfDescriptors(InternalError):
+    """The process may open no further file: neither accept a connection nor make one."""
+
+    code, status, title = "out_of_descriptors", 503, "The gateway is out of file descriptors"
+    proxy_error = "connection_limit_reached"
+    closes = True
+
+
 # ── the caller ────────────────────────────────────────────────────────────────────────────────────
 
 

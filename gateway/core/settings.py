@@ -158,6 +158,7 @@ class Limits:
     Attributes:
         replay_bytes: the longest request body that can be replayed after a 401.
         replay_total_bytes: held for replays by all requests together.
+        connections: of callers, to all listeners together.
     """
 
     target_bytes: int = 8 * KIB
@@ -167,6 +168,7 @@ class Limits:
     keepalive_timeout_s: float = 75.0
     replay_bytes: int = 64 * KIB
     replay_total_bytes: int = 64 * MIB
+    connections: int = 10_000
 
 
 class LogFormat(Enum):

@@ -21,7 +21,7 @@ from gateway.observe.resolutions import Resolutions
 from gateway.observe.token_metrics import ClientMetrics
 
 if TYPE_CHECKING:
-    from gateway.observe.metrics import Gauges, Metrics
+    from gateway.observe.metrics import Connections, Gauges, Metrics
 
 _OUTCOMES = tuple(outcome for outcome in Recovery if outcome is not Recovery.NONE)
 
@@ -53,6 +53,7 @@ class _Gateway(Collector):
         yield from _lives(self._metrics.tokens.clients.items())
         yield _resolutions(self._metrics.resolutions)
         yield from _process(self._metrics.gauges)
+        yield from _connections(self._metrics.gauges.connections())
 
 
 _Routes = Iterable[tuple[str, RouteMetrics]]
@@ -231,6 +232,19 @@ def _process(gauges: Gauges) -> Iterator[Metric]:
         "Other lines for standard error (in the demo: and output) that could not be written.",
         (),
         [([], gauges.dropped_lines())],
+    )
+
+
+def _connections(connections: Connections) -> Iterator[Metric]:
+    yield gauge("gateway_connections", "Connections of callers that are open.", (), [([], connections.open)])
+    yield gauge(
+        "gateway_connections_max", "How many connections callers may have.", (), [([], connections.most)]
+    )
+    yield counter(
+        "gateway_connections_refused",
+        "Connections of callers that were refused, or closed, for what there was too much of.",
+        ("reason",),
+        (([reason], count) for reason, count in connections.refused.items()),
     )
 
 

@@ -13,8 +13,8 @@ Rules:
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from gateway.core.record import Recovery
@@ -109,6 +109,15 @@ class RouteMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class Connections:
+    """Those of callers: how many there are, may be, and were refused or closed, by reason."""
+
+    open: int = 0
+    most: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Gauges:
     """What is asked for at the scrape instead of being counted here."""
 
@@ -116,6 +125,7 @@ class Gauges:
     is_ready: Callable[[], bool]
     dropped_access_records: Callable[[], int]
     dropped_lines: Callable[[], int] = int
+    connections: Callable[[], Connections] = Connections
 
 
 class Metrics:

@@ -58,6 +58,7 @@ class CallerConnection(RequestReader):
     Attributes:
         caller: what every request of this connection says of its caller.
         now_s: gives the loop's time.
+        was_made: it counts as open until it is lost.
         total_deadline_s: end of the current call's whole time, monotonic.
     """
 
@@ -73,6 +74,7 @@ class CallerConnection(RequestReader):
         "caller",
         "now_s",
         "total_deadline_s",
+        "was_made",
     )
 
     def __init__(self, listener: Listener, loop: asyncio.AbstractEventLoop) -> None:
@@ -88,6 +90,7 @@ class CallerConnection(RequestReader):
         self.total_deadline_s = inf
         self.caller = CallerFields(UNKNOWN, b"http", is_trusted=False)
         self.now_s = loop.time
+        self.was_made = False
 
     def date(self) -> str:
         """Give now, as RFC 9110 section 5.6.7 writes it."""
@@ -153,6 +156,7 @@ class CallerConnection(RequestReader):
         transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.was_made = True
         self.caller = self._listener.caller_fields(transport)
         self.read_deadline_s = self._loop.time() + self._limits.keepalive_timeout_s
         super().connection_made(transport)
@@ -162,6 +166,7 @@ class CallerConnection(RequestReader):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._wire = None
+        self._listener.census.leave()
         super().connection_lost(exc)
 
     # ── the request loop ──────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, cast
 
@@ -15,9 +16,21 @@ from aiohttp import web
 from gateway.core.outbound import UNKNOWN, CallerFields
 from gateway.core.settings import Limits, Network
 from gateway.proxy.caller import CallerConnection
+from gateway.proxy.census import Census
 from gateway.proxy.handler import Handler
 
 SWEEP_S: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all listeners share."""
+
+    handler: Handler
+    limits: Limits
+    trusted: tuple[Network, ...]
+    next_id: Callable[[], bytes]
+    census: Census
 
 
 class Listener(web.Server):
@@ -27,22 +40,15 @@ class Listener(web.Server):
         is_local: it listens on a loopback address, which web pages reach by a browser on this machine.
     """
 
-    def __init__(
-        self,
-        handler: Handler,
-        limits: Limits,
-        trusted: tuple[Network, ...],
-        next_id: Callable[[], bytes],
-        *,
-        is_tls: bool,
-    ) -> None:
+    def __init__(self, shared: Shared, *, is_tls: bool) -> None:
         # The handler given to aiohttp is never called: `CallerConnection.start` calls ours.
         super().__init__(_unused, handler_cancellation=True)
-        self.handler = handler
-        self.limits = limits
-        self.next_id = next_id
+        self.handler = shared.handler
+        self.limits = shared.limits
+        self.next_id = shared.next_id
+        self.census = shared.census
         self._proto = b"https" if is_tls else b"http"
-        self._trusted = trusted
+        self._trusted = shared.trusted
         self.is_local = False
         self._sweeper: asyncio.TimerHandle | None = None
 

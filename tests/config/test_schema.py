@@ -85,6 +85,7 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "limits.keepalive_timeout": limits.keepalive_timeout_s,
         "limits.replay": limits.replay_bytes,
         "limits.replay_total": limits.replay_total_bytes,
+        "limits.connections": limits.connections,
         "log.level": log.level,
         "log.format": log.format.value,
         "log.access": log.access,

@@ -12,7 +12,7 @@ from gateway.core.errors import TokenRefused
 from gateway.core.record import Reason, Recovery
 from gateway.core.settings import LogFormat, RouteName
 from gateway.observe.access_log import open_access_log
-from gateway.observe.metrics import Gauges, Metrics
+from gateway.observe.metrics import Connections, Gauges, Metrics
 
 from .samples import RECORD, token
 
@@ -31,7 +31,10 @@ def rows(text):
 
 @pytest.fixture(scope="module")
 def families():
-    metrics = Metrics(Gauges("1", lambda: True, lambda: 0), lambda: 0.0)
+    metrics = Metrics(
+        Gauges("1", lambda: True, lambda: 0, connections=lambda: Connections(1, 2, {"connections": 3})),
+        lambda: 0.0,
+    )
     metrics.route(RouteName("/crm")).done(500, 0.1, 0.1, 0, 0, Recovery.HELD, "internal_error")
     metrics.resolutions.expect(["api.example.com"])
     metrics.tokens.token_requested(ClientName("crm"), Reason.FIRST)

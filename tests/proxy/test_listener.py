@@ -6,7 +6,8 @@ from ipaddress import ip_network
 import pytest
 
 from gateway.core.settings import Limits
-from gateway.proxy.listener import Listener
+from gateway.proxy.census import Census
+from gateway.proxy.listener import Listener, Shared
 
 TRUSTED = (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"))
 
@@ -19,7 +20,7 @@ class Transport(asyncio.Transport):
 
 
 async def listener(*, is_tls=False):
-    return Listener(None, Limits(), TRUSTED, lambda: b"1", is_tls=is_tls)
+    return Listener(Shared(None, Limits(), TRUSTED, lambda: b"1", Census(1)), is_tls=is_tls)
 
 
 PEERS = [

@@ -1,0 +1,169 @@
+"""Connections, accepted one by one: each is counted first, and refused with a word where there are too many.
+
+uvloop's own server does not ask before it accepts, meets a lack of descriptors by closing connections
+without a word (libuv keeps a descriptor for that), and stops listening for good at some errors of accept.
+
+Rules: above `limits.connections` a caller is answered 503, where the listener is plain, else its connection
+is closed; the answer lingers for a moment, for a caller that is still sending. Out of descriptors, a spare
+one serves to say the same; then nothing is accepted for a tenth of a second, and callers wait in the kernel's
+queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import ssl
+from collections import deque
+from contextlib import suppress
+from email.utils import formatdate
+from typing import Final
+
+from gateway.core.errors import OutOfDescriptors, TooManyConnections
+from gateway.core.problem import problem_answer
+from gateway.proxy.census import Excess
+from gateway.proxy.listener import Listener
+
+AT_ONCE: Final = 64  # then others have their turn
+PAUSE_S: Final = 0.1
+REFUSED_LINGER_S: Final = 1.0
+MOST_LINGERING: Final = 16
+EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class Acceptor:
+    """Accepts for one listener, until it is closed."""
+
+    def __init__(
+        self,
+        listener: Listener,
+        sockets: list[socket.socket],
+        loop: asyncio.AbstractEventLoop,
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self._listener = listener
+        self._census = listener.census
+        self._loop = loop
+        self._tls = tls
+        self._handshake_s = listener.limits.head_timeout_s if tls is not None else None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._refused: deque[socket.socket] = deque()
+        self._pause: asyncio.TimerHandle | None = None
+        self._spare: int | None = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self.sockets = sockets
+        self._resume()
+
+    def close(self) -> None:
+        """Stop listening; connections that were accepted go on, but for handshakes."""
+        if self._pause is not None:
+            self._pause.cancel()
+        for each in self.sockets:
+            self._loop.remove_reader(each.fileno())
+            each.close()
+        for task in self._tasks:
+            task.cancel()
+        while self._refused:
+            self._end_refused(self._refused[0])
+        if self._spare is not None:
+            os.close(self._spare)
+            self._spare = None
+        self.sockets = []
+
+    # ── accepting ─────────────────────────────────────────────────────────────────────────────────
+
+    def _resume(self) -> None:
+        self._pause = None
+        self._have_spare()
+        for each in self.sockets:
+            self._loop.add_reader(each.fileno(), self._accept, each)
+
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(AT_ONCE):
+            try:
+                sock, _ = listening.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in EXHAUSTED:
+                    self._is_exhausted(listening)
+                    return
+                continue  # that connection had died before it was accepted; see accept(2)
+            sock.setblocking(False)
+            if self._census.enter():
+                task = self._loop.create_task(self._serve(sock))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            else:
+                self._refuse(sock, Excess.CONNECTIONS)
+
+    async def _serve(self, sock: socket.socket) -> None:
+        """A task owned here; it ends when the connection is made, or its handshake failed."""
+        connection = self._listener()
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: connection, sock, ssl=self._tls, ssl_handshake_timeout=self._handshake_s
+            )
+        except OSError:
+            pass  # the handshake failed: that is the caller's
+        finally:
+            if not connection.was_made:  # else it leaves the census by itself
+                self._census.leave()
+                sock.close()
+
+    # ── refusing ──────────────────────────────────────────────────────────────────────────────────
+
+    def _is_exhausted(self, listening: socket.socket) -> None:
+        """Say so to a few that wait, with the descriptor that was kept for it; then let others end first."""
+        for _ in range(MOST_LINGERING):
+            if self._spare is None:
+                break
+            os.close(self._spare)
+            self._spare = None
+            try:
+                sock, _ = listening.accept()
+            except OSError:
+                break
+            sock.setblocking(False)
+            self._refuse(sock, Excess.DESCRIPTORS)
+            self._end_refused(sock)
+            self._have_spare()
+        self._have_spare()
+        self._census.tell(Excess.DESCRIPTORS, self._loop.time())
+        for each in self.sockets:
+            self._loop.remove_reader(each.fileno())
+        self._pause = self._loop.call_later(PAUSE_S, self._resume)
+
+    def _have_spare(self) -> None:
+        if self._spare is None:
+            with suppress(OSError):
+                self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+
+    def _refuse(self, sock: socket.socket, reason: Excess) -> None:
+        self._census.refuse(reason, self._loop.time())
+        if self._tls is not None:  # it would have to shake hands first
+            sock.close()
+            return
+        with suppress(OSError):
+            sock.send(self._words(reason))
+            sock.shutdown(socket.SHUT_WR)
+        if len(self._refused) >= MOST_LINGERING:
+            self._end_refused(self._refused[0])
+        self._refused.append(sock)
+        self._loop.call_later(REFUSED_LINGER_S, self._end_refused, sock)
+
+    def _words(self, reason: Excess) -> bytes:
+        kind = TooManyConnections if reason is Excess.CONNECTIONS else OutOfDescriptors
+        error = kind("the gateway has no room for another connection", retry_after_s=1)
+        date = formatdate(self._listener.handler.wall_s(), usegmt=True)
+        request_id = self._listener.next_id().decode("ascii")
+        return problem_answer(error, request_id, date, closes=True, is_head=False)
+
+    def _end_refused(self, sock: socket.socket) -> None:
+        """Read what came before closing: to close with unread bytes would reset the connection."""
+        if sock in self._refused:
+            self._refused.remove(sock)
+            with suppress(OSError):
+                sock.recv(64 * 1024)
+            sock.close()

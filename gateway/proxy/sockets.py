@@ -1,0 +1,68 @@
+"""Sockets that listen."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import stat
+from contextlib import suppress
+from typing import Final
+
+from gateway.core.settings import Address
+
+BACKLOG: Final = 2048
+
+
+async def listening_sockets(address: Address) -> list[socket.socket]:
+    """Listen on an address; a name may stand for several.
+
+    Raises:
+        OSError: it cannot be had, or does not resolve.
+    """
+    if address.path is not None:
+        return [_unix_socket(address.path)]
+    infos = await asyncio.get_running_loop().getaddrinfo(
+        address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    sockets: list[socket.socket] = []
+    try:
+        for family, _, proto, _, where in dict.fromkeys(infos):
+            sockets.append(_tcp_socket(family, proto, where))
+    except BaseException:
+        for each in sockets:
+            each.close()
+        raise
+    return sockets
+
+
+def _tcp_socket(family: int, proto: int, where: tuple[object, ...]) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM, proto)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        return _listening(sock, where)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def _unix_socket(path: str) -> socket.socket:
+    """A file that a dead process left is replaced; whether it is dead is looked at before."""
+    with suppress(OSError):
+        if stat.S_ISSOCK(os.stat(path).st_mode):  # noqa: PTH116 - one call, and no following of names
+            os.unlink(path)  # noqa: PTH108
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        return _listening(sock, path)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def _listening(sock: socket.socket, where: tuple[object, ...] | str) -> socket.socket:
+    sock.bind(where)
+    sock.listen(BACKLOG)
+    sock.setblocking(False)
+    return sock
