@@ -112,7 +112,7 @@ ODD = {
         "crm": {
             "token_endpoint": "https://127.0.0.1:9/t",
             "client_id": "me",
-            "client_secret": "hunter2-hunter2",
+            "client_secret": "${env:SECRET}",
         }
     },
     "routes": [{"path": "/", "upstream": "http://127.0.0.1:9", "client": "crm", "preserve_host": True}],
@@ -122,7 +122,7 @@ ODD = {
 def test_what_is_seldom_meant_is_a_warning_and_no_reason_to_refuse(tmp_path):
     file = write_configuration(tmp_path, ODD)
 
-    done = gateway_here("check", "-c", str(file))
+    done = gateway_here("check", "-c", str(file), SECRET=SECRET)
 
     assert done.status == 0
     (warning,) = done.err.splitlines()
@@ -133,7 +133,7 @@ def test_what_is_seldom_meant_is_a_warning_and_no_reason_to_refuse(tmp_path):
 def test_warnings_are_counted_apart_from_problems(tmp_path):
     file = write_configuration(tmp_path, ODD | {"lisen": "127.0.0.1:0"})
 
-    done = gateway_here("check", "-c", str(file))
+    done = gateway_here("check", "-c", str(file), SECRET=SECRET)
 
     assert (done.status, done.out) == (2, "")
     assert done.err.splitlines()[-1] == f"{file}: refused (1 problem, 1 warning)"
@@ -154,7 +154,7 @@ async def test_the_first_line_is_written_as_the_others_are_whatever_the_level(tm
 
 
 async def test_a_start_logs_each_warning_once(tmp_path):
-    async with running(tmp_path, ODD) as child:
+    async with running(tmp_path, ODD, {"SECRET": SECRET}) as child:
         child.signal(signal.SIGTERM)
         await child.ended()
 

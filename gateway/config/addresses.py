@@ -20,6 +20,9 @@ _DIGITS_AND_DOTS: Final = re.compile(r"[0-9.]+")
 _SOCKET_PATH_BYTES: Final = 107
 """`sun_path` holds 108 bytes on Linux, the last one NUL (unix(7))."""
 
+_FOR_WHOM: Final = "127.0.0.1:PORT for callers on this machine, or 0.0.0.0:PORT for every interface"
+_PORT_ALONE: Final = f"a port alone says not where: write {_FOR_WHOM}"
+_EXPECTED_ADMIN: Final = "expected off, or an address such as 127.0.0.1:8079 or unix:/run/admin.sock"
 EXPECTED_ADDRESS: Final = "expected an address such as 127.0.0.1:8080, '[::1]:8080' or unix:/run/gateway.sock"
 
 
@@ -37,24 +40,38 @@ def listening_address(value: object) -> Address:
     Raises:
         Wrong: neither ``host:port`` nor ``unix:/path``.
     """
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise Wrong(_PORT_ALONE)
     if not isinstance(value, str):
         raise Wrong(EXPECTED_ADDRESS)
     if value.startswith("unix:"):
         return Address(path=socket_path(value))
-    if value.startswith((":", "*:")) and value.count(":") == 1:
-        raise Wrong("the host is missing: write 0.0.0.0:PORT, or '[::]:PORT', for every interface")
+    _refuse_near_misses(value)
     found = authority(value)
     if found.port is None:
-        raise Wrong(EXPECTED_ADDRESS)
+        raise Wrong("the port is missing: write 127.0.0.1:8080, '[::1]:8080' or unix:/run/gateway.sock")
     return Address(found.host, found.port)
+
+
+def _refuse_near_misses(text: str) -> None:
+    if text.startswith((":", "*:")) and text.count(":") == 1:
+        raise Wrong(f"the host is missing: write {_FOR_WHOM}")
+    if text.isdecimal():
+        raise Wrong(_PORT_ALONE)
+    if "://" in text:
+        raise Wrong("an address has no scheme: write 127.0.0.1:8080, and `tls` beside it for HTTPS")
+    if text.startswith("/"):
+        raise Wrong("write unix: in front of the path of a socket, as in unix:/run/gateway.sock")
 
 
 def admin_address(value: object) -> Address | None:
     """Read where the admin listener is; None for ``off``."""
     if value == "off":
         return None
-    if not isinstance(value, str) or ":" not in value:
-        raise Wrong("expected off, or an address such as 127.0.0.1:8079 or unix:/run/admin.sock")
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise Wrong(_EXPECTED_ADMIN)
+    if isinstance(value, str) and ":" not in value and not value.isdecimal():
+        raise Wrong(_EXPECTED_ADMIN)
     return listening_address(value)
 
 
@@ -97,6 +114,8 @@ def host_pattern(text: str) -> str:
         return f"*.{host_name(text[2:])}"
     if text.startswith("[") and text.endswith("]"):
         return _ipv6(text[1:-1])
+    if text == "*":
+        raise Wrong("leave the key out for any host")
     if ":" in text:
         raise Wrong("expected a host without a scheme or a port: requests match on any port")
     return host_name(text)

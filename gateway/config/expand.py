@@ -9,11 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from gateway.config.problems import Finding, Loc, Wrong
-from gateway.config.template import Environment, File, Reference, read_template
+from gateway.config.template import Environment, File, Reference, is_unfilled, read_template
 from gateway.config.text_file import file_text
 from gateway.config.tree import Entry, Items, Keys, Leaf, Node
+
+_NOT_OURS: Final = (
+    "this notation is not replaced here: write ${env:NAME} for a variable of the environment, "
+    "${file:/path} for a file"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,11 @@ def _node(node: Node, loc: Loc, walk: _Walk) -> Node:
 
 
 def _leaf(leaf: Leaf, loc: Loc, walk: _Walk) -> Leaf:
-    if not isinstance(leaf.value, str) or "${" not in leaf.value:
+    if not isinstance(leaf.value, str):
+        return leaf
+    if "${" not in leaf.value:
+        if is_unfilled(leaf.value):
+            walk.findings.append(Finding(loc, _NOT_OURS))
         return leaf
     try:
         template = read_template(leaf.value)

@@ -77,8 +77,8 @@ def one_or_many(value: object) -> object:
 
 
 def one_or_many_with_keys(value: object) -> object:
-    """Take a text, or keys with values, for a list of one."""
-    return [value] if isinstance(value, str | dict) else value
+    """Take a text, or keys with values, for a list of one; a number too, which then is told to be none."""
+    return [value] if isinstance(value, str | dict | int) else value
 
 
 def _split(value: object) -> object:

@@ -29,6 +29,7 @@ from gateway.config.problems import (
 )
 from gateway.config.reading import read
 from gateway.config.rules import rule_findings
+from gateway.config.secret_warnings import secret_warnings
 from gateway.config.tree import problems
 from gateway.core.settings import MIB, Settings
 
@@ -90,6 +91,8 @@ def _loaded(file: str, text: str, sources: Sources) -> Loaded:
     known = [*odd, *missing]
     known += [finding for finding in invalid if finding.is_about_key or _is_news(finding, known)]
     known += [finding for finding in rule_findings(parts, root) if _is_news(finding, known)]
+    if all(finding.severity is Severity.WARNING for finding in known):
+        known += secret_warnings(root)
     told, files = problems(file, root, known), named_files(root, sources.folder)
     if parts.document is None or any(problem.severity is Severity.PROBLEM for problem in told):
         return Loaded(None, told, files)

@@ -3,12 +3,14 @@
 Rules:
 
 - Who chooses the host that a token is sent to is the owner, not the caller.
+- A path is compared as it stands: whoever writes a pattern meant another router.
 - A method that a route leaves out goes to the next less specific route that takes it (`core.routing`). Where
   that one has another client, the request goes out with credentials that nobody thought of.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -16,12 +18,19 @@ from gateway.config.model import Route
 from gateway.config.problems import Finding, Loc, Severity
 from gateway.config.reading import Parts
 
+_PATTERN: Final = re.compile(r"\*|[{}()|]|/:[A-Za-z]|\.\*|\$$")
+"""What other routers take for patterns."""
+
 LineOf = Callable[[Loc], int]
 _Place = tuple[str | None, str]
 
 _CALLERS_CHOICE: Final = (
     "the caller's Host chooses which of the upstream's virtual hosts gets the token: write `host`, the name "
     "that callers may use, or leave `preserve_host` out"
+)
+_LITERAL: Final = (
+    "a path is a prefix, not a pattern: /crm matches all below it, and *, {name} and their kin are taken "
+    "literally"
 )
 _FALLS_BACK: Final = (
     "other methods of this path go to the route of line {}, which injects another client's token: add a "
@@ -36,6 +45,7 @@ def route_warnings(parts: Parts, line_of: LineOf) -> Iterator[Finding]:
     for index, route in routes.items():
         places.setdefault((route.host, route.path), []).append((index, route))
     for index, route in routes.items():
+        yield from _literal_pattern(index, route)
         yield from _chosen_by_the_caller(index, route)
         if (other := _falls_back(route, places)) is not None:
             message = _FALLS_BACK.format(line_of(("routes", other)))
@@ -48,6 +58,11 @@ def _is_wrong(parts: Parts, index: int) -> bool:
 
 def _warning(loc: Loc, message: str) -> Finding:
     return Finding(loc, message, is_about_key=True, severity=Severity.WARNING)
+
+
+def _literal_pattern(index: int, route: Route) -> Iterator[Finding]:
+    if _PATTERN.search(route.path):
+        yield Finding(("routes", index, "path"), _LITERAL, severity=Severity.WARNING)
 
 
 def _chosen_by_the_caller(index: int, route: Route) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ from gateway.config.problems import Finding, Loc
 from gateway.config.reading import Parts
 from gateway.config.route_rules import route_findings
 from gateway.config.route_warnings import route_warnings
+from gateway.config.secret_warnings import secret_problems
 from gateway.config.tree import Keys, find
 from gateway.core.server_url import is_loopback
 from gateway.core.settings import Address, Limits, Scheme
@@ -63,6 +64,7 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Finding]:
     yield from _equal_addresses(parts, line_of)
     yield from _replay_budget(parts)
     yield from route_warnings(parts, line_of)
+    yield from secret_problems(root)
 
 
 def _insecure_endpoints(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Finding]:

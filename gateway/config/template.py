@@ -14,6 +14,10 @@ from typing import Final
 from gateway.config.problems import Wrong
 
 _REFERENCE: Final = re.compile(r"(?P<escape>\$\$\{)|\$\{(?:(?P<kind>env|file):(?P<name>[^{}\r\n]*)\})?")
+_UNFILLED: Final = re.compile(
+    r"\$\{?[A-Z_][A-Z0-9_]{2,}\}?|\{\{.*\}\}|%[A-Z_][A-Z0-9_]{2,}%", re.ASCII | re.DOTALL
+)
+"""What shells, charts and Windows would have replaced; not ``$name``, with which a password may begin."""
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -69,10 +73,17 @@ def read_template(text: str) -> Template:
     return Template(tuple(part for part in (*parts, text[end:]) if part != ""))
 
 
+def is_unfilled(text: str) -> bool:
+    """Tell whether a text is a reference in another notation, which nobody here replaces."""
+    return _UNFILLED.fullmatch(text) is not None
+
+
 def _reference(match: re.Match[str]) -> Reference:
     name = match["name"]
     if match["kind"] == "env" and _VARIABLE.fullmatch(name):
         return Environment(name)
+    if match["kind"] == "file" and name.startswith("~"):
+        raise Wrong("~ stands for no folder here: write the whole path, or one from where this file lies")
     if match["kind"] == "file" and name.strip() and name.isprintable():
         return File(name)
     raise Wrong("expected ${env:NAME} or ${file:/path}; write $${ for the characters ${ themselves")

@@ -19,6 +19,9 @@ from gateway.core.target import other_readings
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 _BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+_BARE_HOST: Final = re.compile(
+    r"(localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+:[0-9]+)(:[0-9]+)?(/.*)?"
+)
 _DEFAULT_PORTS: Final = {Scheme.HTTP: 80, Scheme.HTTPS: 443}
 
 EXPECTED_UPSTREAM: Final = "expected http://host[:port][/path], https://host[:port][/path] or unix:/path"
@@ -153,6 +156,8 @@ def path_prefix(text: str) -> str:
 
 def _http_url(text: str, expected: str) -> _Url:
     name, separator, rest = text.partition("://")
+    if not separator and _BARE_HOST.fullmatch(text):
+        raise Wrong("the scheme is missing: write https:// or http:// in front of the host")
     if name.lower() not in ("http", "https") or not separator:
         raise Wrong(expected)
     if not _VISIBLE.fullmatch(text) or "\\" in text:

@@ -88,6 +88,8 @@ def _hint(kind: str, found: str) -> str:
         return ": put it in quotes if it is meant as text"
     if kind == "list_type" and found == "keys with values":
         return ": each item of a list begins with `- `"
+    if kind == "list_type" and found == "text":
+        return ": put it in [...]"
     return ": write them without `- `" if kind in _MAPPINGS and found == "a list" else ""
 
 

@@ -92,9 +92,12 @@ def test_a_socket_path_fits_into_107_bytes():
 def test_off_is_no_admin_listener():
     assert admin_address("off") is None
     assert admin_address("[::1]:9090") == Address("::1", 9090)
-    for value in ("no", "9090", 9090, False):
+    for value in ("no", False, None):
         with pytest.raises(Wrong, match="expected off, or an address"):
             admin_address(value)
+    for port in ("9090", 9090):
+        with pytest.raises(Wrong, match="a port alone says not where"):
+            admin_address(port)
 
 
 @pytest.mark.parametrize(

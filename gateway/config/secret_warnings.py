@@ -1,0 +1,105 @@
+"""Secrets that stand in the file itself, or are not what was meant.
+
+Rules: no message shows anything of a secret but its length. Looked at are the keys that prove who we are, the
+password of a proxy, and parameters and fields whose names say that they hold a secret. Warnings are given for
+files that are good: beside problems, which come first, they would be noise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from gateway.config.problems import Finding, Loc, Severity
+from gateway.config.template import is_unfilled
+from gateway.config.tree import Items, Keys, Leaf, find
+
+_Text = tuple[Loc, Leaf, str]
+
+_CREDENTIALS: Final = ("client_secret", "private_key", "client_assertion", "dpop_private_key")
+_ALIKE: Final = re.compile(r"(?i).*(passw(or)?d|passphrase|secret|api[_-]?key|authorization)")
+_OF_CLIENTS: Final = ("parameters", "headers", "assertion_claims")
+_OF_ROUTES: Final = (
+    ("parameters",),
+    ("token_headers",),
+    ("headers", "request", "set"),
+    ("headers", "request", "add"),
+)
+_PLAIN: Final = (
+    "the secret stands in the file itself, for whoever reads it: write ${env:NAME} or ${file:/path} instead"
+)
+_NO_REFERENCE: Final = "expected ${{{}}}: without ${{...}} the text itself is the secret"
+
+
+def secret_problems(root: Keys) -> Iterator[Finding]:
+    """Give what was meant for a reference, and is none."""
+    for loc, leaf, text in _credentials(root):
+        found = re.fullmatch(r"(env:)[A-Za-z_]\w*|(file:)/.+", text)
+        if leaf.template is None and found is not None:
+            yield Finding(loc, _NO_REFERENCE.format("env:NAME" if found[1] else "file:/path"))
+
+
+def secret_warnings(root: Keys) -> Iterator[Finding]:
+    """Give what is seldom meant."""
+    for loc, leaf, text in (*_credentials(root), *_alike(root)):
+        if leaf.template is None:
+            yield _warning(loc, _PLAIN)
+        elif is_unfilled(text):
+            what = "what the reference leads to looks like a reference that nobody replaced"
+            yield _warning(loc, f"{what}, {_length(text)} long")
+    for loc, _, text in _credentials(root):
+        if text != text.strip() and "\n" not in text:
+            end = "begins" if text != text.lstrip() else "ends"
+            yield _warning(
+                loc, f"the secret {end} with white space, {_length(text)} in all: is that part of it?"
+            )
+    for name in _keys_of(root, ("clients",)):
+        for loc, leaf, text in _texts(root, ("clients", name, "proxy")):
+            if leaf.template is None and ":" in text.rpartition("@")[0].removeprefix("http://"):
+                yield _warning(loc, _PLAIN.replace("the secret", "the password"))
+
+
+def _credentials(root: Keys) -> Iterator[_Text]:
+    for name in _keys_of(root, ("clients",)):
+        for key in _CREDENTIALS:
+            yield from _texts(root, ("clients", name, key))
+
+
+def _alike(root: Keys) -> Iterator[_Text]:
+    """Give the values under keys that are called like secrets."""
+    clients = [("clients", name, key) for name in _keys_of(root, ("clients",)) for key in _OF_CLIENTS]
+    routes = [("routes", index, *keys) for index in range(_count(root, ("routes",))) for keys in _OF_ROUTES]
+    for section in (*clients, *routes):
+        for name in _keys_of(root, section):
+            if _ALIKE.match(name):
+                yield from _texts(root, (*section, name))
+
+
+def _texts(root: Keys, loc: Loc) -> Iterator[_Text]:
+    """Give the text at `loc`, or those of the list there."""
+    spot = find(root, loc)
+    if spot.loc != loc:
+        return
+    leaves = list(enumerate(spot.node.nodes)) if isinstance(spot.node, Items) else [(None, spot.node)]
+    for index, leaf in leaves:
+        if isinstance(leaf, Leaf) and isinstance(leaf.value, str) and leaf.value:
+            yield (loc if index is None else (*loc, index)), leaf, leaf.value
+
+
+def _warning(loc: Loc, message: str) -> Finding:
+    return Finding(loc, message, severity=Severity.WARNING)
+
+
+def _length(text: str) -> str:
+    return "1 character" if len(text) == 1 else f"{len(text)} characters"
+
+
+def _keys_of(root: Keys, loc: Loc) -> tuple[str, ...]:
+    spot = find(root, loc)
+    return tuple(spot.node.entries) if spot.loc == loc and isinstance(spot.node, Keys) else ()
+
+
+def _count(root: Keys, loc: Loc) -> int:
+    spot = find(root, loc)
+    return len(spot.node.nodes) if spot.loc == loc and isinstance(spot.node, Items) else 0

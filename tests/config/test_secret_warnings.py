@@ -1,0 +1,32 @@
+"""What a secret looks like that is not what was meant; nothing of it is shown but its length."""
+
+import pytest
+
+from tests.config.documents import CRM, ROUTE, load_text
+
+LOC = "1:94: warning: clients.crm.client_secret: "
+UNFILLED = "what the reference leads to looks like a reference that nobody replaced, {} characters long"
+
+
+@pytest.mark.parametrize(
+    ("secret", "message"),
+    [
+        ("hunter2 ", "the secret ends with white space (8 characters in all): is that meant?"),
+        (" hunter2", "the secret begins with white space (8 characters in all): is that meant?"),
+        ("hunter2\u00a0", "the secret ends with white space (8 characters in all): is that meant?"),
+        (" ", "the secret begins with white space (1 character in all): is that meant?"),
+        ("$HUNTER2", UNFILLED.format(8)),
+        ("${HUNTER2}", UNFILLED.format(10)),
+        ("{{ hunter2 }}", UNFILLED.format(13)),
+        ("%HUNTER2%", UNFILLED.format(9)),
+    ],
+)
+def test_a_secret_that_is_seldom_meant_is_a_warning(secret, message):
+    (warning,) = load_text(CRM + ROUTE, {"SECRET": secret}).warnings
+    assert warning.partition("gateway.yaml:")[2] == LOC + message
+    assert "unter2" not in warning.lower()
+
+
+@pytest.mark.parametrize("secret", ["hunter2", "hun ter2", "$hunter2", "{hunter2}", "a$HUNTER2", "%41"])
+def test_other_secrets_are_none(secret):
+    assert load_text(CRM + ROUTE, {"SECRET": secret}).warnings == ()
