@@ -51,9 +51,7 @@ def secret_warnings(root: Keys) -> Iterator[Finding]:
     for loc, _, text in _credentials(root):
         if text != text.strip() and "\n" not in text:
             end = "begins" if text != text.lstrip() else "ends"
-            yield _warning(
-                loc, f"the secret {end} with white space, {_length(text)} in all: is that part of it?"
-            )
+            yield _warning(loc, f"the secret {end} with white space ({_length(text)} in all): is that meant?")
     for name in _keys_of(root, ("clients",)):
         for loc, leaf, text in _texts(root, ("clients", name, "proxy")):
             if leaf.template is None and ":" in text.rpartition("@")[0].removeprefix("http://"):
