@@ -94,7 +94,7 @@ class Gateway:
         self.metrics.resolutions.expect(names_in(settings))
         self._resolver = Resolver(self.metrics.resolutions, get_addr_info, loop.time)
         around = Surroundings(self._clock, self._token_observer(observer), secrets.token_bytes(32))
-        self.sources = Sources(settings, around, self._trust)
+        self.sources = Sources(settings, around, self._trust, self._resolver)
         for client in settings.clients:
             self.metrics.tokens.client(client)  # its series stand at zero before anything happens
         self._pools: dict[UpstreamSettings, Pool] = {}

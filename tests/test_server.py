@@ -206,3 +206,37 @@ async def test_it_starts_without_the_authorization_server_and_recovers_with_it(
                 200,
             ]
             assert upstream.tokens == ["token_1"]
+
+
+HANGING = """
+import os, socket, time
+
+known = socket.getaddrinfo
+
+def getaddrinfo(host, *args, **members):
+    if not str(host).endswith(".test"):
+        return known(host, *args, **members)
+    os.write(2, f"looking {host} up\\n".encode())
+    time.sleep(600)
+
+socket.getaddrinfo = getaddrinfo
+"""
+
+
+async def test_it_ends_at_once_while_names_are_being_looked_up(tmp_path):
+    """Of an upstream and of an authorization server; the look-ups would take ten minutes."""
+    (tmp_path / "sitecustomize.py").write_text(HANGING)
+    client = {"token_endpoint": "https://login.test/token", "client_id": "a", "client_secret": "s"}
+    routes = [
+        {"path": "/", "upstream": "http://api.test"},
+        {"path": "/crm", "upstream": "http://127.0.0.1:1", "client": "crm"},
+    ]
+    document = {"clients": {"crm": client}, "routes": routes, "grace": "1ms"}
+    async with running(tmp_path, document, {"PYTHONPATH": str(tmp_path)}) as child:
+        if not any("login.test" in line for line in child.told):
+            await child.until_told("looking login.test up")
+        async with connected(child.address) as caller:
+            await caller.send(request("GET", "/", "Host: localhost"))
+            await child.until_told("looking api.test up")
+            child.signal(signal.SIGTERM)
+            assert await child.ended() == 0

@@ -33,6 +33,8 @@ from gateway.net.lookups import GetAddrInfo, LookUps
 
 # Long enough for a resolver that answers from its memory, and not felt where it does not answer.
 PATIENCE_S: Final = 1.0
+# A caller is told at once that nobody listens; a resolver that answers from its memory is quicker still.
+ANEW_WAIT_S: Final = 0.25
 MOST_UNWATCHED: Final = 256
 """Names that no pool keeps connections to: those of authorization servers, which may name others."""
 
@@ -92,7 +94,7 @@ class Name:
             raise socket.gaierror(socket.EAI_NONAME, self._known.trouble)
         return self.addresses
 
-    async def find_anew(self, most_s: float) -> tuple[Ip, ...]:
+    async def find_anew(self, most_s: float = ANEW_WAIT_S) -> tuple[Ip, ...]:
         """Give the addresses after a look-up out of turn, which is waited for `most_s` at most."""
         if may_repeat(self._known, self._now_s()):
             self._look_up()

@@ -6,6 +6,7 @@ Rules:
   (aiohttp#13656).
 - Whoever sent a request in vain learns whether the connection had been kept and no byte of an answer came:
   then the server had most probably closed it, and the request may be made once more.
+- Which address was reached is remembered, and tried first next time (`core.resolution`).
 
 `ResponseHandler`, its factory and `_release` are seams which only a minor release of aiohttp may move.
 """
@@ -15,10 +16,17 @@ from __future__ import annotations
 import asyncio
 from contextvars import ContextVar
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+
+from gateway.core.resolution import Ip
+from gateway.net.resolver import Name
+from gateway.oauth.addresses import Addresses
+
+_NO_MATTER_OF_PLACE: Final = (aiohttp.ClientConnectorDNSError, aiohttp.ClientSSLError)
 
 
 class Trail:
@@ -77,16 +85,40 @@ class Wire(ResponseHandler):
 
 
 class Connector(aiohttp.TCPConnector):
-    """Connections of the kind above."""
+    """Connections of the kind above, to where the process's resolver says."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, addresses: Addresses, **options: Any) -> None:
+        super().__init__(resolver=addresses, use_dns_cache=False, **options)
+        self._addresses = addresses
         self._factory = partial(_wire, self._loop)
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's signature
+    ) -> Connection:
+        """Give a connection; a server that is at none of its addresses is looked up anew first."""
+        name = self._addresses.name((req.proxy or req.url).raw_host or "")
+        try:
+            connection = await super().connect(req, traces, timeout)
+        except aiohttp.ClientConnectorError as error:
+            if name is None or isinstance(error, _NO_MATTER_OF_PLACE) or not await _has_moved(name):
+                raise
+            connection = await super().connect(req, traces, timeout)
+        if name is not None and connection.transport is not None:
+            name.reached(Ip(connection.transport.get_extra_info("peername", ("",))[0]))
+        return connection
 
     def _release(self, key: Any, protocol: ResponseHandler, *, should_close: bool = False) -> None:
         if isinstance(protocol, Wire):
             protocol.rest()
         super()._release(key, protocol, should_close=should_close)
+
+
+async def _has_moved(name: Name) -> bool:
+    before = name.addresses
+    return not set(await name.find_anew()) <= set(before)
 
 
 def _wire(loop: asyncio.AbstractEventLoop) -> ResponseHandler:

@@ -29,6 +29,7 @@ from gateway.core.server_url import origin_of
 from gateway.core.token_answer import read_token_answer
 from gateway.core.token_outcome import Failed, FailureKind, Granted, Outcome
 from gateway.core.token_request import FormRequest, build_revocation_request, build_token_request
+from gateway.net.resolver import Resolver
 from gateway.oauth.discovery import Discovery
 from gateway.oauth.proofs import SECRET_UNREADABLE, Proofs, random_jti
 from gateway.oauth.secret_choice import SecretChoice
@@ -52,10 +53,11 @@ class TokenEndpoint:
         observer: TokenObserver,
         trust: Trust,
         new_jti: Callable[[], str] = random_jti,
+        resolver: Resolver | None = None,
     ) -> None:
         self._clock = clock
         self._observer = observer
-        self._transport = Transport(trust)
+        self._transport = Transport(trust, resolver)
         self._discovery = Discovery(self._transport, clock, observer)
         self._proofs = Proofs(clock.wall_s, new_jti)
         self._choice = SecretChoice()

@@ -12,6 +12,7 @@ from gateway.core.client_settings import ClientSettings, Grant
 from gateway.core.settings import Settings
 from gateway.core.source_state import SourceState
 from gateway.core.token import Token
+from gateway.net.resolver import Resolver
 from gateway.oauth.endpoint import TokenEndpoint
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.revoker import Revoker
@@ -22,8 +23,10 @@ from gateway.trust import Trust
 class Sources:
     """Owns the sources and their endpoint; belongs to one event loop."""
 
-    def __init__(self, settings: Settings, around: Surroundings, trust: Trust) -> None:
-        self._endpoint = TokenEndpoint(around.clock, around.observer, trust)
+    def __init__(
+        self, settings: Settings, around: Surroundings, trust: Trust, resolver: Resolver | None = None
+    ) -> None:
+        self._endpoint = TokenEndpoint(around.clock, around.observer, trust, resolver=resolver)
         self._revoker = Revoker(self._endpoint, around.observer, self._is_held)
         self._by_grant = {
             client.grant: ClientCredentialsSource(client, self._endpoint, around, self._revoker.retire)

@@ -24,6 +24,8 @@ from gateway.core.client_settings import ClientSettings
 from gateway.core.content_coding import Flaw, unpack
 from gateway.core.server_answer import MAX_ANSWER_BYTES, ServerAnswer
 from gateway.core.token_outcome import Failed, FailureKind
+from gateway.net.resolver import Resolver
+from gateway.oauth.addresses import Addresses
 from gateway.oauth.connections import Connector, Trail
 from gateway.trust import CertificateUnusable, Trust, TrustSettings
 
@@ -81,8 +83,9 @@ class ServerRequest:
 class Transport:
     """Sends requests, for all clients of the process; belongs to one event loop."""
 
-    def __init__(self, trust: Trust) -> None:
+    def __init__(self, trust: Trust, resolver: Resolver | None = None) -> None:
         self._trust = trust
+        self._addresses = Addresses(resolver or Resolver())
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def send(
@@ -127,7 +130,7 @@ class Transport:
     def _session(self, *, is_fresh: bool) -> aiohttp.ClientSession:
         if is_fresh not in self._sessions:  # not in __init__: a session needs the running loop
             self._sessions[is_fresh] = aiohttp.ClientSession(
-                connector=_connector(keeps=not is_fresh),
+                connector=self._connector(keeps=not is_fresh),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": USER_AGENT},
                 auto_decompress=False,
@@ -135,10 +138,11 @@ class Transport:
             )
         return self._sessions[is_fresh]
 
-
-def _connector(*, keeps: bool) -> Connector:
-    lasting = {"keepalive_timeout": KEEPALIVE_S} if keeps else {"force_close": True}
-    return Connector(limit=MOST_CONNECTIONS, limit_per_host=MOST_CONNECTIONS_PER_SERVER, **lasting)
+    def _connector(self, *, keeps: bool) -> Connector:
+        lasting = {"keepalive_timeout": KEEPALIVE_S} if keeps else {"force_close": True}
+        return Connector(
+            self._addresses, limit=MOST_CONNECTIONS, limit_per_host=MOST_CONNECTIONS_PER_SERVER, **lasting
+        )
 
 
 def trust_of(client: ClientSettings) -> TrustSettings:

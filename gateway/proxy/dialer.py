@@ -17,7 +17,6 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Final
 
 from gateway.core.errors import (
     UpstreamConnectTimeout,
@@ -33,9 +32,6 @@ from gateway.net.race import connected
 from gateway.net.resolver import Name, Resolver
 from gateway.proxy.upstream import UpstreamConnection
 from gateway.trust import CertificateUnusable, Trust, TrustSettings
-
-# A caller is told at once that nobody listens; a resolver that answers from its memory is quicker still.
-ANEW_WAIT_S: Final = 0.25
 
 Make = Callable[[], UpstreamConnection]
 
@@ -116,7 +112,7 @@ class Dialer:
         except ssl.SSLError:
             raise
         except OSError:
-            others = [each for each in await name.find_anew(ANEW_WAIT_S) if each not in addresses]
+            others = [each for each in await name.find_anew() if each not in addresses]
             if not others:
                 raise
             return await self._to_any(make, others, tls, bound)

@@ -39,19 +39,23 @@ class Stage(Zone):
         self.now_s = time.monotonic()
         self.resolver = Resolver(None, self, lambda: self.now_s)
         self.taken = {}
+        self.servers = []
+        self.readers = []
         self.writers = []
 
     def service(self, name="api", **more):
         return UpstreamSettings(Scheme.HTTP, name, self.port, **more)
 
-    async def serve(self, address):
+    async def serve(self, address, **options):
         taken = self.taken[address] = asyncio.Queue()
 
-        def accept(_reader, writer):
+        def accept(reader, writer):
+            self.readers.append(reader)
             self.writers.append(writer)
             taken.put_nowait(writer)
 
-        return await asyncio.start_server(accept, address, self.port)
+        server = await asyncio.start_server(accept, address, self.port, **options)
+        self.servers.append(server)
 
     async def took(self, address):
         async with asyncio.timeout(WAIT_S):
@@ -73,11 +77,12 @@ async def stage(*addresses, **records):
         reserved.bind((WELL, 0))
         port = reserved.getsockname()[1]
     with Stage(port, **records) as made:
-        servers = [await made.serve(address) for address in addresses]
         try:
+            for address in addresses:
+                await made.serve(address)
             yield made
         finally:
-            for server in servers:
+            for server in made.servers:
                 server.close()
             for writer in made.writers:
                 writer.transport.abort()
@@ -125,15 +130,13 @@ async def test_an_address_that_hangs_in_the_handshake_is_tried_last_next_time(tm
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*files)
     async with stage(HOLE, api=[HOLE, WELL]) as at:
-        tls = await asyncio.start_server(lambda _, w: w.transport.abort(), WELL, at.port, ssl=context)
+        await at.serve(WELL, ssl=context)
         settings = UpstreamSettings(Scheme.HTTPS, "api", at.port, ca_file=str(files[0]))
         async with pool(settings, resolver=at.resolver) as made:
             with pytest.raises(UpstreamConnectTimeout, match="no connection"):
                 await made.connect(0.3)
             with pytest.raises(UpstreamTlsFailed, match="certificate was refused"):  # it is for 127.0.0.1
                 await made.connect(WAIT_S)
-        tls.close()
-        await settle()
 
 
 async def test_a_caller_who_leaves_in_the_handshake_changes_no_order():
@@ -141,10 +144,10 @@ async def test_a_caller_who_leaves_in_the_handshake_changes_no_order():
         settings = UpstreamSettings(Scheme.HTTPS, "api", at.port)
         async with pool(settings, resolver=at.resolver) as made:
             leaves = asyncio.create_task(made.connect(WAIT_S))
-            writer = await at.took(HOLE)
+            await at.took(HOLE)
+            await at.readers[0].readexactly(1)  # of the handshake
             leaves.cancel()
             await asyncio.wait((leaves,))
-            writer.transport.abort()
         assert at.resolver.name("api").addresses == (HOLE, WELL)
 
 
