@@ -119,6 +119,14 @@ def read_metadata(
     )
 
 
+def may_have_moved(failed: Failed) -> bool:
+    """Whether the endpoint that failed may be elsewhere by now: whoever answered was no OAuth endpoint.
+
+    One that asks for time is where it was.
+    """
+    return not failed.code and failed.retry_after_s is None and failed.status != 429
+
+
 def said_issuer(answer: ServerAnswer) -> str:
     """Give the issuer in whose name an answer is, foreign text, or an empty one."""
     named = (answer.document() or {}).get("issuer")

@@ -16,6 +16,7 @@ Rules (RFC 6749 sections 5.1 and 5.2, design section 5):
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from gateway.core.dpop import DpopSettings
@@ -77,6 +78,16 @@ def read_token_answer(
         return _granted(document, asked_scope, server_now_s, dpop)
     kind = FailureKind.REFUSED if answer.status in {400, 401, 403} else FailureKind.INVALID
     return _failed(answer, kind, document, wall_now_s)
+
+
+def read_revocation_answer(answer: ServerAnswer | Failed, wall_now_s: float) -> Failed | None:
+    """Give the failure that the answer to a revocation means (RFC 7009 section 2.2); None: it is done."""
+    if isinstance(answer, Failed):
+        return answer
+    if answer.status == 200:
+        return None
+    failed = _failed(answer, FailureKind.REFUSED, answer.document(), wall_now_s)
+    return replace(failed, reason=f"the authorization server answered {answer.status}")
 
 
 def _kind_of(error: object) -> FailureKind:

@@ -5,9 +5,11 @@ Rules:
 - One question at a time for an issuer, whoever waits; the question belongs to this module, not to who waits.
 - Metadata that is past its lifetime is used while it is renewed, and while renewing fails: an authorization
   server whose metadata is out of reach may well give tokens.
-- It is renewed early when a token request failed in a way that a moved endpoint would explain.
-- Nothing is asked twice within `RENEW_INTERVAL_S`, or as long as ``Retry-After`` asks, unless nothing is
-  known yet: then the token source's own pauses bound it.
+- It is renewed at once when a request failed in a way that a moved endpoint would explain, and the next
+  request waits for what is found, but not longer than `WAIT_S`: the issuer may be out of reach.
+- Each doubt in a row that nothing came of doubles the pause before the next question, from one second to
+  `RENEW_INTERVAL_S`; ``Retry-After`` is honoured. While nothing is known yet, the token source's own pauses
+  bound it.
 """
 
 from __future__ import annotations
@@ -26,16 +28,27 @@ from gateway.core.token_outcome import Failed, FailureKind
 from gateway.oauth.transport import ServerRequest, Transport
 
 RENEW_INTERVAL_S: Final = 60.0
+WAIT_S: Final = 5.0
+_MOST_DOUBLINGS: Final = 6  # 2**6 s is beyond the interval
 _HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 
 @dataclass(slots=True)
 class _Known:
-    """What is known of one issuer."""
+    """What is known of one issuer.
+
+    Attributes:
+        not_before_s: until when it asked to be left alone.
+        is_doubted: an endpoint that it names did not answer as one.
+        in_vain: how often in a row it was renewed because of that, and nothing new was found.
+    """
 
     metadata: ServerMetadata | None = None
     asked_at_s: float = -inf
     renew_at_s: float = -inf
+    not_before_s: float = -inf
+    is_doubted: bool = False
+    in_vain: int = 0
     looks: tuple[Look, ...] = ()
     question: asyncio.Task[ServerMetadata | Failed] | None = None
 
@@ -57,22 +70,32 @@ class Discovery:
         self._known: dict[_Key, _Known] = {}
 
     async def metadata(self, client: ClientSettings) -> ServerMetadata | Failed:
-        """Give what is known of the client's issuer, asking if that is nothing."""
+        """Give what is known of the client's issuer, asking if that is nothing, or in doubt."""
         known = self._of(client)
-        if known.question is None and self._clock.now_s() >= known.renew_at_s:
-            # Owned by this object, not by a task group: it outlives whoever waits, and close() ends it.
-            known.question = asyncio.get_running_loop().create_task(self._ask(client, known))
+        self._renew_if_due(client, known)
+        question = known.question
+        if question is not None and (known.metadata is None or known.is_doubted):
+            await asyncio.wait({question}, timeout=None if known.metadata is None else WAIT_S)
         if known.metadata is not None:
             return known.metadata
-        question = known.question
         assert question is not None  # as long as nothing is known, it is time to renew
-        await asyncio.wait({question})
         return _CLOSED if question.cancelled() else question.result()
 
     def doubt(self, client: ClientSettings) -> None:
-        """Renew the metadata at the next occasion: an endpoint that it names does not answer as one."""
+        """Renew the metadata: an endpoint that it names does not answer as one."""
         known = self._of(client)
-        known.renew_at_s = min(known.renew_at_s, known.asked_at_s + RENEW_INTERVAL_S)
+        if known.metadata is None or known.question is not None:
+            return  # what is asked already will be newer than the doubt
+        known.is_doubted = True
+        pause_s = min(RENEW_INTERVAL_S, 2.0 ** min(known.in_vain, _MOST_DOUBLINGS))
+        may_ask_at_s = max(known.asked_at_s + pause_s, known.not_before_s)
+        known.renew_at_s = min(known.renew_at_s, may_ask_at_s)
+        self._renew_if_due(client, known)
+
+    def trust(self, client: ClientSettings) -> None:
+        """Remember that an endpoint that the metadata names answered as one."""
+        known = self._of(client)
+        known.is_doubted, known.in_vain = False, 0
 
     def looks(self, client: ClientSettings) -> tuple[Look, ...]:
         """Give the places that were looked at last, for the operator."""
@@ -91,6 +114,11 @@ class Discovery:
         key = _Key(client.grant.issuer, client.reach, client.grant.certificate)
         return self._known.setdefault(key, _Known())
 
+    def _renew_if_due(self, client: ClientSettings, known: _Known) -> None:
+        if known.question is None and self._clock.now_s() >= known.renew_at_s:
+            # Owned by this object, not by a task group: it outlives whoever waits, and close() ends it.
+            known.question = asyncio.get_running_loop().create_task(self._ask(client, known))
+
     async def _ask(self, client: ClientSettings, known: _Known) -> ServerMetadata | Failed:
         known.asked_at_s = self._clock.now_s()
         try:
@@ -98,12 +126,16 @@ class Discovery:
         finally:
             known.question = None
         found = known.looks[-1].found
+        known.in_vain += known.is_doubted
         if isinstance(found, ServerMetadata):
+            if found != known.metadata:
+                known.is_doubted, known.in_vain = False, 0
             known.metadata, known.renew_at_s = found, known.asked_at_s + found.lifetime_s
             return found
         failed = _most_telling(known.looks)
         if known.metadata is not None:
-            known.renew_at_s = known.asked_at_s + max(RENEW_INTERVAL_S, failed.retry_after_s or 0.0)
+            known.not_before_s = known.asked_at_s + (failed.retry_after_s or 0.0)
+            known.renew_at_s = max(known.asked_at_s + RENEW_INTERVAL_S, known.not_before_s)
             self._observer.metadata_kept(client.name, failed)
         return failed
 

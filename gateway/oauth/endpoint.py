@@ -20,13 +20,13 @@ from gateway.core.attempt import Asked, Attempt, nonce_in
 from gateway.core.client_facts import ClientFacts
 from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.clock import Clock
-from gateway.core.metadata import Look, ServerMetadata
+from gateway.core.metadata import Look, ServerMetadata, may_have_moved
 from gateway.core.objections import find_objections
 from gateway.core.record import TokenObserver
 from gateway.core.secret import Secret
 from gateway.core.server_answer import ServerAnswer
 from gateway.core.server_url import origin_of
-from gateway.core.token_answer import read_token_answer
+from gateway.core.token_answer import read_revocation_answer, read_token_answer
 from gateway.core.token_outcome import Failed, FailureKind, Granted, Outcome
 from gateway.core.token_request import FormRequest, build_revocation_request, build_token_request
 from gateway.net.resolver import Resolver
@@ -108,9 +108,10 @@ class TokenEndpoint:
                 if isinstance(request, Failed):
                     return request
                 answer = await self._post(client, url, request, is_fresh=is_fresh)
-        if isinstance(answer, Failed) or answer.status == 200:
-            return answer if isinstance(answer, Failed) else None
-        return Failed(FailureKind.REFUSED, f"the authorization server answered {answer.status}")
+        failed = read_revocation_answer(answer, self._clock.wall_s())
+        if client.revocation_endpoint is None and failed is not None and may_have_moved(failed):
+            self._discovery.doubt(client)
+        return failed
 
     def mark(self, client: ClientSettings) -> Hashable:
         """Give a value that changes when anything was replaced that the client proves itself with."""
@@ -238,5 +239,11 @@ class TokenEndpoint:
                 self._observer.credential_switched(client.name, last.number + 1, len(client.credentials))
         elif last.blames_secret:
             self._choice.refused(client, last.number)
-        elif client.grant.token_endpoint is None and not last.outcome.code:  # with one, an endpoint spoke
+        if client.grant.token_endpoint is None:
+            self._learn_where(client, last.outcome)
+
+    def _learn_where(self, client: ClientSettings, outcome: Outcome) -> None:
+        if isinstance(outcome, Granted) or outcome.code:  # with a code, an endpoint spoke
+            self._discovery.trust(client)
+        elif may_have_moved(outcome):
             self._discovery.doubt(client)

@@ -1,6 +1,7 @@
 """Metadata while it ages: renewed in the background, kept while that fails, one question at a time."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -105,19 +106,74 @@ async def test_metadata_in_another_name_never_takes_the_place_of_what_is_known()
         assert at.events.kept == ["the issuer's metadata is in the name of another issuer"]
 
 
-async def test_doubt_renews_it_early_but_not_at_once():
+async def test_doubt_renews_it_at_once():
+    async with stage() as at:
+        at.server.publish()
+        await at.endpoint()
+        at.now_s += 1.0
+        at.server.publish(token_endpoint=f"{at.server.origin}/moved")
+        at.discovery.doubt(at.client)
+        assert questions()
+        assert await at.endpoint() == f"{at.server.origin}/moved", "who comes meanwhile waits for it"
+        assert len(at.server.gets) == 2
+
+
+async def test_doubts_in_a_row_are_further_and_further_apart():
+    async with stage() as at:
+        at.server.publish()
+        await at.endpoint()
+        asked_at_s = []
+        for _ in range(4000):
+            at.now_s += 0.1
+            at.discovery.doubt(at.client)
+            if questions():
+                asked_at_s.append(at.now_s)
+            await renewed(at)
+        apart = [round(later - earlier) for earlier, later in pairwise([1000.0, *asked_at_s])]
+        assert apart[:8] == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+async def test_an_endpoint_that_answers_ends_the_row():
+    async with stage() as at:
+        at.server.publish()
+        await at.endpoint()
+        for _ in range(5):
+            at.now_s += RENEW_INTERVAL_S
+            at.discovery.doubt(at.client)
+            await renewed(at)
+        at.discovery.trust(at.client)
+        at.now_s += 1.0
+        at.discovery.doubt(at.client)
+        assert questions()
+        await renewed(at)
+
+
+async def test_an_issuer_in_doubt_that_asks_for_time_is_given_it():
+    async with stage() as at:
+        at.server.publish()
+        await at.endpoint()
+        at.server.places[OAUTH] = http(503, Retry_After="30")
+        at.now_s += 10.0
+        at.discovery.doubt(at.client)
+        await renewed(at)
+        at.now_s += 29.0
+        at.discovery.doubt(at.client)
+        assert not questions()
+        at.now_s += 1.0
+        at.discovery.doubt(at.client)
+        assert questions()
+        await renewed(at)
+
+
+async def test_who_waits_for_an_issuer_that_hangs_goes_on_with_what_is_known(monkeypatch):
+    monkeypatch.setattr("gateway.oauth.discovery.WAIT_S", 0.01)
     async with stage() as at:
         at.server.publish()
         old = await at.endpoint()
-        for _ in range(5):
-            at.discovery.doubt(at.client)
-        at.now_s += RENEW_INTERVAL_S - 0.001
+        at.now_s += 1.0
+        at.server.gate.clear()
+        at.discovery.doubt(at.client)
         assert await at.endpoint() == old
-        assert not questions()
-        at.now_s += 0.001
-        await at.endpoint()
-        await renewed(at)
-        assert len(at.server.gets) == 2
 
 
 async def test_doubt_about_nothing_known_changes_nothing():
@@ -133,11 +189,11 @@ async def test_doubt_never_puts_a_renewal_off():
     async with stage() as at:
         at.server.publish(cache="max-age=300")
         await at.endpoint()
-        at.now_s += 299.0
-        at.discovery.doubt(at.client)
+        for _ in range(9):
+            at.discovery.doubt(at.client)
+        at.now_s += 300.0
         await at.endpoint()
-        assert questions()
-        await renewed(at)
+        assert len(at.server.gets) == 2
 
 
 # ── one question at a time ────────────────────────────────────────────────────────────────────────

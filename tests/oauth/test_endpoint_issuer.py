@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway.core.client_settings import AuthMethod, ClientName
+from gateway.core.secret import Secret
 from gateway.core.token_outcome import Failed, FailureKind, Granted
 from gateway.oauth.discovery import RENEW_INTERVAL_S
 from gateway.oauth.endpoint import TokenEndpoint
@@ -16,6 +17,7 @@ from tests.oauth.test_discovery import Stage, discovered
 from tests.oauth.test_discovery_renewal import renewed
 from tests.oauth.test_endpoint import client_at, token_endpoint, with_grant
 from tests.oauth.test_endpoint_certificates import client_of
+from tests.oauth.test_transport import closed
 
 
 async def test_an_issuer_alone_is_enough():
@@ -124,21 +126,83 @@ async def test_each_client_of_an_issuer_has_objections_of_its_own():
 # ── an endpoint that moved ────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("gone", [http(404), http(410), http(503), b"", http(200, b"<html>")])
-async def test_an_endpoint_that_no_longer_answers_as_one_is_looked_for_anew(gone: bytes):
+MOVED = [
+    http(404),
+    http(405),
+    http(410),
+    http(301, Location="/"),
+    http(503),
+    b"",
+    http(200, b"<html>"),
+    http(403),
+]
+
+
+@pytest.mark.parametrize("gone", MOVED)
+async def test_an_endpoint_that_no_longer_answers_as_one_is_looked_for_at_once(gone: bytes):
+    async with moving_clock() as (at, endpoint, client):
+        server = at.server
+        server.publish()
+        assert isinstance(await endpoint.fetch(client), Granted)
+        at.now_s += 100.0
+        server.publish(token_endpoint=f"{server.origin}/moved")
+        server.reply = lambda request: gone if request.target == "/token" else server.granted()
+        assert isinstance(await endpoint.fetch(client), Failed)
+        await renewed(at)
+        assert len(server.gets) == 2, "before anybody asks again"
+        assert isinstance(await endpoint.fetch(client), Granted)
+        assert server.posts[-1].target == "/moved"
+
+
+async def test_an_endpoint_that_refuses_connections_is_looked_for_at_once():
+    async with moving_clock() as (at, endpoint, client):
+        server = at.server
+        with closed() as port:
+            server.publish(token_endpoint=f"http://127.0.0.1:{port}/token")
+            assert isinstance(await endpoint.fetch(client), Failed)
+            server.publish()
+            at.now_s += 1.0
+            assert isinstance(await endpoint.fetch(client), Granted)
+
+
+async def test_the_next_request_waits_for_what_is_found():
     async with moving_clock() as (at, endpoint, client):
         server = at.server
         server.publish()
         assert isinstance(await endpoint.fetch(client), Granted)
         server.publish(token_endpoint=f"{server.origin}/moved")
-        server.reply = lambda request: gone if request.target == "/token" else server.granted()
+        server.reply = lambda request: http(404) if request.target == "/token" else server.granted()
         assert isinstance(await endpoint.fetch(client), Failed)
-        assert len(server.gets) == 1, "not at once"
-        at.now_s += RENEW_INTERVAL_S
-        assert isinstance(await endpoint.fetch(client), Failed), "what is known is used meanwhile"
-        await renewed(at)
+        assert len(server.gets) == 1, "asked a moment ago"
+        at.now_s += 1.0
         assert isinstance(await endpoint.fetch(client), Granted)
-        assert server.posts[-1].target == "/moved"
+        assert len(server.gets) == 2
+
+
+async def test_a_server_that_is_down_for_long_is_asked_ever_more_seldom():
+    async with moving_clock() as (at, endpoint, client):
+        server = at.server
+        server.publish()
+        assert isinstance(await endpoint.fetch(client), Granted)
+        server.reply = lambda request: http(404)
+        for _ in range(600):
+            at.now_s += 1.0
+            await endpoint.fetch(client)
+            await renewed(at)
+        assert len(server.gets) <= 1 + 6 + 600 / RENEW_INTERVAL_S
+
+
+async def test_a_revocation_endpoint_that_is_gone_is_looked_for_too():
+    async with moving_clock() as (at, endpoint, client):
+        server = at.server
+        server.publish(revocation_endpoint=f"{server.origin}/revoke")
+        assert isinstance(await endpoint.fetch(client), Granted)
+        at.now_s += 100.0
+        server.publish(revocation_endpoint=f"{server.origin}/moved")
+        server.reply = lambda request: http(404 if request.target == "/revoke" else 200)
+        assert await endpoint.revoke(client, Secret("t")) is not None
+        await renewed(at)
+        assert await endpoint.revoke(client, Secret("t")) is None
 
 
 @pytest.mark.parametrize(
@@ -147,6 +211,8 @@ async def test_an_endpoint_that_no_longer_answers_as_one_is_looked_for_anew(gone
         http_json(401, {"error": "invalid_client"}),
         http_json(400, {"error": "invalid_scope"}),
         http_json(503, {"error": "temporarily_unavailable"}),
+        http(503, Retry_After="1"),
+        http(429),
     ],
 )
 async def test_an_endpoint_that_answers_as_one_is_no_reason_to_look_anew(answer: bytes):
