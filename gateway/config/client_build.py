@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+
+from pydantic import JsonValue
 
 from gateway.config import names
 from gateway.config.client_model import Client
@@ -14,7 +17,13 @@ from gateway.config.model import given, unique
 from gateway.config.secret_reader import constant_reader, template_reader
 from gateway.config.tls_build import authorities, oldest_version, own_certificate
 from gateway.config.tree import Items, Keys, Leaf, Node, Spot, find
-from gateway.core.client_assertion import JWT_BEARER, LIFETIME_S, AssertionSettings
+from gateway.core.client_assertion import (
+    JWT_BEARER,
+    LIFETIME_S,
+    AssertionSettings,
+    CertificateHeader,
+    JsonClaim,
+)
 from gateway.core.client_settings import (
     AuthMethod,
     ClientName,
@@ -97,9 +106,14 @@ def _assertion(client: Client, folder: Path) -> AssertionSettings:
         key_id=client.key_id,
         certificate=None if certificate is None else str(folder / certificate),
         subject=client.assertion_subject,
-        claims=tuple((client.assertion_claims or {}).items()),
+        claims=tuple((name, _claim(value)) for name, value in (client.assertion_claims or {}).items()),
         lifetime_s=client.assertion_lifetime_s or LIFETIME_S,
+        certificate_headers=unique(client.certificate_headers) or (CertificateHeader.X5T_S256,),
     )
+
+
+def _claim(value: JsonValue) -> str | JsonClaim:
+    return value if isinstance(value, str) else JsonClaim(json.dumps(value))
 
 
 def _audience(client: Client) -> str | None:

@@ -11,7 +11,8 @@ from gateway.config.fields import (
     AssertionLifetime,
     Audience,
     AuthMethodWord,
-    ClaimName,
+    CertificateHeaders,
+    Claims,
     ClientSecrets,
     Duration,
     Endpoint,
@@ -86,13 +87,17 @@ class Client(Strict):
         "How long an assertion can be used, at most 5m.", "1m", alias="assertion_lifetime"
     )
     assertion_certificate: Text | None = optional(
-        "PEM file: the private key's certificate, whose thumbprint goes into the assertion as x5t#S256."
+        "PEM file: the private key's certificate, followed by its chain; it is named in the assertion's head."
+    )
+    certificate_headers: CertificateHeaders | None = optional(
+        "By what: x5t#S256, x5t (SHA-1), x5c (itself and its chain), or a list; left out: x5t#S256.",
+        alias="assertion_certificate_headers",
     )
     assertion_subject: Text | None = optional(
         "With the jwt-bearer grant: whom the assertion speaks for; left out: the client itself."
     )
-    assertion_claims: dict[ClaimName, str] | None = Field(
-        default=None, repr=False, description="With the jwt-bearer grant: further claims of the assertion."
+    assertion_claims: Claims | None = Field(
+        default=None, repr=False, description="Further claims of our assertions; lists and objects too."
     )
     client_assertion: Text | None = Field(
         default=None,

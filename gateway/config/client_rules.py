@@ -40,6 +40,8 @@ _METHODS_OF: Final[dict[str, frozenset[AuthMethod]]] = {
     "assertion_audience": SIGNING_METHODS,
     "assertion_lifetime": SIGNING_METHODS,
     "assertion_certificate": frozenset((AuthMethod.PRIVATE_KEY_JWT,)),
+    "assertion_certificate_headers": frozenset((AuthMethod.PRIVATE_KEY_JWT,)),
+    "assertion_claims": SIGNING_METHODS,
 }
 _KEYS_OF_JWT_BEARER: Final = frozenset(
     (
@@ -49,10 +51,12 @@ _KEYS_OF_JWT_BEARER: Final = frozenset(
         "assertion_audience",
         "assertion_lifetime",
         "assertion_certificate",
+        "assertion_certificate_headers",
+        "assertion_claims",
     )
 )
 _KEYS_OF_DPOP: Final = ("dpop_private_key", "dpop_signing_alg", "dpop_allow_bearer")
-_ONLY_OF_JWT_BEARER: Final = ("assertion_subject", "assertion_claims")
+_ONLY_OF_JWT_BEARER: Final = ("assertion_subject",)
 CREDENTIAL_KEYS: Final = ("client_secret", "private_key", "client_assertion")
 """One of them proves who we are, unless a certificate or nothing does."""
 
@@ -105,7 +109,7 @@ def client_findings(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator
     yield from _certificate(loc, client, wrong)
     yield from _another_family(loc, client)
     yield from _nowhere(loc, client, wrong)
-    yield from _without_main_key(loc, client)
+    yield from _without_main_key(loc, client, wrong)
     if client.legacy_unencoded and ":" in client.client_id:
         yield Finding(
             (*loc, "client_id"),
@@ -114,12 +118,15 @@ def client_findings(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator
 
 
 def _misplaced(loc: Loc, client: Client) -> Iterator[Finding]:
-    fields = type(client).model_fields
-    given = (fields[name].alias or name for name in client.model_fields_set)
-    for key in sorted(given):
+    for key in sorted(_given_keys(client)):
         if owners := _other_owners(key, client):
             words = f"means nothing with {_kind(client)}: it belongs to {owners}"
             yield Finding((*loc, key), words, is_about_key=True)
+
+
+def _given_keys(client: Client) -> frozenset[str]:
+    fields = type(client).model_fields
+    return frozenset(fields[name].alias or name for name in client.model_fields_set)
 
 
 def _other_owners(key: str, client: Client) -> str:
@@ -195,14 +202,19 @@ def _were_meant(loc: Loc, wrong: frozenset[Loc]) -> bool:
     return any(_was_meant(loc, key, wrong) for key in ("token_endpoint", "issuer"))
 
 
-def _without_main_key(loc: Loc, client: Client) -> Iterator[Finding]:
+def _without_main_key(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Finding]:
     for main, is_on, keys in (
-        ("dpop_bound_access_tokens", client.dpop, _KEYS_OF_DPOP),
-        ("revoke", client.revoke, ("revocation_endpoint",)),
+        ("dpop_bound_access_tokens: true", client.dpop, _KEYS_OF_DPOP),
+        ("revoke: true", client.revoke, ("revocation_endpoint",)),
+        (
+            "assertion_certificate",
+            client.assertion_certificate is not None or _was_meant(loc, "assertion_certificate", wrong),
+            ("assertion_certificate_headers",),
+        ),
     ):
         for key in keys if not is_on else ():
-            if key in client.model_fields_set:
-                yield Finding((*loc, key), f"means nothing without {main}: true", is_about_key=True)
+            if key in _given_keys(client) and not _other_owners(key, client):
+                yield Finding((*loc, key), f"means nothing without {main}", is_about_key=True)
     if client.dpop_signing_alg is not None and client.dpop_signing_alg.is_symmetric:
         words = (
             "a proof is signed with a private key: write one of RS, PS, ES or EdDSA (RFC 9449 section 4.2)"

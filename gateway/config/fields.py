@@ -20,7 +20,7 @@ from pydantic.config import JsonDict
 
 from gateway.config import addresses, names, units, urls
 from gateway.config.problems import Wrong
-from gateway.core.client_assertion import SigningAlgorithm
+from gateway.core.client_assertion import CertificateHeader, SigningAlgorithm
 from gateway.core.client_settings import AuthMethod, GrantType, TlsVersion, TokenType
 from gateway.core.settings import MIB, Address, CallerAuthorization, LogFormat, Network
 
@@ -146,6 +146,9 @@ ClientSecrets = Annotated[
 ]
 PrivateKey = Annotated[str, AfterValidator(names.lines), _TEXT_SCHEMA]
 ClaimName = Annotated[str, AfterValidator(names.claim)]
+_JSON_TYPES: Final = ("string", "array", "object", "boolean", "number")
+_ClaimValue = Annotated[JsonValue, WithJsonSchema({"anyOf": [{"type": name} for name in _JSON_TYPES]})]
+Claims = dict[ClaimName, _ClaimValue]
 AssertionLifetime = Annotated[Duration, AfterValidator(_few_minutes)]
 Method = Annotated[str, AfterValidator(names.method)]
 ParameterName = Annotated[str, AfterValidator(names.parameter)]
@@ -173,6 +176,12 @@ Resource = Annotated[list[_ResourceUri], BeforeValidator(one_or_many, json_schem
 AuthMethodWord = Annotated[AuthMethod, *_word_of(AuthMethod)]
 GrantTypeWord = Annotated[GrantType, *_word_of(GrantType)]
 TokenTypeWord = Annotated[TokenType, *_word_of(TokenType)]
+_CertificateHeaderWord = Annotated[CertificateHeader, *_word_of(CertificateHeader)]
+CertificateHeaders = Annotated[
+    list[_CertificateHeaderWord],
+    Field(min_length=1),
+    BeforeValidator(one_or_many, json_schema_input_type=str | list[str]),
+]
 SigningAlgorithmWord = Annotated[SigningAlgorithm, *_word_of(SigningAlgorithm)]
 CallerAuthorizationWord = Annotated[CallerAuthorization, *_word_of(CallerAuthorization)]
 TlsVersionWord = Annotated[TlsVersion, *_word_of(TlsVersion)]

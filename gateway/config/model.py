@@ -8,7 +8,7 @@ Attributes are named as the fields of `core.settings` where the model is handed 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -210,6 +210,9 @@ def given(model: Strict | None, *names: str) -> dict[str, Any]:
     return {name: getattr(model, name) for name in names or there if name in there}
 
 
-def unique(words: Sequence[str] | None) -> tuple[str, ...]:
+W = TypeVar("W")
+
+
+def unique(words: Sequence[W] | None) -> tuple[W, ...]:
     """Give the words without those that stand twice."""
     return tuple(dict.fromkeys(words or ()))

@@ -11,9 +11,12 @@ Rules:
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
+
+from gateway.core.json_object import JsonObject
 
 JWT_BEARER: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 """RFC 7523 section 2.2: the assertion is a JWT."""
@@ -44,6 +47,21 @@ class SigningAlgorithm(Enum):
         return self.value.startswith("HS")
 
 
+class CertificateHeader(Enum):
+    """By what an assertion's head names the certificate of its key (RFC 7515 section 4.1)."""
+
+    X5T_S256 = "x5t#S256"
+    X5T = "x5t"
+    X5C = "x5c"
+
+
+@dataclass(frozen=True, slots=True)
+class JsonClaim:
+    """The value of a claim that is no text, as JSON: ``1`` and ``true`` are equal in Python, and not here."""
+
+    text: str = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class AssertionSettings:
     """How assertions of a client are made.
@@ -53,7 +71,8 @@ class AssertionSettings:
         algorithm: None: the one that fits the key.
         key_id: ``kid`` of the header; None: that of the key, if it has one.
         lifetime_s: from ``iat`` to ``exp``, at least a second.
-        certificate: PEM file, whose thumbprint goes into the header as ``x5t#S256``.
+        certificate: PEM file of the key's certificate, followed by its chain.
+        certificate_headers: what goes into the header of it.
         subject: ``sub``; None: the client id.
         claims: further ones; none of ours among them.
     """
@@ -64,7 +83,8 @@ class AssertionSettings:
     lifetime_s: float = LIFETIME_S
     certificate: str | None = None
     subject: str | None = None
-    claims: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    claims: tuple[tuple[str, str | JsonClaim], ...] = field(default=(), repr=False)
+    certificate_headers: tuple[CertificateHeader, ...] = (CertificateHeader.X5T_S256,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +102,15 @@ class Occasion:
     jti: str
 
 
-def assertion_claims(client_id: str, settings: AssertionSettings, occasion: Occasion) -> dict[str, str | int]:
+def assertion_claims(client_id: str, settings: AssertionSettings, occasion: Occasion) -> JsonObject:
     """Give the claims of one assertion."""
     issued_at_s = int(occasion.wall_now_s)
+    further = {
+        name: json.loads(value.text) if isinstance(value, JsonClaim) else value
+        for name, value in settings.claims
+    }
     return {
-        **dict(settings.claims),
+        **further,
         "iss": client_id,
         "sub": settings.subject or client_id,
         "aud": settings.audience or occasion.token_endpoint,

@@ -8,6 +8,7 @@ which Python's reader takes and JSON forbids, count as null.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from math import isfinite
 from typing import Any
 
@@ -33,6 +34,19 @@ def finite_number(value: object) -> float | None:
     except OverflowError:
         return None
     return number if isfinite(number) else None
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """Give every text in a JSON value, names of members apart."""
+    match value:
+        case str():
+            yield value
+        case dict():
+            for member in value.values():
+                yield from texts_in(member)
+        case list():
+            for member in value:
+                yield from texts_in(member)
 
 
 def _members(pairs: list[tuple[str, Any]]) -> JsonObject:

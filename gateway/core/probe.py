@@ -7,15 +7,17 @@ and ``headers`` is masked, for it may be a secret too; foreign text is cut and c
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from gateway.core.attempt import Asked, Attempt
 from gateway.core.bearer import fingerprint
+from gateway.core.client_assertion import JsonClaim
 from gateway.core.client_facts import ClientFacts
 from gateway.core.client_settings import AuthMethod, ClientSettings, Grant
-from gateway.core.json_object import JsonObject
+from gateway.core.json_object import JsonObject, texts_in
 from gateway.core.jwt_claims import read_claims
 from gateway.core.lifetime import bounded_life_s
 from gateway.core.masking import Mask, shown_url
@@ -190,8 +192,9 @@ def _hidden(probe: Probe) -> Iterator[Secret]:
 def _owners_texts(probe: Probe) -> Iterator[str]:
     """What the owner wrote that may be a secret, and that the server was sent."""
     grant = probe.client.grant
-    claims = () if grant.assertion is None else grant.assertion.claims
-    yield from (value for _, value in (*grant.headers, *grant.parameters, *claims))
+    yield from (value for _, value in (*grant.headers, *grant.parameters))
+    for _, claim in () if grant.assertion is None else grant.assertion.claims:
+        yield from texts_in(json.loads(claim.text) if isinstance(claim, JsonClaim) else claim)
     for url in {attempt.url for attempt in probe.asked.attempts}:
         query = url.partition("?")[2]
         yield query

@@ -96,6 +96,9 @@ class TokenObserver(Protocol):
     def credential_switched(self, client: ClientName, number: int, of: int) -> None:
         """The authorization server refused one of the client's secrets and took the `number`-th of `of`."""
 
+    def credential_kept(self, client: ClientName, reason: str) -> None:
+        """A key of the client was replaced by what cannot be used: the last good one stays in use."""
+
     def scope_reduced(self, client: ClientName, missing: tuple[str, ...]) -> None:
         """The authorization server granted less than was asked: without the `missing` words."""
 

@@ -96,6 +96,12 @@ class Narrator:
             Colour.NOTE, f"another secret of client {client} was refused: {number} of {of} is accepted"
         )
 
+    def credential_kept(self, client: ClientName, reason: str) -> None:
+        """Tell which client's, and why."""
+        self._tell(
+            Colour.NOTE, f"the key of client {client} was replaced and the last good one is kept: {reason}"
+        )
+
     def scope_reduced(self, client: ClientName, missing: tuple[str, ...]) -> None:
         """Tell what is missing."""
         self._tell(

@@ -5,16 +5,25 @@ Imported when a client signs, and not before: `signing_key` says why.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gateway.core.client_assertion import AssertionSettings, Occasion, SigningAlgorithm, assertion_claims
+from gateway.core.client_assertion import (
+    AssertionSettings,
+    CertificateHeader,
+    Occasion,
+    SigningAlgorithm,
+    assertion_claims,
+)
 from gateway.core.client_settings import AuthMethod, Grant
+from gateway.core.json_object import JsonObject
 from gateway.core.secret import Secret
 from gateway.oauth.signing_key import (
     CredentialUnusable,
@@ -26,8 +35,24 @@ from gateway.oauth.signing_key import (
 )
 
 
-def signed_assertion(grant: Grant, credential: Secret, occasion: Occasion) -> Secret:
-    """Sign one assertion of the client with its secret or its private key.
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A client's key, ready to sign its assertions."""
+
+    key: SigningKey = field(repr=False)
+    algorithm: SigningAlgorithm
+    header: JsonObject = field(repr=False)
+
+    def assertion(self, grant: Grant, occasion: Occasion) -> Secret:
+        """Sign one assertion."""
+        assert grant.assertion is not None
+        claims = assertion_claims(grant.client_id, grant.assertion, occasion)
+        message = f"{encoded_json(self.header)}.{encoded_json(claims)}"
+        return Secret(f"{message}.{encoded(self.key.sign(message.encode('ascii'), self.algorithm))}")
+
+
+def signer_of(grant: Grant, credential: Secret) -> Signer:
+    """Prepare the signing with a client's secret or its private key.
 
     Raises:
         CredentialUnusable: the credential, the algorithm or the certificate cannot be used.
@@ -37,9 +62,16 @@ def signed_assertion(grant: Grant, credential: Secret, occasion: Occasion) -> Se
     key = read_key(grant.method, credential, settings)
     algorithm = key.algorithm(settings.algorithm)
     header = {"alg": algorithm.value, "typ": "JWT"} | dict(_key_hints(key, settings))
-    claims = assertion_claims(grant.client_id, settings, occasion)
-    message = f"{encoded_json(header)}.{encoded_json(claims)}"
-    return Secret(f"{message}.{encoded(key.sign(message.encode('ascii'), algorithm))}")
+    return Signer(key, algorithm, header)
+
+
+def signed_assertion(grant: Grant, credential: Secret, occasion: Occasion) -> Secret:
+    """Sign one assertion of the client with its secret or its private key.
+
+    Raises:
+        CredentialUnusable: as above.
+    """
+    return signer_of(grant, credential).assertion(grant, occasion)
 
 
 def read_key(method: AuthMethod, credential: Secret, settings: AssertionSettings) -> SigningKey:
@@ -53,25 +85,37 @@ def read_key(method: AuthMethod, credential: Secret, settings: AssertionSettings
     return read_private_key(credential)
 
 
-def _key_hints(key: SigningKey, settings: AssertionSettings) -> Iterator[tuple[str, str]]:
+def _key_hints(key: SigningKey, settings: AssertionSettings) -> Iterator[tuple[str, str | list[str]]]:
     key_id = settings.key_id or key.key_id
     if key_id is not None:
         yield "kid", key_id
     if settings.certificate is not None:
-        yield "x5t#S256", _thumbprint(settings.certificate, key)
+        chain = _chain_of(settings.certificate, key)
+        yield from ((header.value, _named_by(header, chain)) for header in settings.certificate_headers)
 
 
-def _thumbprint(file: str, key: SigningKey) -> str:
-    """RFC 7515 section 4.1.8."""
+def _named_by(header: CertificateHeader, chain: list[x509.Certificate]) -> str | list[str]:
+    match header:
+        case CertificateHeader.X5T_S256:
+            return encoded(chain[0].fingerprint(SHA256()))
+        case CertificateHeader.X5T:  # it names a certificate that the server knows, and proves nothing
+            return encoded(chain[0].fingerprint(SHA1()))  # noqa: S303
+        case CertificateHeader.X5C:  # RFC 7515 section 4.1.6: not the alphabet of URLs
+            return [b64encode(one.public_bytes(Encoding.DER)).decode("ascii") for one in chain]
+        case _:
+            assert_never(header)
+
+
+def _chain_of(file: str, key: SigningKey) -> list[x509.Certificate]:
     try:
-        certificate = x509.load_pem_x509_certificates(Path(file).read_bytes())[0]
+        chain = x509.load_pem_x509_certificates(Path(file).read_bytes())
     except OSError:
         raise CredentialUnusable("assertion_certificate cannot be read") from None
     except ValueError:
         raise CredentialUnusable("assertion_certificate is not a certificate in PEM form") from None
-    if isinstance(key.key, bytes) or _spki(certificate.public_key()) != _spki(key.key.public_key()):
+    if isinstance(key.key, bytes) or _spki(chain[0].public_key()) != _spki(key.key.public_key()):
         raise CredentialUnusable("assertion_certificate is not the certificate of the private key")
-    return encoded(certificate.fingerprint(SHA256()))
+    return chain
 
 
 def _spki(key: Any) -> bytes:

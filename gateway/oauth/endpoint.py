@@ -59,7 +59,7 @@ class TokenEndpoint:
         self._observer = observer
         self._transport = Transport(trust, resolver)
         self._discovery = Discovery(self._transport, clock, observer)
-        self._proofs = Proofs(clock.wall_s, new_jti)
+        self._proofs = Proofs(clock.wall_s, new_jti, observer.credential_kept)
         self._choice = SecretChoice()
         self._nonces: dict[str, str] = {}
         self._objections: dict[ClientName, tuple[str, ...]] = {}

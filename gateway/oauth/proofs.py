@@ -1,7 +1,9 @@
 """What proves who we are, made anew for every request: a secret, an assertion, a key of bound tokens.
 
-Nothing here raises: what cannot be read or used is an outage of that client, told in a clause of ours. What
-signs is imported by the first client that needs it: who needs no signatures does not pay for them in memory.
+Nothing here raises: what cannot be read or used is an outage of that client, told in a clause of ours. But a
+key that was usable stays in use while what replaces it is not: it may be half-written, or its certificate the
+old one. What signs is imported by the first client that needs it: who needs no signatures does not pay for
+them in memory.
 """
 # ruff: noqa: PLC0415
 
@@ -9,7 +11,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from gateway.core.client_assertion import Occasion, SigningAlgorithm
 from gateway.core.client_settings import ClientName, ClientSettings, SecretReader
@@ -20,7 +22,11 @@ from gateway.oauth.transport import trust_of
 from gateway.trust import signature_of
 
 if TYPE_CHECKING:
+    from gateway.oauth.client_authentication import Signer
     from gateway.oauth.dpop import DpopKey
+
+Key = TypeVar("Key", "Signer", "DpopKey")
+TellKept = Callable[[ClientName, str], None]
 
 SECRET_UNREADABLE: Final = Failed(FailureKind.UNREACHABLE, "the client's secret cannot be read")
 DPOP_KEY_UNREADABLE: Final = Failed(FailureKind.UNREACHABLE, "the client's dpop_private_key cannot be read")
@@ -34,10 +40,16 @@ def random_jti() -> str:
 class Proofs:
     """Makes the proofs of all clients of a process."""
 
-    def __init__(self, wall_s: Callable[[], float], new_jti: Callable[[], str]) -> None:
+    def __init__(
+        self, wall_s: Callable[[], float], new_jti: Callable[[], str], tell_kept: TellKept = lambda *_: None
+    ) -> None:
+        """`tell_kept` is told once of each key that stays in use, and why the new one cannot be used."""
         self._wall_s = wall_s
         self._new_jti = new_jti
+        self._tell_kept = tell_kept
         self._own_keys: dict[ClientName, DpopKey] = {}
+        self._good: dict[Hashable, Signer | DpopKey] = {}
+        self._kept: set[Hashable] = set()
 
     def of_client(self, client: ClientSettings, number: int, token_endpoint: str) -> Secret | Failed:
         """Give what goes out: the client's `number`-th secret, or an assertion made for this one request."""
@@ -45,7 +57,7 @@ class Proofs:
             credential = client.credentials[number]()
             if client.grant.assertion is None:
                 return credential
-            return self._signed(client, credential, token_endpoint)
+            return self._signed(client, number, credential, token_endpoint)
         except (OSError, ValueError):
             return SECRET_UNREADABLE
 
@@ -57,9 +69,13 @@ class Proofs:
         from gateway.oauth import dpop
         from gateway.oauth.signing_key import CredentialUnusable
 
+        def read() -> DpopKey:
+            assert client.dpop_key is not None
+            return dpop.read_dpop_key(client.dpop_key(), settings, self._wall_s, self._new_jti)
+
         try:
             if client.dpop_key is not None:
-                return dpop.read_dpop_key(client.dpop_key(), settings, self._wall_s, self._new_jti)
+                return self._usable(client, (client.name, settings), read)
             if client.name not in self._own_keys:
                 self._own_keys[client.name] = dpop.make_dpop_key(settings, self._wall_s, self._new_jti)
             return self._own_keys[client.name]
@@ -84,15 +100,39 @@ class Proofs:
         files = [] if assertion is None or assertion.certificate is None else [assertion.certificate]
         return tuple(map(_reading, readers)), signature_of((*trust_of(client).files, *files))
 
-    def _signed(self, client: ClientSettings, credential: Secret, token_endpoint: str) -> Secret | Failed:
-        from gateway.oauth.client_authentication import signed_assertion
+    def _signed(
+        self, client: ClientSettings, number: int, credential: Secret, token_endpoint: str
+    ) -> Secret | Failed:
+        from gateway.oauth.client_authentication import signer_of
         from gateway.oauth.signing_key import CredentialUnusable
 
-        occasion = Occasion(token_endpoint, self._wall_s(), self._new_jti())
+        grant = client.grant
+        use = (client.name, number, grant.method, grant.assertion)
         try:
-            return signed_assertion(client.grant, credential, occasion)
+            signer = self._usable(client, use, lambda: signer_of(grant, credential))
         except CredentialUnusable as unusable:
             return Failed(FailureKind.UNREACHABLE, f"the client cannot sign its assertion: {unusable}")
+        return signer.assertion(grant, Occasion(token_endpoint, self._wall_s(), self._new_jti()))
+
+    def _usable(self, client: ClientSettings, use: Hashable, read: Callable[[], Key]) -> Key:
+        """Give what is read now, or what was usable last.
+
+        Raises:
+            CredentialUnusable: neither can be used.
+        """
+        from gateway.oauth.signing_key import CredentialUnusable
+
+        try:
+            self._good[use] = key = read()
+        except CredentialUnusable as unusable:
+            if use not in self._good:
+                raise
+            if use not in self._kept:
+                self._kept.add(use)
+                self._tell_kept(client.name, str(unusable))
+            return cast("Key", self._good[use])
+        self._kept.discard(use)
+        return key
 
 
 def _assertion_algorithm(client: ClientSettings) -> SigningAlgorithm | None:

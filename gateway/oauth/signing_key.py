@@ -26,13 +26,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_private_key,
+    load_pem_private_key,
+)
 from jwt import PyJWK
 from jwt.algorithms import get_default_algorithms
 from jwt.exceptions import PyJWTError
 
 from gateway.core.base64url import base64url
 from gateway.core.client_assertion import SigningAlgorithm
+from gateway.core.key_text import repaired_key
 from gateway.core.secret import Secret
 
 PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey | Ed448PrivateKey
@@ -109,14 +115,14 @@ class SigningKey:
 
 @lru_cache(maxsize=MOST_KEYS)
 def read_private_key(credential: Secret) -> SigningKey:
-    """Read a private key, PEM or JWK.
+    """Read a private key: PEM or JWK, or either after an environment or base64 had it (`core.key_text`).
 
     Raises:
         CredentialUnusable: it is none, or none to sign with.
     """
     # Kept, since OpenSSL checks an RSA key for 40 ms when it is read, and the loop stands still so long.
-    text = credential.reveal().strip()
-    return _jwk(text) if text.startswith("{") else _pem(text)
+    form = repaired_key(credential.reveal())
+    return _jwk(form) if isinstance(form, str) and form.startswith("{") else _loaded(form)
 
 
 def read_secret_key(secret: Secret, algorithm: SigningAlgorithm) -> SigningKey:
@@ -176,9 +182,12 @@ def _okp_jwk(key: Ed25519PrivateKey | Ed448PrivateKey) -> dict[str, str]:
     return {"kty": "OKP", "crv": curve, "x": encoded(raw)}
 
 
-def _pem(text: str) -> SigningKey:
+def _loaded(form: str | bytes) -> SigningKey:
     try:
-        key = load_pem_private_key(text.encode(), password=None)
+        if isinstance(form, bytes):
+            key = load_der_private_key(form, password=None)
+        else:
+            key = load_pem_private_key(form.encode(), password=None)
     except TypeError:
         raise CredentialUnusable("the private key is encrypted: give one without a password") from None
     except (ValueError, UnsupportedAlgorithm):

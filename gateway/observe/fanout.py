@@ -52,6 +52,11 @@ class Fanout:
         for observer in self._tokens:
             observer.credential_switched(client, number, of)
 
+    def credential_kept(self, client: ClientName, reason: str) -> None:
+        """Pass it on."""
+        for observer in self._tokens:
+            observer.credential_kept(client, reason)
+
     def scope_reduced(self, client: ClientName, missing: tuple[str, ...]) -> None:
         """Pass it on."""
         for observer in self._tokens:

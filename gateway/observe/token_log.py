@@ -80,6 +80,15 @@ class TokenLog:
             extra={"fields": fields},
         )
 
+    def credential_kept(self, client: ClientName, reason: str) -> None:
+        """Tell at warning, once for each time."""
+        _LOGGER.warning(
+            "client %s: its key was replaced by what cannot be used, the last good one stays in use: %s",
+            client,
+            reason,
+            extra={"fields": {"client": client}},
+        )
+
     def scope_reduced(self, client: ClientName, missing: tuple[str, ...]) -> None:
         """Tell at warning, once per kind of reduction."""
         fields = {"client": client, "missing_scope": " ".join(missing)}

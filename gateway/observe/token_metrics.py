@@ -85,6 +85,9 @@ class TokenMetrics:
         """Count that another secret than before is accepted."""
         self.client(client).switches += 1
 
+    def credential_kept(self, client: ClientName, reason: str) -> None:
+        """Nothing to count: the token requests go on."""
+
     def scope_reduced(self, client: ClientName, missing: tuple[str, ...]) -> None:  # noqa: ARG002 - as above
         """Count that less is granted than was asked."""
         self.client(client).scope_reductions += 1

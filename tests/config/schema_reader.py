@@ -17,7 +17,14 @@ _KNOWN |= {
     "additionalProperties",
     "required",
 }
-_TYPES = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict}
+_TYPES = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "array": list,
+    "object": dict,
+}
 
 
 def complaints(schema: dict[str, Any], value: object, root: dict[str, Any]) -> Iterator[str]:

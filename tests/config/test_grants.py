@@ -47,6 +47,7 @@ DECIDING = {
     "assertion_audience": (SIGNING, "token_endpoint", "other"),
     "assertion_lifetime": (SIGNING, "30s", "31s"),
     "assertion_certificate": (SIGNING, "/x/c.pem", "/x/d.pem"),
+    "assertion_certificate_headers": (SIGNING | {"assertion_certificate": "/x/c.pem"}, "x5t", "x5c"),
     "assertion_subject": (BEARER, "a", "b"),
     "assertion_claims": (BEARER, {"a": "b"}, {"a": "c"}),
     "client_assertion_type": (VOUCHED, "urn:x:y", "urn:x:z"),

@@ -90,6 +90,7 @@ def test_it_tells_what_else_happens_to_a_client():
 
     assert told(
         ("credential_switched", CRM, 2, 3),
+        ("credential_kept", CRM, "it is none"),
         ("scope_reduced", CRM, ("b", "c")),
         ("metadata_objected", CRM, ("it has none", "nor that")),
         ("metadata_objected", CRM, ()),
@@ -98,6 +99,7 @@ def test_it_tells_what_else_happens_to_a_client():
         ("token_revoked", CRM, "ab12cd34", failed),
     ) == [
         "another secret of client crm was refused: 2 of 3 is accepted",
+        "the key of client crm was replaced and the last good one is kept: it is none",
         "client crm was granted less than it asked for: without b c",
         "client crm: the issuer's metadata: it has none",
         "client crm: the issuer's metadata: nor that",

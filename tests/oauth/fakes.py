@@ -134,6 +134,9 @@ class Events:
     def credential_switched(self, client: ClientName, number: int, of: int) -> None:
         self.switched.append((number, of))
 
+    def credential_kept(self, client: ClientName, reason: str) -> None:
+        self.kept.append(reason)
+
     def scope_reduced(self, client: ClientName, missing: tuple[str, ...]) -> None:
         self.reduced.append(missing)
 

@@ -6,20 +6,29 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import jwt
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.client_assertion import JWT_BEARER, AssertionSettings, Occasion, SigningAlgorithm
+from gateway.core.client_assertion import (
+    JWT_BEARER,
+    AssertionSettings,
+    CertificateHeader,
+    JsonClaim,
+    Occasion,
+    SigningAlgorithm,
+)
 from gateway.core.client_settings import AuthMethod
 from gateway.core.secret import Secret
 from gateway.oauth.client_authentication import read_key, signed_assertion
 from gateway.oauth.signing_key import CredentialUnusable
-from tests.oauth.certificates import make_certificate
+from tests.oauth.certificates import make_certificate, pair_in
 from tests.oauth.fakes import WALL_S, client_settings
 from tests.oauth.keys import FITTING, PAIRS, jwk, key, pem, public_pem
 
@@ -85,6 +94,69 @@ def test_the_thumbprint_is_that_of_the_certificate(tmp_path):
     der = x509.load_pem_x509_certificate(certificate.read_bytes()).public_bytes(Encoding.DER)
     expected = base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
     assert jwt.get_unverified_header(token)["x5t#S256"] == expected
+
+
+def test_a_certificate_is_named_in_each_way_that_is_asked_for(tmp_path):
+    certificate, private = make_certificate(tmp_path)
+    issuer = Path(pair_in(tmp_path / "issuer").certificate)
+    ders = [
+        x509.load_pem_x509_certificate(file.read_bytes()).public_bytes(Encoding.DER)
+        for file in (certificate, issuer)
+    ]
+    certificate.write_bytes(certificate.read_bytes() + issuer.read_bytes())
+    token = signed(
+        private.read_text(), certificate=str(certificate), certificate_headers=tuple(CertificateHeader)
+    )
+    header = jwt.get_unverified_header(token)
+    assert header["x5t#S256"] == encoded(hashlib.sha256(ders[0]).digest())
+    assert header["x5t"] == encoded(hashlib.sha1(ders[0], usedforsecurity=False).digest())
+    assert header["x5c"] == [base64.b64encode(der).decode() for der in ders], "the chain, not for URLs"
+
+
+@pytest.mark.parametrize("one", CertificateHeader)
+def test_only_what_is_asked_for_stands_in_the_head(one: CertificateHeader, tmp_path):
+    certificate, private = make_certificate(tmp_path)
+    token = signed(private.read_text(), certificate=str(certificate), certificate_headers=(one,))
+    assert jwt.get_unverified_header(token).keys() == {"alg", "typ", one.value}
+
+
+def test_further_claims_are_of_any_kind_and_override_nothing():
+    claims = (("tenant", "acme"), ("roles", JsonClaim('["a", {"b": [1, true]}]')), ("n", JsonClaim("1.5")))
+    said = jwt.decode(signed(pem("p256"), claims=claims), options={"verify_signature": False})
+    assert (said["tenant"], said["roles"], said["n"]) == ("acme", ["a", {"b": [1, True]}], 1.5)
+    assert said["sub"] == "mobile_android"
+
+
+SPELLINGS = [
+    lambda text: text.replace("\n", "\\n"),
+    lambda text: text.replace("\n", "\r\n"),
+    lambda text: text.replace("\n", " "),
+    lambda text: f'"{text}"',
+    lambda text: base64.b64encode(text.encode()).decode(),
+    lambda text: base64.b64encode(text.replace("\n", "\r\n").encode()).decode().rstrip("="),
+]
+
+
+@pytest.mark.parametrize("kind", FITTING)
+@pytest.mark.parametrize("spelt", SPELLINGS)
+def test_a_key_signs_however_an_environment_hands_it_on(kind: str, spelt):
+    for text in (pem(kind), traditional(kind)):
+        verified(signed(spelt(text)), public_pem(kind), FITTING[kind][0])
+
+
+@pytest.mark.parametrize("kind", FITTING)
+def test_base64_of_der_and_of_a_jwk_are_taken(kind: str):
+    form = serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    for content in (key(kind).private_bytes(*form), jwk(kind).encode()):
+        verified(signed(base64.b64encode(content).decode()), public_pem(kind), FITTING[kind][0])
+
+
+def traditional(kind: str) -> str:
+    """As older programs of OpenSSL write it; Ed keys have no such form."""
+    is_newer = kind.startswith("ed")
+    form = serialization.PrivateFormat.PKCS8 if is_newer else serialization.PrivateFormat.TraditionalOpenSSL
+    written = key(kind).private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+    return written.decode()
 
 
 # ── vectors ───────────────────────────────────────────────────────────────────────────────────────

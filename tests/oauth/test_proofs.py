@@ -7,6 +7,10 @@ from pathlib import Path
 import jwt
 import pytest
 
+from gateway.config import names
+from gateway.config.expand import Sources
+from gateway.config.secret_reader import template_reader
+from gateway.config.template import read_template
 from gateway.core.client_assertion import JWT_BEARER, AssertionSettings, SigningAlgorithm
 from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, TlsFiles
 from gateway.core.dpop import DpopSettings
@@ -14,8 +18,9 @@ from gateway.core.objections import UsedAlgorithms
 from gateway.core.secret import Secret
 from gateway.core.token_outcome import Failed
 from gateway.oauth.proofs import DPOP_KEY_UNREADABLE, SECRET_UNREADABLE, Proofs, random_jti
+from tests.oauth.certificates import make_certificate
 from tests.oauth.fakes import WALL_S, client_settings
-from tests.oauth.keys import pem
+from tests.oauth.keys import FITTING, pem, public_pem
 
 URL = "https://login.test/token"
 ERRORS = [FileNotFoundError("/run/secrets/crm"), PermissionError("hunter2"), ValueError("hunter2")]
@@ -59,6 +64,98 @@ def test_the_secret_of_that_number_is_given_as_it_is_kept():
 def test_a_secret_that_cannot_be_read_is_a_failure_that_says_nothing_of_it(error: Exception):
     broken = replace(client("a"), credentials=(failing(error),))
     assert made().of_client(broken, 0, URL) is SECRET_UNREADABLE
+
+
+# ── a key that is caught half-written ─────────────────────────────────────────────────────────────
+
+
+def watched() -> tuple[Proofs, list[str]]:
+    told: list[str] = []
+    return Proofs(lambda: WALL_S, lambda: "jti", lambda _, reason: told.append(reason)), told
+
+
+def signed_by(given: Secret | Failed, kind: str) -> bool:
+    assert isinstance(given, Secret), given
+    try:
+        jwt.decode(
+            given.reveal(),
+            public_pem(kind),
+            [FITTING[kind][0]],
+            audience=URL,
+            options={"verify_exp": False, "verify_iat": False},
+        )
+    except jwt.InvalidSignatureError:
+        return False
+    return True
+
+
+def test_at_every_byte_of_a_key_that_is_written_the_last_good_one_signs(tmp_path: Path):
+    """As a program does that opens the file, truncates it, and writes: nothing ever fails."""
+    file, old, new = tmp_path / "key.pem", pem("p256"), pem("ed25519")
+    file.write_text(old)
+    settings = signing("")
+    reader = template_reader(read_template(f"${{file:{file}}}"), Sources({}, tmp_path), names.lines)
+    settings, (proofs, told) = replace(settings, credentials=(reader,)), watched()
+    assert signed_by(proofs.of_client(settings, 0, URL), "p256")
+    whole = len(new.rstrip("\n"))
+    for end in range(0, whole, 3):
+        file.write_text(new[:end])
+        assert signed_by(proofs.of_client(settings, 0, URL), "p256"), end
+    assert told == ["the private key is neither PEM nor a JWK"], "told once"
+    file.write_text(new)
+    assert signed_by(proofs.of_client(settings, 0, URL), "ed25519")
+
+
+def test_each_bad_replacement_is_told_once():
+    proofs, told = watched()
+    for key in ("good", "bad", "bad", "good", "worse", "bad"):
+        credential = pem("p256") if key == "good" else key
+        assert isinstance(proofs.of_client(signing(credential), 0, URL), Secret)
+    assert len(told) == 2
+
+
+def test_a_certificate_that_was_replaced_before_its_key_stops_nothing(tmp_path: Path):
+    certificate, key = make_certificate(tmp_path)
+    settings, (proofs, told) = signing(key.read_text(), certificate=str(certificate)), watched()
+    thumbprints = [head_of(proofs.of_client(settings, 0, URL))]
+    make_certificate(tmp_path)  # another pair, of whose key the reader has not heard
+    thumbprints.append(head_of(proofs.of_client(settings, 0, URL)))
+    certificate.write_text("-----BEGIN CERT")
+    thumbprints.append(head_of(proofs.of_client(settings, 0, URL)))
+    certificate.unlink()
+    thumbprints.append(head_of(proofs.of_client(settings, 0, URL)))
+    assert len(set(thumbprints)) == 1
+    assert told == ["assertion_certificate is not the certificate of the private key"]
+
+
+def head_of(given: Secret | Failed) -> str:
+    assert isinstance(given, Secret), given
+    return jwt.get_unverified_header(given.reveal())["x5t#S256"]
+
+
+def test_a_key_that_tokens_are_bound_to_stays_too():
+    proofs, told = watched()
+    bound = client("a", dpop=DpopSettings())
+    first = proofs.dpop_key(replace(bound, dpop_key=lambda: Secret(pem("p256"))))
+    kept = proofs.dpop_key(replace(bound, dpop_key=lambda: Secret(pem("p256")[:100])))
+    assert kept is first
+    assert len(told) == 1
+
+
+def test_where_no_key_was_ever_good_there_is_none_to_keep():
+    proofs, told = watched()
+    assert isinstance(proofs.of_client(signing("bad"), 0, URL), Failed)
+    assert told == []
+
+
+def test_one_clients_key_is_never_anothers():
+    proofs, _ = watched()
+    proofs.of_client(signing(pem("p256")), 0, URL)
+    other = signing("bad")
+    other = replace(other, grant=replace(other.grant, client=ClientName("erp")))
+    assert isinstance(proofs.of_client(other, 0, URL), Failed)
+    several = replace(signing(""), credentials=(lambda: Secret(pem("p256")), lambda: Secret("bad")))
+    assert isinstance(proofs.of_client(several, 1, URL), Failed)
 
 
 def test_an_assertion_is_made_for_the_endpoint_that_is_asked_and_only_once():

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.client_assertion import JWT_BEARER, AssertionSettings, SigningAlgorithm
+from gateway.core.client_assertion import (
+    JWT_BEARER,
+    AssertionSettings,
+    CertificateHeader,
+    JsonClaim,
+    SigningAlgorithm,
+)
 from gateway.core.client_settings import AuthMethod, ClientName, Grant, GrantType, TlsFiles
 from gateway.core.dpop import DpopSettings
 from gateway.core.settings import RouteName, RouteSettings, Scheme, Settings
@@ -28,7 +34,8 @@ OF_ASSERTIONS = {
     "lifetime_s": st.sampled_from([30.0, 60.0]),
     "certificate": st.none() | SHORT,
     "subject": st.none() | SHORT,
-    "claims": PAIRS,
+    "claims": PAIRS | st.sampled_from([(("a", JsonClaim(text)),) for text in ("1", "true", "[1]")]),
+    "certificate_headers": st.lists(st.sampled_from(CertificateHeader)).map(tuple),
 }
 OF_DPOP = {"algorithm": ALGORITHMS, "allows_bearer": st.booleans()}
 OF_FILES = {"certificate": SHORT, "key": SHORT}

@@ -89,6 +89,18 @@ def test_another_secret_that_is_accepted_is_told_at_warning(caplog):
     ]
 
 
+def test_a_key_that_stays_in_use_is_told_at_warning(caplog):
+    TokenLog().credential_kept(CRM, "why")
+
+    assert told(caplog) == [
+        (
+            "WARNING",
+            "client crm: its key was replaced by what cannot be used, the last good one stays in use: why",
+            {"client": "crm"},
+        )
+    ]
+
+
 def test_a_smaller_scope_is_told_at_warning(caplog):
     TokenLog().scope_reduced(CRM, ("orders.read", "orders.write"))
 

@@ -48,6 +48,7 @@ def test_what_the_metadata_says_is_counted_nowhere():
 
     metrics.tokens.metadata_objected(CRM, ("it has none",))
     metrics.tokens.metadata_kept(CRM, FAILED)
+    metrics.tokens.credential_kept(CRM, "it is none")
 
     assert counted(metrics) == before
 

@@ -81,6 +81,9 @@ class Told(Changes):
         self.switched.append((number, of))
         self.changed()
 
+    def credential_kept(self, client: ClientName, reason: str) -> None:
+        self.changed()
+
     def scope_reduced(self, client: ClientName, missing: tuple[str, ...]) -> None:
         self.changed()
 
