@@ -46,10 +46,12 @@ from gateway.observe.line_stream import dropped_lines
 from gateway.observe.metrics import Connections, Gauges, Metrics
 from gateway.observe.token_log import TokenLog
 from gateway.proxy.acceptor import Acceptor
+from gateway.proxy.buffers import Buffers
 from gateway.proxy.census import Census
 from gateway.proxy.handler import Handler
 from gateway.proxy.listener import Listener, Shared
 from gateway.proxy.pool import Pool
+from gateway.proxy.room import Room
 from gateway.proxy.route import Route
 from gateway.proxy.sockets import listening_sockets
 from gateway.trust import ServerCertificate, Trust
@@ -97,6 +99,9 @@ class Gateway:
         self.sources = Sources(settings, around, self._trust, self._resolver)
         for client in settings.clients:
             self.metrics.tokens.client(client)  # its series stand at zero before anything happens
+        self._census = Census(settings.limits.connections)
+        self._buffers = Buffers(settings.limits.buffers_bytes, self._census)
+        self._room = Room(settings.limits, self._census)
         self._pools: dict[UpstreamSettings, Pool] = {}
         self._acceptances: dict[tuple[UpstreamSettings, Grant | None], Acceptance] = {}
         self._routes = [self._route(route) for route in settings.routes]
@@ -107,7 +112,6 @@ class Gateway:
             self.metrics.route(UNROUTED),
             self._request_observer(observer),
         )
-        self._census = Census(settings.limits.connections)
         self._shared = Shared(
             self._handler, settings.limits, settings.trusted_proxies, _request_ids(), self._census
         )
@@ -183,7 +187,7 @@ class Gateway:
         pool = self._pools.get(settings.upstream)
         if pool is None:
             pool = self._pools[settings.upstream] = Pool(
-                settings.upstream, self._settings.limits, self._loop, self._trust, self._resolver
+                settings.upstream, self._room, self._loop, self._trust, self._resolver
             )
         source = self.sources[settings.grant] if settings.grant is not None else None
         acceptance = self._acceptances.setdefault((settings.upstream, settings.grant), Acceptance())
@@ -214,6 +218,7 @@ class Gateway:
         now_s = self._loop.time()
         for pool in self._pools.values():
             pool.sweep(now_s)
+        self._buffers.look((listener for listener, _ in self._listeners), now_s)
         self._trust.look()
         for certificate in self._certificates:
             if certificate is not None:

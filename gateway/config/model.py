@@ -167,6 +167,9 @@ class LimitRules(Strict):
     connections: Annotated[int, Field(ge=1, le=1_000_000)] | None = optional(
         "The most connections of callers, to all listeners together.", 10_000
     )
+    buffers_bytes: Size | None = optional(
+        "Held by all connections together, replays apart.", "256MiB", alias="buffers"
+    )
 
 
 class Log(Strict):

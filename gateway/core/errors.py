@@ -6,6 +6,7 @@
     ├── CallerError              the request itself
     ├── AuthorizationServerError no token to be had; never 401, which would blame the caller
     ├── UpstreamError            the exchange with the upstream
+    ├── Overloaded               the gateway has no room for it
     └── InternalError            a fault of ours
 
 Each class is one row of ``docs/errors.md`` (a test compares them). ``code`` ends the ``type`` of the
@@ -91,18 +92,24 @@ class InternalError(GatewayError):
     closes = True
 
 
-class TooManyConnections(InternalError):
+class Overloaded(GatewayError):
+    """The gateway has no room for it; nothing was sent."""
+
+    side = Side.GATEWAY
+    proxy_error = "connection_limit_reached"
+
+
+class TooManyConnections(Overloaded):
     """Callers hold as many connections as ``limits.connections`` allows."""
 
     code, status, title = "too_many_connections", 503, "The gateway has too many connections"
-    proxy_error = "connection_limit_reached"
+    closes = True
 
 
-class OutOfDescriptors(InternalError):
+class OutOfDescriptors(Overloaded):
     """The process may open no further file: neither accept a connection nor make one."""
 
     code, status, title = "out_of_descriptors", 503, "The gateway is out of file descriptors"
-    proxy_error = "connection_limit_reached"
     closes = True
 
 

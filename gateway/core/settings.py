@@ -159,6 +159,7 @@ class Limits:
         replay_bytes: the longest request body that can be replayed after a 401.
         replay_total_bytes: held for replays by all requests together.
         connections: of callers, to all listeners together.
+        buffers_bytes: held by all connections together, replays apart.
     """
 
     target_bytes: int = 8 * KIB
@@ -169,6 +170,7 @@ class Limits:
     replay_bytes: int = 64 * KIB
     replay_total_bytes: int = 64 * MIB
     connections: int = 10_000
+    buffers_bytes: int = 256 * MIB
 
 
 class LogFormat(Enum):

@@ -12,7 +12,6 @@ queue.
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import socket
 import ssl
@@ -23,14 +22,13 @@ from typing import Final
 
 from gateway.core.errors import OutOfDescriptors, TooManyConnections
 from gateway.core.problem import problem_answer
-from gateway.proxy.census import Excess
+from gateway.proxy.census import EXHAUSTED, Excess
 from gateway.proxy.listener import Listener
 
 AT_ONCE: Final = 64  # then others have their turn
 PAUSE_S: Final = 0.1
 REFUSED_LINGER_S: Final = 1.0
 MOST_LINGERING: Final = 16
-EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class Acceptor:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 # A transport that holds anything counts as full: what waits for it is kept in one place, as few large parts.
 WRITE_LIMIT_BYTES: Final = 1
+HEAD_COPIES: Final = 3  # as bytes, as text, and in the parser
 _NO_REQUEST: Final = RawRequestMessage(
     "-", "-", HttpVersion11, CIMultiDictProxy(CIMultiDict()), (), True, None, False, False, URL("/")
 )
@@ -169,6 +170,37 @@ class CallerConnection(RequestReader):
         self._listener.census.leave()
         super().connection_lost(exc)
 
+    # ── what it holds ─────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it holds anything that nobody takes at the moment."""
+        return bool(
+            self._paused
+            or self._reading_paused
+            or self._rest_bytes
+            or self._has_begun_head
+            or (self._call is not None and self._call.upstream is not None and self._call.upstream.is_stuck)
+        )
+
+    def held_bytes(self) -> int:
+        """Give about what it holds, in buffers, with the connection to its upstream."""
+        held = self._rest_bytes + (HEAD_COPIES * self._head_bytes if self._has_begun_head else 0)
+        if self._wire is not None:
+            held += self._wire.get_write_buffer_size()
+        call = self._call
+        if call is not None:
+            taken = call.body.received_bytes if call.body is not None else 0
+            held += max(0, call.payload.total_bytes - taken)
+            held += call.upstream.held_bytes() if call.upstream is not None else 0
+        return held
+
+    def stuck_since_s(self) -> float:
+        """Give since when the caller takes nothing; where it does, since when its request is served."""
+        if self._write_deadline_s < inf:
+            return self._write_deadline_s - self._write_idle_s
+        return self._call.started_s if self._call is not None else inf
+
     # ── the request loop ──────────────────────────────────────────────────────────────────────────
 
     async def start(self) -> None:
@@ -209,7 +241,7 @@ class CallerConnection(RequestReader):
     def _next_call(self) -> Call:
         """Take a request; let the parser and the transport go on (as aiohttp's own loop does)."""
         message, payload = self._messages.popleft()
-        if self._has_rest or self._buffer_paused:
+        if self._rest_bytes or self._buffer_paused:
             self._go_on_reading()
         message = cast("RawRequestMessage", message)  # our `data_received` queues nothing else
         return Call(self, message, payload, self._listener.next_id(), self._loop.time())
@@ -235,7 +267,7 @@ class CallerConnection(RequestReader):
     @property
     def _has_more(self) -> bool:
         """Whether there is something that is not served: to close would reset the connection."""
-        return bool(self._messages) or self._has_rest or self._has_begun_head
+        return bool(self._messages or self._rest_bytes) or self._has_begun_head
 
     def _linger(self, transport: asyncio.Transport) -> None:
         """Read and drop what comes: the end is told, where it can be, but the connection is not reset."""

@@ -6,6 +6,7 @@ and lingering included; refusals are counted each, and told once a minute.
 
 from __future__ import annotations
 
+import errno
 import logging
 from enum import Enum
 from math import inf
@@ -14,6 +15,7 @@ from typing import Final
 log: Final = logging.getLogger("gateway.connections")
 
 TELL_EVERY_S: Final = 60.0
+EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class Excess(Enum):
@@ -26,8 +28,8 @@ class Excess(Enum):
 
 _TEXTS: Final = {
     Excess.CONNECTIONS: "connections are refused: callers hold as many as limits.connections allows (%d)",
-    Excess.DESCRIPTORS: "connections are refused: the process is out of file descriptors (callers hold %d "
-    "connections); raise LimitNOFILE or ulimit -n, or lower limits.connections",
+    Excess.DESCRIPTORS: "there is no room for further connections: the process is out of file "
+    "descriptors (callers hold %d connections); raise LimitNOFILE or ulimit -n, or lower limits.connections",
     Excess.MEMORY: "connections that wait longest for their callers are closed: what all hold in buffers "
     "exceeds limits.buffers (callers hold %d connections)",
 }

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from gateway.core.errors import (
+    OutOfDescriptors,
     UpstreamConnectTimeout,
     UpstreamError,
     UpstreamNameUnresolved,
@@ -30,6 +31,7 @@ from gateway.core.server_url import is_address
 from gateway.core.settings import Scheme, UpstreamSettings
 from gateway.net.race import connected
 from gateway.net.resolver import Name, Resolver
+from gateway.proxy.census import EXHAUSTED
 from gateway.proxy.upstream import UpstreamConnection
 from gateway.trust import CertificateUnusable, Trust, TrustSettings
 
@@ -56,6 +58,7 @@ class Dialer:
 
         Raises:
             UpstreamError: nothing was sent; see the classes for each reason.
+            OutOfDescriptors: there is none left for it.
         """
         try:
             async with asyncio.timeout(timeout_s) as bound:
@@ -65,6 +68,8 @@ class Dialer:
             what = "the upstream's name was not resolved" if is_nowhere else "no connection to the upstream"
             raise UpstreamConnectTimeout(f"{what} in time") from None
         except (OSError, ssl.SSLError, UnicodeError) as error:
+            if isinstance(error, OSError) and error.errno in EXHAUSTED:
+                raise OutOfDescriptors("the gateway can open no connection", retry_after_s=1) from None
             raise connect_error(error) from None
 
     def is_elsewhere(self, connection: UpstreamConnection) -> bool:

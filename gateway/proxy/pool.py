@@ -11,9 +11,11 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final
 
-from gateway.core.settings import Limits, UpstreamSettings
+from gateway.core.errors import OutOfDescriptors
+from gateway.core.settings import UpstreamSettings
 from gateway.net.resolver import Resolver
 from gateway.proxy.dialer import Dialer
+from gateway.proxy.room import Room
 from gateway.proxy.upstream import UpstreamConnection
 from gateway.trust import Trust
 
@@ -32,18 +34,20 @@ class Pool:
     def __init__(
         self,
         settings: UpstreamSettings,
-        limits: Limits,
+        room: Room,
         loop: asyncio.AbstractEventLoop,
         trust: Trust,
         resolver: Resolver,
     ) -> None:
         self._settings = settings
-        self._limits = limits
+        self._limits = room.limits
         self._loop = loop
         self._dialer = Dialer(settings, loop, trust, resolver)
         self._dialer.watch(self._renew, self._moved)
         self._idle: list[UpstreamConnection] = []
         self._all: set[UpstreamConnection] = set()
+        self._room = room
+        room.add(self)
         self.nonce = ""
 
     def __repr__(self) -> str:
@@ -62,10 +66,27 @@ class Pool:
 
         Raises:
             UpstreamError: nothing was sent; see the classes for each reason.
+            OutOfDescriptors: there is none left for it.
         """
-        connection = await self._dialer.dial(self._make, timeout_s)
+        self._room.make()
+        try:
+            connection = await self._dialer.dial(self._make, timeout_s)
+        except OutOfDescriptors as error:
+            raise self._room.is_short(error, self._loop.time()) from None
         self._all.add(connection)
+        self._room.open += 1
         return connection
+
+    @property
+    def idle_since_s(self) -> float | None:
+        """Since when the connection is idle that is idle longest; None if none is."""
+        return self._idle[0].idle_since_s if self._idle else None
+
+    def close_idle(self, most: int = MOST_IDLE) -> None:
+        """Close idle connections, those that are idle longest first."""
+        for connection in self._idle[:most]:
+            connection.abort()
+        del self._idle[:most]
 
     def _renew(self) -> None:
         """Let no further request go out on the connections that were made so far."""
@@ -86,7 +107,9 @@ class Pool:
         return UpstreamConnection(self._loop, self._limits, self._gone)
 
     def _gone(self, connection: UpstreamConnection) -> None:
-        self._all.discard(connection)
+        if connection in self._all:
+            self._all.remove(connection)
+            self._room.open -= 1
         if connection.answer is None and connection in self._idle:
             self._idle.remove(connection)
 

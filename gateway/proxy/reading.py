@@ -57,7 +57,6 @@ class RequestReader(web.RequestHandler):
         "_chunked_bytes",
         "_discards",
         "_has_begun_head",
-        "_has_rest",
         "_head_bytes",
         "_is_last",
         "_is_reading_chunked",
@@ -67,6 +66,7 @@ class RequestReader(web.RequestHandler):
         "_most_head_bytes",
         "_received_tail",
         "_refusal",
+        "_rest_bytes",
         "heard_at_s",
         "read_deadline_s",
     )
@@ -87,7 +87,7 @@ class RequestReader(web.RequestHandler):
         # The parser bounds each field; twice the target is its line, see `max_line_size`.
         self._most_head_bytes = limits.header_bytes + 2 * limits.target_bytes
         self._parser = self._new_parser()
-        self._has_rest = False  # bytes behind the last request may wait in the parser
+        self._rest_bytes = 0  # as many, at most, wait in the parser behind the last request
         self._head_bytes = 0  # of a head that is not whole
         self._last_payload: StreamReader = EMPTY_PAYLOAD
         self._left_bytes = 0
@@ -140,10 +140,11 @@ class RequestReader(web.RequestHandler):
             message, payload = messages[0]
             self._queue(message, payload, data, is_last=bool(upgraded))
             end = data.find(_HEAD_END) + 4 + payload.total_bytes if is_between else 0
-            if self._has_rest or len(self._messages) >= MOST_QUEUED:
+            if self._rest_bytes or len(self._messages) >= MOST_QUEUED:
+                self._rest_bytes += len(data)
                 self._hold_reading()
             elif end != len(data) and not message.chunked:  # else `_end_of_chunked` looks
-                self._has_rest = True
+                self._rest_bytes = max(1, len(data) - max(0, end))
         elif data and (is_between or self._has_begun_head):
             self._count_head(len(data), is_first=is_between)
 
@@ -184,10 +185,12 @@ class RequestReader(web.RequestHandler):
 
     def _go_on_reading(self) -> None:
         """Read the next request, from what has arrived already if there is any."""
-        if self._has_rest and not self._messages:
-            self._has_rest = False
+        if self._rest_bytes and not self._messages:
+            waiting, self._rest_bytes = self._rest_bytes, 0
             self.data_received(b"")
-        if self._buffer_paused and not self._has_rest and len(self._messages) < MOST_QUEUED:
+            if self._rest_bytes:  # how much of it was read is not told
+                self._rest_bytes = waiting
+        if self._buffer_paused and not self._rest_bytes and len(self._messages) < MOST_QUEUED:
             self._resume_reading_for_buffer()
 
     def _end_parsing(self, message: RawRequestMessage) -> None:
@@ -231,7 +234,8 @@ class RequestReader(web.RequestHandler):
         parser has none; but it can begin only where nothing of a next request was read, and that is
         where the bytes end with the empty line behind the trailers.
         """
-        self._is_reading_chunked = self._has_rest = False
+        self._is_reading_chunked = False
+        self._rest_bytes = 0
         if self._received_tail == _HEAD_END and not self._holds_request():
             self._parser = self._new_parser()
         else:

@@ -88,6 +88,17 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         transport = self.transport
         return not self.is_gone and transport is not None and not transport.is_closing()
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it holds anything that one of both sides does not take at the moment."""
+        return self.writing_paused or self._reading_paused
+
+    def held_bytes(self) -> int:
+        """Give what it holds in buffers."""
+        transport = self.transport
+        unsent = transport.get_write_buffer_size() if transport is not None and not self.is_gone else 0
+        return self.buffered_bytes + unsent
+
     # ── what the exchange calls ───────────────────────────────────────────────────────────────────
 
     def begin(self, *, is_head: bool) -> None:

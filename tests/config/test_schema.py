@@ -86,6 +86,7 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "limits.replay": limits.replay_bytes,
         "limits.replay_total": limits.replay_total_bytes,
         "limits.connections": limits.connections,
+        "limits.buffers": limits.buffers_bytes,
         "log.level": log.level,
         "log.format": log.format.value,
         "log.access": log.access,

@@ -10,6 +10,7 @@ from gateway.core.errors import (
     CallerError,
     GatewayError,
     InternalError,
+    Overloaded,
     Side,
     UpstreamError,
 )
@@ -41,6 +42,7 @@ def test_every_error_knows_its_answer(kind):
     [
         (CallerError, Side.CALLER, {400, 403, 404, 405, 408, 413, 414, 417, 431, 499, 501, 505}),
         (AuthorizationServerError, Side.AUTHORIZATION_SERVER, {502, 503, 504}),
+        (Overloaded, Side.GATEWAY, {503}),
         (UpstreamError, Side.UPSTREAM, {502, 504}),
         (InternalError, Side.GATEWAY, {500}),
     ],

@@ -17,8 +17,10 @@ from gateway.core.errors import (
 )
 from gateway.core.settings import Limits, Scheme, UpstreamSettings
 from gateway.net.resolver import Resolver
+from gateway.proxy.census import Census
 from gateway.proxy.dialer import connect_error, trust_of
 from gateway.proxy.pool import IDLE_TIMEOUT_S, MOST_IDLE, Pool
+from gateway.proxy.room import Room
 from gateway.trust import Trust
 from tests.oauth.certificates import make_certificate
 
@@ -62,7 +64,13 @@ async def upstream(path=None, tls=None):
 
 @asynccontextmanager
 async def pool(settings, trust=None, resolver=None):
-    made = Pool(settings, Limits(), asyncio.get_running_loop(), trust or Trust(), resolver or Resolver())
+    made = Pool(
+        settings,
+        Room(Limits(), Census(100)),
+        asyncio.get_running_loop(),
+        trust or Trust(),
+        resolver or Resolver(),
+    )
     try:
         yield made
     finally:

@@ -1,0 +1,41 @@
+"""What the connections of all callers may hold together.
+
+Each holds little where both its sides take what comes; one that is stuck holds up to 1 MiB. Rule: beyond
+`limits.buffers` those are closed that are stuck longest, until the others have room. With fewer connections
+than could hold that much nothing is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+from typing import Final, cast
+
+from gateway.core.settings import MIB
+from gateway.proxy.caller import CallerConnection
+from gateway.proxy.census import Census, Excess
+from gateway.proxy.listener import Listener
+
+MOST_EACH_BYTES: Final = 1 * MIB
+
+
+class Buffers:
+    """The budget of all connections."""
+
+    def __init__(self, most_bytes: int, census: Census) -> None:
+        self._most_bytes = most_bytes
+        self._census = census
+
+    def look(self, listeners: Iterable[Listener], now_s: float) -> None:
+        """Close what is too much."""
+        if self._census.open * MOST_EACH_BYTES <= self._most_bytes:
+            return
+        connections = cast("list[CallerConnection]", list(chain(*(each.connections for each in listeners))))
+        held = {each: each.held_bytes() for each in connections if each.is_stuck}
+        excess = sum(held.values()) - self._most_bytes
+        for each in sorted(held, key=CallerConnection.stuck_since_s) if excess > 0 else ():
+            if excess <= 0:
+                break
+            excess -= held[each]
+            self._census.refuse(Excess.MEMORY, now_s)
+            each.abort()
