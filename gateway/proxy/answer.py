@@ -29,6 +29,7 @@ from gateway.core.fields import FieldNames, options
 from gateway.core.settings import Limits
 
 _NAMES: Final = FieldNames(ANSWER_SPECIAL)
+MOST_INFORMATIONAL: Final = 64  # at once; each costs a kilobyte, and the shortest is sent in twenty bytes
 _NO_BODY: Final = Body.NONE  # the attribute of an Enum is a slow look-up before Python 3.12
 _LENGTH: Final = Body.LENGTH
 _VERSIONS: Final = ("1.1", "1.0")
@@ -279,6 +280,8 @@ class AnswerReader:
         if answer is None or answer.is_complete or parser is None:
             return
         if answer.status < 200:
+            if len(self.informational) >= MOST_INFORMATIONAL:
+                raise UpstreamAnswerInvalid("too many informational answers at once", was_sent=True)
             self.informational.append(answer)
             self.answer, self._is_11 = Answer(), False
         else:

@@ -176,7 +176,7 @@ class CallerConnection(RequestReader):
     def is_stuck(self) -> bool:
         """Whether it holds anything that nobody takes at the moment."""
         return bool(
-            self._paused
+            self.writing_paused
             or self._reading_paused
             or self._rest_bytes
             or self._has_begun_head

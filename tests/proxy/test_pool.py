@@ -367,3 +367,41 @@ def test_a_foreign_exception_becomes_ours_without_its_text(error, kind, words):
     assert words in ours.detail
     assert "s3cr3t" not in ours.detail
     assert not ours.was_sent
+
+
+async def test_an_idle_connection_makes_room_for_one_to_another_upstream():
+    room = Room(Limits(), Census(2))
+    async with upstream() as first, upstream() as second:
+        loop = asyncio.get_running_loop()
+        ones, others = (
+            Pool(http(at.server.sockets[0].getsockname()[1]), room, loop, Trust(), Resolver())
+            for at in (first, second)
+        )
+        oldest, _ = await used(ones, first)
+        newer = await ones.connect(WAIT_S)
+        writer = await first.take()
+        await exchange(newer, writer)
+        ones.release(newer)
+        other = await others.connect(WAIT_S)
+
+        assert (oldest.is_open, newer.is_open, other.is_open) == (False, True, True)
+        await asyncio.sleep(0)
+        assert room.open == 2
+        ones.close()
+        others.close()
+        await asyncio.sleep(0.01)
+        assert room.open == 0
+
+
+async def test_connections_in_use_make_no_room():
+    """There is one caller for each of them, so that their number is bounded already."""
+    room = Room(Limits(), Census(1))
+    async with upstream() as at:
+        made = Pool(
+            http(at.server.sockets[0].getsockname()[1]), room, asyncio.get_running_loop(), Trust(), Resolver()
+        )
+        busy = [await made.connect(WAIT_S) for _ in range(2)]
+
+        assert all(each.is_open for each in busy)
+        made.close()
+        await asyncio.sleep(0.01)

@@ -172,6 +172,33 @@ class Scarce:
             os.close(each)
 
 
+async def test_a_request_that_finds_no_descriptor_for_its_upstream_is_answered_503(caplog):
+    """Not as the upstream's fault; and the next one, when there are some, is served."""
+    async with Rig() as rig:
+        callers = [await rig.caller() for _ in range(2)]
+        for caller in callers:
+            assert (await caller.ask(request("GET", "/nothing"))).status == 200
+        busy = asyncio.Event()
+
+        async def held(exchange):
+            await busy.wait()
+            exchange.write(ok())
+
+        rig.upstream.script = held
+        await callers[0].send(request("GET", "/"))  # it takes the one connection that is idle
+        await rig.upstream.until(lambda: len(rig.upstream.requests) == 3)
+        with caplog.at_level(logging.WARNING, logger="gateway.connections"), Scarce(callers=0):
+            answer = await callers[1].ask(request("GET", "/"))
+        busy.set()
+
+        assert (answer.status, answer.code) == (503, "out_of_descriptors")
+        assert answer.problem["side"] == "gateway"
+        assert len(caplog.records) == 1
+        assert (await callers[0].answer()).status == 200
+        assert answer.closes, "which gives a descriptor back"
+        assert (await rig.get("/")).status == 200
+
+
 async def test_out_of_descriptors_callers_are_told_and_the_listener_lives(caplog):
     loop = asyncio.get_running_loop()
     async with Rig() as rig:
