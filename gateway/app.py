@@ -13,6 +13,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from typing import Final
 
@@ -54,10 +55,10 @@ from gateway.proxy.pool import Pool
 from gateway.proxy.room import Room
 from gateway.proxy.route import Route
 from gateway.proxy.sockets import listening_sockets
+from gateway.proxy.sweeper import Sweeper
 from gateway.trust import ServerCertificate, Trust
 
 UNROUTED: Final = RouteName("-")
-SWEEP_S: Final = 0.1
 
 
 class Gateway:
@@ -121,7 +122,7 @@ class Gateway:
         ]
         self._listeners: list[tuple[Listener, Acceptor]] = []
         self._admin: AdminServer | None = None
-        self._sweeper: asyncio.TimerHandle | None = None
+        self._sweeper = Sweeper(loop, self._looks())
 
     # ── life ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -142,7 +143,7 @@ class Gateway:
             await self.close(grace_s=0.0)
             raise
         self.sources.start()
-        self._sweep()
+        self._sweeper.start()
 
     async def close(self, grace_s: float | None = None) -> None:
         """Stop accepting, let calls end within `grace_s` (the settings' grace if None), end the rest."""
@@ -151,8 +152,7 @@ class Gateway:
             acceptor.close()
         grace_s = self._settings.grace_s if grace_s is None else grace_s
         await asyncio.gather(*(listener.drain(grace_s) for listener, _ in self._listeners))
-        if self._sweeper is not None:
-            self._sweeper.cancel()
+        self._sweeper.stop()
         for pool in self._pools.values():
             pool.close()
         await self.sources.close()
@@ -214,16 +214,13 @@ class Gateway:
         observers = [each for each in (self._access_log, observer) if each is not None]
         return observers[0] if len(observers) == 1 else Fanout(tuple(observers), ()) if observers else None
 
-    def _sweep(self) -> None:
-        now_s = self._loop.time()
-        for pool in self._pools.values():
-            pool.sweep(now_s)
+    def _looks(self) -> list[Callable[[float], None]]:
+        looks: list[Callable[[float], None]] = [pool.sweep for pool in self._pools.values()]
+        looks += [self._look_at_buffers, partial(_look, self._trust)]
+        return looks + [partial(_look, each) for each in self._certificates if each is not None]
+
+    def _look_at_buffers(self, now_s: float) -> None:
         self._buffers.look((listener for listener, _ in self._listeners), now_s)
-        self._trust.look()
-        for certificate in self._certificates:
-            if certificate is not None:
-                certificate.look()
-        self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
 
     # ── what is shown ─────────────────────────────────────────────────────────────────────────────
 
@@ -238,7 +235,13 @@ class Gateway:
             lambda: [client_state(state) for state in self.sources.states()],
             lambda: [route_state(route) for route in self._settings.routes],
             self.metrics.render,
+            self._stale,
         )
+
+    def _stale(self) -> tuple[str, ...]:
+        now_s = self._loop.time()
+        ours = ("upstreams",) if self._sweeper.is_stale(now_s) else ()
+        return ours + ("callers",) * any(listener.is_stale(now_s) for listener, _ in self._listeners)
 
     def _dropped_records(self) -> int:
         return self._access_log.writer.dropped if self._access_log is not None else 0
@@ -255,6 +258,10 @@ def names_in(settings: Settings) -> list[str]:
     urls = [url for client in settings.clients.values() for url in client.endpoints]
     hosts = [upstream.host for upstream in upstreams] + [host_of(url) for url in urls]
     return [host for host in dict.fromkeys(hosts) if host and not is_address(host)]
+
+
+def _look(files: Trust | ServerCertificate, _now_s: float) -> None:
+    files.look()
 
 
 def _open_access_log(settings: Settings, loop: asyncio.AbstractEventLoop) -> AccessLog | None:

@@ -53,6 +53,7 @@ def run(path: Path) -> None:
     """Serve, until SIGTERM or SIGINT."""
     _refuse_unknown_aiohttp()
     from gateway import server
+    from gateway.observe.faults import tell_of_what_nobody_catches
     from gateway.observe.line_stream import never_wait_for_readers
     from gateway.observe.log import set_up_logging, tell, warn
 
@@ -61,6 +62,7 @@ def run(path: Path) -> None:
     if files.of_servers:
         _end(1, *map(str, files.of_servers))
     set_up_logging(settings.log.level, settings.log.format, sys.stderr)
+    tell_of_what_nobody_catches()
     # What a client lacks costs its own tokens only, and may be put right while the others work.
     for line in (*map(str, (*files.of_clients, *files.warnings)), *_check_keys(path, settings)):
         warn(line)

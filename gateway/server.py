@@ -16,10 +16,11 @@ from typing import Final
 
 import uvloop
 
-from gateway.app import Gateway
+from gateway.app import UNROUTED, Gateway
 from gateway.core.settings import Settings
 from gateway.descriptors import with_descriptors
 from gateway.observe.fanout import Observer
+from gateway.observe.faults import Faults
 
 log: Final = logging.getLogger("gateway.server")
 
@@ -70,6 +71,7 @@ async def running(settings: Settings, observer: Observer | None = None) -> Async
     """Run a gateway while the context lasts; drain it afterwards."""
     loop = asyncio.get_running_loop()
     gateway = Gateway(with_descriptors(settings), observer)
+    loop.set_exception_handler(Faults(gateway.metrics.route(UNROUTED).failed_unasked, loop.time))
     await gateway.start()
     for number in (signal.SIGHUP, signal.SIGUSR1):
         loop.add_signal_handler(number, gateway.reopen_logs)

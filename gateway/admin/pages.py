@@ -26,7 +26,9 @@ class Page:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def _health(_: AdminView) -> Page:
+def _health(view: AdminView) -> Page:
+    if stale := view.stale():
+        return _json_page({"status": "stale", "stale": list(stale)}, 503)
     return _json_page({"status": "alive"})
 
 
@@ -66,7 +68,7 @@ def _index(_: AdminView) -> Page:
 
 PAGES: Final[dict[str, tuple[str, Callable[[AdminView], Page]]]] = {
     "/": ("this list", _index),
-    "/healthz": ("200 while the process lives", _health),
+    "/healthz": ("200 while the process lives and looks after its deadlines, else 503", _health),
     "/readyz": ("200 while every needed client has had a token and nothing is draining, else 503", _ready),
     "/metrics": ("metrics for Prometheus", _metrics),
     "/clients": ("the clients and their tokens, without secrets", _clients),

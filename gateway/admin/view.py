@@ -40,9 +40,14 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True)
 class AdminView:
-    """What is asked at each request to the admin listener."""
+    """What is asked at each request to the admin listener.
+
+    Attributes:
+        stale: whose deadlines nobody looks at any more: nothing of that is well.
+    """
 
     readiness: Callable[[], Readiness]
     clients: Callable[[], list[State]]
     routes: Callable[[], list[State]]
     metrics: Callable[[], bytes]
+    stale: Callable[[], tuple[str, ...]] = tuple

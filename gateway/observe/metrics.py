@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from gateway.core.errors import InternalError
 from gateway.core.record import Recovery
 from gateway.core.settings import RouteName
 from gateway.observe.histogram import BOUNDS_S, Histogram
@@ -102,6 +103,10 @@ class RouteMetrics:
             self.recoveries[recovery] = self.recoveries.get(recovery, 0) + 1
         if error_code:
             self.errors[error_code] = self.errors.get(error_code, 0) + 1
+
+    def failed_unasked(self) -> None:
+        """The gateway failed where no request counts it."""
+        self.errors[InternalError.code] = self.errors.get(InternalError.code, 0) + 1
 
     def in_progress(self) -> int:
         """Requests that have been started and are not done; those that match no route never start."""

@@ -1,7 +1,7 @@
 """An upstream's answer, read from the bytes of one connection; no I/O.
 
-Rules: nothing is raised here, what went wrong is noted in `AnswerReader.error`; a body of known length
-needs no parser, which would copy it once more; what stands behind a complete answer makes the
+Rules: nothing but a fault of ours is raised here, what went wrong is noted in `AnswerReader.error`; a body of
+known length needs no parser, which would copy it once more; what stands behind a complete answer makes the
 connection useless, for it could be taken for the next caller's answer (aiohttp#13656); only line ends
 there are nothing, as llhttp skips them.
 RFC 9112 sections 4 to 7, RFC 9110 section 15.2.
@@ -143,7 +143,11 @@ class AnswerReader:
             self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes) -> None:
-        """Read what came."""
+        """Read what came.
+
+        Raises:
+            Exception: a fault of ours, whatever came.
+        """
         answer = self.answer
         if self._left_bytes and answer is not None:
             self._take_raw(answer, data)
@@ -206,10 +210,11 @@ class AnswerReader:
             self.is_reusable = self._keeps_alive and len(data) == left
 
     def _parse_failed(self, error: Exception) -> None:
-        """Foreign text stays out of our errors; only our own, raised in a callback, are kept."""
-        cause = error.__context__
-        ours = cause if isinstance(cause, UpstreamError) else None
-        self.note(ours or UpstreamAnswerInvalid("the answer is not HTTP/1.x", was_sent=True))
+        """Foreign text stays out of our errors; what a callback raised is ours, a fault too."""
+        cause = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else None
+        if cause is not None and not isinstance(cause, UpstreamError):
+            raise cause
+        self.note(cause or UpstreamAnswerInvalid("the answer is not HTTP/1.x", was_sent=True))
 
     # ── llhttp's callbacks ────────────────────────────────────────────────────────────────────────
 

@@ -14,7 +14,7 @@ from math import inf
 from typing import Final
 
 from gateway.core.answer_head import dropped_names
-from gateway.core.errors import GatewayError, InternalError, UpstreamClosed, UpstreamTimeout
+from gateway.core.errors import GatewayError, UpstreamClosed, UpstreamTimeout
 from gateway.core.recovery import may_send_again
 from gateway.core.token import Token
 from gateway.proxy.answer import WholeAnswer
@@ -108,8 +108,8 @@ class Exchange:
                 self._sent()
         except GatewayError as error:
             upstream.fail(error)
-        except Exception:  # noqa: BLE001 - a task that nobody awaits must not die unheard
-            upstream.fail(InternalError("the body could not be relayed", was_sent=True))
+        except Exception as error:  # noqa: BLE001 - a task that nobody awaits must not die unheard
+            upstream.fault(error)
 
     async def _drain(self, idle_s: float) -> None:
         upstream = self.upstream

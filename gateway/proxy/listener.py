@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Final, cast
+from typing import cast
 
 from aiohttp import web
 
 from gateway.core.outbound import UNKNOWN, CallerFields
 from gateway.core.settings import Limits, Network
+from gateway.observe.faults import report
 from gateway.proxy.caller import CallerConnection
 from gateway.proxy.census import Census
 from gateway.proxy.handler import Handler
-
-SWEEP_S: Final = 0.1
+from gateway.proxy.sweeper import STALE_S, SWEEP_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Listener(web.Server):
         self._trusted = shared.trusted
         self.is_local = False
         self._sweeper: asyncio.TimerHandle | None = None
+        self._sweep_at_s = 0.0
 
     def __call__(self) -> CallerConnection:
         """Make the protocol of a new connection."""
@@ -69,15 +71,25 @@ class Listener(web.Server):
     def wake_sweeper(self) -> None:
         """Sweep while there is anything to sweep."""
         if self._sweeper is None:
+            self._sweep_at_s = self._loop.time() + SWEEP_S
             self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
+
+    def is_stale(self, now_s: float) -> bool:
+        """Whether deadlines have not been looked at for too long."""
+        return bool(self._connections) and now_s - self._sweep_at_s > STALE_S
 
     def _sweep(self) -> None:
         self._sweeper = None
+        if self._connections:
+            self.wake_sweeper()  # first: a fault below must not be the last sweep
         now_s = self._loop.time()
         for connection in list(self._connections):
-            cast("CallerConnection", connection).check_deadlines(now_s)
-        if self._connections:
-            self.wake_sweeper()
+            try:
+                cast("CallerConnection", connection).check_deadlines(now_s)
+            except Exception as error:  # noqa: BLE001 - the others are looked at nevertheless
+                report(self._loop, error)
+                with suppress(Exception):  # its deadlines mean nothing any more
+                    cast("CallerConnection", connection).abort()
 
     async def drain(self, grace_s: float) -> None:
         """Let every call end within `grace_s`, then end what is left. Nothing may be accepted any more."""

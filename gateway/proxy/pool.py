@@ -127,7 +127,10 @@ class Pool:
         while self._idle and now_s - self._idle[0].idle_since_s >= IDLE_TIMEOUT_S:
             self._idle.pop(0).abort()
         for connection in list(self._all):
-            connection.check_deadline(now_s)
+            try:
+                connection.check_deadline(now_s)
+            except Exception as error:  # noqa: BLE001 - the others are looked at nevertheless
+                connection.fault(error)
         if self._all:
             self._dialer.use(now_s)
 

@@ -14,9 +14,10 @@ from collections.abc import Callable
 from math import inf
 from typing import Final, cast
 
-from gateway.core.errors import GatewayError, UpstreamClosed, UpstreamError
+from gateway.core.errors import GatewayError, InternalError, UpstreamClosed, UpstreamError
 from gateway.core.resolution import Ip
 from gateway.core.settings import KIB, Limits
+from gateway.observe.faults import report
 from gateway.proxy.answer import AnswerReader
 
 # uvloop reads up to 256 000 bytes at once; where this much of an answer waits, it reads no more.
@@ -24,6 +25,7 @@ HIGH_WATER_BYTES: Final = 32 * KIB
 # A transport that holds anything counts as full: what waits for it is kept in one place, as few large parts.
 WRITE_LIMIT_BYTES: Final = 1
 MOST_PARTS: Final = 64
+_FAILED: Final = "the gateway failed; its log names the place"
 
 
 class UpstreamConnection(AnswerReader, asyncio.Protocol):
@@ -173,6 +175,13 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         self._wake()
         self.abort()
 
+    def fault(self, error: Exception) -> None:
+        """End the exchange, if there is one, with a fault of ours, and tell of it."""
+        answer = self.answer
+        is_counted = answer is not None and not answer.is_complete and self.error is None
+        report(self._loop, error, is_counted=is_counted)
+        self.fail(InternalError(_FAILED, was_sent=True))
+
     def abort(self) -> None:
         """Close at once, without waiting for what is still to be sent."""
         if self.transport is not None and not self.is_gone:
@@ -192,15 +201,18 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         self.transport.set_write_buffer_limits(WRITE_LIMIT_BYTES)
 
     def data_received(self, data: bytes) -> None:
-        self.feed(data)
-        answer = self.answer
-        if answer is None or self.error is not None:
-            self.abort()
-        else:
-            if len(answer.chunks) > MOST_PARTS:
-                answer.chunks = [b"".join(answer.chunks)]
-            if self.buffered_bytes > HIGH_WATER_BYTES:
-                self.hold()
+        try:
+            self.feed(data)
+            answer = self.answer
+            if answer is None or self.error is not None:
+                self.abort()
+            else:
+                if len(answer.chunks) > MOST_PARTS:
+                    answer.chunks = [b"".join(answer.chunks)]
+                if self.buffered_bytes > HIGH_WATER_BYTES:
+                    self.hold()
+        except Exception as error:  # noqa: BLE001 - uvloop would close, which looks like the upstream's doing
+            self.fault(error)
         waiter = self._waiter
         if waiter is not None:
             self._waiter = None
@@ -212,7 +224,12 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_gone = True
-        self.end_of_input(is_clean=exc is None)
+        if exc is not None and not isinstance(exc, OSError):
+            self.note(InternalError(_FAILED, was_sent=True))  # not the network: a callback failed
+        try:
+            self.end_of_input(is_clean=exc is None)
+        except Exception as error:  # noqa: BLE001 - whoever waits must be woken
+            self.fault(error)
         self._wake()
         self.resume_writing()
         self._on_gone(self)
