@@ -45,6 +45,7 @@ from gateway.observe.access_log import AccessLog, open_access_log
 from gateway.observe.fanout import Fanout, Observer
 from gateway.observe.line_stream import dropped_lines
 from gateway.observe.metrics import Connections, Gauges, Metrics
+from gateway.observe.sweeper import Sweeper
 from gateway.observe.token_log import TokenLog
 from gateway.proxy.acceptor import Acceptor
 from gateway.proxy.buffers import Buffers
@@ -55,7 +56,6 @@ from gateway.proxy.pool import Pool
 from gateway.proxy.room import Room
 from gateway.proxy.route import Route
 from gateway.proxy.sockets import listening_sockets
-from gateway.proxy.sweeper import Sweeper
 from gateway.trust import ServerCertificate, Trust
 
 UNROUTED: Final = RouteName("-")
@@ -134,7 +134,7 @@ class Gateway:
                     refuse_living_socket(address)
             if (admin := self._settings.admin) is not None:
                 with asked_by(self._settings.admin_place, admin):
-                    self._admin = await start_admin(admin, self._view())
+                    self._admin = await start_admin(admin, self._view(), self._settings.limits)
             for listener, ours in zip(self._settings.listeners, self._certificates, strict=True):
                 with asked_by(listener.place, listener.address):
                     tls = ours.context if ours is not None else None
@@ -232,15 +232,18 @@ class Gateway:
     def _view(self) -> AdminView:
         return AdminView(
             self.readiness,
-            lambda: [client_state(state) for state in self.sources.states()],
-            lambda: [route_state(route) for route in self._settings.routes],
-            self.metrics.render,
+            lambda: (client_state(state) for state in self.sources.states()),
+            lambda: (route_state(route) for route in self._settings.routes),
+            self.metrics.pieces,
+            self.metrics.prepare,
             self._stale,
         )
 
     def _stale(self) -> tuple[str, ...]:
         now_s = self._loop.time()
-        ours = ("upstreams",) if self._sweeper.is_stale(now_s) else ()
+        ours: tuple[str, ...] = ("upstreams",) if self._sweeper.is_stale(now_s) else ()
+        if self._admin is not None and self._admin.is_stale(now_s):
+            ours += ("admin",)
         return ours + ("callers",) * any(listener.is_stale(now_s) for listener, _ in self._listeners)
 
     def _dropped_records(self) -> int:

@@ -46,7 +46,7 @@ HANDLER: Final = frozenset(
 )
 """Of `web.RequestHandler`: what our connections read, call or replace."""
 
-SERVER: Final = frozenset({"_connections", "_kwargs", "_loop", "pre_shutdown"})
+SERVER: Final = frozenset({"_connections", "_loop", "connection_made", "connections", "pre_shutdown"})
 """Of `web.Server`."""
 
 PARSER: Final = frozenset({"feed_data"})

@@ -18,7 +18,7 @@ from gateway import seam
 ROOT = Path(__file__).parent.parent
 MODULES = [
     ROOT / "gateway" / name
-    for name in ("proxy/caller.py", "proxy/reading.py", "proxy/listener.py", "admin/server.py")
+    for name in ("proxy/caller.py", "proxy/reading.py", "proxy/listener.py", "admin/connection.py")
 ]
 HANDLERS, SERVERS = {"RequestHandler", "RequestReader"}, {"Server"}
 # What every asyncio protocol and every object has anyway.
@@ -110,7 +110,7 @@ def test_a_part_that_is_gone_is_named():
         pass
 
     class Server:
-        _loop = _kwargs = pre_shutdown = None
+        _loop = pre_shutdown = connection_made = connections = None
 
     changed = SimpleNamespace(
         __version__="3.14.9", http=aiohttp.http, web=SimpleNamespace(RequestHandler=Handler, Server=Server)

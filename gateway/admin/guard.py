@@ -11,10 +11,14 @@ Rules:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from ipaddress import ip_address
+from typing import Final
 
 from gateway.core.settings import Address
+
+_NO_WEIGHT: Final = re.compile(r"q=0(\.0{0,3})?")
 
 
 def is_cross_site(headers: Mapping[str, str]) -> bool:
@@ -27,6 +31,15 @@ def is_foreign_host(host_field: str | None, bound_to: Address) -> bool:
     if host_field is None or bound_to.path is not None or not is_loopback(bound_to.host):
         return False
     return not is_loopback(_without_port(host_field))
+
+
+def takes_gzip(headers: Mapping[str, str]) -> bool:
+    """Whether an answer may be compressed so (RFC 9110 section 12.5.3); ``*`` is no wish for it."""
+    for word in headers.get("Accept-Encoding", "").lower().split(","):
+        coding, *parameters = (part.strip() for part in word.split(";"))
+        if coding in {"gzip", "x-gzip"}:
+            return not any(_NO_WEIGHT.fullmatch(parameter) for parameter in parameters)
+    return False
 
 
 def is_loopback(host: str) -> bool:

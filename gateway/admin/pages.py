@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from math import ceil
+from textwrap import indent
 from typing import Final
 
-from gateway.admin.view import AdminView, Readiness
+from gateway.admin.view import AdminView, Readiness, State
 from gateway.observe.metrics import CONTENT_TYPE as METRICS_TYPE
 
 JSON_TYPE: Final = "application/json"
 PROBLEM_TYPE: Final = "application/problem+json"
 METHODS: Final = ("GET", "HEAD")
+STATES_AT_ONCE: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An answer of the admin listener."""
+    """An answer of the admin listener.
+
+    Attributes:
+        body: whole, or in pieces each of which is made in a few milliseconds.
+        prepare: to be called first, in a thread, for it takes longer.
+    """
 
     status: int
     content_type: str
-    body: bytes
+    body: bytes | Iterator[bytes]
     headers: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[], None] | None = None
 
 
 def _health(view: AdminView) -> Page:
@@ -51,15 +60,26 @@ def _retry_after(readiness: Readiness) -> dict[str, str]:
 
 
 def _metrics(view: AdminView) -> Page:
-    return Page(200, METRICS_TYPE, view.metrics())
+    return Page(200, METRICS_TYPE, view.metrics(), prepare=view.prepare_metrics)
 
 
 def _clients(view: AdminView) -> Page:
-    return _json_page({"clients": view.clients()})
+    return Page(200, JSON_TYPE, _listed("clients", view.clients()))
 
 
 def _routes(view: AdminView) -> Page:
-    return _json_page({"routes": view.routes()})
+    return Page(200, JSON_TYPE, _listed("routes", view.routes()))
+
+
+def _listed(name: str, states: Iterable[State]) -> Iterator[bytes]:
+    """Make an object with one long list, some of its members at a time."""
+    yield b"{\n  %b: [" % json.dumps(name).encode()
+    separator, rest = b"\n", iter(states)
+    while members := list(islice(rest, STATES_AT_ONCE)):
+        texts = (indent(json.dumps(member, indent=2), "    ").encode() for member in members)
+        yield separator + b",\n".join(texts)
+        separator = b",\n"
+    yield b"\n  ]\n}\n"
 
 
 def _index(_: AdminView) -> Page:

@@ -1,25 +1,30 @@
 """The admin listener itself.
 
 Rules: a table instead of a router (`gateway.admin.pages`); `aiohttp.web.Server` without an Application, so
-that every answer is ours; what aiohttp would write about a malformed request quotes it, and is replaced.
+that every answer is ours; what aiohttp would write about a malformed request quotes it, and is replaced. A
+body that comes in pieces holds the loop for one of them at a time, however many ask, and memory for no more
+than a few; it is compressed where that is wished.
 """
 
 from __future__ import annotations
 
-import logging
+import asyncio
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
-from gateway.admin.guard import is_cross_site, is_foreign_host
+from gateway.admin.connection import Server
+from gateway.admin.guard import is_cross_site, is_foreign_host, takes_gzip
 from gateway.admin.pages import Page, page, problem
 from gateway.admin.view import AdminView
-from gateway.core.settings import Address
+from gateway.core.settings import KIB, Address, Limits
 
-_LOGGER: Final = logging.getLogger("gateway.admin")
+_WRITE_BYTES: Final = 32 * KIB
+_LEVEL: Final = 1  # of compression: what it takes is a tenth of what the text took
+_GZIP: Final = zlib.MAX_WBITS | 16
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -32,25 +37,35 @@ _CROSS_SITE: Final = problem(403, "cross_site", "Web pages are not served")
 _FOREIGN_HOST: Final = problem(421, "foreign_host", "The request is addressed to another host")
 
 
+_LIMITS: Final = Limits()
+
+
 @dataclass(frozen=True, slots=True)
 class AdminServer:
     """A running admin listener; `address` holds the port that it got."""
 
     address: Address
     runner: web.ServerRunner
+    server: Server
+
+    def is_stale(self, now_s: float) -> bool:
+        """Whether nobody looks at its connections any more."""
+        return self.server.sweeper.is_stale(now_s)
 
     async def close(self) -> None:
         """Stop listening and close every connection."""
         await self.runner.cleanup()
+        self.server.sweeper.stop()
 
 
-async def start_admin(address: Address, view: AdminView) -> AdminServer:
-    """Listen on `address`; port 0 takes any free one.
+async def start_admin(address: Address, view: AdminView, limits: Limits = _LIMITS) -> AdminServer:
+    """Listen on `address`; port 0 takes any free one. `limits` hold the times of its connections.
 
     Raises:
         OSError: the address is in use or not ours.
     """
-    server = _Server(partial(_answer, address, view), access_log=None)
+    pages = _Pages(address, view)
+    server = Server(pages.answer, limits, lambda is_ours: _response(_FAULT if is_ours else _BAD_REQUEST))
     runner = web.ServerRunner(server, shutdown_timeout=1.0)
     await runner.setup()
     try:
@@ -58,7 +73,8 @@ async def start_admin(address: Address, view: AdminView) -> AdminServer:
     except OSError:
         await runner.cleanup()
         raise
-    return AdminServer(_bound(runner, address), runner)
+    server.sweeper.start()
+    return AdminServer(_bound(runner, address), runner, server)
 
 
 def _site(runner: web.ServerRunner, address: Address) -> web.BaseSite:
@@ -73,40 +89,59 @@ def _bound(runner: web.ServerRunner, address: Address) -> Address:
     return Address(address.host, runner.addresses[0][1])
 
 
-async def _answer(address: Address, view: AdminView, request: web.BaseRequest) -> web.Response:
-    if is_foreign_host(request.headers.get("Host"), address):
-        return _response(_FOREIGN_HOST)
-    if is_cross_site(request.headers):
-        return _response(_CROSS_SITE)
-    return _response(page(request.method, request.path, view))
+class _Pages:
+    """Answers requests with the pages of a gateway."""
+
+    def __init__(self, address: Address, view: AdminView) -> None:
+        self._address = address
+        self._view = view
+        self._turn = asyncio.Lock()
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        if is_foreign_host(request.headers.get("Host"), self._address):
+            return _response(_FOREIGN_HOST)
+        if is_cross_site(request.headers):
+            return _response(_CROSS_SITE)
+        shown = page(request.method, request.path, self._view)
+        if isinstance(shown.body, bytes):
+            return _response(shown)
+        if shown.prepare is not None:
+            await asyncio.to_thread(shown.prepare)
+        return await self._stream(request, shown, shown.body)
+
+    async def _stream(
+        self, request: web.BaseRequest, shown: Page, pieces: Iterator[bytes]
+    ) -> web.StreamResponse:
+        packer = zlib.compressobj(_LEVEL, wbits=_GZIP) if takes_gzip(request.headers) else None
+        headers = _headers(shown) | {"Vary": "Accept-Encoding"}
+        if packer is not None:
+            headers["Content-Encoding"] = "gzip"
+        answer = web.StreamResponse(status=shown.status, headers=headers)
+        await answer.prepare(request)
+        ready = bytearray()
+        while request.method != "HEAD" and (piece := await self._next(pieces)) is not None:
+            ready += piece if packer is None else packer.compress(piece)
+            if len(ready) >= _WRITE_BYTES:
+                await answer.write(bytes(ready))
+                ready.clear()
+        if packer is not None and request.method != "HEAD":
+            ready += packer.flush()
+        await answer.write_eof(bytes(ready))
+        return answer
+
+    async def _next(self, pieces: Iterator[bytes]) -> bytes | None:
+        """Make one piece; whoever else asks, all else on the loop has its turn before the next is made."""
+        async with self._turn:
+            piece = next(pieces, None)
+            await asyncio.sleep(0)
+            return piece
+
+
+def _headers(shown: Page) -> dict[str, str]:
+    return {**_HEADERS, **shown.headers, "Content-Type": shown.content_type}
 
 
 def _response(shown: Page) -> web.Response:
-    headers = {**_HEADERS, **shown.headers, "Content-Type": shown.content_type}
-    return web.Response(status=shown.status, body=shown.body, headers=headers)
-
-
-class _Connection(RequestHandler):
-    """Answers what went wrong with pages of ours."""
-
-    __slots__ = ()
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002 - it quotes the request
-    ) -> web.StreamResponse:
-        if request.writer.output_size > 0:
-            raise ConnectionError("an answer has begun, no other can follow")
-        if status >= 500:
-            _LOGGER.error("the admin listener failed", exc_info=exc)
-        return _response(_FAULT if status >= 500 else _BAD_REQUEST)
-
-
-class _Server(web.Server):
-    """Makes connections of ours."""
-
-    def __call__(self) -> RequestHandler:
-        return _Connection(self, loop=self._loop, **self._kwargs)
+    assert isinstance(shown.body, bytes)
+    return web.Response(status=shown.status, body=shown.body, headers=_headers(shown))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gateway.core.client_settings import ClientName
@@ -43,11 +43,14 @@ class AdminView:
     """What is asked at each request to the admin listener.
 
     Attributes:
+        clients, routes, metrics: made as they are iterated, a part at a time.
+        prepare_metrics: takes longer than a part may; to be called before `metrics`, in any thread.
         stale: whose deadlines nobody looks at any more: nothing of that is well.
     """
 
     readiness: Callable[[], Readiness]
-    clients: Callable[[], list[State]]
-    routes: Callable[[], list[State]]
-    metrics: Callable[[], bytes]
+    clients: Callable[[], Iterable[State]]
+    routes: Callable[[], Iterable[State]]
+    metrics: Callable[[], Iterator[bytes]]
+    prepare_metrics: Callable[[], None] | None = None
     stale: Callable[[], tuple[str, ...]] = tuple

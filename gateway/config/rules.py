@@ -8,6 +8,7 @@ Rules:
   reaches it acts with our credentials.
 - No two routes are equally specific: same host and path, and methods in common.
 - No two listeners share an address. One replayable body fits into the budget for all.
+- An admin listener that other machines reach is warned of: containers are scraped and probed from outside.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from gateway.config.addresses import is_private
 from gateway.config.client_model import Client
 from gateway.config.client_rules import client_findings, server_urls
 from gateway.config.model import Route
-from gateway.config.problems import Finding, Loc
+from gateway.config.problems import Finding, Loc, Severity
 from gateway.config.reading import Parts
 from gateway.config.route_rules import route_findings
 from gateway.config.route_warnings import route_warnings
@@ -38,6 +39,10 @@ _UNGUARDED: Final = (
 _IN_THE_OPEN: Final = (
     "http:// would send the {} unprotected to another machine: use https://, "
     "or write allow_insecure: true if that is meant"
+)
+_OPEN_ADMIN: Final = (
+    "other machines can reach the admin listener, which shows clients, routes and metrics to whoever asks: "
+    "listen on 127.0.0.1 or a unix socket, or let only your monitoring reach this address"
 )
 _EQUAL: Final = "host, path and methods equal those of {}: no request could tell the two apart"
 _OVERLAP: Final = "host and path equal those of {}, and they share methods: neither is more specific"
@@ -62,6 +67,7 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Finding]:
     yield from _unguarded(parts, line_of)
     yield from _equal_routes(parts, line_of)
     yield from _equal_addresses(parts, line_of)
+    yield from _open_admin(parts)
     yield from _replay_budget(parts)
     yield from route_warnings(parts, line_of)
     yield from secret_problems(root)
@@ -134,6 +140,11 @@ def _equal_addresses(parts: Parts, line_of: LineOf) -> Iterator[Finding]:
             # The admin listener has an address even where the file does not name it.
             taken_by = "`admin`" if first is _ADMIN else f"the listener of line {line_of(first)}"
             yield Finding(loc, f"the address is taken by {taken_by}")
+
+
+def _open_admin(parts: Parts) -> Iterator[Finding]:
+    if parts.admin is not None and not is_private(parts.admin):
+        yield Finding(_ADMIN, _OPEN_ADMIN, severity=Severity.WARNING)
 
 
 def _replay_budget(parts: Parts) -> Iterator[Finding]:

@@ -17,10 +17,10 @@ from aiohttp import web
 from gateway.core.outbound import UNKNOWN, CallerFields
 from gateway.core.settings import Limits, Network
 from gateway.observe.faults import report
+from gateway.observe.sweeper import STALE_S, SWEEP_S
 from gateway.proxy.caller import CallerConnection
 from gateway.proxy.census import Census
 from gateway.proxy.handler import Handler
-from gateway.proxy.sweeper import STALE_S, SWEEP_S
 
 
 @dataclass(frozen=True, slots=True)

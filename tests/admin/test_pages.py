@@ -1,8 +1,9 @@
 import json
+from dataclasses import replace
 
 import pytest
 
-from gateway.admin.pages import PAGES, page
+from gateway.admin.pages import PAGES, STATES_AT_ONCE, page
 from gateway.admin.view import AdminView, MissingToken, Readiness
 from gateway.core.client_settings import ClientName
 
@@ -17,12 +18,16 @@ def view(readiness=READY):
         readiness=lambda: readiness,
         clients=lambda: [{"name": "crm", "serial": 1}],
         routes=lambda: [{"name": "/crm"}],
-        metrics=lambda: b"gateway_ready 1.0\n",
+        metrics=lambda: iter((b"gateway_ready ", b"1.0\n")),
     )
 
 
 def content(shown):
-    return json.loads(shown.body)
+    return json.loads(whole(shown))
+
+
+def whole(shown):
+    return shown.body if isinstance(shown.body, bytes) else b"".join(shown.body)
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -86,7 +91,7 @@ def test_state_and_metrics_are_passed_on():
     metrics = page("GET", "/metrics", view())
     assert (
         metrics.content_type,
-        metrics.body,
+        whole(metrics),
     ) == ("text/plain; version=0.0.4; charset=utf-8", b"gateway_ready 1.0\n")
 
 
@@ -106,3 +111,20 @@ def test_anything_else_is_a_problem(method, path, status, headers):
 
     assert (status, "application/problem+json", headers) == (shown.status, shown.content_type, shown.headers)
     assert status == content(shown)["status"]
+
+
+@pytest.mark.parametrize("path", ["/clients", "/routes"])
+@pytest.mark.parametrize("count", [0, 1, STATES_AT_ONCE, STATES_AT_ONCE + 1, 1000])
+def test_a_long_list_comes_in_pieces_that_are_one_document(path, count):
+    states = [{"name": f"a\n{number}", "more": {"scope": []}} for number in range(count)]
+    shown = page("GET", path, replace(view(), clients=lambda: iter(states), routes=lambda: iter(states)))
+    pieces = list(shown.body)
+
+    assert json.loads(b"".join(pieces)) == {path[1:]: states}
+    assert max(piece.count(b'"name"') for piece in pieces) <= STATES_AT_ONCE
+
+
+def test_health_fails_while_deadlines_are_not_looked_at():
+    shown = page("GET", "/healthz", replace(view(), stale=lambda: ("callers",)))
+
+    assert (shown.status, content(shown)) == (503, {"status": "stale", "stale": ["callers"]})

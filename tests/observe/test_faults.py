@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core.http_time import read_retry_after
 from gateway.observe.faults import QUIET_S, Faults, place_of, report
-from gateway.proxy.sweeper import STALE_S, Sweeper
+from gateway.observe.sweeper import STALE_S, Sweeper
 
 SECRET = "Bearer access_token_1"
 

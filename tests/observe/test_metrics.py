@@ -9,6 +9,8 @@ from gateway.core.errors import GatewayError, TokenRefused
 from gateway.core.record import Reason, Recovery
 from gateway.core.settings import RouteName
 from gateway.observe.error_sides import sides_by_code
+from gateway.observe.exposition import OWNERS_AT_ONCE
+from gateway.observe.histogram import Histogram
 from gateway.observe.metrics import CONTENT_TYPE, Gauges, Metrics
 
 from .samples import token
@@ -153,7 +155,51 @@ def test_routes_are_counted_apart():
     read = samples(metrics)
 
     assert read["gateway_request_duration_seconds_count", "/crm"] == 1
-    assert read["gateway_request_duration_seconds_count", "/other"] == 0
+    assert read["gateway_request_body_bytes_total", "/other"] == 0
+
+
+def test_a_route_without_a_request_has_its_counters_at_zero_and_no_histograms():
+    metrics = made()
+    metrics.route(ROUTE)
+
+    mine = {key[0]: value for key, value in samples(metrics).items() if "/crm" in key}
+
+    assert set(mine.values()) == {0}
+    assert "gateway_recoveries_total" in mine
+    assert [name for name in mine if "_duration_" in name] == []
+
+
+def test_no_piece_holds_more_than_a_few_routes_or_clients_and_all_are_one_text():
+    """However many there are, and whatever happened on them: the loop makes one piece at a stretch."""
+    metrics = made()
+    codes = sides_by_code()
+    for number in range(1000):
+        route = metrics.route(RouteName(f"/{number}"))
+        for status, code in enumerate(codes, 500):
+            done(route, status, error=code)
+        metrics.tokens.token_obtained(ClientName(f"{number}"), token(1), 300.0, 0.1)
+    pieces = list(metrics.pieces())
+    families = list(text_string_to_metric_families(b"".join(pieces).decode()))
+
+    most = max(len(Histogram().counts) + 2, len(codes)) * OWNERS_AT_ONCE
+    assert max(piece.count(b"\n") for piece in pieces) <= most + 12
+    names = [family.name for family in families]
+    assert sorted(names) == sorted(set(names))
+    counted = {family.name: len({str(sample.labels) for sample in family.samples}) for family in families}
+    assert counted["gateway_requests_in_progress"] == counted["gateway_token_rejected"] == 1000
+
+
+def test_what_changes_between_two_pieces_breaks_no_scrape():
+    metrics = made()
+    for number in range(100):
+        done(metrics.route(RouteName(f"/{number}")))
+    pieces = []
+    for number, piece in enumerate(metrics.pieces()):
+        pieces.append(piece)
+        done(metrics.route(RouteName(f"/{number}")), 404)
+        metrics.tokens.token_requested(ClientName(f"{number}"), Reason.FIRST)
+
+    assert list(text_string_to_metric_families(b"".join(pieces).decode()))
 
 
 def test_a_clients_series_exist_from_the_start_at_zero():

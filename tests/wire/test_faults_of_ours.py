@@ -8,9 +8,9 @@ import pytest
 
 from gateway.config import load
 from gateway.core.settings import Timeouts
+from gateway.observe.sweeper import STALE_S
 from gateway.proxy.answer import AnswerReader
 from gateway.proxy.caller import CallerConnection
-from gateway.proxy.sweeper import STALE_S
 from gateway.proxy.upstream import UpstreamConnection
 from gateway.server import running
 from tests.processes import write_configuration

@@ -1,0 +1,230 @@
+"""The families of samples that each route and each client has a part of. Imported at the first scrape only.
+
+Rules: a route without a request has no histograms, which are most of the text; its counters stand at zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeVar
+
+from prometheus_client.core import Metric
+
+from gateway.core.record import Recovery
+from gateway.core.resolution import LookUp
+from gateway.observe.error_sides import sides_by_code
+from gateway.observe.families import counter, gauge, histogram
+from gateway.observe.metrics import RouteMetrics
+from gateway.observe.token_metrics import ClientMetrics
+
+_Owner = TypeVar("_Owner")
+Owners = Sequence[tuple[str, _Owner]]
+"""Routes or clients, by name."""
+Family = Callable[[Owners[_Owner]], Metric]
+"""Makes a family of samples for some of them."""
+
+_OUTCOMES: Final = tuple(outcome for outcome in Recovery if outcome is not Recovery.NONE)
+_SIDES: Final = sides_by_code()
+
+
+def _total(name: str, text: str, label: str, read: Callable[[_Owner], int]) -> Family[_Owner]:
+    def family(owners: Owners[_Owner]) -> Metric:
+        return counter(name, text, (label,), (([of], read(owner)) for of, owner in owners))
+
+    return family
+
+
+def _requests(routes: Owners[RouteMetrics]) -> Metric:
+    return counter(
+        "gateway_requests",
+        "Requests that are over, by status answered; 499: the caller left first.",
+        ("route", "code"),
+        (([name, str(code)], count) for name, route in routes for code, count in route.statuses.items()),
+    )
+
+
+def _in_progress(routes: Owners[RouteMetrics]) -> Metric:
+    return gauge(
+        "gateway_requests_in_progress",
+        "Requests that have been matched and are not over.",
+        ("route",),
+        (([name], route.in_progress()) for name, route in routes),
+    )
+
+
+def _durations(routes: Owners[RouteMetrics]) -> Metric:
+    return histogram(
+        "gateway_request_duration_seconds",
+        "From a request's head to the last byte of its answer.",
+        "route",
+        ((name, route.durations) for name, route in routes if route.statuses),
+    )
+
+
+def _errors(routes: Owners[RouteMetrics]) -> Metric:
+    return counter(
+        "gateway_errors",
+        "Requests that the gateway answered itself, by type of error and the side at fault.",
+        ("route", "type", "side"),
+        (
+            ([name, code, _SIDES.get(code, "gateway")], count)
+            for name, route in routes
+            for code, count in route.errors.items()
+        ),
+    )
+
+
+def _upstream_durations(routes: Owners[RouteMetrics]) -> Metric:
+    return histogram(
+        "gateway_upstream_duration_seconds",
+        "Waiting for the head of the upstream's answer, where there was an exchange.",
+        "route",
+        ((name, route.upstream_durations) for name, route in routes if route.statuses),
+    )
+
+
+def _recoveries(routes: Owners[RouteMetrics]) -> Metric:
+    return counter(
+        "gateway_recoveries",
+        "Answers of the upstream that refused a token, by what became of them.",
+        ("route", "outcome"),
+        (
+            ([name, outcome.value], route.recoveries.get(outcome, 0))
+            for name, route in routes
+            for outcome in _OUTCOMES
+        ),
+    )
+
+
+ROUTES: Final[tuple[Family[RouteMetrics], ...]] = (
+    _requests,
+    _in_progress,
+    _durations,
+    _total(
+        "gateway_request_body_bytes",
+        "Bytes of request bodies, as relayed.",
+        "route",
+        lambda route: route.request_bytes,
+    ),
+    _total(
+        "gateway_answer_body_bytes",
+        "Bytes of answer bodies, as relayed.",
+        "route",
+        lambda route: route.answer_bytes,
+    ),
+    _errors,
+    _upstream_durations,
+    _recoveries,
+    _total(
+        "gateway_connection_retries",
+        "Requests sent again because a pooled connection had died.",
+        "route",
+        lambda route: route.connection_retries,
+    ),
+    _total(
+        "gateway_dpop_nonce_retries",
+        "Requests sent again with the nonce that the upstream asked for.",
+        "route",
+        lambda route: route.nonce_retries,
+    ),
+)
+
+
+def _token_requests(clients: Owners[ClientMetrics]) -> Metric:
+    return counter(
+        "gateway_token_requests",
+        "Token requests sent to the authorization server, by reason.",
+        ("client", "reason"),
+        (
+            ([name, reason.value], count)
+            for name, client in clients
+            for reason, count in client.requests.items()
+        ),
+    )
+
+
+def _token_failures(clients: Owners[ClientMetrics]) -> Metric:
+    return counter(
+        "gateway_token_request_failures",
+        "Token requests that gave no token, by type of error.",
+        ("client", "type"),
+        (([name, code], count) for name, client in clients for code, count in client.failures.items()),
+    )
+
+
+def _token_durations(clients: Owners[ClientMetrics]) -> Metric:
+    return histogram(
+        "gateway_token_request_duration_seconds",
+        "Token requests that gave a token.",
+        "client",
+        ((name, client.durations) for name, client in clients),
+    )
+
+
+def _revocations(clients: Owners[ClientMetrics]) -> Metric:
+    return counter(
+        "gateway_token_revocations",
+        "Tokens that were revoked since they are no longer used, or could not be.",
+        ("client", "outcome"),
+        (
+            ([name, outcome], count)
+            for name, client in clients
+            for outcome, count in client.revocations.items()
+        ),
+    )
+
+
+def _expiries(clients: Owners[ClientMetrics]) -> Metric:
+    return gauge(
+        "gateway_token_expiry_timestamp_seconds",
+        "When the client's latest token expires or was dropped, seconds since 1970.",
+        ("client",),
+        (([name], client.expires_at_s) for name, client in clients if client.expires_at_s is not None),
+    )
+
+
+def _requested(clients: Owners[ClientMetrics]) -> Metric:
+    return gauge(
+        "gateway_token_requested_timestamp_seconds",
+        "When the client's latest token was requested, seconds since 1970.",
+        ("client",),
+        (([name], client.requested_at_s) for name, client in clients if client.requested_at_s is not None),
+    )
+
+
+CLIENTS: Final[tuple[Family[ClientMetrics], ...]] = (
+    _token_requests,
+    _token_failures,
+    _token_durations,
+    _total(
+        "gateway_token_rejected",
+        "Tokens that an upstream refused and that were dropped.",
+        "client",
+        lambda client: client.rejected,
+    ),
+    _total(
+        "gateway_client_secret_switches",
+        "Times another secret of the client than before was accepted.",
+        "client",
+        lambda client: client.switches,
+    ),
+    _total(
+        "gateway_token_scope_reductions",
+        "Times the scope that was granted began to lack something that was asked.",
+        "client",
+        lambda client: client.scope_reductions,
+    ),
+    _revocations,
+    _expiries,
+    _requested,
+)
+
+
+def name_resolutions(names: Owners[Mapping[LookUp, int]]) -> Metric:
+    """Make what is counted for names, by the name."""
+    return counter(
+        "gateway_name_resolution_failures",
+        "Look-ups of names that gave no address, by outcome.",
+        ("name", "outcome"),
+        (([name, outcome.value], count) for name, counts in names for outcome, count in counts.items()),
+    )
