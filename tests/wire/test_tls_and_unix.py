@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.app import SWEEP_S
 from gateway.core.settings import Address, ListenerSettings, Scheme
+from gateway.observe.sweeper import SWEEP_S
 from tests.wire.caller import WAIT_S, RawCaller
 from tests.wire.certificates import Authority, server_context
 from tests.wire.messages import Broken, chunked, request
