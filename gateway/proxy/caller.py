@@ -108,6 +108,10 @@ class CallerConnection(RequestReader):
         self._body_deadline_s = self._loop.time() + idle_s
         try:
             return await body.read()
+        except RuntimeError:  # of aiohttp's: there is nobody to wait for
+            if self.transport is not None:
+                raise
+            raise CallerGone("the caller closed the connection", was_sent=True) from None
         finally:
             self._body_deadline_s = inf
 
