@@ -54,7 +54,11 @@ def reset_peak_rss(pid: int) -> None:
 
 
 def descriptors(pid: int) -> int:
-    """Return how many file descriptors the process has open."""
+    """Return how many file descriptors the process has open.
+
+    Raises:
+        PermissionError: it is a gateway, which shows that to root alone.
+    """
     return sum(1 for _ in pathlib.Path(f"/proc/{pid}/fd").iterdir())
 
 

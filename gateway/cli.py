@@ -56,13 +56,16 @@ def run(path: Path) -> None:
     from gateway.observe.faults import tell_of_what_nobody_catches
     from gateway.observe.line_stream import never_wait_for_readers
     from gateway.observe.log import set_up_logging, tell, warn
+    from gateway.secrecy import forget_variables, keep_memory_private
 
+    keep_memory_private()
     never_wait_for_readers("stderr")
     settings, files = _load_with_files(path, os.environ)
     if files.of_servers:
         _end(1, *map(str, files.of_servers))
     set_up_logging(settings.log.level, settings.log.format, sys.stderr)
     tell_of_what_nobody_catches()
+    forget_variables(settings.referenced)
     # What a client lacks costs its own tokens only, and may be put right while the others work.
     for line in (*map(str, (*files.of_clients, *files.warnings)), *_check_keys(path, settings)):
         warn(line)
@@ -170,13 +173,16 @@ def demo(path: Path | None, lifetime: int, opaque: bool) -> None:
     from gateway.demo.tokens import TokenFormat
     from gateway.observe.line_stream import never_wait_for_readers
     from gateway.observe.log import set_up_logging
+    from gateway.secrecy import forget_variables, keep_memory_private
     from gateway.server import running, stop_signal
 
+    keep_memory_private()
     file = path or example_file()
     never_wait_for_readers("stdout", "stderr")
 
     def start(environ: Mapping[str, str], observer: Observer) -> AbstractAsyncContextManager[object]:
         settings = _load(file, {**os.environ, **environ})
+        forget_variables(settings.referenced)
         set_up_logging("error", settings.log.format, sys.stderr)
         # The narrator tells each event already.
         return running(replace(settings, log=replace(settings.log, access=None)), observer)
