@@ -60,6 +60,11 @@ def _required(names: list[str], value: Any) -> Iterator[str]:
         yield from (f"{name} is missing" for name in names if name not in value)
 
 
+def _together(names: dict[str, list[str]], value: Any) -> Iterator[str]:
+    for name in names if isinstance(value, dict) else ():
+        yield from (f"{other} is missing" for other in names[name] if name in value and other not in value)
+
+
 def _at_least(size: int, value: Any) -> Iterator[str]:
     if isinstance(value, str | list) and len(value) < size:
         yield f"is shorter than {size}"
@@ -85,6 +90,7 @@ CHECKS = {
     "enum": _enum,
     "pattern": _pattern,
     "required": _required,
+    "dependentRequired": _together,
     "minLength": _at_least,
     "minItems": _at_least,
     "minimum": _minimum,

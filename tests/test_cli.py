@@ -402,6 +402,20 @@ def test_explain_says_in_one_line_why_a_request_is_refused(arguments, code):
     assert done.complaint.startswith(f"gateway: refused: {code}")
 
 
+def test_explain_names_the_routes_that_are_near_where_none_matches(tmp_path):
+    routes = [ROUTE | {"path": path} for path in ("/crm", "/orders", "/Invoices")]
+    file = write_configuration(tmp_path, {"routes": [*routes, ROUTE | {"host": "a.example"}]})
+
+    done = gateway_here("explain", "GET", "http://b.example/crmx", "-c", str(file))
+
+    assert (done.status, done.out) == (1, "")
+    assert done.err.splitlines() == [
+        "gateway: refused: 404 no_route: no route matches this host and path; the nearest:",
+        "  a.example/ takes only requests to a.example, and this one goes to b.example",
+        "  /crm matches /crm and /crm/..., whole segments only",
+    ]
+
+
 def test_explain_masks_what_the_owner_keeps_out_of_the_file(tmp_path):
     """`${env:...}` in `headers` is an API key more often than not."""
     headers = {"request": {"set": {"X-Api-Key": "${env:KEY}"}, "add": {"X-More": "${env:KEY}"}}}

@@ -5,7 +5,7 @@ Rules: as in `model`, whose part this is.
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from gateway.config.fields import (
     AssertionLifetime,
@@ -19,6 +19,7 @@ from gateway.config.fields import (
     GrantTypeWord,
     Issuer,
     ParameterName,
+    ParameterValue,
     PrivateKey,
     Proxy,
     Resource,
@@ -44,6 +45,11 @@ class ClientTimeouts(Strict):
 
 class Client(Strict):
     """Our registration at an authorization server (RFC 6749 section 2)."""
+
+    model_config = ConfigDict(
+        # For editors; `client_rules` says it to everybody else.
+        json_schema_extra={"anyOf": [{"required": ["token_endpoint"]}, {"required": ["issuer"]}]}
+    )
 
     token_endpoint: Endpoint | None = optional(
         "URL that tokens are requested from; a query in it is kept; left out: the issuer says it."
@@ -108,7 +114,7 @@ class Client(Strict):
     scope: Scope | None = optional("What is asked for: words in one text, or a list.")
     audience: Audience | None = optional("Whom the token is for, where the authorization server asks for it.")
     resource: Resource | None = optional("Absolute URI of the protected resource, or a list (RFC 8707).")
-    parameters: dict[ParameterName, str] | None = Field(
+    parameters: dict[ParameterName, ParameterValue] | None = Field(
         default=None, repr=False, description="Further form fields of the token request."
     )
     headers: TokenRequestFields | None = Field(

@@ -18,14 +18,11 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
-from gateway.config import addresses, names, units, urls
+from gateway.config import addresses, names, patterns, units, urls
 from gateway.config.problems import Wrong
 from gateway.core.client_assertion import CertificateHeader, SigningAlgorithm
 from gateway.core.client_settings import AuthMethod, GrantType, TlsVersion, TokenType
 from gateway.core.settings import MIB, Address, CallerAuthorization, LogFormat, Network
-
-REFERENCE_PATTERN: Final = r"\$\{"
-"""Whatever the syntax of a key is, in the file a reference may stand for it or for a part of it."""
 
 LONGEST_ASSERTION_S: Final = 5 * 60.0
 
@@ -112,7 +109,11 @@ def _word_of(kind: type[Enum]) -> tuple[PlainValidator, WithJsonSchema]:
 
 
 def _pattern(syntax: str) -> dict[str, object]:
-    return {"type": "string", "pattern": f"^{syntax}$|{REFERENCE_PATTERN}"}
+    return {"type": "string", "pattern": patterns.or_references(syntax)}
+
+
+def _shown(syntax: str) -> WithJsonSchema:
+    return WithJsonSchema(_pattern(syntax))
 
 
 def _sized(at_most: int) -> tuple[PlainValidator, WithJsonSchema]:
@@ -120,29 +121,28 @@ def _sized(at_most: int) -> tuple[PlainValidator, WithJsonSchema]:
     return PlainValidator(partial(units.size_bytes, at_most=at_most)), WithJsonSchema(schema)
 
 
-_TEXT_SCHEMA: Final = WithJsonSchema({"type": "string", "minLength": 1})
+_TEXT_SCHEMA: Final = WithJsonSchema({"type": "string", "pattern": patterns.TEXT})
+_ANY_TEXT: Final = WithJsonSchema({"type": "string", "pattern": f"{patterns.TEXT}|^$"})
 
 Text = Annotated[str, AfterValidator(names.text), _TEXT_SCHEMA]
-Duration = Annotated[
-    float, PlainValidator(units.duration_s), WithJsonSchema(_pattern(units.DURATION_PATTERN))
-]
+Duration = Annotated[float, PlainValidator(units.duration_s), _shown(units.DURATION_PATTERN)]
 Size = Annotated[int, *_sized(units.LARGEST_BYTES)]
 HeadSize = Annotated[int, *_sized(MIB)]
 
-ListeningAddress = Annotated[Address, PlainValidator(addresses.listening_address), _TEXT_SCHEMA]
-AdminAddress = Annotated[Address | None, PlainValidator(addresses.admin_address), _TEXT_SCHEMA]
-TrustedNetwork = Annotated[Network, PlainValidator(addresses.network), _TEXT_SCHEMA]
-Host = Annotated[str, AfterValidator(addresses.host_pattern), _TEXT_SCHEMA]
-Path = Annotated[str, AfterValidator(urls.path_prefix), WithJsonSchema(_pattern("/.*"))]
-Upstream = Annotated[urls.Upstream, PlainValidator(urls.upstream), _TEXT_SCHEMA]
-Endpoint = Annotated[urls.Endpoint, PlainValidator(urls.endpoint), _TEXT_SCHEMA]
-Issuer = Annotated[urls.Endpoint, PlainValidator(urls.issuer), _TEXT_SCHEMA]
-Proxy = Annotated[str, PlainValidator(urls.proxy), _TEXT_SCHEMA]
-AccessLog = Annotated[str | None, PlainValidator(names.access_log), _TEXT_SCHEMA]
+ListeningAddress = Annotated[Address, PlainValidator(addresses.listening_address), _shown(patterns.ADDRESS)]
+AdminAddress = Annotated[Address | None, PlainValidator(addresses.admin_address), _shown(patterns.ADMIN)]
+TrustedNetwork = Annotated[Network, PlainValidator(addresses.network), _shown(patterns.NETWORK)]
+Host = Annotated[str, AfterValidator(addresses.host_pattern), _shown(patterns.HOST)]
+Path = Annotated[str, AfterValidator(urls.path_prefix), _shown(patterns.PATH)]
+Upstream = Annotated[urls.Upstream, PlainValidator(urls.upstream), _shown(patterns.UPSTREAM)]
+Endpoint = Annotated[urls.Endpoint, PlainValidator(urls.endpoint), _shown(patterns.ENDPOINT)]
+Issuer = Annotated[urls.Endpoint, PlainValidator(urls.issuer), _shown(patterns.ISSUER)]
+Proxy = Annotated[str, PlainValidator(urls.proxy), _shown(patterns.PROXY)]
+AccessLog = Annotated[str | None, PlainValidator(names.access_log), _shown(patterns.ACCESS_LOG)]
 
 ClientKey = Annotated[str, AfterValidator(names.client_name)]
 ClientSecrets = Annotated[
-    list[Text], Field(min_length=1), BeforeValidator(one_or_many, json_schema_input_type=str | list[str])
+    list[Text], Field(min_length=1), BeforeValidator(one_or_many, json_schema_input_type=Text | list[Text])
 ]
 PrivateKey = Annotated[str, AfterValidator(names.lines), _TEXT_SCHEMA]
 ClaimName = Annotated[str, AfterValidator(names.claim)]
@@ -150,13 +150,14 @@ _JSON_TYPES: Final = ("string", "array", "object", "boolean", "number")
 _ClaimValue = Annotated[JsonValue, WithJsonSchema({"anyOf": [{"type": name} for name in _JSON_TYPES]})]
 Claims = dict[ClaimName, _ClaimValue]
 AssertionLifetime = Annotated[Duration, AfterValidator(_few_minutes)]
-Method = Annotated[str, AfterValidator(names.method)]
+Method = Annotated[str, AfterValidator(names.method), _shown(patterns.METHOD)]
 ParameterName = Annotated[str, AfterValidator(names.parameter)]
 RequestField = Annotated[str, AfterValidator(names.request_field_name)]
 OverrideField = Annotated[str, AfterValidator(names.override_name)]
 ResponseField = Annotated[str, AfterValidator(names.field_name)]
 TokenRequestField = Annotated[str, AfterValidator(names.token_request_field_name)]
-FieldValue = Annotated[str, AfterValidator(names.field_value)]
+FieldValue = Annotated[str, AfterValidator(names.field_value), _ANY_TEXT]
+ParameterValue = Annotated[str, _ANY_TEXT]
 RequestFields = Annotated[dict[RequestField, FieldValue], AfterValidator(_without_twins)]
 TokenRequestFields = Annotated[dict[TokenRequestField, FieldValue], AfterValidator(_without_twins)]
 ResponseFields = Annotated[dict[ResponseField, FieldValue], AfterValidator(_without_twins)]
@@ -167,11 +168,13 @@ RefusalStatus = Annotated[
 ]
 
 _ScopeToken = Annotated[str, AfterValidator(names.scope_token)]
-_ResourceUri = Annotated[str, AfterValidator(urls.resource)]
-_TextOrTexts = str | list[str]
+_ResourceUri = Annotated[str, AfterValidator(urls.resource), _shown(patterns.RESOURCE)]
+_TextOrTexts = Text | list[Text]
 Scope = Annotated[list[_ScopeToken], BeforeValidator(_split, json_schema_input_type=_TextOrTexts)]
 Audience = Annotated[list[Text], BeforeValidator(one_or_many, json_schema_input_type=_TextOrTexts)]
-Resource = Annotated[list[_ResourceUri], BeforeValidator(one_or_many, json_schema_input_type=_TextOrTexts)]
+Resource = Annotated[
+    list[_ResourceUri], BeforeValidator(one_or_many, json_schema_input_type=_ResourceUri | list[_ResourceUri])
+]
 
 AuthMethodWord = Annotated[AuthMethod, *_word_of(AuthMethod)]
 GrantTypeWord = Annotated[GrantType, *_word_of(GrantType)]

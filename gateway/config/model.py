@@ -29,6 +29,7 @@ from gateway.config.fields import (
     Method,
     OverrideField,
     ParameterName,
+    ParameterValue,
     Path,
     RefusalStatus,
     RequestField,
@@ -118,7 +119,7 @@ class Route(Strict):
     scope: Scope | None = optional("Narrows the client's scope.")
     audience: Audience | None = optional("Replaces the client's audience.")
     resource: Resource | None = optional("Replaces the client's resource.")
-    parameters: dict[ParameterName, str] | None = Field(
+    parameters: dict[ParameterName, ParameterValue] | None = Field(
         default=None,
         repr=False,
         description="Replace the client's parameters of the same names, or add to them.",
@@ -180,10 +181,14 @@ class Log(Strict):
     access: AccessLog = optional("Access records: stdout, stderr, off or the path of a file.", "stdout")
 
 
+_OneListener = ListeningAddress | Listener
 Listeners = Annotated[
     list[Listener],
     Field(min_length=1),
-    BeforeValidator(one_or_many_with_keys, json_schema_input_type=str | Listener | list[str | Listener]),
+    BeforeValidator(
+        one_or_many_with_keys,
+        json_schema_input_type=ListeningAddress | Listener | list[ListeningAddress | Listener],
+    ),
 ]
 Clients = dict[ClientKey, Client]
 

@@ -75,7 +75,7 @@ def _alternatives(shape: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Follow references and choices."""
     if "$ref" in shape:
         yield from _alternatives(_schema()["$defs"][shape["$ref"].rpartition("/")[2]])
-    elif "anyOf" in shape:
+    elif "anyOf" in shape and "properties" not in shape:
         for choice in shape["anyOf"]:
             yield from _alternatives(choice)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import ConfigDict, model_validator
 
 from gateway.config.fields import Strict, Text, TlsVersionWord, optional, required
 from gateway.config.problems import Wrong
@@ -19,6 +19,10 @@ class ListenerTls(Strict):
 
 class PeerTls(Strict):
     """How another server is verified, and who we are to it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"dependentRequired": {"certificate": ["key"], "key": ["certificate"]}}
+    )
 
     ca: Text | None = optional("PEM file of trusted authorities, instead of the system's.")
     certificate: Text | None = optional("PEM file: our own certificate for the handshake.")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.core.errors import MalformedRequest
+from gateway.core.errors import MalformedRequest, NoRoute
 from gateway.core.foreign import names_this_machine
+from gateway.core.near_routes import near_routes
 from gateway.core.outbound import CallerFields, OutboundPlan
 from gateway.core.request_head import HeadReader, RequestHead
 from gateway.core.routing import Router
@@ -43,7 +44,7 @@ def explain(settings: Settings, method: str, url: str, fields: tuple[tuple[str, 
         raw.insert(0, (b"Host", _host_of(url, settings)))
     _bytes(method + url)
     head = HeadReader(settings.limits).read(method, url, (1, 1), raw)
-    route = Router((route, route) for route in settings.routes).match(head.host, head.target.path, method)
+    route = _route(settings, head, method)
     plan = OutboundPlan(route)
     caller = CallerFields(b"127.0.0.1", b"http", is_trusted=False, is_local=_is_local(settings))
     plan.admit(head, is_local=caller.is_local)
@@ -54,6 +55,14 @@ def explain(settings: Settings, method: str, url: str, fields: tuple[tuple[str, 
         tuple(f"{name.decode('latin-1')}: {value.decode('latin-1')}" for name, value in raw),
         tuple(_masked(lines.decode("latin-1"), settings).split("\r\n")[1:]),
     )
+
+
+def _route(settings: Settings, head: RequestHead, method: str) -> RouteSettings:
+    try:
+        return Router((route, route) for route in settings.routes).match(head.host, head.target.path, method)
+    except NoRoute as missed:
+        near = near_routes(settings.routes, head.host, head.target.path)
+        raise NoRoute("\n  ".join((f"{missed.detail}; the nearest:", *near))) from None
 
 
 def _is_local(settings: Settings) -> bool:

@@ -16,6 +16,7 @@ _KNOWN |= {
     "properties",
     "additionalProperties",
     "required",
+    "dependentRequired",
 }
 _TYPES = {
     "string": str,
@@ -63,6 +64,8 @@ def _within(schema: dict[str, Any], value: Any, root: dict[str, Any]) -> Iterato
                 yield from complaints(schema.get("items", {}), item, root)
         case dict():
             yield from (f"{key} is missing" for key in schema.get("required", ()) if key not in value)
+            for key, others in schema.get("dependentRequired", {}).items():
+                yield from (f"{other} is missing" for other in others if key in value and other not in value)
             for key, item in value.items():
                 below = schema.get("properties", {}).get(key, schema.get("additionalProperties", {}))
                 if below is False:

@@ -2,25 +2,35 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from itertools import product
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
-from gateway.config import json_schema
+from gateway.config import addresses, json_schema, names, urls
 from gateway.config.reading import DEFAULT_ADMIN, DEFAULT_LISTENERS
-from gateway.config.schema import keys_at, takes_text
+from gateway.config.template import is_unfilled, read_template
 from gateway.config.units import duration_s, size_bytes
 from gateway.core.client_assertion import JWT_BEARER, LIFETIME_S
 from gateway.core.client_settings import AuthMethod, ClientSettings, GrantType, Reach, TlsVersion
 from gateway.core.settings import CallerAuthorization, Limits, LogSettings, Timeouts
-from tests.config.documents import CRM, ROUTE, load_text
+from tests.config.documents import CRM, ROUTE, load_text, problems_of
 from tests.config.schema_reader import complaints, paths
 
 SCHEMA = json_schema()
 # One listener alone has the keys of one in a list: described once.
+ROUTES = {"routes": [{"path": "/", "upstream": "http://a"}]}
 KEYS = {path: shape for path, shape in paths(SCHEMA, SCHEMA) if not path.startswith("listen.")}
 EXAMPLE = Path(__file__).parents[2] / "gateway.yaml"
+
+
+def with_route(**keys):
+    return {"routes": [{"path": "/", "upstream": "http://a"} | keys]}
+
+
+def with_client(**keys):
+    return ROUTES | {"clients": {"a": {"client_id": "me", "client_secret": "s"} | keys}}
 
 
 def test_it_is_json_and_says_which_schema_it_is():
@@ -134,20 +144,146 @@ def test_what_the_gateway_reads_an_editor_accepts(text):
         {"routes": [{"path": "/", "upstream": "http://a", "recover_on": [500]}]},
         {"routes": [{"path": "/", "upstream": "http://a"}], "limits": {"headers": 0}},
         {"routes": [{"path": "/", "upstream": "http://a"}], "clients": {"a": {}}},
+        {"routes": [{"path": "/", "upstream": "http://a", "tls": {"certificate": "a"}}]},
+        *(
+            with_route(upstream=text)
+            for text in ("api.example.com", "localhost:9500", "ftp://a", "http://", "$URL")
+        ),
+        *(
+            with_route(upstream=text)
+            for text in ("http://a?b", "http://me@a", "${URL}", "${env:A-B}", "unix:run")
+        ),
+        *(with_route(path=text) for text in ("crm", "/crm?a", "${env}", "/a b")),
+        *(with_route(host=text) for text in ("*", "http://a", "a:80", "a b")),
+        *(with_route(methods=text) for text in (["get"], ["TRACE"], "GET")),
+        *(
+            with_route(client=text)
+            for text in ("$CLIENT", "{{ client }}", "%CLIENT%", "${file:~/a}", "a ${b}")
+        ),
+        *(with_route(resource=text) for text in ("api", ["https://a", "b"])),
+        *(with_client(token_endpoint=text) for text in ("login.example.com/t", "https://a#b", "https:/a")),
+        *(with_client(issuer=text) for text in ("login.example.com", "https://a?b")),
+        with_client(token_endpoint="https://a/t", client_secret="$SECRET"),
+        with_client(token_endpoint="https://a/t", client_secret=["a", "${SECRET}"]),
+        with_client(token_endpoint="https://a/t", proxy="proxy.example:3128"),
+        with_client(),
+        *(
+            ROUTES | {"listen": text}
+            for text in (8080, "8080", ":8080", "localhost", "http://a:80", "/run/a.sock")
+        ),
+        *(ROUTES | {"admin": text} for text in (8079, "on", "localhost", "*:80")),
+        ROUTES | {"trusted_proxies": ["proxy.example.com"]},
+        ROUTES | {"log": {"access": "access.log"}},
     ],
 )
 def test_what_the_gateway_refuses_an_editor_underlines(document):
     assert list(complaints(SCHEMA, document, SCHEMA))
+    assert problems_of(json.dumps(document))
 
 
-def test_the_keys_of_a_place_are_those_of_its_model():
-    assert keys_at(("routes", 3, "timeouts")) == ("connect", "response", "idle")
-    assert keys_at(("listen", 0)) == ("address", "tls")
-    assert keys_at(("clients", "tls", "tls")) == ("ca", "certificate", "key", "min_version")
-    assert keys_at(("nowhere", 0)) == ()
+HOSTS = ("a", "A-b_c", "a.example", "127.0.0.1", "[::1]", "[2001:db8::1]", "*", "*.", ":80", ":0", "@", " ")
+URLS = (
+    "https://",
+    "HTTP://",
+    "unix:",
+    *HOSTS,
+    "/",
+    "/a",
+    "?b",
+    "#c",
+    "%41",
+    "$",
+    "$${",
+    "\\",
+    "\u00e9",
+    "~;,!'()",
+)
+ANYTHING = (
+    *URLS,
+    "$A",
+    "$ABC",
+    "{{",
+    "}}",
+    "\n",
+    "GET",
+    "m-search",
+    "urn:",
+    "off",
+    "stdout",
+    "10.0.0.0/8",
+    "30",
+    ".5",
+    "s",
+    "MiB",
+)
+READERS = {
+    "listen": (addresses.listening_address, (*HOSTS, "unix:/run/a b.sock", ":65535", "off")),
+    "admin": (addresses.admin_address, (*HOSTS, "unix:/a", "off")),
+    "trusted_proxies[]": (
+        addresses.network,
+        ("10.0.0.0", "/8", "/255.0.0.0", "::", "2001:db8::", "/32", "1", "::ffff:"),
+    ),
+    "routes[].host": (addresses.host_pattern, HOSTS),
+    "routes[].path": (urls.path_prefix, URLS),
+    "routes[].upstream": (urls.upstream, URLS),
+    "clients.<name>.token_endpoint": (urls.endpoint, URLS),
+    "clients.<name>.issuer": (urls.issuer, URLS),
+    "clients.<name>.proxy": (urls.proxy, ("http://", "me:pw@", *HOSTS, "/")),
+    "clients.<name>.client_id": (names.text, ANYTHING),
+    "clients.<name>.resource": (urls.resource, (*URLS, "urn:", "a+b:")),
+    "routes[].methods[]": (names.method, ("GET", "PATCH", "-", "1", "CONNECT", "TRACE", "x", "!#", "$", "~")),
+    "routes[].max_body": (size_bytes, ("1", "64", "KiB", "MiB", "B", ".", " ")),
+    "routes[].timeout": (duration_s, ("1", "30", ".5", "ms", "s", "m", "h", " ")),
+    "log.access": (names.access_log, ("stdout", "stderr", "off", "/", "a b", "\u00e9")),
+}
 
 
-def test_some_lists_may_be_a_text():
-    assert takes_text(("clients", "crm", "scope"))
-    assert takes_text(("listen",))
-    assert not takes_text(("routes",))
+def texts(pieces):
+    """Every text of one to three pieces."""
+    return ("".join(some) for count in (1, 2, 3) for some in product(pieces, repeat=count))
+
+
+def is_taken(reader, text):
+    try:
+        reader(text)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("key", sorted(READERS))
+def test_no_editor_underlines_what_is_read(key):
+    reader, pieces = READERS[key]
+    shape = KEYS[key.removesuffix("[]")]
+    if key.endswith("[]"):
+        shape = shape["items"]
+    plain = (text for text in texts(pieces) if "${" not in text.replace("$${", "") and not is_unfilled(text))
+    taken = [text for text in plain if is_taken(reader, text)]
+    assert len(taken) > 5
+    assert [text for text in taken if list(complaints(shape, text, SCHEMA))] == []
+
+
+REFERENCES = (
+    "${env:SECRET}",
+    "${env:_a1}",
+    "${file:a/b c}",
+    "${file:/run/x}",
+    "$${",
+    "$",
+    "a",
+    "/",
+    ":",
+    "\n",
+)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["listen", "routes[].upstream", "clients.<name>.client_id", "routes[].timeout", "routes[].max_body"],
+)
+def test_no_editor_underlines_a_reference_that_is_read(key):
+    taken = [
+        text for text in texts(REFERENCES) if is_taken(read_template, text) and read_template(text).references
+    ]
+    assert len(taken) > 100
+    assert [text for text in taken if list(complaints(KEYS[key], text, SCHEMA))] == []

@@ -1,0 +1,40 @@
+"""What the JSON Schema says of texts: an editor underlines what these refuse.
+
+Rules: never narrower than the reader of the same name (`addresses`, `urls`, `names`): what is read is never
+underlined. Often wider, since a pattern cannot count or look things up. The dialect is what ECMA-262 and
+Python have in common. A text with references in it may become anything: only they are looked at.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_REFERENCE: Final = r"\$\{env:[A-Za-z_][A-Za-z0-9_]*\}|\$\{file:[^{}\r\n~][^{}\r\n]*\}"
+_UNFILLED: Final = r"(?!\$[A-Z_][A-Z0-9_]{2,}$)(?!%[A-Z_][A-Z0-9_]{2,}%$)(?!\{\{[\s\S]*\}\}$)"
+"""As `template.is_unfilled` has it."""
+
+TEXT: Final = rf"^{_UNFILLED}(?:{_REFERENCE}|\$\$\{{|\$(?!\{{)|[^$])+$"
+_WITH_REFERENCES: Final = rf"^(?=[\s\S]*\$\{{)(?:{_REFERENCE}|\$\$\{{|\$(?!\{{)|[^$])+$"
+
+_HTTP: Final = r"[hH][tT][tT][pP][sS]?://[^\s/?#@\\]+"
+_PORT: Final = r"[0-9]{1,5}"
+_HOST: Final = r"[A-Za-z0-9_.-]+"
+_IPV6: Final = r"\[[0-9A-Fa-f:.]+\]"
+
+ADDRESS: Final = rf"unix:/.+|(?:{_HOST}|{_IPV6}):{_PORT}"
+ADMIN: Final = rf"off|{ADDRESS}"
+NETWORK: Final = r"[0-9A-Fa-f:.]+(?:/[0-9.]+)?"
+HOST: Final = rf"(?:\*\.)?{_HOST}|{_IPV6}"
+PATH: Final = r"/[^\s?#\\]*"
+UPSTREAM: Final = rf"{_HTTP}(?:/[^\s?#\\]*)?|unix:/.+"
+ENDPOINT: Final = rf"{_HTTP}(?:[/?][^\s#\\]*)?"
+ISSUER: Final = rf"{_HTTP}(?:/[^\s?#\\]*)?"
+PROXY: Final = rf"http://\S+:{_PORT}/?"
+ACCESS_LOG: Final = r"stdout|stderr|off|/.*"
+METHOD: Final = r"(?!CONNECT$|TRACE$)[!#$%&'*+.^_`|~0-9A-Z-]+"
+RESOURCE: Final = r"[A-Za-z][A-Za-z0-9+.-]*:[^\s#]+"
+
+
+def or_references(syntax: str) -> str:
+    """Give the pattern of a text with this syntax, or with references."""
+    return rf"^(?:{syntax})$|{_WITH_REFERENCES}"
