@@ -428,6 +428,23 @@ def test_explain_masks_what_the_owner_keeps_out_of_the_file(tmp_path):
     assert SECRET not in done.out
 
 
+def test_explain_shows_the_host_that_a_variable_names(tmp_path):
+    routes = [
+        ROUTE | {"upstream": "https://${env:API_HOST}:${env:API_PORT}/occ"},
+        ROUTE | {"path": "/hook", "upstream": "https://${env:API_HOST}/bot${env:KEY}"},
+    ]
+    file = write_configuration(tmp_path, {"routes": routes})
+    environ = {"API_HOST": "api.internal", "API_PORT": "8443", "KEY": SECRET}
+
+    shown, hidden = (
+        gateway_here("explain", "GET", path, "-c", str(file), **environ) for path in ("/x", "/hook")
+    )
+
+    assert "upstream   https://api.internal:8443/occ/x\n" in shown.out
+    assert "  Host: api.internal:8443\n" in shown.out
+    assert "upstream   https://api.internal/bot••••/hook\n" in hidden.out
+
+
 # ── token ─────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.config.problems import Finding, Loc, Wrong
+from gateway.config.secrecy import may_be_secret
 from gateway.config.template import Environment, File, Reference, is_unfilled, read_template
 from gateway.config.text_file import file_text
 from gateway.config.tree import Entry, Items, Keys, Leaf, Node
@@ -27,7 +28,7 @@ class Sources:
     """Where references are looked up.
 
     Attributes:
-        found: every value that was looked up; it may be a secret.
+        found: what was looked up and may be a secret.
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -45,7 +46,6 @@ class Sources:
                 value = self._variable(name)
             case File(path):
                 value = file_text(self.folder / path)
-        self.found.add(value)
         return value
 
     def _variable(self, name: str) -> str:
@@ -95,7 +95,10 @@ def _leaf(leaf: Leaf, loc: Loc, walk: _Walk) -> Leaf:
         return leaf
     try:
         template = read_template(leaf.value)
-        return Leaf(leaf.place, template.fill(walk.sources.value), template)
+        value = walk.sources.value
+        filled = template.fill(value)
+        walk.sources.found.update(may_be_secret(loc, template, value))
+        return Leaf(leaf.place, filled, template)
     except Wrong as wrong:
         walk.findings.append(Finding(loc, str(wrong)))
         return leaf

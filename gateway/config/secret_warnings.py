@@ -14,6 +14,7 @@ from typing import Final
 from gateway.config.problems import Finding, Loc, Severity
 from gateway.config.template import is_unfilled
 from gateway.config.tree import Items, Keys, Leaf, find
+from gateway.core.masking import MASKED_FROM_CHARS
 
 _Text = tuple[Loc, Leaf, str]
 
@@ -28,6 +29,9 @@ _OF_ROUTES: Final = (
 )
 _PLAIN: Final = (
     "the secret stands in the file itself, for whoever reads it: write ${env:NAME} or ${file:/path} instead"
+)
+_SHORT: Final = (
+    f"the secret has fewer than {MASKED_FROM_CHARS} characters: it can be guessed, and is masked nowhere"
 )
 _NO_REFERENCE: Final = "expected ${{{}}}: without ${{...}} the text itself is the secret"
 
@@ -52,6 +56,8 @@ def secret_warnings(root: Keys) -> Iterator[Finding]:
         if text != text.strip() and "\n" not in text:
             end = "begins" if text != text.lstrip() else "ends"
             yield _warning(loc, f"the secret {end} with white space ({_length(text)} in all): is that meant?")
+        elif len(text) < MASKED_FROM_CHARS:
+            yield _warning(loc, _SHORT)
     for name in _keys_of(root, ("clients",)):
         for loc, leaf, text in _texts(root, ("clients", name, "proxy")):
             if leaf.template is None and ":" in text.rpartition("@")[0].removeprefix("http://"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gateway.core.errors import MalformedRequest, NoRoute
 from gateway.core.foreign import names_this_machine
+from gateway.core.masking import MASKED_FROM_CHARS
 from gateway.core.near_routes import near_routes
 from gateway.core.outbound import CallerFields, OutboundPlan
 from gateway.core.request_head import HeadReader, RequestHead
@@ -79,9 +80,10 @@ def _outbound_lines(plan: OutboundPlan, head: RequestHead, caller: CallerFields)
 
 
 def _masked(text: str, settings: Settings) -> str:
-    """What came from the environment or a file may be an API key, so it is not shown."""
+    """What came from the environment or a file into such a key may be a secret, so it is not shown."""
     for referenced in sorted(settings.referenced, key=len, reverse=True):
-        text = text.replace(referenced, MASK)
+        if len(referenced) >= MASKED_FROM_CHARS:
+            text = text.replace(referenced, MASK)
     return text
 
 

@@ -1,7 +1,8 @@
 """Foreign text made fit to be shown: cut, without control characters, and with what is secret masked in it.
 
 Should a server write our secret or its token back to us, in an error description or a header field, it is
-masked wherever it stands.
+masked wherever it stands. Not so one of less than `MASKED_FROM_CHARS`: it would mask letters of every word,
+and show by that what it is.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 from gateway.core.json_object import JsonObject
 from gateway.core.secret import MASK, Secret
 
+MASKED_FROM_CHARS: Final = 4
 SHOWN_CLAIMS: Final = 40
 SHOWN_CHARS: Final = 200
 
@@ -30,9 +32,9 @@ class Mask:
         spellings = {
             shown for each in _spellings(hidden) if (shown := _cleaned(each)).strip() or shown == each
         }
-        spellings.discard("")
+        long_enough = (spelling for spelling in spellings if len(spelling) >= MASKED_FROM_CHARS)
         # The longest first: of a secret that begins like another one the rest would show.
-        self._hidden = sorted(spellings, key=lambda spelling: (-len(spelling), spelling))
+        self._hidden = sorted(long_enough, key=lambda spelling: (-len(spelling), spelling))
 
     def __repr__(self) -> str:
         return f"<Mask of {len(self._hidden)} spellings>"

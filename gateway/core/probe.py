@@ -17,6 +17,7 @@ from gateway.core.bearer import fingerprint
 from gateway.core.client_assertion import JsonClaim
 from gateway.core.client_facts import ClientFacts
 from gateway.core.client_settings import AuthMethod, ClientSettings, Grant
+from gateway.core.error_text import error_text
 from gateway.core.json_object import JsonObject, texts_in
 from gateway.core.jwt_claims import read_claims
 from gateway.core.lifetime import bounded_life_s
@@ -245,8 +246,8 @@ def _sent(grant: Grant, *, has_proof: bool) -> Iterator[tuple[str, str]]:
 
 
 def _description(answer: ServerAnswer | None) -> str:
-    text = ((answer.document() if answer is not None else None) or {}).get("error_description")
-    return text if isinstance(text, str) else ""
+    document = answer.document() if answer is not None else None
+    return "" if document is None else error_text(document)
 
 
 def _shape(granted: Granted, probe: Probe, mask: Mask) -> TokenShape:

@@ -199,7 +199,7 @@ class Settings:
 
     Attributes:
         admin_place: where the address of `admin` stands in the file, as ``2:8: admin``.
-        referenced: what ``${env:}`` and ``${file:}`` stood for: not to be shown wherever it occurs.
+        referenced: what ``${env:}`` and ``${file:}`` stood for that may be secret: shown nowhere.
         warnings: what is seldom meant, each as a line that names its place.
     """
 

@@ -101,10 +101,13 @@ def test_problems_and_warnings_are_counted_apart(severities, told):
 
 
 def test_the_example_of_the_repository_loads():
-    settings = load(ROOT / "gateway.yaml", {"DEMO_SECRET": "a", "PARTNER_SECRET": "b"})
+    settings = load(ROOT / "gateway.yaml", {"DEMO_SECRET": "hunter2", "PARTNER_SECRET": "hunter3"})
     assert settings.warnings == ()
     assert [route.name for route in settings.routes] == ["/crm", "/orders", "/"]
-    assert [client.credentials[0]().reveal() for client in settings.clients.values()] == ["a", "b"]
+    assert [client.credentials[0]().reveal() for client in settings.clients.values()] == [
+        "hunter2",
+        "hunter3",
+    ]
     crm = settings.routes[0]
     assert crm.upstream.authority == "127.0.0.1:9500"
     assert (crm.base_path, crm.strips_prefix) == ("/occ/v2", True)

@@ -27,6 +27,15 @@ def test_a_secret_that_is_seldom_meant_is_a_warning(secret, message):
     assert "unter2" not in warning.lower()
 
 
-@pytest.mark.parametrize("secret", ["hunter2", "hun ter2", "$hunter2", "{hunter2}", "a$HUNTER2", "%41"])
+@pytest.mark.parametrize("secret", ["hunter2", "hun ter2", "$hunter2", "{hunter2}", "a$HUNTER2", "%41x"])
 def test_other_secrets_are_none(secret):
     assert load_text(CRM + ROUTE, {"SECRET": secret}).warnings == ()
+
+
+@pytest.mark.parametrize("secret", ["a", "abc", "é12"])
+def test_a_secret_that_is_too_short_to_be_masked_is_a_warning(secret):
+    (warning,) = load_text(CRM + ROUTE, {"SECRET": secret}).warnings
+    assert warning.endswith(
+        "clients.crm.client_secret: the secret has fewer than 4 characters: it can be guessed, and is masked nowhere"
+    )
+    assert load_text(CRM + ROUTE, {"SECRET": secret + "d" * (4 - len(secret))}).warnings == ()

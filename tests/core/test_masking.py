@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from gateway.core.masking import SHOWN_CHARS, SHOWN_CLAIMS, Mask, shown_url
+from gateway.core.masking import MASKED_FROM_CHARS, SHOWN_CHARS, SHOWN_CLAIMS, Mask, shown_url
 from gateway.core.secret import MASK, Secret
 
 SECRET = "p@ss w+rd%é"
@@ -47,7 +47,7 @@ def test_a_secret_of_other_letters_masks_no_punctuation(secret: str):
 
 
 def test_each_secret_is_masked_wherever_it_stands():
-    assert mask("one", "two").text("one two onetwo") == f"{MASK} {MASK} {MASK}{MASK}"
+    assert mask("first", "second").text("first second firstsecond") == f"{MASK} {MASK} {MASK}{MASK}"
 
 
 def test_of_a_secret_that_begins_like_another_nothing_is_left():
@@ -65,7 +65,17 @@ def test_a_secret_with_lines_is_masked_though_lines_are_not_shown():
 
 
 def test_what_cleaning_makes_of_a_text_is_masked_too():
-    assert mask("a b").text("a\x1bb") == MASK
+    assert mask("ab cd").text("ab\x1bcd") == MASK
+
+
+@pytest.mark.parametrize("secret", ["a", "ab", "abc", " ", "é", "e", "o k"])
+def test_a_short_secret_is_masked_nowhere(secret: str):
+    """It would mask half of every word, and show by that what it is."""
+    assert mask(secret, "hunter2").text("a cab is ok, é: hunter2") == f"a cab is ok, é: {MASK}"
+
+
+def test_from_four_characters_on_it_is_masked():
+    assert mask("abc", "abcd").text("abc abcd") == f"abc {MASK}"
 
 
 @pytest.mark.parametrize(
@@ -90,7 +100,10 @@ def test_an_empty_secret_masks_nothing():
     assert mask("").text("abc") == "abc"
 
 
-HIDDEN = st.lists(st.text(min_size=1, max_size=5).filter(lambda text: not set(text) & {"•", "…"}), max_size=4)
+HIDDEN = st.lists(
+    st.text(min_size=MASKED_FROM_CHARS, max_size=8).filter(lambda text: not set(text) & {"•", "…"}),
+    max_size=4,
+)
 PIECES = st.lists(st.text(max_size=5), max_size=5)
 
 
@@ -99,8 +112,8 @@ def spelt(text: str) -> list[str]:
 
 
 @given(HIDDEN, PIECES, st.randoms())
-@example(["a", "ab"], ["ab"], Random(0))
-@example([" ", "0"], ["\n"], Random(0))
+@example(["abcd", "abcde"], ["abcde"], Random(0))
+@example(["    ", "0000"], ["\n"], Random(0))
 def test_no_hidden_text_survives(hidden: list[str], pieces: list[str], order):
     """Whatever stands around it, and however it is spelt."""
     foreign = pieces + [spelling for text in hidden for spelling in spelt(text)]

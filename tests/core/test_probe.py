@@ -142,6 +142,11 @@ def test_a_description_that_is_no_text_is_none(description: object):
     )
 
 
+def test_a_failure_is_told_with_the_servers_words_wherever_they_stand():
+    made = report(answered({"fault": {"faultstring": f"Invalid client: {SECRET}"}}, 401))
+    assert made.description == f"Invalid client: {MASK}"
+
+
 def test_a_token_is_told_by_its_shape():
     body = urlsafe_b64encode(b'{"sub":"me"}').rstrip(b"=").decode()
     text = f"h.{body}.s"
