@@ -36,6 +36,7 @@ def run(settings: Settings, told: Callable[[str], None]) -> None:
     """
     for warning in settings.warnings:
         log.warning("%s", warning)
+    gc.disable()  # until all is built that lives as long as the process
     uvloop.run(_serve(settings, told))
 
 
@@ -94,3 +95,4 @@ def _quiet_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
+    gc.enable()

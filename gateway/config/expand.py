@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import is_not
 from pathlib import Path
 from typing import Final
 
@@ -60,7 +61,9 @@ class Sources:
 def expand(root: Keys, sources: Sources) -> tuple[Keys, list[Finding]]:
     """Give the tree with every reference replaced, and what could not be."""
     findings: list[Finding] = []
-    return Keys(root.place, _entries(root, (), _Walk(sources, findings))), findings
+    made = _node(root, (), _Walk(sources, findings))
+    assert isinstance(made, Keys)
+    return made, findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +72,27 @@ class _Walk:
     findings: list[Finding]
 
 
-def _entries(node: Keys, loc: Loc, walk: _Walk) -> dict[str, Entry]:
-    return {
-        key: Entry(entry.place, _node(entry.node, (*loc, key), walk)) for key, entry in node.entries.items()
-    }
-
-
 def _node(node: Node, loc: Loc, walk: _Walk) -> Node:
+    """Give a node with every reference in it replaced; the very same if there is none."""
     match node:
         case Keys():
-            return Keys(node.place, _entries(node, loc, walk))
+            made = {
+                key: Entry(entry.place, below)
+                for key, entry in node.entries.items()
+                if (below := _below(entry.node, loc, key, walk)) is not entry.node
+            }
+            return Keys(node.place, {**node.entries, **made}) if made else node
         case Items():
-            nodes = tuple(_node(item, (*loc, index), walk) for index, item in enumerate(node.nodes))
-            return Items(node.place, nodes)
+            nodes = tuple(_below(item, loc, index, walk) for index, item in enumerate(node.nodes))
+            return Items(node.place, nodes) if any(map(is_not, nodes, node.nodes)) else node
         case Leaf():
             return _leaf(node, loc, walk)
+
+
+def _below(node: Node, loc: Loc, part: str | int, walk: _Walk) -> Node:
+    if isinstance(node, Leaf) and not (isinstance(node.value, str) and any(map(node.value.count, "$%{"))):
+        return node  # no reference, in no notation: one of the three stands in each
+    return _node(node, (*loc, part), walk)
 
 
 def _leaf(leaf: Leaf, loc: Loc, walk: _Walk) -> Leaf:

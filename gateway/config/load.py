@@ -8,7 +8,9 @@ with the settings where nothing else was found.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -22,6 +24,7 @@ from gateway.config.problems import (
     ConfigError,
     ConfigUnreadable,
     Finding,
+    Loc,
     Place,
     Problem,
     Severity,
@@ -33,7 +36,7 @@ from gateway.config.secret_warnings import secret_warnings
 from gateway.config.tree import problems
 from gateway.core.settings import MIB, Settings
 
-_MOST_BYTES: Final = 1 * MIB
+_MOST_BYTES: Final = 16 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,8 @@ def load_all(path: Path, environ: Mapping[str, str]) -> Loaded:
     # Not resolved: Kubernetes swaps the links on the way, and what they pointed to vanishes.
     sources = Sources(environ, path.absolute().parent)
     try:
-        return _loaded(str(path), _text(content), sources)
+        with _undisturbed():
+            return _loaded(str(path), _text(content), sources)
     except BadText as bad:
         place = bad.place
         return Loaded(None, (Problem(str(path), place.line, place.column, "", bad.message),))
@@ -89,8 +93,10 @@ def _loaded(file: str, text: str, sources: Sources) -> Loaded:
     root, missing = expand(bare, sources)
     parts, invalid = read(root)
     known = [*odd, *missing]
-    known += [finding for finding in invalid if finding.is_about_key or _is_news(finding, known)]
-    known += [finding for finding in rule_findings(parts, root) if _is_news(finding, known)]
+    judged = _judged(known)
+    known += [finding for finding in invalid if finding.is_about_key or _is_news(finding, judged)]
+    judged = _judged(known)
+    known += [finding for finding in rule_findings(parts, root) if _is_news(finding, judged)]
     if all(finding.severity is Severity.WARNING for finding in known):
         known += secret_warnings(root)
     told, files = problems(file, root, known), named_files(root, sources.folder)
@@ -103,10 +109,25 @@ def _loaded(file: str, text: str, sources: Sources) -> Loaded:
     return Loaded(replace(made, warnings=tuple(map(str, told))), told, files)
 
 
-def _is_news(finding: Finding, known: list[Finding]) -> bool:
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A large file makes a million objects that live: to look for garbage among them costs as much again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _judged(known: list[Finding]) -> frozenset[Loc]:
+    return frozenset(one.loc for one in known if not one.is_about_key)
+
+
+def _is_news(finding: Finding, judged: frozenset[Loc]) -> bool:
     """A value that is known to be wrong, or stands inside of one, is not judged again."""
-    wrong = {one.loc for one in known if not one.is_about_key}
-    return not any(finding.loc[:depth] in wrong for depth in range(len(finding.loc) + 1))
+    return not any(finding.loc[:depth] in judged for depth in range(len(finding.loc) + 1))
 
 
 def _content(path: Path) -> bytes:
@@ -119,7 +140,7 @@ def _content(path: Path) -> bytes:
 
 def _text(content: bytes) -> str:
     if len(content) > _MOST_BYTES:
-        raise BadText(Place(), "the file is larger than 1 MiB")
+        raise BadText(Place(), "the file is larger than 16 MiB")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -1,6 +1,7 @@
 """The document as a tree whose every node knows its place.
 
-Decides: nothing; it finds. A tree may hold the same node twice, where the document used an alias.
+Decides: nothing; it finds. A tree may hold the same node twice, where the document used an alias. Nodes are
+not frozen only to be cheap: nobody changes them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from gateway.config.template import Template
 Scalar = str | int | float | bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Leaf:
     """One value. `template` is set where the value was put together from references."""
 
@@ -26,7 +27,7 @@ class Leaf:
         return f"Leaf({self.place})"  # the value may be a secret
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Items:
     """A sequence."""
 
@@ -34,7 +35,7 @@ class Items:
     nodes: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Keys:
     """A mapping; of a key that stands twice, the first."""
 
@@ -42,7 +43,7 @@ class Keys:
     entries: dict[str, Entry]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
     """A key's own place, and what it holds."""
 

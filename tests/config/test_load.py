@@ -347,15 +347,15 @@ def test_a_folder_is_no_configuration(tmp_path):
         load(tmp_path, {})
 
 
-def test_a_file_of_one_mebibyte_is_read_and_one_byte_more_is_not(tmp_path):
+def test_a_file_of_16_mebibytes_is_read_and_one_byte_more_is_not(tmp_path):
     path = tmp_path / "gateway.yaml"
-    padding = "#" * (1024 * 1024 - len(ROUTE))
+    padding = "#" * (16 * 1024 * 1024 - len(ROUTE))
     path.write_text(ROUTE + padding)
     assert len(load(path, {}).routes) == 1
     path.write_text(ROUTE + padding + "#")
     with pytest.raises(ConfigError) as caught:
         load(path, {})
-    assert [problem.message for problem in caught.value.problems] == ["the file is larger than 1 MiB"]
+    assert [problem.message for problem in caught.value.problems] == ["the file is larger than 16 MiB"]
 
 
 def test_an_unquoted_off_is_a_word_only_where_it_is_one_of_ours():
