@@ -69,6 +69,7 @@ def _reach(client: Client, folder: Path) -> Reach:
     return Reach(
         ca_file=authorities(client.tls, folder),
         min_tls=oldest_version(client.tls),
+        server_name=client.tls.server_name if client.tls is not None else None,
         allows_insecure=client.allow_insecure,
         **given(client, "timeout_s", "proxy"),
         **given(client.timeouts),

@@ -133,6 +133,7 @@ ListeningAddress = Annotated[Address, PlainValidator(addresses.listening_address
 AdminAddress = Annotated[Address | None, PlainValidator(addresses.admin_address), _shown(patterns.ADMIN)]
 TrustedNetwork = Annotated[Network, PlainValidator(addresses.network), _shown(patterns.NETWORK)]
 Host = Annotated[str, AfterValidator(addresses.host_pattern), _shown(patterns.HOST)]
+HostName = Annotated[str, AfterValidator(addresses.host_name), _shown(patterns.HOST_NAME)]
 Path = Annotated[str, AfterValidator(urls.path_prefix), _shown(patterns.PATH)]
 Upstream = Annotated[urls.Upstream, PlainValidator(urls.upstream), _shown(patterns.UPSTREAM)]
 Endpoint = Annotated[urls.Endpoint, PlainValidator(urls.endpoint), _shown(patterns.ENDPOINT)]

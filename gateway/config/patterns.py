@@ -25,6 +25,7 @@ ADDRESS: Final = rf"unix:/.+|(?:{_HOST}|{_IPV6}):{_PORT}"
 ADMIN: Final = rf"off|{ADDRESS}"
 NETWORK: Final = r"[0-9A-Fa-f:.]+(?:/[0-9.]+)?"
 HOST: Final = rf"(?:\*\.)?{_HOST}|{_IPV6}"
+HOST_NAME: Final = _HOST
 PATH: Final = r"/[^\s?#\\]*"
 UPSTREAM: Final = rf"{_HTTP}(?:/[^\s?#\\]*)?|unix:/.+"
 ENDPOINT: Final = rf"{_HTTP}(?:[/?][^\s#\\]*)?"

@@ -81,6 +81,8 @@ class RouteBuilder:
             ca_file=authorities(route.tls, self._folder),
             certificate=own_certificate(route.tls, self._folder),
             min_tls=oldest_version(route.tls),
+            server_name=route.tls.server_name if route.tls is not None else None,
+            needs_close_notify=route.tls is None or route.tls.require_close_notify is not False,
         )
 
 

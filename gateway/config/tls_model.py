@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import ConfigDict, model_validator
 
-from gateway.config.fields import Strict, Text, TlsVersionWord, optional, required
+from gateway.config.fields import HostName, Strict, Text, TlsVersionWord, optional, required
 from gateway.config.problems import Wrong
 
 
@@ -28,6 +28,9 @@ class PeerTls(Strict):
     certificate: Text | None = optional("PEM file: our own certificate for the handshake.")
     key: Text | None = optional("PEM file: that certificate's private key, not encrypted.")
     min_version: TlsVersionWord | None = optional("The oldest version of TLS that is spoken.", "TLSv1.2")
+    server_name: HostName | None = optional(
+        "The name that the other side's certificate must have, also sent as SNI, instead of the URL's host."
+    )
 
     @model_validator(mode="after")
     def _has_both_or_none(self) -> Self:
@@ -42,3 +45,8 @@ class ClientTls(PeerTls):
 
 class UpstreamTls(PeerTls):
     """How an `https://` upstream is verified, and who we are to it."""
+
+    require_close_notify: bool | None = optional(
+        "false: an answer without a length may end without a TLS close_notify, as one that was cut off does.",
+        default=True,
+    )

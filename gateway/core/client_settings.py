@@ -107,6 +107,7 @@ class Reach:
         connect_timeout_s: for a connection, TLS included.
         ca_file: PEM file of trusted authorities instead of the system's.
         proxy: URL of a forward proxy; may hold a password.
+        server_name: the name that its certificate must have, and that is sent as SNI; None: the URL's host.
         allows_insecure: what it says of itself may lead to ``http://`` on another machine.
     """
 
@@ -116,6 +117,7 @@ class Reach:
     proxy: str | None = field(default=None, repr=False)
     min_tls: TlsVersion = TlsVersion.TLS_1_2
     allows_insecure: bool = False
+    server_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

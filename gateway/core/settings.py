@@ -70,6 +70,8 @@ class UpstreamSettings:
         socket_path: the unix socket, for `Scheme.UNIX` only.
         ca_file: PEM file of trusted authorities instead of the system's.
         certificate: our own certificate for the TLS handshake, or None.
+        server_name: the name that its certificate must have, and that is sent as SNI; None: `host`.
+        needs_close_notify: over TLS, an answer that ends with the connection is whole only after one.
     """
 
     scheme: Scheme
@@ -79,6 +81,13 @@ class UpstreamSettings:
     ca_file: str | None = None
     certificate: TlsFiles | None = None
     min_tls: TlsVersion = TlsVersion.TLS_1_2
+    server_name: str | None = None
+    needs_close_notify: bool = True
+
+    @property
+    def verified_name(self) -> str:
+        """The name that is verified (RFC 9110 section 4.3.4)."""
+        return self.server_name or self.host
 
     @property
     def authority(self) -> str:

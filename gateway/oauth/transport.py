@@ -23,6 +23,7 @@ from gateway import __version__
 from gateway.core.client_settings import ClientSettings
 from gateway.core.content_coding import Flaw, unpack
 from gateway.core.server_answer import MAX_ANSWER_BYTES, ServerAnswer
+from gateway.core.tls_alerts import alert_words
 from gateway.core.token_outcome import Failed, FailureKind
 from gateway.net.resolver import Resolver
 from gateway.oauth.addresses import Addresses
@@ -152,6 +153,8 @@ def trust_of(client: ClientSettings) -> TrustSettings:
 
 def failure_of(error: Exception) -> Failed:
     """Give the failure that a foreign exception means, without its text: that may hold a proxy's password."""
+    if words := alert_words(error) or alert_words(error.__cause__):
+        return _unreachable(f"the authorization server ended the TLS connection: {words}")
     return next(failed for kind, failed in _FAILURES if isinstance(error, kind))
 
 
@@ -170,6 +173,7 @@ async def _exchange(
         timeout=aiohttp.ClientTimeout(total=reach.timeout_s, connect=reach.connect_timeout_s),
         proxy=reach.proxy,
         ssl=trust,
+        server_hostname=reach.server_name,
         allow_redirects=False,
     ) as response:
         return await _read(response)

@@ -176,8 +176,8 @@ class AnswerReader:
         self.buffered_bytes = 0
         return chunks
 
-    def end_of_input(self, *, is_clean: bool) -> None:
-        """Decide what the end of the connection means (RFC 9112 section 8)."""
+    def end_of_input(self, *, is_clean: bool, how: str = "the upstream closed the connection") -> None:
+        """Decide what the end of the connection means (RFC 9112 sections 8 and 9.8)."""
         answer = self.answer
         if answer is None or answer.is_complete or self.error is not None:
             return
@@ -185,7 +185,7 @@ class AnswerReader:
             answer.is_complete = True
             return
         kind = UpstreamAnswerIncomplete if answer.has_head else UpstreamClosed
-        self.error = kind("the upstream closed the connection", was_sent=True)
+        self.error = kind(how, was_sent=True)
 
     def note(self, error: GatewayError) -> None:
         """Note why the answer will not be complete, unless it is, or another error was first."""

@@ -29,6 +29,7 @@ from gateway.core.errors import (
 from gateway.core.resolution import Ip
 from gateway.core.server_url import is_address
 from gateway.core.settings import Scheme, UpstreamSettings
+from gateway.core.tls_alerts import alert_words
 from gateway.net.race import connected
 from gateway.net.resolver import Name, Resolver
 from gateway.proxy.census import EXHAUSTED
@@ -105,6 +106,7 @@ class Dialer:
             connection = await self._to_one(make, Ip(settings.host), tls)
         else:
             connection = await self._to_name(make, self._name, tls, bound)
+        connection.needs_close_notify = tls is not None and settings.needs_close_notify
         connection.is_outdated = tls is not self._context() or self.is_elsewhere(connection)
         return connection
 
@@ -165,7 +167,7 @@ class Dialer:
         return connection
 
     def _verified(self, tls: ssl.SSLContext | None) -> str | None:
-        return self._settings.host if tls is not None else None
+        return self._settings.verified_name if tls is not None else None
 
     def _context(self) -> ssl.SSLContext | None:
         """Give the verifying TLS context as its files are now, or None for a service without TLS."""
@@ -187,7 +189,10 @@ def connect_error(error: Exception) -> UpstreamError:
         case ssl.SSLCertVerificationError():
             return UpstreamTlsFailed(f"the upstream's certificate was refused: {error.verify_message}")
         case ssl.SSLError():
-            return UpstreamTlsFailed("the TLS handshake with the upstream failed")
+            words = alert_words(error)
+            return UpstreamTlsFailed(
+                "the TLS handshake with the upstream failed" + (f": {words}" if words else "")
+            )
         case socket.gaierror() | UnicodeError():
             return UpstreamNameUnresolved("the upstream's name does not resolve")
         case OSError() if error.errno is not None:  # not its text, which names the address

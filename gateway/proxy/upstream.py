@@ -3,8 +3,11 @@
 Rules: what arrives is only noted here and taken by whoever waits, so that an answer that came in one
 read costs one wake-up; reading pauses above `HIGH_WATER_BYTES`, and small parts are put together, for each
 costs more than its bytes; a byte that nobody asked for ends the connection; a connection is used again only
-if both messages ended and both sides wish it (RFC 9112
-section 9.3).
+if both messages ended and both sides wish it (RFC 9112 section 9.3); over TLS an end without a close_notify
+is no end of an answer, for whoever sits in between can make one (section 9.8).
+
+uvloop's TLS calls `eof_received` for a close_notify, and only then. While reading is paused it goes on to
+read bytes that it does not decrypt, and drops them at the end of the connection: so it is told to hold none.
 """
 
 from __future__ import annotations
@@ -12,11 +15,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from math import inf
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
-from gateway.core.errors import GatewayError, InternalError, UpstreamClosed, UpstreamError
+from gateway.core.errors import GatewayError, InternalError, UpstreamClosed, UpstreamError, UpstreamTlsFailed
 from gateway.core.resolution import Ip
 from gateway.core.settings import KIB, Limits
+from gateway.core.tls_alerts import alert_words
 from gateway.observe.faults import report
 from gateway.proxy.answer import AnswerReader
 
@@ -26,6 +30,14 @@ HIGH_WATER_BYTES: Final = 32 * KIB
 WRITE_LIMIT_BYTES: Final = 1
 MOST_PARTS: Final = 64
 _FAILED: Final = "the gateway failed; its log names the place"
+WITHOUT_CLOSE_NOTIFY: Final = "the upstream ended its answer without a TLS close_notify: it may be cut off"
+
+
+class _TlsTransport(Protocol):
+    """What uvloop's TLS transports can do beyond others; without an argument the limit is its own again."""
+
+    def set_read_buffer_limits(self, high: int | None = None) -> None:
+        """Stop reading from the socket once so many bytes wait that nobody takes."""
 
 
 class UpstreamConnection(AnswerReader, asyncio.Protocol):
@@ -37,10 +49,13 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         exchanges: how many began here.
         request_is_sent: to its last byte.
         is_outdated: it serves no further exchange (`pool`).
+        needs_close_notify: an answer that ends with the connection is whole only after one (`dialer`).
     """
 
     __slots__ = (
         "_drain",
+        "_has_ended",
+        "_is_tls",
         "_loop",
         "_on_gone",
         "_reading_paused",
@@ -52,6 +67,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         "idle_since_s",
         "is_gone",
         "is_outdated",
+        "needs_close_notify",
         "request_is_sent",
         "transport",
         "writing_paused",
@@ -68,7 +84,8 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         self._on_gone = on_gone
         self._waiter: asyncio.Future[None] | None = None
         self._drain: asyncio.Future[None] | None = None
-        self._reading_paused = False
+        self._reading_paused = self._has_ended = self._is_tls = False
+        self.needs_close_notify = False
         self.transport: asyncio.Transport | None = None
         self.address = Ip("")
         self.deadline_s = inf
@@ -160,6 +177,8 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         """Take the parts of the body that have arrived, and let more come."""
         if self._reading_paused and self.transport is not None and not self.is_gone:
             self._reading_paused = False
+            if self._is_tls:
+                cast("_TlsTransport", self.transport).set_read_buffer_limits()
             self.transport.resume_reading()
         return self.take_chunks()
 
@@ -168,6 +187,8 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         if not self._reading_paused and self.transport is not None and not self.is_gone:
             self._reading_paused = True
             self.transport.pause_reading()
+            if self._is_tls:
+                cast("_TlsTransport", self.transport).set_read_buffer_limits(1)
 
     def fail(self, error: GatewayError) -> None:
         """End the exchange with `error`, unless it has ended; the connection goes too."""
@@ -199,6 +220,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self.transport.set_write_buffer_limits(WRITE_LIMIT_BYTES)
+        self._is_tls = transport.get_extra_info("sslcontext") is not None
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -220,19 +242,29 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
                 waiter.set_result(None)
 
     def eof_received(self) -> None:
-        """Nothing to do: the transport closes, and `connection_lost` follows."""
+        """The other side ended in good order; the transport closes, and `connection_lost` follows."""
+        self._has_ended = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_gone = True
         if exc is not None and not isinstance(exc, OSError):
             self.note(InternalError(_FAILED, was_sent=True))  # not the network: a callback failed
         try:
-            self.end_of_input(is_clean=exc is None)
+            self._end(exc)
         except Exception as error:  # noqa: BLE001 - whoever waits must be woken
             self.fault(error)
         self._wake()
         self.resume_writing()
         self._on_gone(self)
+
+    def _end(self, error: Exception | None) -> None:
+        """Decide what the end of the connection means for the answer under way."""
+        if not self.was_answered and self.exchanges < 2:
+            self.note(_refusal(error))
+        elif self.needs_close_notify and not self._has_ended and error is None:
+            self.end_of_input(is_clean=False, how=WITHOUT_CLOSE_NOTIFY)
+        else:
+            self.end_of_input(is_clean=self._has_ended or error is None)
 
     def pause_writing(self) -> None:
         self.writing_paused = True
@@ -248,3 +280,10 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
             self._waiter = None
             if not waiter.done():
                 waiter.set_result(None)
+
+
+def _refusal(error: Exception | None) -> UpstreamError:
+    """Say why a new connection ended before its first answer began: in TLS 1.3 our certificate may be why."""
+    if words := alert_words(error):
+        return UpstreamTlsFailed(f"the upstream ended the TLS connection: {words}", was_sent=True)
+    return UpstreamClosed("the upstream closed the connection", was_sent=True)

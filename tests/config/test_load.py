@@ -190,7 +190,7 @@ clients:
     headers: {X-Tenant: acme}
     allow_insecure: true
     proxy: http://user:password@proxy.example.com:3128
-    tls: {ca: /etc/ca.pem, min_version: TLSv1.3}
+    tls: {ca: /etc/ca.pem, min_version: TLSv1.3, server_name: Login.Example.com}
     dpop_bound_access_tokens: true
     dpop_private_key: "${env:SECRET}"
     dpop_signing_alg: ES384
@@ -216,6 +216,7 @@ clients:
         ca_file="/etc/ca.pem",
         proxy="http://user:password@proxy.example.com:3128",
         min_tls=TlsVersion.TLS_1_3,
+        server_name="login.example.com",
         allows_insecure=True,
     )
     assert (client.revokes, client.revocation_endpoint) == (True, "http://login.example.com/r")

@@ -14,7 +14,7 @@ from gateway.config.template import is_unfilled, read_template
 from gateway.config.units import duration_s, size_bytes
 from gateway.core.client_assertion import JWT_BEARER, LIFETIME_S
 from gateway.core.client_settings import AuthMethod, ClientSettings, GrantType, Reach, TlsVersion
-from gateway.core.settings import CallerAuthorization, Limits, LogSettings, Timeouts
+from gateway.core.settings import CallerAuthorization, Limits, LogSettings, Timeouts, UpstreamSettings
 from tests.config.documents import CRM, ROUTE, load_text, problems_of
 from tests.config.schema_reader import complaints, paths
 
@@ -78,6 +78,7 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "clients.<name>.dpop_allow_bearer": False,
         "clients.<name>.revoke": False,
         "routes[].tls.min_version": TlsVersion.TLS_1_2.value,
+        "routes[].tls.require_close_notify": _default(UpstreamSettings, "needs_close_notify"),
         "clients.<name>.allow_insecure": False,
         "routes[].allow_insecure": False,
         "routes[].strip_prefix": False,
@@ -224,6 +225,7 @@ READERS = {
         ("10.0.0.0", "/8", "/255.0.0.0", "::", "2001:db8::", "/32", "1", "::ffff:"),
     ),
     "routes[].host": (addresses.host_pattern, HOSTS),
+    "routes[].tls.server_name": (addresses.host_name, HOSTS),
     "routes[].path": (urls.path_prefix, URLS),
     "routes[].upstream": (urls.upstream, URLS),
     "clients.<name>.token_endpoint": (urls.endpoint, URLS),

@@ -15,6 +15,8 @@ from tests.oauth.authorization_server import authorization_server
 from tests.oauth.certificates import make_certificate
 from tests.oauth.fakes import client_settings
 from tests.oauth.test_transport import post, transport
+from tests.wire.certificates import Authority
+from tests.wire.tls_upstream import TlsUpstream
 
 UNTRUSTED = Failed(FailureKind.UNREACHABLE, "no trusted TLS connection to the authorization server")
 
@@ -110,3 +112,45 @@ async def test_a_replaced_authority_is_trusted_at_the_next_request(tmp_path: Pat
 def test_what_a_context_is_made_of_stands_in_the_settings():
     client = client_settings(ca_file="ca.pem", min_tls=TlsVersion.TLS_1_3)
     assert trust_of(client) == TrustSettings("ca.pem", None, TlsVersion.TLS_1_3)
+
+
+# ── whose name it has, and what it demands of us ──────────────────────────────────────────────────
+
+
+def certified(context: ssl.SSLContext, tmp_path: Path, *names: str) -> str:
+    """Have a server show a certificate for `names`, and give the file of who vouches for it."""
+    authority = Authority.make(tmp_path / "authority")
+    leaf = authority.leaf(*names)
+    context.load_cert_chain(leaf.certificate, leaf.key)
+    return authority.ca_file
+
+
+async def test_the_server_name_is_what_is_verified_and_sent(tmp_path: Path):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca_file, names = certified(context, tmp_path, "login.example.com"), []
+    context.sni_callback = lambda _tls, name, _context: names.append(name)
+    async with authorization_server(context) as server, transport() as made:
+        right = client_settings(ca_file=ca_file, server_name="login.example.com")
+        assert isinstance(await made.send(right, post(server)), ServerAnswer)
+        for name in (None, "other.example.com"):
+            client = client_settings(ca_file=ca_file, server_name=name)
+            assert await made.send(client, post(server)) == UNTRUSTED
+        assert isinstance(await made.send(right, post(server)), ServerAnswer)
+    assert (len(server.requests), server.connections) == (2, 1)
+    assert names == ["login.example.com", None, "other.example.com"]
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_certificate_that_the_server_demands_is_told_as_that(tmp_path: Path, version: ssl.TLSVersion):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca_file = certified(context, tmp_path, "127.0.0.1")
+    context.minimum_version = context.maximum_version = version
+    context.verify_mode = ssl.CERT_REQUIRED
+    with TlsUpstream(context, b"") as server:
+        async with transport() as made:
+            request = ServerRequest(f"https://127.0.0.1:{server.port}/token", {}, b"")
+            outcome = await made.send(client_settings(ca_file=ca_file), request)
+    assert isinstance(outcome, Failed)
+    assert outcome.kind is FailureKind.UNREACHABLE
+    assert "demand" in outcome.reason
+    assert server.requests == []
