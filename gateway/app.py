@@ -23,7 +23,7 @@ from gateway.admin.state import client_state, missing_token, route_state
 from gateway.admin.view import AdminView, Readiness
 from gateway.core.client_settings import Grant
 from gateway.core.clock import Clock
-from gateway.core.foreign import names_this_machine
+from gateway.core.entrance import Entrance
 from gateway.core.record import RequestObserver, TokenObserver
 from gateway.core.recovery import Acceptance
 from gateway.core.routing import Router
@@ -36,9 +36,10 @@ from gateway.core.settings import (
     Settings,
     UpstreamSettings,
 )
-from gateway.listening import asked_by, refuse_living_socket
+from gateway.listening import asked_by
 from gateway.net.lookups import GetAddrInfo
 from gateway.net.resolver import Resolver
+from gateway.net.unix_socket import UnixSocket, listen_at
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.store import Sources
 from gateway.observe.access_log import AccessLog, open_access_log
@@ -55,7 +56,7 @@ from gateway.proxy.listener import Listener, Shared
 from gateway.proxy.pool import Pool
 from gateway.proxy.room import Room
 from gateway.proxy.route import Route
-from gateway.proxy.sockets import listening_sockets
+from gateway.proxy.sockets import BACKLOG, listening_sockets
 from gateway.trust import ServerCertificate, Trust
 
 UNROUTED: Final = RouteName("-")
@@ -113,14 +114,13 @@ class Gateway:
             self.metrics.route(UNROUTED),
             self._request_observer(observer),
         )
-        self._shared = Shared(
-            self._handler, settings.limits, settings.trusted_proxies, _request_ids(), self._census
-        )
+        self._shared = Shared(self._handler, settings.limits, _request_ids(), self._census)
         self._certificates = [
             ServerCertificate(listener.tls) if listener.tls is not None else None
             for listener in settings.listeners
         ]
         self._listeners: list[tuple[Listener, Acceptor]] = []
+        self._files: list[UnixSocket] = []
         self._admin: AdminServer | None = None
         self._sweeper = Sweeper(loop, self._looks())
 
@@ -129,9 +129,6 @@ class Gateway:
     async def start(self) -> None:
         """Listen, and ask for the first tokens in the background."""
         try:
-            for place, address in self._asked_addresses():
-                with asked_by(place, address):
-                    refuse_living_socket(address)
             if (admin := self._settings.admin) is not None:
                 with asked_by(self._settings.admin_place, admin):
                     self._admin = await start_admin(admin, self._view(), self._settings.limits)
@@ -148,6 +145,8 @@ class Gateway:
     async def close(self, grace_s: float | None = None) -> None:
         """Stop accepting, let calls end within `grace_s` (the settings' grace if None), end the rest."""
         self._is_draining = True
+        for made in self._files:
+            made.remove_file()
         for _, acceptor in self._listeners:
             acceptor.close()
         grace_s = self._settings.grace_s if grace_s is None else grace_s
@@ -196,15 +195,14 @@ class Gateway:
     async def _listen(
         self, settings: ListenerSettings, tls: ssl.SSLContext | None
     ) -> tuple[Listener, Acceptor]:
-        listener = Listener(self._shared, is_tls=tls is not None)
-        listener.is_local = names_this_machine(settings.address.host)
-        sockets = await listening_sockets(settings.address)
+        listener = Listener(self._shared, Entrance.of(settings, self._settings.trusted_proxies))
+        if settings.address.path is not None:
+            made = listen_at(settings.address.path, settings.access, BACKLOG)
+            self._files.append(made)
+            sockets = [made.sock]
+        else:
+            sockets = await listening_sockets(settings.address)
         return listener, Acceptor(listener, sockets, self._loop, tls)
-
-    def _asked_addresses(self) -> list[tuple[str, Address]]:
-        settings = self._settings
-        admin = [(settings.admin_place, settings.admin)] if settings.admin is not None else []
-        return [(listener.place, listener.address) for listener in settings.listeners] + admin
 
     def _token_observer(self, observer: Observer | None) -> TokenObserver:
         observers: list[TokenObserver] = [self.metrics.tokens, TokenLog()]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Final
 
 from gateway.core.settings import Address
+from gateway.net.unix_socket import SocketRefused
 
 _REASONS: Final = {
     errno.EADDRINUSE: "the address is in use: another process listens there",
@@ -41,26 +40,12 @@ def asked_by(place: str, address: Address) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise CannotListen(place, address, _reason(error, address)) from None
+        raise CannotListen(place, address, _reason(error)) from None
 
 
-def _reason(error: OSError, address: Address) -> str:
+def _reason(error: OSError) -> str:
     if not error.errno:
         return "the name does not resolve"
-    if error.errno == errno.EADDRINUSE and address.path is not None and not Path(address.path).is_socket():
-        return "the address is in use: a file that is no socket lies there"
+    if isinstance(error, SocketRefused):
+        return error.reason
     return _REASONS.get(error.errno, os.strerror(error.errno))
-
-
-def refuse_living_socket(address: Address) -> None:
-    """Binding a unix socket takes it from whoever serves there; a file that nobody serves is replaced.
-
-    Raises:
-        OSError: somebody serves there.
-    """
-    if address.path is None or not Path(address.path).is_socket():
-        return
-    with socket.socket(socket.AF_UNIX) as probe, suppress(ConnectionRefusedError):
-        probe.settimeout(1.0)
-        probe.connect(address.path)
-        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))

@@ -19,9 +19,12 @@ from aiohttp import web
 from gateway.admin.connection import Server
 from gateway.admin.guard import is_cross_site, is_foreign_host, takes_gzip
 from gateway.admin.pages import Page, page, problem
+from gateway.admin.site import UnixSite
 from gateway.admin.view import AdminView
-from gateway.core.settings import KIB, Address, Limits
+from gateway.core.settings import KIB, Address, Limits, SocketAccess
+from gateway.net.unix_socket import UnixSocket, listen_at
 
+_BACKLOG: Final = 128
 _WRITE_BYTES: Final = 32 * KIB
 _LEVEL: Final = 1  # of compression: what it takes is a tenth of what the text took
 _GZIP: Final = zlib.MAX_WBITS | 16
@@ -47,6 +50,7 @@ class AdminServer:
     address: Address
     runner: web.ServerRunner
     server: Server
+    file: UnixSocket | None
 
     def is_stale(self, now_s: float) -> bool:
         """Whether nobody looks at its connections any more."""
@@ -54,6 +58,8 @@ class AdminServer:
 
     async def close(self) -> None:
         """Stop listening and close every connection."""
+        if self.file is not None:
+            self.file.remove_file()
         await self.runner.cleanup()
         self.server.sweeper.stop()
 
@@ -69,18 +75,21 @@ async def start_admin(address: Address, view: AdminView, limits: Limits = _LIMIT
     runner = web.ServerRunner(server, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        await _site(runner, address).start()
+        made = listen_at(address.path, SocketAccess(), _BACKLOG) if address.path is not None else None
+        await _site(runner, address, made).start()
     except OSError:
         await runner.cleanup()
         raise
     server.sweeper.start()
-    return AdminServer(_bound(runner, address), runner, server)
+    return AdminServer(_bound(runner, address), runner, server, made)
 
 
-def _site(runner: web.ServerRunner, address: Address) -> web.BaseSite:
-    if address.path is not None:
-        return web.UnixSite(runner, address.path)
-    return web.TCPSite(runner, address.host, address.port)
+def _site(runner: web.ServerRunner, address: Address, made: UnixSocket | None) -> web.BaseSite:
+    return (
+        web.TCPSite(runner, address.host, address.port)
+        if made is None
+        else UnixSite(runner, made.sock, _BACKLOG)
+    )
 
 
 def _bound(runner: web.ServerRunner, address: Address) -> Address:

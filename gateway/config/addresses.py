@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 from ipaddress import IPv6Address, ip_address, ip_interface, ip_network
 from typing import Final
 
 from gateway.config.problems import Wrong
+from gateway.core.proxies import Network
 from gateway.core.server_url import is_loopback
-from gateway.core.settings import Address, Network
+from gateway.core.settings import Address
 
 _NAME: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
 _DIGITS_AND_DOTS: Final = re.compile(r"[0-9.]+")
@@ -23,6 +25,8 @@ _SOCKET_PATH_BYTES: Final = 107
 _FOR_WHOM: Final = "127.0.0.1:PORT for callers on this machine, or 0.0.0.0:PORT for every interface"
 _PORT_ALONE: Final = f"a port alone says not where: write {_FOR_WHOM}"
 _EXPECTED_ADMIN: Final = "expected off, or an address such as 127.0.0.1:8079 or unix:/run/admin.sock"
+MODE_PATTERN: Final = "0?[0-7]{3}"
+EXPECTED_MODE: Final = 'expected permissions as octal digits in quotes, as in mode: "0660"'
 EXPECTED_ADDRESS: Final = "expected an address such as 127.0.0.1:8080, '[::1]:8080' or unix:/run/gateway.sock"
 
 
@@ -135,6 +139,25 @@ def socket_path(text: str) -> str:
     return path
 
 
+class UnixPeers(Enum):
+    """All callers that come over unix sockets."""
+
+    UNIX = "unix"
+
+
+def trusted_proxy(value: object) -> Network | UnixPeers:
+    """Read whom to trust: a network, an address, or ``unix``.
+
+    Raises:
+        Wrong: it is none of these, or has bits set beyond its prefix.
+    """
+    if value == UnixPeers.UNIX.value:
+        return UnixPeers.UNIX
+    if isinstance(value, str) and value.startswith("unix:"):
+        raise Wrong("write unix alone: it stands for whoever connects to a unix socket of this gateway")
+    return network(value)
+
+
 def network(value: object) -> Network:
     """Read ``10.0.0.0/8`` or a single address.
 
@@ -146,10 +169,24 @@ def network(value: object) -> Network:
     except ValueError:
         found = None
     if found is None:
-        raise Wrong("expected a network such as 10.0.0.0/8 or 2001:db8::/32, or an address")
+        raise Wrong("expected a network such as 10.0.0.0/8 or 2001:db8::/32, an address, or unix")
     if ip_interface(str(value)).ip != found.network_address:
         raise Wrong("the address has bits set beyond its prefix: write the network's first address")
     return found
+
+
+def socket_mode(value: object) -> int:
+    """Read the permissions of a unix socket, in octal digits.
+
+    Raises:
+        Wrong: no such text, or nobody could connect.
+    """
+    if not isinstance(value, str) or not re.fullmatch(MODE_PATTERN, value):
+        raise Wrong(EXPECTED_MODE)
+    mode = int(value, 8)
+    if not mode & 0o222:
+        raise Wrong('nobody could connect, which takes the permission to write: "0660" is for user and group')
+    return mode
 
 
 def is_private(address: Address) -> bool:

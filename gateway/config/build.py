@@ -6,8 +6,11 @@ configuration; a word given twice counts once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
+from gateway.config.addresses import UnixPeers
 from gateway.config.client_build import client_settings
 from gateway.config.expand import Sources
 from gateway.config.model import Document, Listener, Log, given
@@ -16,7 +19,10 @@ from gateway.config.reading import Parts
 from gateway.config.route_build import RouteBuilder
 from gateway.config.tree import Keys, find
 from gateway.core.client_settings import ClientName, TlsFiles
-from gateway.core.settings import Limits, ListenerSettings, LogSettings, Settings
+from gateway.core.proxies import Network, TrustedProxies
+from gateway.core.settings import Limits, ListenerSettings, LogSettings, Settings, SocketAccess
+
+_MODE_OF_A_GROUP: Final = 0o660
 
 
 def settings(document: Document, parts: Parts, root: Keys, sources: Sources) -> Settings:
@@ -39,7 +45,7 @@ def settings(document: Document, parts: Parts, root: Keys, sources: Sources) -> 
         admin_place=_place(root, ("admin",)),
         clients=clients,
         routes=RouteBuilder(document.routes, grants, sources.folder).all(),
-        trusted_proxies=tuple(dict.fromkeys(document.trusted_proxies or ())),
+        trusted_proxies=_trusted(document.trusted_proxies or ()),
         limits=Limits(**given(document.limits)),
         log=_log(document.log),
         referenced=frozenset(sources.found),
@@ -48,10 +54,16 @@ def settings(document: Document, parts: Parts, root: Keys, sources: Sources) -> 
 
 
 def _listener(listener: Listener, folder: Path, place: str) -> ListenerSettings:
-    if listener.tls is None:
-        return ListenerSettings(listener.address, place=place)
-    files = TlsFiles(str(folder / listener.tls.certificate), str(folder / listener.tls.key))
-    return ListenerSettings(listener.address, files, place)
+    mode = _MODE_OF_A_GROUP if listener.mode is None and listener.group is not None else listener.mode
+    access, files = SocketAccess(mode, listener.group), None
+    if listener.tls is not None:
+        files = TlsFiles(str(folder / listener.tls.certificate), str(folder / listener.tls.key))
+    return ListenerSettings(listener.address, files, place, access)
+
+
+def _trusted(proxies: Sequence[Network | UnixPeers]) -> TrustedProxies:
+    networks = (one for one in proxies if not isinstance(one, UnixPeers))
+    return TrustedProxies(tuple(dict.fromkeys(networks)), unix=UnixPeers.UNIX in proxies)
 
 
 def _place(root: Keys, loc: Loc) -> str:

@@ -22,7 +22,8 @@ from gateway.config import addresses, names, patterns, units, urls
 from gateway.config.problems import Wrong
 from gateway.core.client_assertion import CertificateHeader, SigningAlgorithm
 from gateway.core.client_settings import AuthMethod, GrantType, TlsVersion, TokenType
-from gateway.core.settings import MIB, Address, CallerAuthorization, LogFormat, Network
+from gateway.core.proxies import Network
+from gateway.core.settings import MIB, Address, CallerAuthorization, LogFormat
 
 LONGEST_ASSERTION_S: Final = 5 * 60.0
 
@@ -131,7 +132,10 @@ HeadSize = Annotated[int, *_sized(MIB)]
 
 ListeningAddress = Annotated[Address, PlainValidator(addresses.listening_address), _shown(patterns.ADDRESS)]
 AdminAddress = Annotated[Address | None, PlainValidator(addresses.admin_address), _shown(patterns.ADMIN)]
-TrustedNetwork = Annotated[Network, PlainValidator(addresses.network), _shown(patterns.NETWORK)]
+SocketMode = Annotated[int, PlainValidator(addresses.socket_mode), _shown(patterns.MODE)]
+TrustedProxy = Annotated[
+    Network | addresses.UnixPeers, PlainValidator(addresses.trusted_proxy), _shown(patterns.TRUSTED)
+]
 Host = Annotated[str, AfterValidator(addresses.host_pattern), _shown(patterns.HOST)]
 HostName = Annotated[str, AfterValidator(addresses.host_name), _shown(patterns.HOST_NAME)]
 Path = Annotated[str, AfterValidator(urls.path_prefix), _shown(patterns.PATH)]

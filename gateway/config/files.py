@@ -21,6 +21,7 @@ from gateway.config.problems import Problem, Severity, Wrong
 from gateway.config.text_file import content_of
 from gateway.core.client_settings import TlsFiles
 from gateway.core.settings import MIB
+from gateway.net.unix_socket import group_number
 from gateway.trust import load_pair
 
 if TYPE_CHECKING:
@@ -149,7 +150,17 @@ def _log(one: NamedFile, at: datetime) -> Iterator[Finding]:  # noqa: ARG001
 
 
 def _socket(one: NamedFile, at: datetime) -> Iterator[Finding]:  # noqa: ARG001
-    yield from _folder(Path(one.path))
+    path = Path(one.path)
+    if os.path.lexists(path) and not (path.is_socket() and not path.is_symlink()):
+        yield f"{path} is there and is no socket: it is not replaced", False
+    yield from _folder(path)
+
+
+def _group(one: NamedFile, at: datetime) -> Iterator[Finding]:  # noqa: ARG001
+    try:
+        group_number(one.path)
+    except KeyError:
+        yield "this machine knows no such group: make it, or write its number", False
 
 
 def _folder(path: Path) -> Iterator[Finding]:
@@ -170,6 +181,7 @@ _CHECKS: Final[dict[FileKind, Callable[[NamedFile, datetime], Iterator[Finding]]
     FileKind.AUTHORITIES: _authorities,
     FileKind.LOG: _log,
     FileKind.SOCKET: _socket,
+    FileKind.GROUP: _group,
 }
 
 

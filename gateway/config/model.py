@@ -39,10 +39,11 @@ from gateway.config.fields import (
     ResponseFields,
     Scope,
     Size,
+    SocketMode,
     Strict,
     Text,
     TokenRequestFields,
-    TrustedNetwork,
+    TrustedProxy,
     Upstream,
     flag,
     one_or_many_with_keys,
@@ -56,6 +57,11 @@ class Listener(Strict):
     """One listening socket. A text alone is its address."""
 
     address: ListeningAddress = required("`host:port` (port 0: any free one) or `unix:/path`.")
+    mode: SocketMode | None = optional(
+        'Permissions of a unix socket, as octal digits in quotes: "0660". Left out: what the umask leaves, '
+        "or 0660 with a `group`."
+    )
+    group: Text | None = optional("The group that a unix socket is given to, by name or number.")
     tls: ListenerTls | None = optional("Serve HTTPS here.")
 
     @model_validator(mode="before")
@@ -200,8 +206,9 @@ class Document(Strict):
     admin: AdminAddress = optional("Health, metrics, state; off for none.", "127.0.0.1:8079")
     clients: Clients | None = optional("Our registrations at authorization servers, by names of our own.")
     routes: Annotated[list[Route], Field(min_length=1)] = required("What is forwarded where.")
-    trusted_proxies: list[TrustedNetwork] | None = optional(
-        "Networks of proxies in front of us, whose X-Forwarded-* are believed."
+    trusted_proxies: list[TrustedProxy] | None = optional(
+        "Proxies in front of us, whose X-Forwarded-* are believed: networks, addresses; unix: whoever comes "
+        "over a unix socket."
     )
     limits: LimitRules | None = optional("Bounds on what a caller or an upstream may make us hold.")
     log: Log | None = optional("Where the records go.")

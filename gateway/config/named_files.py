@@ -25,6 +25,7 @@ class FileKind(Enum):
     AUTHORITIES = auto()
     LOG = auto()
     SOCKET = auto()
+    GROUP = auto()  # no file, but as much a matter of the machine: `path` is its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class _Walk:
         for index in range(_length(self.root, "listen")):
             yield from self._socket(("listen", index))
             yield from self._socket(("listen", index, "address"))
+            yield from self._group(("listen", index, "group"))
             yield from self._tls(("listen", index, "tls"))
         yield from self._socket(("admin",))
         for index in range(_length(self.root, "routes")):
@@ -113,6 +115,11 @@ class _Walk:
         text = self._text(loc)
         if text is not None and text.startswith("unix:/"):
             yield NamedFile(FileKind.SOCKET, text.removeprefix("unix:"), find(self.root, loc))
+
+    def _group(self, loc: Loc) -> Iterator[NamedFile]:
+        text, spot = self._text(loc), find(self.root, loc)
+        if text is not None and spot.loc[-1:] == loc[-1:]:
+            yield NamedFile(FileKind.GROUP, text, spot)
 
     def _path(self, loc: Loc) -> str | None:
         text = self._text(loc)

@@ -168,7 +168,7 @@ class _Composer:
             return Leaf(place, event.value)
         if value is None and (event.anchor is not None or event.tag is not None):
             return Leaf(place, value)  # what begins with & or ! is told already
-        odd = NOTHING if value is None else self._swallowed(event) or why_odd(event.value)
+        odd = NOTHING if value is None else self._swallowed(event) or why_odd(event.value, loc)
         if odd is not None:
             self._find(loc, place, odd)
         return Leaf(place, value)

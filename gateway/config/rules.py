@@ -68,6 +68,7 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Finding]:
     yield from _equal_routes(parts, line_of)
     yield from _equal_addresses(parts, line_of)
     yield from _open_admin(parts)
+    yield from _access_without_file(parts)
     yield from _replay_budget(parts)
     yield from route_warnings(parts, line_of)
     yield from secret_problems(root)
@@ -145,6 +146,14 @@ def _equal_addresses(parts: Parts, line_of: LineOf) -> Iterator[Finding]:
 def _open_admin(parts: Parts) -> Iterator[Finding]:
     if parts.admin is not None and not is_private(parts.admin):
         yield Finding(_ADMIN, _OPEN_ADMIN, severity=Severity.WARNING)
+
+
+def _access_without_file(parts: Parts) -> Iterator[Finding]:
+    for index, listener in parts.listeners.items():
+        for key in ("mode", "group") if listener.address.path is None else ():
+            if key in listener.model_fields_set:
+                words = "means nothing unless the address is a unix socket, as in unix:/run/gateway.sock"
+                yield Finding(("listen", index, key), words, is_about_key=True)
 
 
 def _replay_budget(parts: Parts) -> Iterator[Finding]:

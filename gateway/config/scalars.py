@@ -12,6 +12,9 @@ from typing import Final
 from gateway.config.problems import Loc
 from gateway.config.tree import Scalar
 
+MODE_IN_QUOTES: Final = (
+    'a number to YAML, and its readers disagree on which: put the mode in quotes, as in mode: "0660"'
+)
 SAY_OFF: Final[frozenset[Loc]] = frozenset({("admin",), ("log", "access")})
 NOTHING: Final = "nothing stands here: give a value, indent further what belongs to it, or remove the key"
 
@@ -77,9 +80,12 @@ def scalar(text: str) -> Scalar:
     return float(text.replace(".inf", "inf").replace(".nan", "nan")) if _is_float(text) else text
 
 
-def why_odd(text: str) -> str | None:
+def why_odd(text: str, loc: Loc = ()) -> str | None:
     """Say why an unquoted scalar is refused, if YAML 1.1 would read it otherwise."""
-    return next((message for pattern, message in _ODD if pattern.fullmatch(text)), None)
+    odd = next((message for pattern, message in _ODD if pattern.fullmatch(text)), None)
+    if loc[:1] == ("listen",) and loc[-1] == "mode" and text[:1].isdigit():
+        return odd if odd is None and isinstance(scalar(text), str) else MODE_IN_QUOTES
+    return odd
 
 
 def _is_float(text: str) -> bool:

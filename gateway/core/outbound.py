@@ -17,6 +17,7 @@ from gateway.core.dpop import without_query
 from gateway.core.errors import AuthorizationNotAllowed, BodyTooLarge, MalformedRequest
 from gateway.core.fields import folded, line, without
 from gateway.core.foreign import USUAL_HOSTS, refuse_foreign_page
+from gateway.core.proxies import NO_PROXIES, TrustedProxies
 from gateway.core.request_head import RequestHead
 from gateway.core.settings import CallerAuthorization, HeaderRules, RouteSettings, Scheme
 from gateway.core.target import Target
@@ -38,6 +39,8 @@ class CallerFields:
         proto: ``http`` or ``https``, as the caller reached us.
         is_trusted: the peer is in ``trusted_proxies``; what it says of its own callers is kept.
         is_local: it came to a loopback address, which a browser on this machine reaches for any page.
+        is_unix: it came over a unix socket, where nobody has an address.
+        proxies: those that are trusted.
         lines: the fields that tell it, ready for a request that brings none of its own.
         name: the address as records tell it.
     """
@@ -46,14 +49,21 @@ class CallerFields:
     proto: bytes
     is_trusted: bool
     is_local: bool = False
+    is_unix: bool = False
+    proxies: TrustedProxies = NO_PROXIES
     lines: bytes = field(init=False)
     name: str = field(init=False)
 
     def __post_init__(self) -> None:
         told = (b"X-Forwarded-For: " + self.address, b"X-Forwarded-Proto: " + self.proto, b"Via: " + _VIA)
         object.__setattr__(self, "lines", _CRLF.join(told))
-        name = "unix" if self.address == UNKNOWN else self.address.decode("ascii")
+        name = "unix" if self.is_unix else self.address.decode("ascii")
         object.__setattr__(self, "name", name)
+
+    def client_behind(self, head: RequestHead) -> str:
+        """Give the address of the client that a trusted peer speaks of; empty if it does not."""
+        told = head.special.get(b"x-forwarded-for") if self.is_trusted else None
+        return self.proxies.client_behind(told) if told is not None else ""
 
 
 class OutboundPlan:
@@ -200,8 +210,9 @@ def _forwarded(head: RequestHead, caller: CallerFields, removed: frozenset[bytes
     address, proto, host = caller.address, caller.proto, head.authority
     kept: list[bytes] = []
     if caller.is_trusted:
-        before = special.get(b"x-forwarded-for")
-        address = before + b", " + address if before else address
+        if before := special.get(b"x-forwarded-for"):
+            # A peer on a unix socket is no hop that anybody could name: what it says stands.
+            address = before if caller.is_unix else before + b", " + address
         proto = special.get(b"x-forwarded-proto", proto)
         host = special.get(b"x-forwarded-host", host)
         kept = without(_other_forwarded(special), removed)

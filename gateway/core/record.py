@@ -44,6 +44,7 @@ class AccessRecord:
         started_at_s: wall clock, seconds since 1970.
         route: the route's name, or ``-`` where none matched.
         caller: address of the peer, or ``unix``.
+        forwarded_for: address of the client that a trusted proxy tells, or empty.
         path: the target without its query, as received.
         status: what the caller was answered; 499 if the caller left first.
         upstream_status: what the upstream answered last, or 0.
@@ -57,6 +58,7 @@ class AccessRecord:
     request_id: str
     route: str
     caller: str
+    forwarded_for: str
     method: str
     path: str
     status: int

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from ipaddress import IPv4Network, IPv6Network
 from typing import Final, NewType
 
 from gateway.core.client_settings import ClientName, ClientSettings, Grant, TlsFiles, TlsVersion
+from gateway.core.proxies import NO_PROXIES, TrustedProxies
 
 RouteName = NewType("RouteName", str)
 
@@ -49,16 +49,31 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class SocketAccess:
+    """Who may connect to a unix socket.
+
+    Attributes:
+        mode: the permissions of its file; None: what the umask leaves.
+        group: the name or number of the group that gets the file; None: the process's.
+    """
+
+    mode: int | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ListenerSettings:
     """One listening socket.
 
     Attributes:
         place: where its address stands in the file, as ``3:5: listen[1]``.
+        access: of a unix socket.
     """
 
     address: Address
     tls: TlsFiles | None = None
     place: str = field(default="listen", compare=False)
+    access: SocketAccess = SocketAccess()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +214,6 @@ class LogSettings:
     access: str | None = "stdout"
 
 
-Network = IPv4Network | IPv6Network
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The whole of `gateway.yaml`.
@@ -216,7 +228,7 @@ class Settings:
     admin: Address | None
     clients: dict[ClientName, ClientSettings]
     routes: tuple[RouteSettings, ...]
-    trusted_proxies: tuple[Network, ...] = ()
+    trusted_proxies: TrustedProxies = NO_PROXIES
     limits: Limits = Limits()
     log: LogSettings = LogSettings()
     grace_s: float = 30.0

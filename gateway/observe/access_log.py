@@ -63,7 +63,7 @@ def _json_line(record: AccessRecord, time: str) -> str:
     recovery = "none" if r.recovery is _NO_RECOVERY else r.recovery.value
     return (
         f'{{"time":"{time}","request_id":{_quoted(r.request_id)},"route":{_quoted(r.route)}'
-        f',"caller":{_quoted(r.caller)},"method":{_quoted(r.method)},"path":{_quoted(r.path)}'
+        f',"caller":{_quoted(r.caller)},"forwarded_for":"{r.forwarded_for}","method":{_quoted(r.method)},"path":{_quoted(r.path)}'
         f',"status":{r.status},"upstream_status":{r.upstream_status},"error":"{r.error}"'
         f',"request_bytes":{r.request_bytes},"answer_bytes":{r.answer_bytes}'
         f',"total_ms":{r.total_s * 1000:.3f},"token_ms":{r.token_s * 1000:.3f}'
@@ -76,7 +76,8 @@ def _text_line(record: AccessRecord, time: str) -> str:
     r = record
     parts = [
         f"{time[11:-1]} {r.status} {r.method} {r.path} {r.total_s * 1000:.1f} ms, {r.answer_bytes} B",
-        f"route={r.route} caller={r.caller} id={r.request_id}",
+        f"route={r.route} caller={r.caller}" + (f" for={r.forwarded_for}" if r.forwarded_for else ""),
+        f"id={r.request_id}",
     ]
     if r.upstream_status:
         parts.append(f"upstream={r.upstream_status} in {r.upstream_s * 1000:.1f} ms")

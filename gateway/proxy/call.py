@@ -31,6 +31,7 @@ class Call:
         message, payload: as aiohttp's parser gave them.
         head, path, route, body, token, upstream: set as they become known; the target of a request that
             could not be read may hold a password, so it stays unknown.
+        forwarded_for: as of `AccessRecord`.
         status: of the final answer once its head is written, else 0.
         keeps_alive: whether the connection may serve another request.
         token_is_new: it was obtained for this very request.
@@ -48,6 +49,7 @@ class Call:
     sent_at = 0
     upstream: UpstreamConnection | None = None
     error = ""
+    forwarded_for = ""
     recovery = Recovery.NONE
     status = 0
     upstream_status = 0
@@ -140,6 +142,7 @@ class Call:
             request_id=self.request_id.decode("ascii"),
             route=self.route.settings.name if self.route is not None else "-",
             caller=self.connection.caller.name,
+            forwarded_for=self.forwarded_for,
             method=self.message.method,
             path=self.path,
             status=self.status,

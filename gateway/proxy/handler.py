@@ -102,13 +102,15 @@ class Handler:
         head = self._reader.read(message.method, message.path, message.version, message.raw_headers)
         call.head = head
         call.path = head.target.path
+        if (caller := call.connection.caller).is_trusted:
+            call.forwarded_for = caller.client_behind(head)
         if b"x-request-id" in head.special:
             call.request_id = request_id(head, call.request_id)
         if head.offers_upgrade:
             call.keeps_alive = False  # aiohttp drops what follows an upgrade that is ignored
         call.route = route = self._router.match(head.host, head.target.path, head.method)
         route.counters.started()
-        route.plan.admit(head, is_local=call.connection.caller.is_local)
+        route.plan.admit(head, is_local=caller.is_local)
         if head.is_chunked or head.content_length:
             call.body = RequestBody(
                 call.payload,

@@ -9,13 +9,13 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import cast
 
 from aiohttp import web
 
-from gateway.core.outbound import UNKNOWN, CallerFields
-from gateway.core.settings import Limits, Network
+from gateway.core.entrance import Entrance
+from gateway.core.outbound import CallerFields
+from gateway.core.settings import Limits
 from gateway.observe.faults import report
 from gateway.observe.sweeper import STALE_S, SWEEP_S
 from gateway.proxy.caller import CallerConnection
@@ -29,28 +29,21 @@ class Shared:
 
     handler: Handler
     limits: Limits
-    trusted: tuple[Network, ...]
     next_id: Callable[[], bytes]
     census: Census
 
 
 class Listener(web.Server):
-    """What the connections of one listening socket share.
+    """What the connections of one listening socket share."""
 
-    Attributes:
-        is_local: it listens on a loopback address, which web pages reach by a browser on this machine.
-    """
-
-    def __init__(self, shared: Shared, *, is_tls: bool) -> None:
+    def __init__(self, shared: Shared, entrance: Entrance) -> None:
         # The handler given to aiohttp is never called: `CallerConnection.start` calls ours.
         super().__init__(_unused, handler_cancellation=True)
         self.handler = shared.handler
         self.limits = shared.limits
         self.next_id = shared.next_id
         self.census = shared.census
-        self._proto = b"https" if is_tls else b"http"
-        self._trusted = shared.trusted
-        self.is_local = False
+        self._entrance = entrance
         self._sweeper: asyncio.TimerHandle | None = None
         self._sweep_at_s = 0.0
 
@@ -61,12 +54,7 @@ class Listener(web.Server):
     def caller_fields(self, transport: asyncio.BaseTransport) -> CallerFields:
         """Say who the caller is, as far as the connection tells."""
         peer = transport.get_extra_info("peername")
-        if not isinstance(peer, tuple):
-            return CallerFields(UNKNOWN, self._proto, is_trusted=False)
-        address = _address(peer[0])
-        is_trusted = any(address in network for network in self._trusted)
-        name = str(address).encode("ascii")
-        return CallerFields(name, self._proto, is_trusted, self.is_local)
+        return self._entrance.caller(peer[0] if isinstance(peer, tuple) else None)
 
     def wake_sweeper(self) -> None:
         """Sweep while there is anything to sweep."""
@@ -110,10 +98,3 @@ class Listener(web.Server):
 
 async def _unused(request: web.BaseRequest) -> web.StreamResponse:
     raise NotImplementedError(request)
-
-
-def _address(text: str) -> IPv4Address | IPv6Address:
-    """A peer's address without scope; an IPv4 caller of an IPv6 socket is an IPv4 caller."""
-    address = ip_address(text.partition("%")[0])
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address

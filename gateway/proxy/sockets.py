@@ -1,12 +1,9 @@
-"""Sockets that listen."""
+"""TCP sockets that listen; unix sockets have a room of their own (`net.unix_socket`)."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
-import stat
-from contextlib import suppress
 from typing import Final
 
 from gateway.core.settings import Address
@@ -15,13 +12,11 @@ BACKLOG: Final = 2048
 
 
 async def listening_sockets(address: Address) -> list[socket.socket]:
-    """Listen on an address; a name may stand for several.
+    """Listen on a host and a port; a name may stand for several.
 
     Raises:
         OSError: it cannot be had, or does not resolve.
     """
-    if address.path is not None:
-        return [_unix_socket(address.path)]
     infos = await asyncio.get_running_loop().getaddrinfo(
         address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )
@@ -48,20 +43,7 @@ def _tcp_socket(family: int, proto: int, where: tuple[object, ...]) -> socket.so
         raise
 
 
-def _unix_socket(path: str) -> socket.socket:
-    """A file that a dead process left is replaced; whether it is dead is looked at before."""
-    with suppress(OSError):
-        if stat.S_ISSOCK(os.stat(path).st_mode):  # noqa: PTH116 - one call, and no following of names
-            os.unlink(path)  # noqa: PTH108
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        return _listening(sock, path)
-    except BaseException:
-        sock.close()
-        raise
-
-
-def _listening(sock: socket.socket, where: tuple[object, ...] | str) -> socket.socket:
+def _listening(sock: socket.socket, where: tuple[object, ...]) -> socket.socket:
     sock.bind(where)
     sock.listen(BACKLOG)
     sock.setblocking(False)

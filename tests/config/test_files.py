@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import socket
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -347,3 +349,46 @@ def test_an_access_log_that_is_a_folder_is_told(tmp_path):
         "4:15: log.access: one.log is a folder, not a file"
     ]
     assert not (tmp_path / "access.log").exists()
+
+
+# ── unix sockets ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("listen", "place"),
+    [
+        ("{address: 'unix:FOLDER/g', group: GROUP}", "1:__: listen.group"),
+        ("[127.0.0.1:0, {address: 'unix:FOLDER/g', group: GROUP}]", "1:__: listen[1].group"),
+        ("[{address: 'unix:FOLDER/g', group: GROUP}]", "1:__: listen[0].group"),
+    ],
+)
+def test_a_group_that_nobody_knows_is_told_with_its_key(tmp_path, listen, place):
+    text = f"listen: {listen}\n{ROUTE}".replace("FOLDER", str(tmp_path))
+    column = text.index("GROUP") + 1
+
+    assert told(tmp_path, text.replace("GROUP", "no-such-group")) == [
+        f"{place.replace('__', str(column))}: this machine knows no such group: make it, or write its number"
+    ]
+    assert told(tmp_path, text.replace("GROUP", "'54321'")) == []
+    assert told(tmp_path, text.replace("GROUP", grp.getgrgid(os.getgid()).gr_name)) == []
+
+
+def test_a_group_counts_as_a_problem_without_which_nothing_starts(tmp_path):
+    text = f"listen: {{address: 'unix:{tmp_path}/g', group: no-such-group}}\n{ROUTE}"
+    assert [one.path for one in checked(tmp_path, text).of_servers] == ["listen.group"]
+
+
+@pytest.mark.parametrize("key", ["listen", "admin"])
+def test_a_file_where_a_socket_is_to_be_made_is_told(tmp_path, key):
+    text = f"{key}: unix:{tmp_path}/g\n{ROUTE}"
+    assert told(tmp_path, text) == []
+    (tmp_path / "g").write_text("somebody's own")
+    assert told(tmp_path, text) == [
+        f"1:{len(key) + 3}: {key}: g is there and is no socket: it is not replaced"
+    ]
+    (tmp_path / "g").unlink()
+    with socket.socket(socket.AF_UNIX) as served:
+        served.bind(str(tmp_path / "g"))
+    assert told(tmp_path, text) == []
+    (tmp_path / "link").symlink_to(tmp_path / "g")
+    assert told(tmp_path, text.replace("/g\n", "/link\n"))

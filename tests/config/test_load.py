@@ -30,6 +30,7 @@ from gateway.core.settings import (
     Limits,
     LogSettings,
     Scheme,
+    SocketAccess,
     Timeouts,
 )
 from tests.config.documents import CLIENT, CRM, ENVIRON, ROUTE, SECRET, load_text, problems_of
@@ -299,10 +300,44 @@ grace: 1s
     assert settings.listeners[2].tls is not None
     assert Path(settings.listeners[2].tls.key).is_absolute()
     assert settings.admin is None
-    assert list(map(str, settings.trusted_proxies)) == ["10.0.0.0/8", "2001:db8::/32", "192.0.2.1/32"]
+    assert list(map(str, settings.trusted_proxies.networks)) == [
+        "10.0.0.0/8",
+        "2001:db8::/32",
+        "192.0.2.1/32",
+    ]
     assert settings.limits == Limits(target_bytes=4096, headers=10, replay_bytes=1)
     assert (settings.log.level, settings.log.format.value, settings.log.access) == ("debug", "json", None)
     assert settings.grace_s == 1.0
+
+
+@pytest.mark.parametrize(
+    ("keys", "access"),
+    [
+        ("", SocketAccess()),
+        (", mode: '660'", SocketAccess(0o660)),
+        (', mode: "0222"', SocketAccess(0o222)),
+        (", group: www-data", SocketAccess(0o660, "www-data")),
+        (', group: "33", mode: "0777"', SocketAccess(0o777, "33")),
+    ],
+)
+def test_a_unix_socket_has_a_mode_and_a_group(keys, access):
+    one = f"{{address: 'unix:/run/a'{keys}}}"
+    for listen in (one, f"[{one}]"):
+        (listener,) = load_text(f"listen: {listen}\n{ROUTE}").listeners
+        assert (listener.address, listener.access) == (Address(path="/run/a"), access)
+
+
+@pytest.mark.parametrize(
+    ("written", "networks", "unix"),
+    [
+        ("[]", [], False),
+        ("[unix]", [], True),
+        ("[10.0.0.0/8, unix, unix, '::1']", ["10.0.0.0/8", "::1/128"], True),
+    ],
+)
+def test_proxies_are_trusted_by_network_and_over_unix_sockets(written, networks, unix):
+    trusted = load_text(f"trusted_proxies: {written}\n{ROUTE}").trusted_proxies
+    assert (list(map(str, trusted.networks)), trusted.unix) == (networks, unix)
 
 
 def test_a_route_may_replace_the_scope_of_a_client_that_has_none():

@@ -221,9 +221,10 @@ READERS = {
     "listen": (addresses.listening_address, (*HOSTS, "unix:/run/a b.sock", ":65535", "off")),
     "admin": (addresses.admin_address, (*HOSTS, "unix:/a", "off")),
     "trusted_proxies[]": (
-        addresses.network,
-        ("10.0.0.0", "/8", "/255.0.0.0", "::", "2001:db8::", "/32", "1", "::ffff:"),
+        addresses.trusted_proxy,
+        ("unix", "10.0.0.0", "/8", "/255.0.0.0", "::", "2001:db8::", "/32", "1", "::ffff:"),
     ),
+    "listen[].mode": (addresses.socket_mode, ("0", "6", "7", "8", "60", "06", "0o", "rw", "-")),
     "routes[].host": (addresses.host_pattern, HOSTS),
     "routes[].tls.server_name": (addresses.host_name, HOSTS),
     "routes[].path": (urls.path_prefix, URLS),

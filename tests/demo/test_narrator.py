@@ -29,6 +29,7 @@ def record(path="/crm/users", status=200, error="", token="ab12cd34", recovery=R
         "id",
         "/crm",
         "127.0.0.1",
+        "",
         "GET",
         path,
         status,

@@ -13,6 +13,7 @@ RECORD = AccessRecord(
     request_id="0b7e1c1a",
     route="/crm",
     caller="127.0.0.1",
+    forwarded_for="",
     method="GET",
     path="/crm/users",
     status=200,

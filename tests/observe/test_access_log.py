@@ -35,6 +35,7 @@ def test_a_record_becomes_one_json_line(tmp_path):
             "request_id": "0b7e1c1a",
             "route": "/crm",
             "caller": "127.0.0.1",
+            "forwarded_for": "",
             "method": "GET",
             "path": "/crm/users",
             "status": 200,
@@ -117,6 +118,14 @@ def test_a_readable_line_tells_what_is_unusual(tmp_path):
         "22:13:20.250 502 GET /crm/users 12.5 ms, 133 B route=/crm caller=127.0.0.1 id=0b7e1c1a"
         " recovery=held error=upstream_closed\n"
     )
+
+
+@pytest.mark.parametrize("address", ["203.0.113.7", "2001:db8::1"])
+def test_the_client_that_a_trusted_proxy_tells_stands_in_both(tmp_path, address):
+    forwarded = record(caller="unix", forwarded_for=address)
+
+    assert read_back(tmp_path / "json", forwarded)[0]["forwarded_for"] == address
+    assert f" caller=unix for={address} id=" in written(tmp_path / "text", forwarded, style=LogFormat.TEXT)
 
 
 def test_auto_is_json_where_nobody_looks(tmp_path):

@@ -5,11 +5,15 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.core.settings import Limits
+from gateway.core.client_settings import TlsFiles
+from gateway.core.entrance import Entrance
+from gateway.core.proxies import TrustedProxies
+from gateway.core.settings import Address, Limits, ListenerSettings
 from gateway.proxy.census import Census
 from gateway.proxy.listener import Listener, Shared
 
-TRUSTED = (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"))
+TRUSTED = TrustedProxies((ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")))
+TCP, UNIX = Address("127.0.0.1", 8080), Address(path="/run/gateway.sock")
 
 
 class Transport(asyncio.Transport):
@@ -19,8 +23,9 @@ class Transport(asyncio.Transport):
         super().__init__({"peername": peer})
 
 
-async def listener(*, is_tls=False):
-    return Listener(Shared(None, Limits(), TRUSTED, lambda: b"1", Census(1)), is_tls=is_tls)
+async def listener(address=TCP, *, tls=None, trusted=TRUSTED):
+    entrance = Entrance.of(ListenerSettings(address, tls), trusted)
+    return Listener(Shared(None, Limits(), lambda: b"1", Census(1)), entrance)
 
 
 PEERS = [
@@ -31,8 +36,7 @@ PEERS = [
     (("2001:db8::1", 5000, 0, 0), b"2001:db8::1", True),
     (("fe80::1%eth0", 5000, 0, 2), b"fe80::1", False),
     (("::1", 5000, 0, 0), b"::1", False),
-    ("", b"unknown", False),  # a unix socket
-    (None, b"unknown", False),
+    (None, b"unknown", False),  # it is gone already
 ]
 
 
@@ -43,8 +47,23 @@ async def test_a_caller_is_its_address_and_trusted_by_its_network(peer, address,
     assert (caller.address, caller.is_trusted) == (address, is_trusted)
 
 
-@pytest.mark.parametrize(("is_tls", "proto"), [(False, b"http"), (True, b"https")])
-async def test_a_caller_spoke_the_protocol_of_its_listener(is_tls, proto):
-    caller = (await listener(is_tls=is_tls)).caller_fields(Transport(("10.1.2.3", 1)))
+@pytest.mark.parametrize("peer", ["", None, "/run/caller.sock"])
+@pytest.mark.parametrize("unix", [False, True])
+async def test_a_caller_of_a_unix_socket_is_trusted_where_all_of_them_are(peer, unix):
+    caller = (await listener(UNIX, trusted=TrustedProxies(unix=unix))).caller_fields(Transport(peer))
+
+    assert (caller.address, caller.name, caller.is_trusted) == (b"unknown", "unix", unix)
+
+
+@pytest.mark.parametrize("peer", ["", None])
+async def test_a_caller_that_is_gone_from_a_tcp_socket_is_none_of_a_unix_socket(peer):
+    caller = (await listener(trusted=TrustedProxies(unix=True))).caller_fields(Transport(peer))
+
+    assert (caller.address, caller.name, caller.is_trusted) == (b"unknown", "unknown", False)
+
+
+@pytest.mark.parametrize(("tls", "proto"), [(None, b"http"), (TlsFiles("a", "b"), b"https")])
+async def test_a_caller_spoke_the_protocol_of_its_listener(tls, proto):
+    caller = (await listener(tls=tls)).caller_fields(Transport(("10.1.2.3", 1)))
 
     assert caller.proto == proto

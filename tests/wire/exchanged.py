@@ -2,6 +2,7 @@
 
 from ipaddress import ip_network
 
+from gateway.core.proxies import TrustedProxies
 from tests.wire.messages import request
 from tests.wire.rig import Rig
 
@@ -14,7 +15,7 @@ OURS = [
     b"via",
     b"authorization",
 ]
-TRUSTED = {"trusted_proxies": (ip_network("127.0.0.0/8"),)}
+TRUSTED = {"trusted_proxies": TrustedProxies((ip_network("127.0.0.0/8"),))}
 
 
 async def head_after(*fields, **members):

@@ -7,6 +7,7 @@ from ipaddress import ip_network
 
 import pytest
 
+from gateway.core.proxies import TrustedProxies
 from gateway.core.settings import CallerAuthorization
 from tests.wire.exchanged import TRUSTED, head_after
 from tests.wire.messages import request
@@ -105,8 +106,29 @@ async def test_a_trusted_proxy_that_says_nothing_gets_what_a_stranger_gets():
         assert head.value("X-Forwarded-Host") == b"crm.test"
 
 
+@pytest.mark.parametrize(
+    ("target", "fields", "client"),
+    [
+        ("/", ["X-Forwarded-For: 6.6.6.6, 203.0.113.7, 127.0.0.9"], "203.0.113.7"),
+        ("/", ["X-Forwarded-For: 203.0.113.7", "X-Forwarded-For: 127.0.0.9"], "203.0.113.7"),
+        ("/", ["X-Forwarded-For: unknown"], ""),
+        ("/", ["X-Forwarded-For:"], ""),
+        ("/", ["X_Forwarded_For: 203.0.113.7", "X-Real-IP: 203.0.113.7", "Forwarded: for=203.0.113.7"], ""),
+        ("/", [], ""),
+        ("/", ["Host: nowhere.test", "X-Forwarded-For: 203.0.113.7"], "203.0.113.7"),  # a 404, told too
+    ],
+)
+@pytest.mark.parametrize("settings", [{}, TRUSTED], ids=["untrusted", "trusted"])
+async def test_the_record_has_the_client_that_a_trusted_proxy_tells(target, fields, client, settings):
+    async with Rig(routes=lambda rig: [rig.route("/", host="gateway.test", name="/")], **settings) as rig:
+        await rig.get(target, *fields)
+
+        (record,) = rig.told.records
+        assert (record.caller, record.forwarded_for) == ("127.0.0.1", client if settings else "")
+
+
 async def test_only_the_networks_named_are_trusted():
-    async with Rig(trusted_proxies=(ip_network("10.0.0.0/8"), ip_network("::1/128"))) as rig:
+    async with Rig(trusted_proxies=TrustedProxies((ip_network("10.0.0.0/8"), ip_network("::1/128")))) as rig:
         await rig.get("/", *CLAIMS)
 
         assert rig.upstream.requests[0].head.value("X-Forwarded-For") == b"127.0.0.1"

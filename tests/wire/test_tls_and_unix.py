@@ -4,12 +4,16 @@ RFC 9110 section 4.3.4; nginx CVE-2026-1642 in `docs/security.md`.
 """
 
 import asyncio
+import os
 import ssl
+import stat
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
-from gateway.core.settings import Address, ListenerSettings, Scheme
+from gateway.core.proxies import TrustedProxies
+from gateway.core.settings import Address, ListenerSettings, Scheme, SocketAccess
 from gateway.observe.sweeper import SWEEP_S
 from tests.wire.caller import WAIT_S, RawCaller
 from tests.wire.certificates import Authority, server_context
@@ -206,6 +210,68 @@ async def test_a_listener_on_a_unix_socket_serves(tmp_path):
         assert answer.status == 200
         assert rig.told.records[0].caller == "unix"
         assert b"6.6.6.6" not in rig.upstream.requests[0].head.raw
+
+
+FORWARDED = ("X-Forwarded-For: 203.0.113.7", "X-Forwarded-Proto: https", "X-Forwarded-Host: crm.example.com")
+
+
+@pytest.mark.parametrize("unix", [True, False])
+async def test_a_proxy_on_a_unix_socket_is_believed_if_those_are_trusted(tmp_path, unix):
+    listener = ListenerSettings(Address(path=str(tmp_path / "gateway.sock")))
+    proxies = TrustedProxies((ip_network("0.0.0.0/0"), ip_network("::/0")), unix=unix)
+    async with Rig(listeners=(listener,), trusted_proxies=proxies) as rig:
+        await rig.get("/", *FORWARDED)
+        await rig.get("/")
+
+        told, silent = (request.head for request in rig.upstream.requests)
+        names = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
+        believed = (b"203.0.113.7", b"https", b"crm.example.com")
+        ours = (b"unknown", b"http", b"gateway.test")
+        assert tuple(map(told.value, names)) == (believed if unix else ours)
+        assert tuple(map(silent.value, names)) == ours
+
+
+async def test_who_comes_over_tcp_is_not_trusted_for_those_on_unix_sockets(tmp_path):
+    async with Rig(trusted_proxies=TrustedProxies(unix=True)) as rig:
+        await rig.get("/", *FORWARDED)
+
+        assert rig.upstream.requests[0].head.value("X-Forwarded-For") == b"127.0.0.1"
+
+
+async def test_a_unix_socket_has_its_mode_and_group_and_is_gone_at_the_end(tmp_path):
+    path, admin = tmp_path / "gateway.sock", Address(path=str(tmp_path / "admin.sock"))
+    access = SocketAccess(0o620, str(os.getgid()))
+    async with Rig(listeners=(ListenerSettings(Address(path=str(path)), access=access),), admin=admin) as rig:
+        found = path.stat()
+        assert (stat.S_IMODE(found.st_mode), found.st_gid) == (0o620, os.getgid())
+        assert (await rig.get()).status == 200
+        assert sorted(each.name for each in tmp_path.iterdir()) == ["admin.sock", "gateway.sock"]
+
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_what_took_the_place_of_a_unix_socket_stays_at_the_end(tmp_path):
+    path = tmp_path / "gateway.sock"
+    async with Rig(listeners=(ListenerSettings(Address(path=str(path))),)):
+        path.unlink()
+        path.write_text("somebody's own")
+
+    assert path.read_text() == "somebody's own"
+
+
+async def test_a_gateway_that_cannot_start_leaves_no_unix_socket(tmp_path):
+    served = ListenerSettings(Address(path=str(tmp_path / "gateway.sock")))
+    unknown = ListenerSettings(
+        Address(path=str(tmp_path / "b.sock")), access=SocketAccess(group="no-such-group")
+    )
+    admin = Address(path=str(tmp_path / "admin.sock"))
+    rig = Rig(listeners=(served, unknown), admin=admin)
+    with pytest.raises(OSError, match=r"b\.sock: this machine knows no group no-such-group"):
+        await rig.__aenter__()
+    await rig.upstream.close()
+    await rig.authorization_server.close()
+
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_caller_of_a_unix_socket_gets_the_answer_to_a_broken_body_broken(tmp_path):

@@ -1,0 +1,90 @@
+"""The proxies in front of us whose word counts, and the client that they speak of.
+
+Rules: each hop of ``X-Forwarded-For`` was written by the one to its right, the last by our peer. So it is
+read from the right, only from a trusted peer, and no further than trusted proxies go. An entry that is no
+address (``unknown``, a name that hides one: RFC 7239 section 6) ends the way: who is behind it is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final
+
+Network = IPv4Network | IPv6Network
+IpAddress = IPv4Address | IPv6Address
+
+_MOST_HOPS: Final = 16  # what a caller wrote may name trusted addresses without end
+_LONGEST_BYTES: Final = 64  # of an entry: [IPv6 address]:port takes 47
+_UNIX_HOPS: Final = frozenset({b"unix", b"unix:"})  # as nginx names a peer on a unix socket
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedProxies:
+    """Whose ``X-Forwarded-*`` are believed: peers in `networks`, and peers on unix sockets if `unix`."""
+
+    networks: tuple[Network, ...] = ()
+    unix: bool = False
+
+    def trusts(self, address: IpAddress) -> bool:
+        """Tell whether a peer with this address is one of them."""
+        return any(address in network for network in self.networks)
+
+    def client_behind(self, forwarded_for: bytes) -> str:
+        """Give the address of the client that a trusted peer's ``X-Forwarded-For`` tells; empty if none.
+
+        It is the last one that is no trusted proxy's, or the first of all where each is.
+        """
+        client = ""
+        for entry in _from_the_right(forwarded_for):
+            if self.unix and entry in _UNIX_HOPS:
+                continue
+            address = read_hop(entry)
+            if address is None:
+                return ""
+            client = str(address)
+            if not self.trusts(address):
+                return client
+        return client
+
+
+NO_PROXIES: Final = TrustedProxies()
+
+
+def _from_the_right(forwarded_for: bytes) -> Iterator[bytes]:
+    """Yield the entries; an end that was cut off for its length yields what is no address."""
+    entries = forwarded_for.rsplit(b",", _MOST_HOPS)
+    for entry in reversed(entries):
+        stripped = entry.strip(b" \t")
+        if stripped:  # empty elements of a list are nothing (RFC 9110 section 5.6.1)
+            yield stripped
+
+
+def read_hop(entry: bytes) -> IpAddress | None:
+    """Read an address as proxies write it: bare, in brackets, with or without a port."""
+    if len(entry) > _LONGEST_BYTES:
+        return None
+    if entry[:1] == b"[":
+        host, bracket, port = entry[1:].partition(b"]")
+        is_good = bool(bracket) and (not port or _is_port(port)) and b":" in host
+    elif entry.count(b":") == 1:
+        host, _, port = entry.partition(b":")
+        is_good = _is_port(b":" + port)
+    else:
+        host, is_good = entry, True
+    return plain_address(host.decode("latin-1")) if is_good else None
+
+
+def _is_port(text: bytes) -> bool:
+    return text[:1] == b":" and text[1:].isdigit() and len(text) <= len(":65535")
+
+
+def plain_address(text: str) -> IpAddress | None:
+    """Read an address without its zone; an IPv4 caller of an IPv6 socket is an IPv4 caller."""
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
