@@ -14,9 +14,10 @@ from typing import Final
 
 from gateway.config.problems import Finding, Loc, Wrong
 from gateway.config.secrecy import may_be_secret
-from gateway.config.template import Environment, File, Reference, is_unfilled, read_template
+from gateway.config.template import Environment, File, Reference, read_template
 from gateway.config.text_file import file_text
 from gateway.config.tree import Entry, Items, Keys, Leaf, Node
+from gateway.core.secret_shape import is_unfilled
 
 _NOT_OURS: Final = (
     "this notation is not replaced here: write ${env:NAME} for a variable of the environment, "

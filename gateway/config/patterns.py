@@ -11,7 +11,7 @@ from typing import Final
 
 _REFERENCE: Final = r"\$\{env:[A-Za-z_][A-Za-z0-9_]*\}|\$\{file:[^{}\r\n~][^{}\r\n]*\}"
 _UNFILLED: Final = r"(?!\$[A-Z_][A-Z0-9_]{2,}$)(?!%[A-Z_][A-Z0-9_]{2,}%$)(?!\{\{[\s\S]*\}\}$)"
-"""As `template.is_unfilled` has it."""
+"""As `core.secret_shape.is_unfilled` has it."""
 
 TEXT: Final = rf"^{_UNFILLED}(?:{_REFERENCE}|\$\$\{{|\$(?!\{{)|[^$])+$"
 _WITH_REFERENCES: Final = rf"^(?=[\s\S]*\$\{{)(?:{_REFERENCE}|\$\$\{{|\$(?!\{{)|[^$])+$"

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from gateway.config.problems import Finding, Loc, Severity
-from gateway.config.template import is_unfilled
 from gateway.config.tree import Items, Keys, Leaf, find
 from gateway.core.masking import MASKED_FROM_CHARS
+from gateway.core.secret_shape import oddities
 
 _Text = tuple[Loc, Leaf, str]
 
@@ -46,17 +46,14 @@ def secret_problems(root: Keys) -> Iterator[Finding]:
 
 def secret_warnings(root: Keys) -> Iterator[Finding]:
     """Give what is seldom meant."""
-    for loc, leaf, text in (*_credentials(root), *_alike(root)):
+    credentials = list(_credentials(root))
+    for loc, leaf, _ in (*credentials, *_alike(root)):
         if leaf.template is None:
             yield _warning(loc, _PLAIN)
-        elif is_unfilled(text):
-            what = "what the reference leads to looks like a reference that nobody replaced"
-            yield _warning(loc, f"{what}, {_length(text)} long")
-    for loc, _, text in _credentials(root):
-        if text != text.strip() and "\n" not in text:
-            end = "begins" if text != text.lstrip() else "ends"
-            yield _warning(loc, f"the secret {end} with white space ({_length(text)} in all): is that meant?")
-        elif len(text) < MASKED_FROM_CHARS:
+    for loc, _, text in credentials:
+        odd = list(oddities(text)) if "\n" not in text else []
+        yield from (_warning(loc, f"the secret {one}") for one in odd)
+        if not odd and len(text) < MASKED_FROM_CHARS:
             yield _warning(loc, _SHORT)
     for name in _keys_of(root, ("clients",)):
         for loc, leaf, text in _texts(root, ("clients", name, "proxy")):
@@ -93,10 +90,6 @@ def _texts(root: Keys, loc: Loc) -> Iterator[_Text]:
 
 def _warning(loc: Loc, message: str) -> Finding:
     return Finding(loc, message, severity=Severity.WARNING)
-
-
-def _length(text: str) -> str:
-    return "1 character" if len(text) == 1 else f"{len(text)} characters"
 
 
 def _keys_of(root: Keys, loc: Loc) -> tuple[str, ...]:

@@ -14,10 +14,6 @@ from typing import Final
 from gateway.config.problems import Wrong
 
 _REFERENCE: Final = re.compile(r"(?P<escape>\$\$\{)|\$\{(?:(?P<kind>env|file):(?P<name>[^{}\r\n]*)\})?")
-_UNFILLED: Final = re.compile(
-    r"\$\{?[A-Z_][A-Z0-9_]{2,}\}?|\{\{.*\}\}|%[A-Z_][A-Z0-9_]{2,}%", re.ASCII | re.DOTALL
-)
-"""What shells, charts and Windows would have replaced; not ``$name``, with which a password may begin."""
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -71,11 +67,6 @@ def read_template(text: str) -> Template:
         parts += [text[end : match.start()], "${" if match["escape"] else _reference(match)]
         end = match.end()
     return Template(tuple(part for part in (*parts, text[end:]) if part != ""))
-
-
-def is_unfilled(text: str) -> bool:
-    """Tell whether a text is a reference in another notation, which nobody here replaces."""
-    return _UNFILLED.fullmatch(text) is not None
 
 
 def _reference(match: re.Match[str]) -> Reference:

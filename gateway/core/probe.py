@@ -98,6 +98,7 @@ class ProbeReport:
         problem: why there is no token, or empty.
         description: the server's own words about it, cleaned.
         advice: what to change, or empty.
+        oddities: what is odd about the secrets, where there is no token.
         tried: settings that were tried afterwards, as they stand in `gateway.yaml`.
         remedy: the one of them that got a token, or empty.
         objections: what the server's metadata says against the settings.
@@ -114,6 +115,7 @@ class ProbeReport:
     problem: str
     description: str
     advice: str
+    oddities: tuple[str, ...]
     tried: tuple[str, ...]
     remedy: str
     deviations: tuple[Deviation, ...]
@@ -132,7 +134,7 @@ class Probe:
     Attributes:
         hidden: what the client proves itself with, as it is kept.
         looks: where the issuer's metadata was looked for.
-        tried, remedy: see `ProbeReport`.
+        oddities, tried, remedy: see `ProbeReport`.
     """
 
     client: ClientSettings
@@ -140,6 +142,7 @@ class Probe:
     asked: Asked
     facts: ClientFacts
     looks: tuple[Look, ...]
+    oddities: tuple[str, ...]
     tried: tuple[str, ...]
     remedy: str
     fingerprint_key: bytes = field(repr=False)
@@ -163,7 +166,8 @@ def make_report(probe: Probe) -> ProbeReport:
         token=_shape(outcome, probe, mask) if isinstance(outcome, Granted) else None,
         problem=failed.reason if failed else "",
         description=mask.text(_description(answer)) if failed else "",
-        advice=advice_on(failed.code, grant.method, status) if failed else "",
+        advice=advice_on(failed.code, grant.method, status, has_tried=bool(probe.tried)) if failed else "",
+        oddities=probe.oddities if failed else (),
         tried=probe.tried,
         remedy=probe.remedy,
         deviations=() if answer is None else _deviations(answer, grant, mask),

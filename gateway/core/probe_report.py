@@ -31,6 +31,7 @@ def as_object(report: ProbeReport) -> JsonObject:
         "problem": report.problem,
         "error_description": report.description,
         "advice": report.advice,
+        "secret_oddities": list(report.oddities),
         "tried": list(report.tried),
         "remedy": report.remedy or None,
         "deviations": [{"what": found.what, "hint": found.hint} for found in report.deviations],
@@ -124,5 +125,6 @@ def _failure_lines(report: ProbeReport) -> Iterator[str]:
     for setting in report.tried:
         outcome = "accepted: write it" if setting == report.remedy else "refused too"
         yield f"  tried {setting}: {outcome}"
+    yield from (f"  hint: {oddity}" for oddity in report.oddities)
     if report.advice and not report.remedy:
         yield f"  hint: {report.advice}"

@@ -60,6 +60,18 @@ _INVALID_CLIENT: Final = {
     AuthMethod.NONE: "the server wants to know who asks: set another token_endpoint_auth_method",
 }
 
+_IN_VAIN: Final = "it was refused in each way that was tried"
+_SECRET_ADVICE: Final = f"check client_id and client_secret, and whether the client is enabled: {_IN_VAIN}"
+_AFTER_TRIALS: Final = {
+    AuthMethod.CLIENT_SECRET_BASIC: _SECRET_ADVICE,
+    AuthMethod.CLIENT_SECRET_POST: _SECRET_ADVICE,
+    AuthMethod.CLIENT_SECRET_JWT: "check client_id, client_secret and token_endpoint_auth_signing_alg, and "
+    f"compare the clocks: {_IN_VAIN}",
+    AuthMethod.PRIVATE_KEY_JWT: "check client_id, token_endpoint_auth_signing_alg, and that the server knows "
+    f"the public key (by kid, where it has several), and compare the clocks: {_IN_VAIN}",
+}
+"""What is left to say after `alternatives`."""
+
 _OTHER_TYPE: Final = {
     "Bearer": "the gateway sends bearer tokens only (RFC 6750), where dpop_bound_access_tokens is not set; "
     "if it is one by another name, write token_type: bearer",
@@ -70,13 +82,14 @@ _OTHER_TYPE: Final = {
 _CERTIFICATE_METHODS: Final = frozenset((AuthMethod.TLS_CLIENT_AUTH, AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH))
 
 
-def advice_on(code: str, method: AuthMethod, status: int | None = None) -> str:
-    """Say what to change after an error code, or nothing.
+def advice_on(code: str, method: AuthMethod, status: int | None = None, *, has_tried: bool = False) -> str:
+    """Say what to change after an error code, or nothing; without what was tried already.
 
     Under 401 many servers blame the secret by another code (``unauthorized_client``, ``access_denied``).
     """
     if code == "invalid_client" or (status == 401 and code not in PROOF_CODES):
-        return _INVALID_CLIENT.get(method) or ADVICE["invalid_client"]
+        left = _AFTER_TRIALS.get(method) if has_tried else None
+        return left or _INVALID_CLIENT.get(method) or ADVICE["invalid_client"]
     return ADVICE.get(code, "")
 
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import replace
+from typing import Final
 
 from gateway.core.alternatives import alternatives
 from gateway.core.attempt import Asked
-from gateway.core.client_settings import ClientSettings
+from gateway.core.client_settings import AuthMethod, ClientSettings
 from gateway.core.clock import Clock
 from gateway.core.probe import Probe, ProbeReport, make_report
 from gateway.core.secret import Secret
+from gateway.core.secret_shape import oddities
 from gateway.core.token_outcome import Granted
 from gateway.oauth.endpoint import TokenEndpoint
 from gateway.observe.fanout import Fanout
 from gateway.trust import Trust
+
+_SECRET_METHODS: Final = frozenset(
+    (AuthMethod.CLIENT_SECRET_BASIC, AuthMethod.CLIENT_SECRET_POST, AuthMethod.CLIENT_SECRET_JWT)
+)
 
 
 async def probe(
@@ -27,6 +34,8 @@ async def probe(
     endpoint = TokenEndpoint(clock, Fanout((), ()), Trust())
     try:
         asked = await endpoint.ask(client)
+        # Before anything else is tried, whose objections would be told as those to the settings.
+        facts, looks = endpoint.facts(client), endpoint.looks(client)
         tried = [setting async for setting in _tried(endpoint, client, asked)] if tries_remedies else []
     finally:
         await endpoint.close()
@@ -35,8 +44,9 @@ async def probe(
             client=client,
             hidden=tuple(_readable(client)),
             asked=asked,
-            facts=endpoint.facts(client),
-            looks=endpoint.looks(client),
+            facts=facts,
+            looks=looks,
+            oddities=tuple(_oddities(client)),
             tried=tuple(setting for setting, _ in tried),
             remedy=next((setting for setting, is_granted in tried if is_granted), ""),
             fingerprint_key=fingerprint_key,
@@ -56,6 +66,15 @@ async def _tried(
         yield alternative.setting, isinstance(outcome, Granted)
         if isinstance(outcome, Granted):
             return
+
+
+def _oddities(client: ClientSettings) -> Iterator[str]:
+    if client.grant.method not in _SECRET_METHODS:
+        return
+    for number, reader in enumerate(client.credentials, 1):
+        which = f" {number} of {len(client.credentials)}" if len(client.credentials) > 1 else ""
+        with suppress(OSError, ValueError):
+            yield from (f"client_secret{which} {odd}" for odd in oddities(reader().reveal()))
 
 
 def _readable(client: ClientSettings) -> Iterator[Secret]:

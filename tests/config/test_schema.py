@@ -10,10 +10,11 @@ from ruamel.yaml import YAML
 
 from gateway.config import addresses, json_schema, names, urls
 from gateway.config.reading import DEFAULT_ADMIN, DEFAULT_LISTENERS
-from gateway.config.template import is_unfilled, read_template
+from gateway.config.template import read_template
 from gateway.config.units import duration_s, size_bytes
 from gateway.core.client_assertion import JWT_BEARER, LIFETIME_S
 from gateway.core.client_settings import AuthMethod, ClientSettings, GrantType, Reach, TlsVersion
+from gateway.core.secret_shape import is_unfilled
 from gateway.core.settings import CallerAuthorization, Limits, LogSettings, Timeouts, UpstreamSettings
 from tests.config.documents import CRM, ROUTE, load_text, problems_of
 from tests.config.schema_reader import complaints, paths

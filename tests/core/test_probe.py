@@ -59,7 +59,7 @@ def report(
     client = ClientSettings(grant, (lambda: Secret(SECRET),) * 2)
     hidden = (Secret(SECRET), Secret("-----BEGIN KEY-----\nMIIabc\n"))
     return make_report(
-        Probe(client, hidden, asked, replace(FACTS, objections=objections), looks, tried, remedy, b"k")
+        Probe(client, hidden, asked, replace(FACTS, objections=objections), looks, (), tried, remedy, b"k")
     )
 
 
@@ -243,7 +243,15 @@ def test_whatever_the_server_writes_back_of_it_no_secret_is_told(status, fields,
 def test_what_a_report_is_made_from_shows_nothing_either():
     asked = Asked((attempt(answered(SECRET.encode())),), DOWN)
     probe = Probe(
-        ClientSettings(OURS, (lambda: Secret(SECRET),)), (Secret(SECRET),), asked, FACTS, (), (), "", b"key!"
+        ClientSettings(OURS, (lambda: Secret(SECRET),)),
+        (Secret(SECRET),),
+        asked,
+        FACTS,
+        (),
+        (),
+        (),
+        "",
+        b"key!",
     )
     for hidden in ("hunter2", HEADER_VALUE, PARAMETER, "key!"):
         assert hidden not in repr(probe)

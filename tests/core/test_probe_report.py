@@ -27,6 +27,7 @@ REFUSED = ProbeReport(
     problem="the authorization server answered 401 invalid_client",
     description="no such client",
     advice="check client_id",
+    oddities=(),
     tried=(),
     remedy="",
     deviations=(Deviation("401 without WWW-Authenticate", "it requires a challenge"),),
@@ -65,6 +66,12 @@ def test_a_remedy_takes_the_place_of_the_advice():
     assert "  tried legacy_unencoded: true: refused too" in told
     assert "  tried token_endpoint_auth_method: client_secret_post: accepted: write it" in told
     assert "  hint: check client_id" not in told
+
+
+def test_what_is_odd_about_the_secret_comes_before_the_advice():
+    odd = "client_secret ends with white space (8 characters in all)"
+    told = render_text(replace(REFUSED, oddities=(odd,))).splitlines()
+    assert told[told.index(f"  hint: {odd}") + 1] == "  hint: check client_id"
 
 
 def test_a_token_is_told_with_the_secret_that_worked():
@@ -174,6 +181,7 @@ def test_every_member_of_a_report_reaches_the_program(made: ProbeReport):
         "looks": "discovery",
         "description": "error_description",
         "objections": "metadata_objections",
+        "oddities": "secret_oddities",
         "asked_scope": "token",
     }
     names = {renamed.get(member.name, member.name) for member in fields(ProbeReport)}

@@ -67,5 +67,6 @@ def test_few_places_reveal_a_secret():
         "core/token_request.py": 5,
         "demo/credentials.py": 2,
         "oauth/dpop.py": 1,
+        "oauth/probe.py": 1,  # what is odd about a secret is told without a character of it
         "oauth/signing_key.py": 2,
     }

@@ -166,3 +166,26 @@ def test_elsewhere_the_code_decides(status: int | None):
 def test_every_answer_can_be_judged(status: int, body: bytes, field: str):
     answer = ServerAnswer(status, dict.fromkeys(["content-type", "content-encoding"], field), body)
     assert all(deviation.hint for deviation in find_deviations(answer, BASIC))
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        AuthMethod.CLIENT_SECRET_BASIC,
+        AuthMethod.CLIENT_SECRET_POST,
+        AuthMethod.CLIENT_SECRET_JWT,
+        AuthMethod.PRIVATE_KEY_JWT,
+    ],
+)
+def test_what_was_tried_in_vain_is_not_advised_again(method: AuthMethod):
+    advice = advice_on("invalid_client", method, 401, has_tried=True)
+    assert advice.endswith("it was refused in each way that was tried")
+    for word in ("legacy_unencoded", "client_secret_post", "assertion_audience"):
+        assert word not in advice
+
+
+def test_other_advice_does_not_depend_on_trials():
+    assert (
+        advice_on("invalid_scope", AuthMethod.CLIENT_SECRET_BASIC, 400, has_tried=True)
+        == ADVICE["invalid_scope"]
+    )

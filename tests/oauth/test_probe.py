@@ -156,6 +156,39 @@ async def test_nothing_else_is_tried_once_the_operator_says_so():
     assert report.remedy == ""
 
 
+async def test_what_the_metadata_says_against_a_trial_is_not_told_of_the_settings():
+    """A server that takes Basic alone: `client_secret_post`, which was only tried, is nobody's setting."""
+    async with authorization_server() as server:
+        server.publish(OPENID, token_endpoint_auth_methods_supported=["client_secret_basic"])
+        server.reply = lambda request: http_json(401, {"error": "invalid_client"}, WWW_Authenticate="Basic")
+        client = client_settings()
+        client = replace(client, grant=replace(client.grant, token_endpoint=None, issuer=server.origin))
+        report = await probe(client, loop_clock(), KEY)
+    assert report.tried == ("token_endpoint_auth_method: client_secret_post",)
+    assert report.objections == ()
+
+
+async def test_secrets_that_are_seldom_meant_are_named_by_kind_and_length():
+    async with authorization_server() as server:
+        server.answer = lambda: http_json(401, {"error": "invalid_client"}, WWW_Authenticate="Basic")
+        credentials = (lambda: Secret("hunter2 "), lambda: Secret("$HUNTER2"))
+        client = client_settings(f"{server.origin}/token", credentials=credentials)
+        report = await probe(client, loop_clock(), KEY, tries_remedies=False)
+    assert report.oddities == (
+        "client_secret 1 of 2 ends with white space (8 characters in all)",
+        "client_secret 2 of 2 looks like a reference that nobody replaced (8 characters in all)",
+    )
+    assert "unter2" not in render_text(report).lower()
+
+
+async def test_a_secret_that_works_is_not_odd():
+    async with authorization_server() as server:
+        client = client_settings(f"{server.origin}/token", credentials=(lambda: Secret("hunter2 "),))
+        report = await probe(client, loop_clock(), KEY)
+    assert report.has_token
+    assert report.oddities == ()
+
+
 async def test_discovery_and_each_secret_are_told():
     async with authorization_server() as server:
         server.publish(OPENID, token_endpoint_auth_methods_supported=["none"])

@@ -1,0 +1,38 @@
+"""What is odd about a secret, said without a character of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+_UNFILLED: Final = re.compile(r"\$\{?[A-Z_][A-Z0-9_]{2,}\}?|\{\{.*\}\}|%[A-Z_][A-Z0-9_]{2,}%", re.DOTALL)
+"""What shells, charts and Windows would have replaced; not ``$name``, with which a password may begin."""
+_QUOTES: Final = "'\"`"
+
+
+def is_unfilled(text: str) -> bool:
+    """Tell whether a text is a reference in another notation, which nobody replaced."""
+    return _UNFILLED.fullmatch(text) is not None
+
+
+def oddities(secret: str) -> Iterator[str]:
+    """Yield what is seldom meant, each with the secret's length."""
+    for odd in _odd(secret):
+        yield f"{odd} ({length(secret)} in all)"
+
+
+def length(text: str) -> str:
+    """Write how long a text is."""
+    return "1 character" if len(text) == 1 else f"{len(text)} characters"
+
+
+def _odd(secret: str) -> Iterator[str]:
+    if secret != secret.lstrip():
+        yield "begins with white space"
+    if secret != secret.rstrip():
+        yield "ends with white space"
+    if len(secret) > 1 and secret[0] == secret[-1] and secret[0] in _QUOTES:
+        yield "stands in quotes, which belong to it"
+    if is_unfilled(secret):
+        yield "looks like a reference that nobody replaced"
