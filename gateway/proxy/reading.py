@@ -140,11 +140,11 @@ class RequestReader(web.RequestHandler):
             message, payload = messages[0]
             self._queue(message, payload, data, is_last=bool(upgraded))
             end = data.find(_HEAD_END) + 4 + payload.total_bytes if is_between else 0
-            if self._rest_bytes or len(self._messages) >= MOST_QUEUED:
-                self._rest_bytes += len(data)
+            had_rest = self._rest_bytes > 0
+            if (had_rest or end != len(data)) and not message.chunked:  # else `_end_of_chunked` looks
+                self._rest_bytes += max(1, len(data) - (0 if had_rest else max(0, end)))
+            if had_rest or len(self._messages) >= MOST_QUEUED:
                 self._hold_reading()
-            elif end != len(data) and not message.chunked:  # else `_end_of_chunked` looks
-                self._rest_bytes = max(1, len(data) - max(0, end))
         elif data and (is_between or self._has_begun_head):
             self._count_head(len(data), is_first=is_between)
 
@@ -196,6 +196,8 @@ class RequestReader(web.RequestHandler):
     def _end_parsing(self, message: RawRequestMessage) -> None:
         """The rest of a body of known length needs no parser, which would copy it once more."""
         self._left_bytes = int(message.headers["Content-Length"]) - self._last_payload.total_bytes
+        if not self._left_bytes and self._parser is not None:
+            self._parser.feed_data(b"")  # it paused at the last byte of a body that is here, and has not told
 
     def _take_raw(self, data: bytes) -> None:
         left = self._left_bytes
