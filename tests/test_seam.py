@@ -18,9 +18,15 @@ from gateway import seam
 ROOT = Path(__file__).parent.parent
 MODULES = [
     ROOT / "gateway" / name
-    for name in ("proxy/caller.py", "proxy/reading.py", "proxy/listener.py", "admin/connection.py")
+    for name in (
+        "proxy/caller.py",
+        "proxy/writing.py",
+        "proxy/reading.py",
+        "proxy/listener.py",
+        "admin/connection.py",
+    )
 ]
-HANDLERS, SERVERS = {"RequestHandler", "RequestReader"}, {"Server"}
+HANDLERS, SERVERS = {"RequestHandler", "RequestReader", "AnswerWriter"}, {"Server"}
 # What every asyncio protocol and every object has anyway.
 PROMISED = {"__init__", "__call__"}
 

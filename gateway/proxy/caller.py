@@ -21,8 +21,6 @@ TLS handshake         ``head_timeout``           closed (uvloop looks)
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from email.utils import formatdate
 from math import inf
 from typing import TYPE_CHECKING, Final, cast
@@ -38,22 +36,19 @@ from gateway.core.outbound import UNKNOWN, CallerFields
 from gateway.proxy.body import RequestBody
 from gateway.proxy.call import Call
 from gateway.proxy.handler import late
-from gateway.proxy.reading import RequestReader
 from gateway.proxy.unsent import unsent_bytes
+from gateway.proxy.writing import AnswerWriter
 
 if TYPE_CHECKING:
     from gateway.proxy.listener import Listener
 
-# A transport that holds anything counts as full: what waits for it is kept in one place, as few large parts.
-WRITE_LIMIT_BYTES: Final = 1
 HEAD_COPIES: Final = 3  # as bytes, as text, and in the parser
 _NO_REQUEST: Final = RawRequestMessage(
     "-", "-", HttpVersion11, CIMultiDictProxy(CIMultiDict()), (), True, None, False, False, URL("/")
 )
-_RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close() sends RST
 
 
-class CallerConnection(RequestReader):
+class CallerConnection(AnswerWriter):
     """One connection of a caller.
 
     Attributes:
@@ -68,10 +63,6 @@ class CallerConnection(RequestReader):
         "_call",
         "_ending",
         "_listener",
-        "_unsent_bytes",
-        "_wire",
-        "_write_deadline_s",
-        "_write_idle_s",
         "caller",
         "now_s",
         "total_deadline_s",
@@ -79,15 +70,11 @@ class CallerConnection(RequestReader):
     )
 
     def __init__(self, listener: Listener, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(listener, listener.limits, loop)
+        super().__init__(listener, listener.limits, loop, is_tls=listener.is_tls)
         self._listener = listener
         self._call: Call | None = None
-        self._wire: asyncio.Transport | None = None  # as `transport`, but until the connection is lost
         self._ending: Ending | None = None
         self._body_deadline_s = inf
-        self._write_deadline_s = inf
-        self._write_idle_s = 0.0
-        self._unsent_bytes = 0
         self.total_deadline_s = inf
         self.caller = CallerFields(UNKNOWN, b"http", is_trusted=False)
         self.now_s = loop.time
@@ -115,22 +102,6 @@ class CallerConnection(RequestReader):
         finally:
             self._body_deadline_s = inf
 
-    async def drain(self, idle_s: float) -> None:
-        """Wait until the caller has taken what was written; it may take nothing for `idle_s` at most.
-
-        Raises:
-            CallerGone: it left, or was too slow and was left.
-        """
-        self._write_idle_s = idle_s
-        self._write_deadline_s = self._loop.time() + idle_s
-        self._unsent_bytes = unsent_bytes(self._wire) if self._wire is not None else 0
-        try:
-            await self._drain_helper()
-        except ConnectionError:
-            raise CallerGone("the caller closed the connection", was_sent=True) from None
-        finally:
-            self._write_deadline_s = inf
-
     def break_off(self) -> None:
         """Close so that nobody can take the answer for complete.
 
@@ -144,16 +115,6 @@ class CallerConnection(RequestReader):
         else:
             self._close_gracefully(transport)
 
-    def abort(self) -> None:
-        """Reset the connection."""
-        transport = self._wire
-        if transport is None:
-            return
-        sock: socket.socket | None = transport.get_extra_info("socket")
-        if sock is not None and sock.family != socket.AF_UNIX:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        transport.abort()
-
     def _close_gracefully(self, transport: asyncio.Transport) -> None:
         """Send what is still to be sent, to a caller that takes it."""
         if self._ending is None:
@@ -165,8 +126,7 @@ class CallerConnection(RequestReader):
         self.caller = self._listener.caller_fields(transport)
         self.read_deadline_s = self._loop.time() + self._limits.keepalive_timeout_s
         super().connection_made(transport)
-        self._wire = cast("asyncio.Transport", transport)  # uvloop's is no subclass
-        self._wire.set_write_buffer_limits(WRITE_LIMIT_BYTES)
+        self.wire_is(cast("asyncio.Transport", transport))  # uvloop's is no subclass
         self._listener.wake_sweeper()
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -298,7 +258,7 @@ class CallerConnection(RequestReader):
             late_body = RequestTimeout("the body did not arrive in time", was_sent=True)
             self._call.payload.set_exception(late_body)
         if now_s >= self._write_deadline_s:
-            self._writing_is_late(now_s)
+            self.writing_is_late(now_s)
         if now_s >= self.total_deadline_s and self._call is not None:
             self.total_deadline_s = inf
             late(self._call)
@@ -308,16 +268,6 @@ class CallerConnection(RequestReader):
             self.end_with(RequestTimeout("the head did not arrive in time"))
         else:
             self.force_close()  # it is idle
-
-    def _writing_is_late(self, now_s: float) -> None:
-        """Go on with a caller that takes what was written, however slowly; leave one that does not."""
-        wire, before_bytes = self._wire, self._unsent_bytes
-        self._unsent_bytes = unsent_bytes(wire) if wire is not None else 0
-        if self._unsent_bytes < before_bytes:
-            self._write_deadline_s = now_s + self._write_idle_s
-        else:
-            self._write_deadline_s = inf
-            self.abort()
 
     def _look_at_end(self, ending: Ending, now_s: float) -> None:
         wire = self._wire

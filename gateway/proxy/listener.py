@@ -43,6 +43,7 @@ class Listener(web.Server):
         self.limits = shared.limits
         self.next_id = shared.next_id
         self.census = shared.census
+        self.is_tls = entrance.is_tls
         self._entrance = entrance
         self._sweeper: asyncio.TimerHandle | None = None
         self._sweep_at_s = 0.0

@@ -89,8 +89,15 @@ async def _stream(call: Call, route: Route, upstream: UpstreamConnection, body: 
         chunks = upstream.take()
         length = sum(map(len, chunks))
         call.answer_bytes += length
-        if chunks:
-            call.write_parts((b"%x\r\n" % length, *chunks, b"\r\n") if body is _CHUNKED else chunks)
+        parts = (b"%x\r\n" % length, *chunks, b"\r\n") if body is _CHUNKED and chunks else chunks
+        if not connection.is_tls:
+            call.write_parts(parts)
+        elif parts:
+            upstream.deadline_s = inf
+            upstream.hold()
+            await connection.write_in_pieces(parts, idle_s)
+            if not answer.chunks:
+                upstream.take()
 
 
 def _head(call: Call, route: Route, answer: Answer, body: Body) -> bytes:

@@ -4,12 +4,15 @@ import asyncio
 
 import pytest
 
-from gateway.core.settings import Limits
+from gateway.core.entrance import Entrance
+from gateway.core.proxies import TrustedProxies
+from gateway.core.settings import Address, Limits, ListenerSettings
 from gateway.proxy.census import Census
 from gateway.proxy.listener import Listener, Shared
 from gateway.proxy.reading import MOST_QUEUED
 from tests.wire.messages import chunked, request
 
+ENTRANCE = Entrance.of(ListenerSettings(Address("127.0.0.1", 0)), TrustedProxies())
 SMALL = request("GET", "/")
 
 
@@ -33,7 +36,7 @@ class Transport(asyncio.Transport):
 @pytest.fixture
 async def connection():
     """A connection whose task takes nothing: it is not started."""
-    listener = Listener(Shared(None, Limits(), (), lambda: b"1", Census(1)), is_tls=False)
+    listener = Listener(Shared(None, Limits(), lambda: b"1", Census(1)), ENTRANCE)
     made = listener()
     made.transport = Transport()
     return made
