@@ -3,7 +3,8 @@
 Rules: always verified, TLS 1.2 at least; a context belongs to its files and is built anew when one of them
 was replaced, so that a renewed certificate is shown at the next connection. Certificate and key are two
 files, replaced one after the other: while they do not fit, the last good context stays. Contexts differ per
-files, and so do the connections made with them: who keeps such connections watches the files.
+files, and so do the connections made with them: who keeps such connections watches the files. What is no
+regular file is never opened (`regular_file`): it is as good as missing.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.core.client_settings import TlsFiles, TlsVersion
+from gateway.regular_file import readable_copy
 
 Signature = tuple[tuple[int, int, int, int], ...]
 
@@ -158,7 +160,18 @@ def load_pair(context: ssl.SSLContext, files: TlsFiles) -> None:
         OSError: certificate or key cannot be read, or they do not fit (`ssl.SSLError` is one).
     """
     # An empty password: without one, OpenSSL would ask on the terminal for that of an encrypted key.
-    context.load_cert_chain(files.certificate, files.key, password="")
+    with readable_copy(files.certificate) as certificate, readable_copy(files.key) as key:
+        context.load_cert_chain(certificate, key, password="")
+
+
+def load_authorities(context: ssl.SSLContext, file: str) -> None:
+    """Have `context` trust the authorities in a file, and none besides.
+
+    Raises:
+        OSError: it cannot be read, or holds none (`ssl.SSLError` is one).
+    """
+    with readable_copy(file) as copy:
+        context.load_verify_locations(cafile=copy)
 
 
 def signature_of(files: Iterable[str]) -> Signature:
@@ -171,12 +184,19 @@ def _build(settings: TrustSettings) -> ssl.SSLContext:
     if ours is not None:
         # First by itself: while it cannot be used, each attempt costs no reading of the system's authorities.
         _load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ours)
-    context = ssl.create_default_context(cafile=settings.ca_file)
+    context = _trusting(settings.ca_file)
     context.minimum_version = _VERSIONS[settings.min_tls]
     if ours is not None:
         _load(context, ours)
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
+    if ca_file is None:
+        return ssl.create_default_context()
+    with readable_copy(ca_file) as copy:
+        return ssl.create_default_context(cafile=copy)
 
 
 def _load(context: ssl.SSLContext, ours: TlsFiles) -> None:

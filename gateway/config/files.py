@@ -20,14 +20,13 @@ from gateway.config.named_files import FileKind, NamedFile
 from gateway.config.problems import Problem, Severity, Wrong
 from gateway.config.text_file import content_of
 from gateway.core.client_settings import TlsFiles
-from gateway.core.settings import MIB
 from gateway.net.unix_socket import group_number
-from gateway.trust import load_pair
+from gateway.regular_file import MOST_PEM_BYTES
+from gateway.trust import load_authorities, load_pair
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-_MOST_BYTES: Final = 4 * MIB
 _PRIVATE_BUNDLE: Final = 20
 """The bundle of a system holds more authorities, and among them some that have expired."""
 
@@ -119,7 +118,7 @@ def _authorities(one: NamedFile, at: datetime) -> Iterator[Finding]:
         yield wrong, False
         return
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=one.path)
+        load_authorities(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), one.path)
     except (ssl.SSLError, OSError):
         yield f"{one.path} holds no certificate in PEM form", False
         return
@@ -187,7 +186,7 @@ _CHECKS: Final[dict[FileKind, Callable[[NamedFile, datetime], Iterator[Finding]]
 
 def _content(path: str) -> tuple[bytes, str | None]:
     try:
-        return content_of(Path(path), _MOST_BYTES)[0], None
+        return content_of(Path(path), MOST_PEM_BYTES)[0], None
     except Wrong as wrong:
         return b"", str(wrong)
 

@@ -8,6 +8,7 @@ with the settings where nothing else was found.
 
 from __future__ import annotations
 
+import errno
 import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -35,8 +36,12 @@ from gateway.config.rules import rule_findings
 from gateway.config.secret_warnings import secret_warnings
 from gateway.config.tree import problems
 from gateway.core.settings import MIB, Settings
+from gateway.regular_file import read_regular
 
 _MOST_BYTES: Final = 16 * MIB
+_TOO_LARGE: Final = "the file is larger than 16 MiB"
+_STDIN: Final = Path("/dev/stdin")
+_DESCRIPTORS: Final = (Path("/dev/fd"), Path("/proc/self/fd"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +82,11 @@ def load_all(path: Path, environ: Mapping[str, str]) -> Loaded:
     Raises:
         ConfigUnreadable: the file itself cannot be read.
     """
-    content = _content(path)
     # Not resolved: Kubernetes swaps the links on the way, and what they pointed to vanishes.
     sources = Sources(environ, path.absolute().parent)
     try:
         with _undisturbed():
-            return _loaded(str(path), _text(content), sources)
+            return _loaded(str(path), _text(_content(path)), sources)
     except BadText as bad:
         place = bad.place
         return Loaded(None, (Problem(str(path), place.line, place.column, "", bad.message),))
@@ -132,15 +136,24 @@ def _is_news(finding: Finding, judged: frozenset[Loc]) -> bool:
 
 def _content(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(_MOST_BYTES + 1)
+        if _is_inherited(path):
+            with path.open("rb") as file:
+                return file.read(_MOST_BYTES + 1)
+        return read_regular(path, _MOST_BYTES)[0]
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise BadText(Place(), _TOO_LARGE) from None
         raise ConfigUnreadable(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _is_inherited(path: Path) -> bool:
+    """The pipes of ``-c /dev/stdin`` and ``-c <(...)`` have somebody at the other end; no other is read."""
+    return (path == _STDIN or path.parent in _DESCRIPTORS) and path.is_fifo()
 
 
 def _text(content: bytes) -> str:
     if len(content) > _MOST_BYTES:
-        raise BadText(Place(), "the file is larger than 16 MiB")
+        raise BadText(Place(), _TOO_LARGE)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -7,14 +7,15 @@ each time, since Kubernetes replaces mounted secrets by swapping a link.
 
 from __future__ import annotations
 
+import errno
 import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from gateway.config import names
 from gateway.config.problems import Wrong
+from gateway.regular_file import read_regular
 
 MOST_BYTES: Final = 64 * 1024
 """More than any secret needs; a wrong path must not read a disk."""
@@ -62,26 +63,18 @@ def content_of(path: Path, most_bytes: int) -> tuple[bytes, os.stat_result]:
         Wrong: the file is missing, unreadable, no regular file, or too large.
     """
     try:
-        with open(path, "rb", opener=_without_waiting) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise Wrong(f"{path} is not a regular file")
-            content = file.read(most_bytes + 1)
+        return read_regular(path, most_bytes)
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise Wrong(f"{path} is {error.strerror}") from None
+        if error.errno == errno.EINVAL:
+            raise Wrong(f"{path} is not a regular file") from None
         raise Wrong(f"{path} cannot be read: {error.strerror}") from None
-    if len(content) > most_bytes:
-        raise Wrong(f"{path} is larger than {most_bytes // 1024} KiB")
-    return content, status
 
 
 def _read(path: Path) -> tuple[str, Signature]:
     content, status = content_of(path, MOST_BYTES)
     return _decoded(content, path), _signature(status)
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """A named pipe without a writer would hold us for ever."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _decoded(content: bytes, path: Path) -> str:

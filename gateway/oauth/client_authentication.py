@@ -8,7 +8,6 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, assert_never
 
 from cryptography import x509
@@ -33,6 +32,7 @@ from gateway.oauth.signing_key import (
     read_private_key,
     read_secret_key,
 )
+from gateway.regular_file import MOST_PEM_BYTES, read_regular
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def _named_by(header: CertificateHeader, chain: list[x509.Certificate]) -> str |
 
 def _chain_of(file: str, key: SigningKey) -> list[x509.Certificate]:
     try:
-        chain = x509.load_pem_x509_certificates(Path(file).read_bytes())
+        chain = x509.load_pem_x509_certificates(read_regular(file, MOST_PEM_BYTES)[0])
     except OSError:
         raise CredentialUnusable("assertion_certificate cannot be read") from None
     except ValueError:
