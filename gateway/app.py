@@ -81,7 +81,7 @@ class Gateway:
         loop = asyncio.get_running_loop()
         self._settings = settings
         self._loop = loop
-        self._clock = Clock(loop.time, time.time, random.random)
+        self._clock = Clock(loop.time, time.time, random.random, time.perf_counter)
         self._is_draining = False
         self._access_log = _open_access_log(settings, loop)
         self.metrics = Metrics(

@@ -122,7 +122,7 @@ def token(client: str, path: Path, as_json: bool, once: bool) -> None:
         raise click.BadParameter(
             f"no such client; there are: {', '.join(settings.clients)}", param_hint="CLIENT"
         )
-    clock = Clock(time.monotonic, time.time, random.random)
+    clock = Clock(time.monotonic, time.time, random.random, time.perf_counter)
     report = asyncio.run(probe(found, clock, secrets.token_bytes(32), tries_remedies=not once))
     click.echo(render_json(report) if as_json else render_text(report))
     sys.exit(0 if report.has_token else 1)

@@ -50,7 +50,8 @@ class AccessRecord:
         upstream_status: what the upstream answered last, or 0.
         error: the code of our own answer, or an empty text.
         request_bytes, answer_bytes: of the bodies, as relayed.
-        total_s, token_s, upstream_s: durations; waiting for a token, and for the answer's head.
+        total_s, token_s, upstream_s: durations; waiting for a token, and for an answer's head (None: there
+            was no exchange).
         token: fingerprint of the token that the last exchange carried, or empty.
     """
 
@@ -68,7 +69,7 @@ class AccessRecord:
     answer_bytes: int
     total_s: float
     token_s: float
-    upstream_s: float
+    upstream_s: float | None
     token: str
     recovery: Recovery
 

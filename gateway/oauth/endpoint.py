@@ -191,9 +191,9 @@ class TokenEndpoint:
         if key is not None:
             made = key.proof("POST", url, nonce=self._nonces.get(origin_of(url), ""))
             request, dpop_proof = request.with_field("DPoP", made), Secret(made)
-        began_s = self._clock.now_s()
+        began_s = self._clock.stopwatch_s()
         answer = await self._post(client, url, request, is_fresh=is_fresh)
-        took_s = self._clock.now_s() - began_s
+        took_s = self._clock.stopwatch_s() - began_s
         outcome = self._understood(client, answer, key)
         return Attempt(url, number, proof, dpop_proof, answer, outcome, took_s)
 

@@ -80,6 +80,7 @@ class TokenRequester:
         self._fingerprint_key = around.fingerprint_key
         self._last_sent_at_s = -inf
         self._last_sent_at_wall_s = -inf
+        self._began_s = 0.0
         self._counts: Counter[str] = Counter()
         self._turns = around.turns
         self._turns.join(client)
@@ -126,6 +127,7 @@ class TokenRequester:
     async def _send(self, reason: Reason) -> Outcome:
         self._observer.token_requested(self._client.name, reason)
         self._last_sent_at_s, self._last_sent_at_wall_s = self._clock.now_s(), self._clock.wall_s()
+        self._began_s = self._clock.stopwatch_s()
         return await self._endpoint.fetch(self._client)
 
     @property
@@ -187,7 +189,7 @@ class TokenRequester:
         self._counts["granted"] += 1
         self._own_rest = Rest()
         held = hold(granted, life, self.granted, self._fingerprint_key)
-        took_s = self._clock.now_s() - life.sent_at_s
+        took_s = self._clock.stopwatch_s() - self._began_s
         self._observer.token_obtained(self._client.name, held.token, lifetime_s, took_s)
         self._compare_scope(granted)
         return held

@@ -61,13 +61,14 @@ def open_access_log(target: str, style: LogFormat, schedule: Schedule) -> Access
 def _json_line(record: AccessRecord, time: str) -> str:
     r = record
     recovery = "none" if r.recovery is _NO_RECOVERY else r.recovery.value
+    upstream_ms = "null" if r.upstream_s is None else f"{r.upstream_s * 1000:.3f}"
     return (
         f'{{"time":"{time}","request_id":{_quoted(r.request_id)},"route":{_quoted(r.route)}'
         f',"caller":{_quoted(r.caller)},"forwarded_for":"{r.forwarded_for}","method":{_quoted(r.method)},"path":{_quoted(r.path)}'
         f',"status":{r.status},"upstream_status":{r.upstream_status},"error":"{r.error}"'
         f',"request_bytes":{r.request_bytes},"answer_bytes":{r.answer_bytes}'
         f',"total_ms":{r.total_s * 1000:.3f},"token_ms":{r.token_s * 1000:.3f}'
-        f',"upstream_ms":{r.upstream_s * 1000:.3f}'
+        f',"upstream_ms":{upstream_ms}'
         f',"token":"{r.token}","recovery":"{recovery}"}}\n'
     )
 
@@ -75,12 +76,12 @@ def _json_line(record: AccessRecord, time: str) -> str:
 def _text_line(record: AccessRecord, time: str) -> str:
     r = record
     parts = [
-        f"{time[11:-1]} {r.status} {r.method} {r.path} {r.total_s * 1000:.1f} ms, {r.answer_bytes} B",
+        f"{time[11:-1]} {r.status} {r.method} {r.path} {r.total_s * 1000:.2f} ms, {r.answer_bytes} B",
         f"route={r.route} caller={r.caller}" + (f" for={r.forwarded_for}" if r.forwarded_for else ""),
         f"id={r.request_id}",
     ]
-    if r.upstream_status:
-        parts.append(f"upstream={r.upstream_status} in {r.upstream_s * 1000:.1f} ms")
+    if r.upstream_status and r.upstream_s is not None:
+        parts.append(f"upstream={r.upstream_status} in {r.upstream_s * 1000:.2f} ms")
     if r.token:
         parts.append(f"token={r.token}")
     if r.recovery is not _NO_RECOVERY:

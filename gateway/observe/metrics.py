@@ -74,7 +74,7 @@ class RouteMetrics:
         self,
         status: int,
         total_s: float,
-        upstream_s: float,
+        upstream_s: float | None,
         request_bytes: int,
         answer_bytes: int,
         recovery: Recovery,
@@ -82,7 +82,7 @@ class RouteMetrics:
     ) -> None:
         """Count one request that is over; the arguments are those of `AccessRecord`.
 
-        `upstream_s` of 0 means that there was no exchange, and is not observed.
+        `upstream_s` of None means that there was no exchange.
         """
         # Histogram.observe stands here twice in full: the calls would double the cost.
         statuses = self.statuses
@@ -90,7 +90,7 @@ class RouteMetrics:
         histogram = self.durations
         histogram.counts[bisect_left(BOUNDS_S, total_s)] += 1
         histogram.sum_s += total_s
-        if upstream_s:
+        if upstream_s is not None:
             histogram = self.upstream_durations
             histogram.counts[bisect_left(BOUNDS_S, upstream_s)] += 1
             histogram.sum_s += upstream_s

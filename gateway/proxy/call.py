@@ -37,6 +37,8 @@ class Call:
         token_is_new: it was obtained for this very request.
         sent_at: the number of the request among those that its upstream got with tokens of its source.
         started_s: monotonic, when the head was complete.
+        began_s: the same instant on the stopwatch, for durations.
+        upstream_s: waiting for the head of the answer; None: there was no exchange.
     """
 
     # Not slotted: defaults that stand in the class cost nothing per request.
@@ -55,7 +57,7 @@ class Call:
     upstream_status = 0
     answer_bytes = 0
     token_s = 0.0
-    upstream_s = 0.0
+    upstream_s: float | None = None
     said_continue = False
 
     def __init__(
@@ -71,6 +73,7 @@ class Call:
         self.payload = payload
         self.request_id = request_id
         self.started_s = started_s
+        self.began_s = connection.stopwatch_s()
         self.keeps_alive = not message.should_close
 
     @property

@@ -54,6 +54,7 @@ class CallerConnection(AnswerWriter):
     Attributes:
         caller: what every request of this connection says of its caller.
         now_s: gives the loop's time.
+        stopwatch_s: gives instants between which durations are told.
         was_made: it counts as open until it is lost.
         total_deadline_s: end of the current call's whole time, monotonic.
     """
@@ -65,6 +66,7 @@ class CallerConnection(AnswerWriter):
         "_listener",
         "caller",
         "now_s",
+        "stopwatch_s",
         "total_deadline_s",
         "was_made",
     )
@@ -78,6 +80,7 @@ class CallerConnection(AnswerWriter):
         self.total_deadline_s = inf
         self.caller = CallerFields(UNKNOWN, b"http", is_trusted=False)
         self.now_s = loop.time
+        self.stopwatch_s = listener.handler.stopwatch_s
         self.was_made = False
 
     def date(self) -> str:

@@ -35,7 +35,11 @@ log: Final = logging.getLogger("gateway.proxy")
 
 
 class Handler:
-    """Serves calls: one for all listeners."""
+    """Serves calls: one for all listeners.
+
+    Attributes:
+        stopwatch_s: gives instants between which durations are told (`Clock`).
+    """
 
     def __init__(
         self,
@@ -50,6 +54,7 @@ class Handler:
         self._clock = clock
         self._unrouted = unrouted
         self._observer = observer
+        self.stopwatch_s = clock.stopwatch_s
         self._reader = HeadReader(limits)
         self._budget = ReplayBudget(limits.replay_total_bytes)
 
@@ -136,16 +141,17 @@ class Handler:
         assert source is not None
         held = source.current(call.started_s)
         deadline_s = call.started_s + call.within(route.timeouts.response_s)
+        began_s = self.stopwatch_s()
         try:
             token = await source.token(deadline_s, min_left_s=source.body_margin_s() if held else 0.0)
         finally:
-            call.token_s += self._clock.now_s() - call.started_s
+            call.token_s += self.stopwatch_s() - began_s
         call.token_is_new = held is None or held.serial != token.serial
         return token
 
     def _done(self, call: Call) -> None:
         """Count and tell; the same for every end."""
-        total_s = self._clock.now_s() - call.started_s
+        total_s = self.stopwatch_s() - call.began_s
         body, route = call.body, call.route
         if route is None:
             self._unrouted.started()

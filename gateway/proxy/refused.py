@@ -93,9 +93,10 @@ async def _successor(call: Call, route: Route, now_s: Callable[[], float]) -> To
     token, source = call.token, route.source
     assert token is not None
     assert source is not None
-    began_s = now_s()
+    stopwatch_s = call.connection.stopwatch_s
+    began_s = stopwatch_s()
     try:
-        return await source.replacement(token, began_s + call.within(route.timeouts.response_s))
+        return await source.replacement(token, now_s() + call.within(route.timeouts.response_s))
     except AuthorizationServerError:
         if call.recovery is Recovery.NOT_REPLAYABLE:
             return None
@@ -105,4 +106,4 @@ async def _successor(call: Call, route: Route, now_s: Callable[[], float]) -> To
             return None
         raise
     finally:
-        call.token_s += now_s() - began_s
+        call.token_s += stopwatch_s() - began_s

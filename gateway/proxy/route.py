@@ -30,7 +30,7 @@ class RouteCounters(Protocol):
         self,
         status: int,
         total_s: float,
-        upstream_s: float,
+        upstream_s: float | None,
         request_bytes: int,
         answer_bytes: int,
         recovery: Recovery,

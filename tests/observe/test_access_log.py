@@ -52,6 +52,12 @@ def test_a_record_becomes_one_json_line(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(("upstream_s", "told"), [(None, None), (0.0, 0.0), (0.000_04, 0.04)])
+def test_no_exchange_is_not_one_that_took_no_time(tmp_path, upstream_s, told):
+    (line,) = read_back(tmp_path / "log", record(upstream_s=upstream_s))
+    assert line["upstream_ms"] == told
+
+
 @pytest.mark.parametrize(
     ("started_at_s", "time"),
     [
@@ -111,11 +117,11 @@ def test_a_readable_line_tells_what_is_unusual(tmp_path):
     unusual = record(status=502, upstream_status=0, token="", error="upstream_closed", recovery=Recovery.HELD)
 
     assert usual == (
-        "22:13:20.250 200 GET /crm/users 12.5 ms, 133 B route=/crm caller=127.0.0.1 id=0b7e1c1a"
-        " upstream=200 in 10.0 ms token=ab12cd34\n"
+        "22:13:20.250 200 GET /crm/users 12.50 ms, 133 B route=/crm caller=127.0.0.1 id=0b7e1c1a"
+        " upstream=200 in 10.00 ms token=ab12cd34\n"
     )
     assert written(tmp_path / "unusual", unusual, style=LogFormat.TEXT) == (
-        "22:13:20.250 502 GET /crm/users 12.5 ms, 133 B route=/crm caller=127.0.0.1 id=0b7e1c1a"
+        "22:13:20.250 502 GET /crm/users 12.50 ms, 133 B route=/crm caller=127.0.0.1 id=0b7e1c1a"
         " recovery=held error=upstream_closed\n"
     )
 

@@ -70,7 +70,7 @@ def test_bodies_and_durations_add_up():
 
 def test_a_request_without_an_exchange_has_no_upstream_duration():
     metrics = made()
-    done(metrics.route(ROUTE), 404, upstream_s=0.0, error="no_route")
+    done(metrics.route(ROUTE), 404, upstream_s=None, error="no_route")
 
     assert samples(metrics)["gateway_upstream_duration_seconds_count", "/crm"] == 0
 

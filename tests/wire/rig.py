@@ -52,6 +52,7 @@ class Told(Changes):
         self.records: list[AccessRecord] = []
         self.reasons: list[Reason] = []
         self.obtained: list[Token] = []
+        self.took_s: list[float] = []
         self.failed: list[AuthorizationServerError] = []
         self.rejected: list[Token] = []
         self.switched: list[tuple[int, int]] = []
@@ -67,6 +68,7 @@ class Told(Changes):
 
     def token_obtained(self, client: ClientName, token: Token, lifetime_s: float, took_s: float) -> None:
         self.obtained.append(token)
+        self.took_s.append(took_s)
         self.changed()
 
     def token_failed(self, client: ClientName, error: AuthorizationServerError, retry_in_s: float) -> None:
