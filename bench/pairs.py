@@ -27,11 +27,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.pairs", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("checkout", type=pathlib.Path)
     parser.add_argument("--pairs", type=int, default=40)
-    parser.add_argument("--logs", action="store_true", help="with an access log to a file")
+    parser.add_argument(
+        "--logs",
+        nargs="?",
+        const="both",
+        default="none",
+        choices=("none", "both", "here"),
+        help="who keeps an access log, in a file; `. --logs here` shows what it costs",
+    )
     options = parser.parse_args(arguments)
     with stage(programs.find([]), QUICK) as built:
-        here = _start(built, ROOT, logs=options.logs)
-        there = _start(built, options.checkout.resolve(), logs=options.logs)
+        here = _start(built, ROOT, logs=options.logs != "none")
+        there = _start(built, options.checkout.resolve(), logs=options.logs == "both")
         pairs = [_pair(built, here, there, is_turned=number % 2 == 1) for number in range(options.pairs)]
     _tell(pairs)
     return 0
@@ -63,10 +70,11 @@ def _cost_us(built: Stage, front: configs.Front, child: Child) -> float:
 def _tell(pairs: Sequence[tuple[float, float]]) -> None:
     ratios = sorted(here / there for here, there in pairs)
     low, middle, high = statistics.quantiles(ratios, n=4)
+    more_us = statistics.median(here - there for here, there in pairs)
     here_us, there_us = (statistics.median(costs) for costs in zip(*pairs, strict=True))
     sys.stdout.write(
         f"{len(pairs)} pairs: {here_us:.1f} µs a request here, {there_us:.1f} there;"
-        f" ratio {middle:.3f} (quartiles {low:.3f}, {high:.3f})\n"
+        f" {more_us:+.1f} µs, ratio {middle:.3f} (quartiles {low:.3f}, {high:.3f})\n"
     )
 
 
