@@ -32,7 +32,7 @@ PLACES = [
     (AnswerReader, "on_body"),
     (AnswerReader, "on_message_complete"),
     (UpstreamConnection, "feed"),
-    (UpstreamConnection, "end_of_input"),
+    (UpstreamConnection, "_end"),
 ]
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
 
@@ -54,7 +54,7 @@ def faults_of(rig):
 @pytest.mark.parametrize(("kind", "name"), PLACES)
 async def test_a_fault_in_a_callback_of_an_upstream_connection_is_ours(monkeypatch, kind, name):
     async def answer(exchange):
-        if name == "end_of_input":
+        if name == "_end":
             exchange.close()
         else:
             exchange.write(CHUNKED)
