@@ -133,15 +133,40 @@ def token(client: str, path: Path, as_json: bool, once: bool) -> None:
 @click.argument("url")
 @_config
 @click.option("-H", "--header", "headers", multiple=True, help="A field of the request: 'Name: value'.")
-def explain(method: str, url: str, path: Path, headers: tuple[str, ...]) -> None:
-    """Show which route METHOD URL takes, the upstream's URL, and the header before and after."""
+@click.option("--from", "origin", metavar="ADDRESS", help="Of the caller: an IP address, or unix.")
+@click.option("--listener", metavar="ADDRESS", help="Where it comes in, if there are several.")
+@click.option("--http1.0", "is_http10", is_flag=True, help="A request of HTTP/1.0.")
+def explain(  # noqa: PLR0913, PLR0917 - an argument for each option
+    method: str,
+    url: str,
+    path: Path,
+    headers: tuple[str, ...],
+    origin: str | None,
+    listener: str | None,
+    is_http10: bool,
+) -> None:
+    """Show which route METHOD URL takes, the upstream's URL, and the header before and after.
+
+    METHOD may be written in lower case, for convenience; on the wire that is another one.
+
+    What is decided by the caller is decided for one on this machine, unless --from tells another one: whether
+    it is a trusted proxy, whether a web page may have sent it.
+    """
+    _refuse_unknown_aiohttp()
     from gateway.core import explain as core
+    from gateway.core.arrival import NoArrival, arrival
     from gateway.core.errors import GatewayError
+    from gateway.proxy.reading import read_alone
 
     settings = _load(path, os.environ)
-    fields = tuple((name.strip(), value.strip()) for name, _, value in (h.partition(":") for h in headers))
     try:
-        click.echo(core.render(core.explain(settings, method.upper(), url, fields)))
+        arrived = arrival(settings.listeners, url, origin, listener)
+        sent = core.request_bytes(method.upper(), url, headers, arrived, is_http10=is_http10)
+        read = asyncio.run(read_alone(sent, settings.limits))
+        asked = core.Asked(read.method, read.path, read.version, read.raw_headers)
+        click.echo(core.render(core.explain(settings, asked, arrived)))
+    except NoArrival as wrong:
+        raise click.UsageError(str(wrong)) from None
     except GatewayError as error:
         _fail(f"refused: {error.status} {error.code}: {error.detail}")
 

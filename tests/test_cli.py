@@ -390,7 +390,7 @@ def test_explain_shows_the_header_before_and_after():
         ("GET /crm/%2e%2e/x", "400 ambiguous_path"),
         ("TRACE /", "501 method_unsupported"),
         ("GET crm", "400 malformed_request"),
-        ("GET /crm -H X:€", ""),
+        ("GET /crm -H X€:1", ""),
         ("GET http://€/crm", ""),
         ("G€T /crm", ""),
     ],
@@ -414,6 +414,57 @@ def test_explain_names_the_routes_that_are_near_where_none_matches(tmp_path):
         "  a.example/ takes only requests to a.example, and this one goes to b.example",
         "  /crm matches /crm and /crm/..., whole segments only",
     ]
+
+
+BEHIND = {
+    "listen": ["127.0.0.1:8080", "unix:/run/gateway.sock", "0.0.0.0:8081"],
+    "trusted_proxies": ["unix", "10.0.0.0/8"],
+    "routes": [ROUTE],
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "caller", "forwarded"),
+    [
+        ("", "127.0.0.1, over http, at 127.0.0.1:8080", "127.0.0.1"),
+        (
+            "--from unix",
+            "unix, over http, at unix:/run/gateway.sock; a trusted proxy, which speaks of 203.0.113.7",
+            "203.0.113.7",
+        ),
+        (
+            "--from 10.0.0.9",
+            "10.0.0.9, over http, at 0.0.0.0:8081; a trusted proxy, which speaks of 203.0.113.7",
+            "203.0.113.7, 10.0.0.9",
+        ),
+        ("--from 192.0.2.1", "192.0.2.1, over http, at 0.0.0.0:8081", "192.0.2.1"),
+        ("--from 127.0.0.1 --listener 0.0.0.0:8081", "127.0.0.1, over http, at 0.0.0.0:8081", "127.0.0.1"),
+    ],
+)
+def test_explain_takes_the_caller_for_whom_the_listener_would(tmp_path, options, caller, forwarded):
+    file = write_configuration(tmp_path, BEHIND)
+    fields = ("-H", "X-Forwarded-For: 203.0.113.7")
+    done = gateway_here("explain", "GET", "/", "-c", str(file), *fields, *options.split())
+
+    assert (done.status, done.err) == (0, "")
+    assert f"caller     {caller}\n" in done.out
+    assert re.findall(r"(?m)^  X-Forwarded-For: (.*)$", done.out) == ["203.0.113.7", forwarded]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--from nobody", "expected an IP address such as 203.0.113.7 or 2001:db8::1, or unix"),
+        ("--from 203.0.113.7 --listener 127.0.0.1:8080", "does not reach 127.0.0.1:8080"),
+        ("--listener 127.0.0.1:9", "no listener has the address 127.0.0.1:9; there are: 127.0.0.1:8080"),
+    ],
+)
+def test_explain_says_who_cannot_come_in_where(tmp_path, options, words):
+    file = write_configuration(tmp_path, BEHIND)
+    done = gateway_here("explain", "GET", "/", "-c", str(file), *options.split())
+
+    assert (done.status, done.out) == (2, "")
+    assert words in done.err
 
 
 def test_explain_masks_what_the_owner_keeps_out_of_the_file(tmp_path):

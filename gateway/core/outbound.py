@@ -189,6 +189,19 @@ class OutboundPlan:
         return self.keeps_callers(head)
 
 
+def framing_lines(head: RequestHead) -> tuple[bytes, ...]:
+    """Give the one field that frames the body, if the request has any."""
+    if head.is_chunked:
+        return (b"Transfer-Encoding: chunked",)
+    return () if head.content_length is None else (b"Content-Length: %d" % head.content_length,)
+
+
+def expectation_lines(head: RequestHead) -> tuple[bytes, ...]:
+    """Give what asks the upstream whether it wants a body that has not come yet (RFC 9110 section 10.1.1)."""
+    has_body = head.is_chunked or bool(head.content_length)
+    return (b"Expect: 100-continue",) if head.expects_continue and has_body else ()
+
+
 def added_lines(rules: HeaderRules) -> tuple[bytes, ...]:
     """Give the lines that header rules put in."""
     return tuple(line(name, value) for name, value in (*rules.set, *rules.add))

@@ -15,6 +15,7 @@ from typing import Final
 
 from gateway.core.answer_head import dropped_names
 from gateway.core.errors import GatewayError, UpstreamClosed, UpstreamTimeout
+from gateway.core.outbound import expectation_lines, framing_lines
 from gateway.core.recovery import may_send_again
 from gateway.core.token import Token
 from gateway.proxy.answer import WholeAnswer
@@ -59,7 +60,7 @@ class Exchange:
         upstream.deadline_error = UpstreamTimeout
         if body is None:
             if call.head.content_length == 0:
-                lines.append(b"Content-Length: 0")
+                lines += framing_lines(call.head)
             lines.append(b"\r\n")
             upstream.write(b"\r\n".join(lines))
             upstream.request_is_sent = True
@@ -73,15 +74,14 @@ class Exchange:
 
     def _send_with_body(self, lines: list[bytes], body: RequestBody) -> None:
         head = self._call.head
-        length = head.content_length
-        lines.append(b"Transfer-Encoding: chunked" if length is None else b"Content-Length: %d" % length)
+        lines += framing_lines(head)
         if body.is_at_hand:
             parts = [self._framed(part) for part in body.read_at_hand()]
             self.upstream.write(b"\r\n".join((*lines, b"\r\n")) + b"".join(parts) + self._last())
             self._sent()
             return
         if head.expects_continue and not body.has_begun and not self._call.said_continue:
-            lines.append(b"Expect: 100-continue")
+            lines += expectation_lines(head)
             self._invited = asyncio.Event()
         self.upstream.write(b"\r\n".join((*lines, b"\r\n")))
         self._pump = asyncio.get_running_loop().create_task(self._send_body(body))

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import re
 from math import inf
-from typing import Final
+from typing import Final, cast
 
 from aiohttp import StreamReader, web
 from aiohttp.http import HttpRequestParser, RawRequestMessage
@@ -283,3 +283,23 @@ class RequestReader(web.RequestHandler):
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
+
+
+async def read_alone(data: bytes, limits: Limits) -> RawRequestMessage:
+    """Read one request as a connection would, without one.
+
+    Raises:
+        GatewayError: it is refused before anybody looks at its route.
+    """
+    reader = RequestReader(web.Server(_unserved), limits, asyncio.get_running_loop())
+    reader.data_received(data)
+    if reader._refusal is not None:  # noqa: SLF001 - its own module
+        raise reader._refusal  # noqa: SLF001
+    if not reader._messages:  # noqa: SLF001
+        raise MalformedRequest("the bytes are not an HTTP/1.x request")
+    message, _ = reader._messages[0]  # noqa: SLF001
+    return cast("RawRequestMessage", message)
+
+
+async def _unserved(request: web.BaseRequest) -> web.StreamResponse:
+    raise NotImplementedError(request)
