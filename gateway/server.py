@@ -75,13 +75,18 @@ async def running(settings: Settings, observer: Observer | None = None) -> Async
     loop.set_exception_handler(Faults(gateway.metrics.route(UNROUTED).failed_unasked, loop.time))
     await gateway.start()
     for number in (signal.SIGHUP, signal.SIGUSR1):
-        loop.add_signal_handler(number, gateway.reopen_logs)
+        loop.add_signal_handler(number, _reopen_logs, gateway, number)
     try:
         yield gateway
     finally:
         await gateway.close()
         for number in (signal.SIGHUP, signal.SIGUSR1):
             loop.remove_signal_handler(number)
+
+
+def _reopen_logs(gateway: Gateway, number: signal.Signals) -> None:
+    gateway.reopen_logs()
+    log.info("%s: the log is opened anew; a change of the configuration takes a restart", number.name)
 
 
 def listening_line(gateway: Gateway) -> str:

@@ -171,6 +171,15 @@ async def test_a_rotated_access_log_goes_on_in_a_new_file(tmp_path, upstream):
             log.write_text("")
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
+async def test_who_signals_for_a_reload_is_told_that_it_takes_a_restart(tmp_path, upstream, number):
+    async with running(tmp_path, plain(upstream)) as child:
+        child.signal(number)
+        await child.until_told(
+            f"{number.name}: the log is opened anew; a change of the configuration takes a restart"
+        )
+
+
 async def test_records_of_the_last_requests_are_written_before_the_end(tmp_path, upstream):
     log = tmp_path / "access.log"
     async with running(tmp_path, plain(upstream, log={"access": str(log)})) as child:
