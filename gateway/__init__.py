@@ -23,8 +23,9 @@ Words: a *caller* sends us requests; a *client* is our registration at an *autho
 to one upstream and its answer; *recovery* is to authenticate again after a 401 and to replay once.
 
 Arrows run downwards only: cli, server, app, then (proxy, oauth, admin, config, demo), then (observe, trust,
-net), core. `trust` makes the TLS contexts of all sides, `net` leads from names to addresses; `core` decides
-and does nothing; `app` builds and owns everything that lives long.
+net), core. `trust` makes the TLS contexts of all sides, `net` leads from names to addresses, `verdict` says
+why a server could not be reached; `core` decides and does nothing; `app` builds and owns everything that
+lives long.
 """
 
 __version__ = "0.1.0"

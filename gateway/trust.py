@@ -27,7 +27,23 @@ _VERSIONS: Final = {
 }
 
 
-class CertificateUnusable(OSError):
+class FileUnusable(OSError):
+    """A file of ours cannot be used.
+
+    Attributes:
+        key: what names it, below a client or a route: ``tls.ca``.
+        path: where it is.
+        complaint: what is wrong with it.
+    """
+
+    def __init__(self, key: str, path: str, complaint: str) -> None:
+        super().__init__(f"{key}: {path} {complaint}")
+        self.key = key
+        self.path = path
+        self.complaint = complaint
+
+
+class CertificateUnusable(FileUnusable):
     """Our certificate or its key cannot be used."""
 
 
@@ -88,7 +104,7 @@ class Trust:
 
         Raises:
             CertificateUnusable: our certificate or key cannot be read, or they do not fit.
-            OSError: the file of authorities cannot be used (`ssl.SSLError` is one).
+            FileUnusable: the file of authorities cannot be used.
         """
         known = self._contexts.get(settings)
         if known is None:
@@ -195,15 +211,37 @@ def _build(settings: TrustSettings) -> ssl.SSLContext:
 def _trusting(ca_file: str | None) -> ssl.SSLContext:
     if ca_file is None:
         return ssl.create_default_context()
-    with readable_copy(ca_file) as copy:
-        return ssl.create_default_context(cafile=copy)
+    try:
+        with readable_copy(ca_file) as copy:
+            return ssl.create_default_context(cafile=copy)
+    except OSError as error:
+        raise FileUnusable("tls.ca", ca_file, _complaint(error, "holds no certificate in PEM form")) from None
 
 
 def _load(context: ssl.SSLContext, ours: TlsFiles) -> None:
     try:
         load_pair(context, ours)
-    except OSError:
-        raise CertificateUnusable(f"{ours.certificate}: it or its key cannot be used") from None
+    except OSError as error:
+        raise _why_unusable(ours, error) from None
+
+
+def _why_unusable(ours: TlsFiles, error: OSError) -> CertificateUnusable:
+    """OpenSSL does not say which of the two it could not read."""
+    for key, path in (("tls.certificate", ours.certificate), ("tls.key", ours.key)):
+        try:
+            with readable_copy(path):
+                pass
+        except OSError as unreadable:
+            return CertificateUnusable(key, path, _complaint(unreadable, ""))
+    if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
+        return CertificateUnusable("tls.key", ours.key, f"is not the key of {ours.certificate}")
+    return CertificateUnusable("tls.certificate", ours.certificate, f"or its key {ours.key} cannot be used")
+
+
+def _complaint(error: OSError, otherwise: str) -> str:
+    if isinstance(error, ssl.SSLError):
+        return otherwise
+    return f"cannot be read: {error.strerror or 'nobody says why'}"
 
 
 def _signature(file: str) -> tuple[int, int, int, int]:

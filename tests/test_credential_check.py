@@ -89,7 +89,10 @@ def test_gateway_token_tells_it_too_and_sends_nothing(tmp_path):
     arguments = ["token", "crm", "-c", str(write(tmp_path, HUNTER))]
     done = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert done.exit_code == 1
-    assert "no token: the client cannot sign its assertion: the private key is neither PEM" in done.stdout
+    assert (
+        "no token: clients.crm.private_key: the client cannot sign its assertion: the private key is neither PEM"
+        in done.stdout
+    )
     assert HUNTER not in done.output
 
 

@@ -35,6 +35,9 @@ def client_state(state: SourceState) -> State:
         "last_error": state.last_error or None,
         "last_error_code": state.last_code or None,
         "last_reason": state.last_reason or None,
+        "last_side": state.last_side or None,
+        "last_cause": state.last_cause or None,
+        "last_key": state.last_key or None,
         "retry_in_s": round(state.retry_in_s, 1),
         "token": None,
     }

@@ -30,6 +30,11 @@ class Attempt:
     took_s: float
 
     @property
+    def was_sent(self) -> bool:
+        """Whether anything of it may have reached the server."""
+        return self.answer.was_sent if isinstance(self.answer, Failed) else True
+
+    @property
     def wants_nonce(self) -> bool:
         """Whether the same request is to be sent again, with the nonce that the answer brought."""
         answer = self.answer

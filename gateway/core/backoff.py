@@ -59,7 +59,7 @@ def _bounds(kind: FailureKind) -> Bounds:
     match kind:
         case FailureKind.REFUSED:
             return REFUSED
-        case FailureKind.INVALID | FailureKind.UNREACHABLE | FailureKind.SLOW:
+        case FailureKind.INVALID | FailureKind.UNREACHABLE | FailureKind.SLOW | FailureKind.UNSENT:
             return TRANSIENT
         case _:
             assert_never(kind)

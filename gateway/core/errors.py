@@ -6,6 +6,7 @@
     ├── CallerError              the request itself
     ├── AuthorizationServerError no token to be had; never 401, which would blame the caller
     ├── UpstreamError            the exchange with the upstream
+    │                            (in both a file of ours may be at fault: then the side is the gateway)
     ├── Overloaded               the gateway has no room for it
     └── InternalError            a fault of ours
 
@@ -18,6 +19,8 @@ from __future__ import annotations
 
 from enum import Enum
 from typing import ClassVar, Final
+
+from gateway.core.cause import Cause
 
 TYPE_PREFIX: Final = "urn:gateway:error:"
 
@@ -40,6 +43,9 @@ class GatewayError(Exception):
         was_sent: whether any byte of this request had reached the upstream.
         closes: whether the caller's connection must be closed after the answer.
         allow: the methods for ``Allow`` (405 only).
+        cause: why, where the code alone does not say it.
+        key: what to look at in `gateway.yaml`: ``clients.crm.tls.ca``; of an upstream's failure the part
+            below its route; empty where nothing is known.
     """
 
     code: ClassVar[str]
@@ -49,19 +55,23 @@ class GatewayError(Exception):
     title: ClassVar[str]
     closes: ClassVar[bool] = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the first are keywords, and each is left out by most errors
         self,
         detail: str = "",
         *,
         retry_after_s: int | None = None,
         was_sent: bool = False,
         allow: tuple[str, ...] = (),
+        cause: Cause | None = None,
+        key: str = "",
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.retry_after_s = retry_after_s
         self.was_sent = was_sent
         self.allow = allow
+        self.cause = cause
+        self.key = key
 
 
 class CallerError(GatewayError):
@@ -258,6 +268,14 @@ class TokenTimeout(AuthorizationServerError):
     proxy_error = "connection_read_timeout"
 
 
+class ClientFileUnusable(AuthorizationServerError):
+    """A file of ours, without which nothing can be asked, is missing or unusable."""
+
+    code, status, title = "client_file_unusable", 503, "A file that the gateway's client needs cannot be used"
+    side = Side.GATEWAY
+    proxy_error = "proxy_configuration_error"
+
+
 # ── the upstream ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -280,6 +298,14 @@ class UpstreamTlsFailed(UpstreamError):
 
     code, status, title = "upstream_tls_failed", 502, "No trusted TLS connection to the upstream"
     proxy_error = "tls_certificate_error"
+
+
+class RouteFileUnusable(UpstreamError):
+    """A file of ours, without which no connection can be made, is missing or unusable."""
+
+    code, status, title = "route_file_unusable", 503, "A file that the gateway's route needs cannot be used"
+    side = Side.GATEWAY
+    proxy_error = "proxy_configuration_error"
 
 
 class UpstreamClosed(UpstreamError):

@@ -26,7 +26,7 @@ from gateway.core.metadata import Look, ServerMetadata
 from gateway.core.secret import MASK, Secret
 from gateway.core.server_answer import ServerAnswer
 from gateway.core.token_deviations import Deviation, advice_on, find_deviations
-from gateway.core.token_outcome import Failed, Granted
+from gateway.core.token_outcome import Failed, Granted, whole_reason
 from gateway.core.token_request import build_token_request, grant_fields, proof_fields
 
 SHOWN_FIELDS: Final = (
@@ -78,6 +78,7 @@ class AttemptShape:
 
     Attributes:
         secret: which of the client's secrets was taken, from 1.
+        sent: empty where there was no connection.
         status: None where no answer came.
     """
 
@@ -164,7 +165,7 @@ def make_report(probe: Probe) -> ProbeReport:
         looks=tuple(_look(look, grant, mask) for look in probe.looks),
         attempts=tuple(_attempt(attempt, grant, mask) for attempt in probe.asked.attempts),
         token=_shape(outcome, probe, mask) if isinstance(outcome, Granted) else None,
-        problem=failed.reason if failed else "",
+        problem=whole_reason(failed, grant.client) if failed else "",
         description=mask.text(_description(answer)) if failed else "",
         advice=advice_on(failed.code, grant.method, status, has_tried=bool(probe.tried)) if failed else "",
         oddities=probe.oddities if failed else (),
@@ -229,7 +230,7 @@ def _attempt(attempt: Attempt, grant: Grant, mask: Mask) -> AttemptShape:
     return AttemptShape(
         url=shown_url(attempt.url),
         secret=attempt.number + 1,
-        sent=tuple(_sent(grant, has_proof=attempt.dpop_proof is not None)),
+        sent=tuple(_sent(grant, has_proof=attempt.dpop_proof is not None)) if attempt.was_sent else (),
         status=None if answer is None else answer.status,
         received=tuple((name, mask.text(value)) for name, value in received if value),
         took_s=attempt.took_s,

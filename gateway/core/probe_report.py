@@ -102,9 +102,13 @@ def _attempt_lines(attempt: AttemptShape, secrets: int) -> Iterator[str]:
     which = f" (secret {attempt.secret} of {secrets})" if secrets > 1 else ""
     yield f"POST {attempt.url}{which}"
     yield from (f"  > {name}: {value}" for name, value in attempt.sent)
-    answered = "no answer" if attempt.status is None else f"status {attempt.status}"
+    answered = f"status {attempt.status}" if attempt.status is not None else _unanswered(attempt)
     yield f"{answered} after {attempt.took_s * 1000:.0f} ms"
     yield from (f"  < {name}: {value}" for name, value in attempt.received)
+
+
+def _unanswered(attempt: AttemptShape) -> str:
+    return "no answer" if attempt.sent else "no connection, nothing was sent,"
 
 
 def _token_lines(token: TokenShape, asked_scope: tuple[str, ...]) -> Iterator[str]:

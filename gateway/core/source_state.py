@@ -18,6 +18,7 @@ class RequestCounts:
     invalid: int = 0
     unreachable: int = 0
     slow: int = 0
+    unsent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class SourceState:
         last_error: the `core.errors` code of the latest token request's failure, or empty if it did not fail.
         last_code: the registered error code that the authorization server gave with it, or empty.
         last_reason: what went wrong then, in words of ours, or empty.
+        last_side, last_cause, last_key: whose fault it was, why (`core.cause`), and which key of
+            `gateway.yaml` to look at; or empty.
         retry_in_s: no token request is sent for so long; 0 outside a back-off.
         facts: what is known of the client.
     """
@@ -78,3 +81,6 @@ class SourceState:
     last_reason: str
     retry_in_s: float
     facts: ClientFacts
+    last_side: str = ""
+    last_cause: str = ""
+    last_key: str = ""

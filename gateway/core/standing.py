@@ -95,8 +95,8 @@ def refuses_client(failed: Failed) -> bool:
 
 
 def is_everybodys(failed: Failed) -> bool:
-    """Whether a failure is one of the server or of the way to it, which other grants would meet too."""
-    return failed.kind in {FailureKind.UNREACHABLE, FailureKind.SLOW}
+    """Whether a failure is one of the server, the way to it or our files: other grants would meet it too."""
+    return failed.kind in {FailureKind.UNREACHABLE, FailureKind.SLOW, FailureKind.UNSENT}
 
 
 def is_about_request(failed: Failed) -> bool:

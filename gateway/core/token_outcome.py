@@ -7,6 +7,7 @@ kind decides both the pause (`backoff`) and the answer to callers (design sectio
 REFUSED        the client or its grant is not accepted; needs a human   502, long pauses
 INVALID        it answered, but nothing that can be used                502, short pauses
 UNREACHABLE    network, 5xx, 429, or it asked for time                  503, short pauses
+UNSENT         a file of ours that it takes cannot be used              503, short pauses
 SLOW           no answer within the client's ``timeout``                504 to whom waited, then 503
 =============  =======================================================  ==========================
 
@@ -21,10 +22,12 @@ from enum import Enum
 from math import ceil
 from typing import assert_never
 
+from gateway.core.cause import Cause
 from gateway.core.client_settings import ClientName
 from gateway.core.dpop import Prover
 from gateway.core.errors import (
     AuthorizationServerError,
+    ClientFileUnusable,
     TokenAnswerInvalid,
     TokenRefused,
     TokenTimeout,
@@ -40,6 +43,7 @@ class FailureKind(Enum):
     INVALID = "invalid"
     UNREACHABLE = "unreachable"
     SLOW = "slow"
+    UNSENT = "unsent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,9 @@ class Failed:
         code: a registered error code that it answered with, or empty.
         retry_after_s: how long it asked us to wait, bounded, or None.
         status: of the answer, or 0 where there was none.
+        cause: why, as far as it was seen on the way there.
+        key: the key below the client whose file is at fault (``tls.ca``), or empty; `reason` begins with it.
+        was_sent: something of the request may have reached the server.
     """
 
     kind: FailureKind
@@ -76,6 +83,9 @@ class Failed:
     code: str = ""
     retry_after_s: float | None = None
     status: int = field(default=0, compare=False)
+    cause: Cause | None = field(default=None, compare=False)
+    key: str = field(default="", compare=False)
+    was_sent: bool = field(default=True, compare=False)
 
 
 Outcome = Granted | Failed
@@ -89,7 +99,13 @@ def failure_error(
     `has_waited` is False for callers who are turned away at once while the back-off lasts.
     """
     error = _error_class(failed.kind, has_waited=has_waited)
-    return error(f"client {client}: {failed.reason}", retry_after_s=max(1, ceil(retry_in_s)))
+    detail = whole_reason(failed, client) if failed.key else f"client {client}: {failed.reason}"
+    return error(detail, retry_after_s=max(1, ceil(retry_in_s)), cause=failed.cause)
+
+
+def whole_reason(failed: Failed, client: ClientName) -> str:
+    """Say what went wrong; a key is written from the file's top: ``clients.crm.tls.ca: ...``."""
+    return f"clients.{client}.{failed.reason}" if failed.key else failed.reason
 
 
 def _error_class(kind: FailureKind, *, has_waited: bool) -> type[AuthorizationServerError]:
@@ -100,6 +116,8 @@ def _error_class(kind: FailureKind, *, has_waited: bool) -> type[AuthorizationSe
             return TokenAnswerInvalid
         case FailureKind.UNREACHABLE:
             return TokenUnavailable
+        case FailureKind.UNSENT:
+            return ClientFileUnusable
         case FailureKind.SLOW:
             return TokenTimeout if has_waited else TokenUnavailable
         case _:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
@@ -33,6 +33,8 @@ from gateway.oauth.signing_key import (
     read_secret_key,
 )
 from gateway.regular_file import MOST_PEM_BYTES, read_regular
+
+_KEY: Final = "assertion_certificate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +111,12 @@ def _named_by(header: CertificateHeader, chain: list[x509.Certificate]) -> str |
 def _chain_of(file: str, key: SigningKey) -> list[x509.Certificate]:
     try:
         chain = x509.load_pem_x509_certificates(read_regular(file, MOST_PEM_BYTES)[0])
-    except OSError:
-        raise CredentialUnusable("assertion_certificate cannot be read") from None
+    except OSError as error:
+        raise CredentialUnusable(f"{_KEY} {file} cannot be read: {error.strerror}", _KEY) from None
     except ValueError:
-        raise CredentialUnusable("assertion_certificate is not a certificate in PEM form") from None
+        raise CredentialUnusable(f"{_KEY} {file} is not a certificate in PEM form", _KEY) from None
     if isinstance(key.key, bytes) or _spki(chain[0].public_key()) != _spki(key.key.public_key()):
-        raise CredentialUnusable("assertion_certificate is not the certificate of the private key")
+        raise CredentialUnusable(f"{_KEY} is not the certificate of the private key", _KEY)
     return chain
 
 

@@ -41,6 +41,11 @@ class Trail:
         self._wire = wire
 
     @property
+    def is_connected(self) -> bool:
+        """Whether there was a connection at all."""
+        return self._wire is not None
+
+    @property
     def led_to_dead_connection(self) -> bool:
         """Whether the request went out on a connection that had been kept, and no byte came back."""
         return self._wire is not None and self._wire.requests > 1 and not self._wire.is_answering

@@ -155,8 +155,9 @@ _CLOSED: Final = Failed(FailureKind.UNREACHABLE, "the gateway is shutting down")
 
 def _seen(url: str, answer: ServerAnswer | Failed, client: ClientSettings, wall_now_s: float) -> Look:
     if isinstance(answer, Failed):
-        # The transport speaks of the server that was asked: say what it was asked for.
-        return Look(url, replace(answer, reason=f"no metadata of the issuer: {answer.reason}"))
+        # The transport speaks of the server that was asked: say what it was asked for; of our files not.
+        reason = answer.reason if answer.key else f"no metadata of the issuer: {answer.reason}"
+        return Look(url, replace(answer, reason=reason))
     issuer = client.grant.issuer or ""
     found = read_metadata(answer, issuer, wall_now_s, allows_insecure=client.reach.allows_insecure)
     return Look(url, found, answer.status, said_issuer(answer))

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from gateway.core.attempt import Asked, Attempt, nonce_in
 from gateway.core.client_facts import ClientFacts
 from gateway.core.client_settings import ClientName, ClientSettings
+from gateway.core.client_trouble import credential_key
 from gateway.core.clock import Clock
 from gateway.core.metadata import Look, ServerMetadata, may_have_moved
 from gateway.core.objections import find_objections
@@ -31,7 +32,7 @@ from gateway.core.token_outcome import Failed, FailureKind, Granted, Outcome
 from gateway.core.token_request import FormRequest, build_revocation_request, build_token_request
 from gateway.net.resolver import Resolver
 from gateway.oauth.discovery import Discovery
-from gateway.oauth.proofs import SECRET_UNREADABLE, Proofs, random_jti
+from gateway.oauth.proofs import UNFIT, UNREADABLE, Proofs, random_jti, unusable
 from gateway.oauth.secret_choice import SecretChoice
 from gateway.oauth.transport import DEAD_CONNECTION, ServerRequest, Transport
 from gateway.trust import Trust
@@ -75,7 +76,7 @@ class TokenEndpoint:
         if isinstance(url, Failed):
             return Asked((), url)
         attempts: list[Attempt] = []
-        unsent = SECRET_UNREADABLE
+        unsent = unusable(credential_key(client), UNREADABLE)
         for number in self._choice.order(client):
             attempt = await self._attempt(client, url, number)
             if isinstance(attempt, Attempt) and attempt.wants_nonce:
@@ -186,7 +187,7 @@ class TokenEndpoint:
         try:
             request = build_token_request(grant, proof)
         except ValueError:
-            return SECRET_UNREADABLE
+            return unusable(credential_key(client), UNFIT)
         dpop_proof = None
         if key is not None:
             made = key.proof("POST", url, nonce=self._nonces.get(origin_of(url), ""))
@@ -217,7 +218,7 @@ class TokenEndpoint:
         try:
             return build_revocation_request(client.grant, proof, token)
         except ValueError:
-            return SECRET_UNREADABLE
+            return unusable(credential_key(client), UNFIT)
 
     async def _post(
         self, client: ClientSettings, url: str, form: FormRequest, *, is_fresh: bool

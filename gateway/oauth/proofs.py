@@ -13,8 +13,10 @@ import secrets
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
+from gateway.core.cause import Cause
 from gateway.core.client_assertion import Occasion, SigningAlgorithm
 from gateway.core.client_settings import ClientName, ClientSettings, SecretReader
+from gateway.core.client_trouble import credential_key
 from gateway.core.objections import UsedAlgorithms
 from gateway.core.secret import Secret
 from gateway.core.token_outcome import Failed, FailureKind
@@ -28,8 +30,14 @@ if TYPE_CHECKING:
 Key = TypeVar("Key", "Signer", "DpopKey")
 TellKept = Callable[[ClientName, str], None]
 
-SECRET_UNREADABLE: Final = Failed(FailureKind.UNREACHABLE, "the client's secret cannot be read")
-DPOP_KEY_UNREADABLE: Final = Failed(FailureKind.UNREACHABLE, "the client's dpop_private_key cannot be read")
+DPOP_KEY: Final = "dpop_private_key"
+UNREADABLE: Final = "it cannot be read"
+UNFIT: Final = "it cannot stand in a token request"
+
+
+def unusable(key: str, complaint: str) -> Failed:
+    """Give the failure of a client whose `key` names, or holds, what cannot be used."""
+    return Failed(FailureKind.UNSENT, f"{key}: {complaint}", cause=Cause.FILE_UNUSABLE, key=key)
 
 
 def random_jti() -> str:
@@ -59,7 +67,7 @@ class Proofs:
                 return credential
             return self._signed(client, number, credential, token_endpoint)
         except (OSError, ValueError):
-            return SECRET_UNREADABLE
+            return unusable(credential_key(client), UNREADABLE)
 
     def dpop_key(self, client: ClientSettings) -> DpopKey | Failed | None:
         """Give the key that the next token is bound to; None where tokens are bound to none."""
@@ -79,12 +87,10 @@ class Proofs:
             if client.name not in self._own_keys:
                 self._own_keys[client.name] = dpop.make_dpop_key(settings, self._wall_s, self._new_jti)
             return self._own_keys[client.name]
-        except CredentialUnusable as unusable:
-            return Failed(
-                FailureKind.UNREACHABLE, f"the client cannot prove possession of its key: {unusable}"
-            )
+        except CredentialUnusable as wrong:
+            return unusable(DPOP_KEY, f"the client cannot prove possession of its key: {wrong}")
         except (OSError, ValueError):
-            return DPOP_KEY_UNREADABLE
+            return unusable(DPOP_KEY, UNREADABLE)
 
     def used_algorithms(self, client: ClientSettings) -> UsedAlgorithms:
         """Give what signs with the keys as they are now; nothing is said of one that cannot be used."""
@@ -110,8 +116,10 @@ class Proofs:
         use = (client.name, number, grant.method, grant.assertion)
         try:
             signer = self._usable(client, use, lambda: signer_of(grant, credential))
-        except CredentialUnusable as unusable:
-            return Failed(FailureKind.UNREACHABLE, f"the client cannot sign its assertion: {unusable}")
+        except CredentialUnusable as wrong:
+            return unusable(
+                wrong.key or credential_key(client), f"the client cannot sign its assertion: {wrong}"
+            )
         return signer.assertion(grant, Occasion(token_endpoint, self._wall_s(), self._new_jti()))
 
     def _usable(self, client: ClientSettings, use: Hashable, read: Callable[[], Key]) -> Key:

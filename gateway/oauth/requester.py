@@ -24,6 +24,7 @@ from gateway.core.backoff import Rest
 from gateway.core.bearer import Held, hold
 from gateway.core.client_facts import ClientFacts
 from gateway.core.client_settings import ClientSettings
+from gateway.core.client_trouble import cause_of, key_of
 from gateway.core.clock import Clock
 from gateway.core.errors import AuthorizationServerError
 from gateway.core.lifetime import bounded_life_s, may_send_at_s, plan_life
@@ -165,12 +166,16 @@ class TokenRequester:
         left_s = self.rest_left_s(self._clock.now_s())
         if left_s <= 0.0 or self.rest.failed is None:
             return None
-        return failure_error(self.rest.failed, self._client.name, left_s, has_waited=False)
+        return self._error(self.rest.failed, left_s, has_waited=False)
 
     def error(self, failed: Failed) -> AuthorizationServerError:
         """Give a fresh error for a caller who waited for a request that failed."""
-        left_s = self.rest.left_s(self._clock.now_s())
-        return failure_error(failed, self._client.name, left_s, has_waited=True)
+        return self._error(failed, self.rest.left_s(self._clock.now_s()), has_waited=True)
+
+    def _error(self, failed: Failed, left_s: float, *, has_waited: bool) -> AuthorizationServerError:
+        error = failure_error(failed, self._client.name, left_s, has_waited=has_waited)
+        error.cause, error.key = cause_of(failed), key_of(failed, self._client)
+        return error
 
     def facts(self) -> ClientFacts:
         """Give what is known of the client."""

@@ -62,7 +62,15 @@ _OF_RSA: Final = tuple(one for one in SigningAlgorithm if one.value.startswith((
 
 
 class CredentialUnusable(ValueError):
-    """Nothing can be signed with it; the message is a clause of ours that shows nothing of the key."""
+    """Nothing can be signed with it; the message is a clause of ours that shows nothing of the key.
+
+    Attributes:
+        key: what names the file at fault, if that is another one than the credential's.
+    """
+
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(message)
+        self.key = key
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from gateway.core.lifetime import BODY_MARGIN_S
 from gateway.core.record import Reason
 from gateway.core.source_state import SourceState, token_state
 from gateway.core.token import Token
-from gateway.core.token_outcome import Failed, FailureKind
+from gateway.core.token_outcome import Failed, FailureKind, whole_reason
 from gateway.oauth.requester import Endpoint, Retire, Surroundings, TokenRequester
 
 LOOK_AGAIN_S: Final = 1.0
@@ -131,7 +131,8 @@ class ClientCredentialsSource:
     def state(self) -> SourceState:
         """Give what is to be shown of this source."""
         now_s = self._now_s()
-        rest, is_dead = self._requester.rest, self._wall_s() >= self._dead_at_wall_s
+        failed, is_dead = self._requester.rest.failed, self._wall_s() >= self._dead_at_wall_s
+        error = self._requester.error(failed) if failed else None
         return SourceState(
             client=self._client.name,
             issuer=self._client.grant.issuer,
@@ -141,9 +142,12 @@ class ClientCredentialsSource:
             is_in_flight=self._flight is not None,
             token=token_state(None if is_dead else self._token, now_s, is_suspect=self._is_suspect),
             requests=self._requester.counts(),
-            last_error=self._requester.error(rest.failed).code if rest.failed else "",
-            last_code=rest.failed.code if rest.failed else "",
-            last_reason=rest.failed.reason if rest.failed else "",
+            last_error=error.code if error else "",
+            last_code=failed.code if failed else "",
+            last_reason=whole_reason(failed, self._client.name) if failed else "",
+            last_side=error.side.value if error else "",
+            last_cause=error.cause.value if error and error.cause else "",
+            last_key=error.key if error else "",
             retry_in_s=self._requester.rest_left_s(now_s),
             facts=self._requester.facts(),
         )

@@ -13,22 +13,23 @@ once, so whoever sends it makes it anew.
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import aiohttp
 from yarl import URL
 
 from gateway import __version__
+from gateway.core.cause import Cause, clause
 from gateway.core.client_settings import ClientSettings
 from gateway.core.content_coding import Flaw, unpack
 from gateway.core.server_answer import MAX_ANSWER_BYTES, ServerAnswer
-from gateway.core.tls_alerts import alert_words
 from gateway.core.token_outcome import Failed, FailureKind
 from gateway.net.resolver import Resolver
 from gateway.oauth.addresses import Addresses
 from gateway.oauth.connections import Connector, Trail
-from gateway.trust import CertificateUnusable, Trust, TrustSettings
+from gateway.trust import Trust, TrustSettings
+from gateway.verdict import Way, verdict
 
 USER_AGENT: Final = f"gateway/{__version__}"
 
@@ -37,30 +38,34 @@ KEEPALIVE_S: Final = 4.0
 MOST_CONNECTIONS: Final = 64
 MOST_CONNECTIONS_PER_SERVER: Final = 16
 
-CERTIFICATE_UNUSABLE: Final = Failed(
-    FailureKind.UNREACHABLE, "the client's certificate or its key cannot be used"
-)
-CA_FILE_UNREADABLE: Final = Failed(FailureKind.UNREACHABLE, "the client's ca_file cannot be used")
+SERVER: Final = "authorization server"
 DEAD_CONNECTION: Final = Failed(
     FailureKind.UNREACHABLE, "the authorization server had closed the connection that was kept"
 )
 TOO_LONG: Final = Failed(FailureKind.INVALID, "the authorization server answered more than 1 MiB")
 
 
-def _unreachable(reason: str) -> Failed:
-    return Failed(FailureKind.UNREACHABLE, reason)
+def _unreachable(reason: str, cause: Cause = Cause.CONNECTION_BROKEN) -> Failed:
+    return Failed(FailureKind.UNREACHABLE, reason, cause=cause)
 
 
-# The first match counts: most specific first.
+# What `gateway.verdict` does not tell, or not as well. The first match counts: most specific first.
+_THERE: Final = Way(SERVER)
+_UNSENT: Final = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError)
+_PROXY_FAILURES: Final[tuple[tuple[type[Exception], Failed], ...]] = (
+    (aiohttp.ClientProxyConnectionError, _unreachable("the proxy cannot be reached", Cause.PROXY_FAILED)),
+    (aiohttp.ClientHttpProxyError, _unreachable("the proxy refused to connect", Cause.PROXY_FAILED)),
+)
 _FAILURES: Final[tuple[tuple[type[Exception], Failed], ...]] = (
-    (aiohttp.ConnectionTimeoutError, _unreachable("the authorization server accepted no connection in time")),
+    (
+        aiohttp.ConnectionTimeoutError,
+        _unreachable(clause(Cause.CONNECT_TIMEOUT, SERVER), Cause.CONNECT_TIMEOUT),
+    ),
     (TimeoutError, Failed(FailureKind.SLOW, "the authorization server did not answer in time")),
-    (aiohttp.ClientConnectorDNSError, _unreachable("the authorization server's name does not resolve")),
-    (aiohttp.ClientProxyConnectionError, _unreachable("the proxy cannot be reached")),
-    (aiohttp.ClientHttpProxyError, _unreachable("the proxy refused to connect")),
-    (aiohttp.ClientSSLError, _unreachable("no trusted TLS connection to the authorization server")),
-    (ssl.SSLError, _unreachable("the TLS connection to the authorization server broke")),
-    (aiohttp.ClientConnectorError, _unreachable("the authorization server cannot be reached")),
+    (
+        aiohttp.ClientConnectorError,
+        _unreachable("the authorization server cannot be reached", Cause.NOT_REACHED),
+    ),
     (aiohttp.ClientPayloadError, _unreachable("the authorization server broke off its answer")),
     (aiohttp.ServerDisconnectedError, _unreachable("the authorization server closed the connection")),
     (aiohttp.ClientResponseError, Failed(FailureKind.INVALID, "the authorization server answered no HTTP")),
@@ -106,17 +111,16 @@ class Transport:
     ) -> ServerAnswer | Failed:
         try:
             trust = self._context(client)
-        except CertificateUnusable:
-            return CERTIFICATE_UNUSABLE
-        except OSError:  # ssl.SSLError among them
-            return CA_FILE_UNREADABLE
+        except OSError as error:
+            return replace(failure_of(error, way_of(client, request.url)), was_sent=False)
         session, trail = self._session(is_fresh=is_fresh), Trail()
         try:
             return await _exchange(session, client, request, trust)
-        except TimeoutError as error:
-            return failure_of(error)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return DEAD_CONNECTION if trail.led_to_dead_connection else failure_of(error)
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            if trail.led_to_dead_connection and not isinstance(error, TimeoutError):
+                return DEAD_CONNECTION
+            failed = failure_of(error, replace(way_of(client, request.url), is_connected=trail.is_connected))
+            return replace(failed, was_sent=trail.is_connected and not isinstance(error, _UNSENT))
 
     async def close(self) -> None:
         """Close the connections; nothing may be asked afterwards."""
@@ -151,11 +155,24 @@ def trust_of(client: ClientSettings) -> TrustSettings:
     return TrustSettings(client.reach.ca_file, client.grant.certificate, client.reach.min_tls)
 
 
-def failure_of(error: Exception) -> Failed:
+def way_of(client: ClientSettings, url: str) -> Way:
+    """Say how `client` goes to its authorization server."""
+    is_tls = url.lower().startswith("https:")
+    return Way(SERVER, is_tls=is_tls, shows_certificate=client.grant.certificate is not None)
+
+
+def failure_of(error: Exception, way: Way = _THERE) -> Failed:
     """Give the failure that a foreign exception means, without its text: that may hold a proxy's password."""
-    if words := alert_words(error) or alert_words(error.__cause__):
-        return _unreachable(f"the authorization server ended the TLS connection: {words}")
-    return next(failed for kind, failed in _FAILURES if isinstance(error, kind))
+    for kind, failed in _PROXY_FAILURES:
+        if isinstance(error, kind):
+            return failed
+    is_ours = isinstance(error, aiohttp.InvalidURL) or (isinstance(error, TimeoutError) and not error.errno)
+    found = None if is_ours else verdict(error, way)
+    if found is None:
+        return next(failed for kind, failed in _FAILURES if isinstance(error, kind))
+    if found.file is not None:
+        return Failed(FailureKind.UNSENT, found.words, cause=found.cause, key=found.file.key)
+    return _unreachable(found.words, found.cause)
 
 
 async def _exchange(

@@ -50,11 +50,19 @@ class TokenLog:
 
     def token_failed(self, client: ClientName, error: AuthorizationServerError, retry_in_s: float) -> None:
         """Tell at warning; back-off bounds how often."""
-        fields = {"client": client, "error": error.code, "retry_in_s": round(retry_in_s, 3)}
+        fields = {
+            "client": client,
+            "error": error.code,
+            "side": error.side.value,
+            "cause": error.cause.value if error.cause is not None else "",
+            "key": error.key,
+            "retry_in_s": round(retry_in_s, 3),
+        }
         _LOGGER.warning(
-            "no token: %s (%s); the next attempt follows in %.0f s at the earliest",
+            "no token: %s (%s%s); the next attempt follows in %.0f s at the earliest",
             error.detail or f"client {client}: {error.title}",  # a detail names the client itself
             error.code,
+            f", see {error.key}" if error.key else "",
             retry_in_s,
             extra={"fields": fields},
         )

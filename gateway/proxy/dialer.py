@@ -12,14 +12,16 @@ byte is sent; one time-out bounds all; foreign exceptions become ours here. RFC 
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
+from gateway.core.cause import TLS_CAUSES, Cause
 from gateway.core.errors import (
     OutOfDescriptors,
+    RouteFileUnusable,
     UpstreamConnectTimeout,
     UpstreamError,
     UpstreamNameUnresolved,
@@ -29,12 +31,12 @@ from gateway.core.errors import (
 from gateway.core.resolution import Ip
 from gateway.core.server_url import is_address
 from gateway.core.settings import Scheme, UpstreamSettings
-from gateway.core.tls_alerts import alert_words
 from gateway.net.race import connected
 from gateway.net.resolver import Name, Resolver
 from gateway.proxy.census import EXHAUSTED
 from gateway.proxy.upstream import UpstreamConnection
 from gateway.trust import CertificateUnusable, Trust, TrustSettings
+from gateway.verdict import Way, verdict
 
 Make = Callable[[], UpstreamConnection]
 
@@ -71,7 +73,7 @@ class Dialer:
         except (OSError, ssl.SSLError, UnicodeError) as error:
             if isinstance(error, OSError) and error.errno in EXHAUSTED:
                 raise OutOfDescriptors("the gateway can open no connection", retry_after_s=1) from None
-            raise connect_error(error) from None
+            raise connect_error(error, way_to(self._settings)) from None
 
     def is_elsewhere(self, connection: UpstreamConnection) -> bool:
         """Tell whether a connection goes to an address that the service no longer has."""
@@ -106,6 +108,7 @@ class Dialer:
             connection = await self._to_one(make, Ip(settings.host), tls)
         else:
             connection = await self._to_name(make, self._name, tls, bound)
+        connection.way = replace(way_to(settings), is_connected=True)
         connection.needs_close_notify = tls is not None and settings.needs_close_notify
         connection.is_outdated = tls is not self._context() or self.is_elsewhere(connection)
         return connection
@@ -181,24 +184,24 @@ def trust_of(settings: UpstreamSettings) -> TrustSettings:
     return TrustSettings(settings.ca_file, settings.certificate, settings.min_tls)
 
 
-def connect_error(error: Exception) -> UpstreamError:
-    """Say in our words why there is no connection, most specific first."""
-    match error:
-        case CertificateUnusable():
-            return UpstreamTlsFailed("the gateway's own certificate for this upstream cannot be used")
-        case ssl.SSLCertVerificationError():
-            return UpstreamTlsFailed(f"the upstream's certificate was refused: {error.verify_message}")
-        case ssl.SSLError():
-            words = alert_words(error)
-            return UpstreamTlsFailed(
-                "the TLS handshake with the upstream failed" + (f": {words}" if words else "")
-            )
-        case socket.gaierror() | UnicodeError():
-            return UpstreamNameUnresolved("the upstream's name does not resolve")
-        case OSError() if error.errno is not None:  # not its text, which names the address
-            return UpstreamUnreachable(f"no connection to the upstream: {os.strerror(error.errno)}")
-        case _:
-            return UpstreamUnreachable("no connection to the upstream")
+def way_to(settings: UpstreamSettings) -> Way:
+    """Say how the upstream is reached."""
+    is_tls = settings.scheme is Scheme.HTTPS
+    return Way("upstream", is_tls=is_tls, shows_certificate=settings.certificate is not None)
+
+
+def connect_error(error: Exception, way: Way) -> UpstreamError:
+    """Say in our words why there is no connection."""
+    found = verdict(error, way)
+    if found is None:
+        return UpstreamUnreachable("no connection to the upstream", cause=Cause.NOT_REACHED)
+    if found.file is not None:
+        return RouteFileUnusable(found.words, cause=found.cause, key=found.file.key)
+    if found.cause is Cause.NAME_UNRESOLVED:
+        return UpstreamNameUnresolved(found.words, cause=found.cause)
+    if found.cause in TLS_CAUSES:
+        return UpstreamTlsFailed(found.words, cause=found.cause)
+    return UpstreamUnreachable(found.words, cause=found.cause)
 
 
 def _name_of(settings: UpstreamSettings, resolver: Resolver) -> Name | None:

@@ -17,18 +17,20 @@ from collections.abc import Callable
 from math import inf
 from typing import Final, Protocol, cast
 
+from gateway.core.cause import TLS_CAUSES, Cause
 from gateway.core.errors import GatewayError, InternalError, UpstreamClosed, UpstreamError, UpstreamTlsFailed
 from gateway.core.resolution import Ip
 from gateway.core.settings import KIB, Limits
-from gateway.core.tls_alerts import alert_words
 from gateway.observe.faults import report
 from gateway.proxy.answer import AnswerReader
+from gateway.verdict import Way, verdict
 
 # uvloop reads up to 256 000 bytes at once; where this much of an answer waits, it reads no more.
 HIGH_WATER_BYTES: Final = 32 * KIB
 # A transport that holds anything counts as full: what waits for it is kept in one place, as few large parts.
 WRITE_LIMIT_BYTES: Final = 1
 MOST_PARTS: Final = 64
+CONNECTED: Final = Way("upstream", is_connected=True)
 _FAILED: Final = "the gateway failed; its log names the place"
 WITHOUT_CLOSE_NOTIFY: Final = "the upstream ended its answer without a TLS close_notify: it may be cut off"
 
@@ -49,6 +51,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         exchanges: how many began here.
         request_is_sent: to its last byte.
         is_outdated: it serves no further exchange (`pool`).
+        way: how it was made (`dialer`).
         needs_close_notify: an answer that ends with the connection is whole only after one (`dialer`).
     """
 
@@ -70,6 +73,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         "needs_close_notify",
         "request_is_sent",
         "transport",
+        "way",
         "writing_paused",
     )
 
@@ -86,6 +90,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         self._drain: asyncio.Future[None] | None = None
         self._reading_paused = self._has_ended = self._is_tls = False
         self.needs_close_notify = False
+        self.way = CONNECTED
         self.transport: asyncio.Transport | None = None
         self.address = Ip("")
         self.deadline_s = inf
@@ -260,7 +265,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
     def _end(self, error: Exception | None) -> None:
         """Decide what the end of the connection means for the answer under way."""
         if not self.was_answered and self.exchanges < 2:
-            self.note(_refusal(error))
+            self.note(_refusal(error, self.way))
         elif self.needs_close_notify and not self._has_ended and error is None:
             self.end_of_input(is_clean=False, how=WITHOUT_CLOSE_NOTIFY)
         else:
@@ -282,8 +287,9 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
                 waiter.set_result(None)
 
 
-def _refusal(error: Exception | None) -> UpstreamError:
+def _refusal(error: Exception | None, way: Way) -> UpstreamError:
     """Say why a new connection ended before its first answer began: in TLS 1.3 our certificate may be why."""
-    if words := alert_words(error):
-        return UpstreamTlsFailed(f"the upstream ended the TLS connection: {words}", was_sent=True)
-    return UpstreamClosed("the upstream closed the connection", was_sent=True)
+    found = verdict(error, way) if error is not None else None
+    if found is not None and found.cause in TLS_CAUSES:
+        return UpstreamTlsFailed(found.words, was_sent=True, cause=found.cause)
+    return UpstreamClosed("the upstream closed the connection", was_sent=True, cause=Cause.CONNECTION_BROKEN)

@@ -8,12 +8,17 @@ from gateway.core import errors
 from gateway.core.errors import (
     AuthorizationServerError,
     CallerError,
+    ClientFileUnusable,
     GatewayError,
     InternalError,
     Overloaded,
+    RouteFileUnusable,
     Side,
     UpstreamError,
 )
+
+FILES = {ClientFileUnusable, RouteFileUnusable}
+"""Files of ours, without which nothing can be asked of the other side."""
 
 
 def leaves(kind: type[GatewayError]) -> list[type[GatewayError]]:
@@ -48,8 +53,14 @@ def test_every_error_knows_its_answer(kind):
     ],
 )
 def test_each_branch_blames_one_side_with_its_own_statuses(kind, side, statuses):
-    assert {leaf.side for leaf in leaves(kind)} == {side}
-    assert {leaf.status for leaf in leaves(kind)} == statuses
+    blaming = [leaf for leaf in leaves(kind) if leaf not in FILES]
+    assert {leaf.side for leaf in blaming} == {side}
+    assert {leaf.status for leaf in blaming} == statuses
+
+
+def test_a_file_of_ours_is_our_own_mistake():
+    assert {leaf.side for leaf in FILES} == {Side.GATEWAY}
+    assert {leaf.status for leaf in FILES} == {503}
 
 
 def test_a_missing_token_is_never_a_401():

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from gateway.core.cause import Cause
 from gateway.core.errors import GatewayError
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -23,6 +24,12 @@ def documented():
 
 def test_every_error_has_its_row_and_every_row_its_error():
     assert sorted((error.code, error.side.value, error.status) for error in errors()) == sorted(documented())
+
+
+def test_every_cause_has_its_row_and_every_row_its_cause():
+    section = (DOCS / "errors.md").read_text().partition("\n## Why: the causes\n")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1].strip(" `") for line in section.splitlines() if line.startswith("| `")]
+    assert [cause.value for cause in Cause] == rows
 
 
 def test_proxy_status_names_only_registered_error_types():

@@ -112,7 +112,7 @@ async def test_a_server_that_is_down_is_told_as_that():
     assert isinstance(outcome, Failed)
     assert (outcome.kind, outcome.reason) == (
         FailureKind.UNREACHABLE,
-        "the authorization server cannot be reached",
+        "no connection to the authorization server: Connection refused",
     )
 
 

@@ -117,7 +117,7 @@ def unreadable() -> Secret:
 async def test_a_secret_that_cannot_be_read_is_a_failure_and_nothing_is_sent(reader):
     async with authorization_server() as server, token_endpoint() as endpoint:
         outcome = await endpoint.fetch(client_at(server.port, credentials=(reader,)))
-    assert kind_of(outcome) is FailureKind.UNREACHABLE
+    assert kind_of(outcome) is FailureKind.UNSENT
     assert server.requests == []
 
 

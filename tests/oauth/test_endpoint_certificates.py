@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.cause import Cause
 from gateway.core.client_settings import AuthMethod, ClientSettings, TlsFiles
 from gateway.core.probe_report import render_text
 from gateway.core.secret import Secret
 from gateway.core.token_outcome import Failed, FailureKind, Granted
 from gateway.oauth.probe import probe
-from gateway.oauth.transport import CERTIFICATE_UNUSABLE
 from tests.oauth.authorization_server import authorization_server
 from tests.oauth.certificates import asking_context, der, pair_in
 from tests.oauth.fakes import KEY, client_settings, loop_clock, new_endpoint
@@ -87,7 +87,12 @@ async def test_a_certificate_that_cannot_be_used_is_an_outage_that_ends_with_it(
         spoilt = Path(getattr(ours, name))
         good = spoilt.read_text()
         spoil(spoilt)
-        assert await endpoint.fetch(client) == CERTIFICATE_UNUSABLE
+        failed = await endpoint.fetch(client)
+        assert isinstance(failed, Failed)
+        assert (failed.kind, failed.cause) == (FailureKind.UNSENT, Cause.FILE_UNUSABLE)
+        assert failed.reason.startswith(f"{failed.key}: ")
+        assert failed.key in {"tls.certificate", "tls.key"}
+        assert str(spoilt) in failed.reason
         spoilt.write_text(good)
         assert isinstance(await endpoint.fetch(client), Granted)
     assert len(server.requests) == 1

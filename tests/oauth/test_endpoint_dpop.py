@@ -12,6 +12,7 @@ from gateway.core.dpop import DpopSettings, token_hash
 from gateway.core.secret import Secret
 from gateway.core.token_outcome import Failed, FailureKind, Granted
 from gateway.oauth.endpoint import MOST_NONCES
+from gateway.oauth.proofs import DPOP_KEY, UNREADABLE, unusable
 from tests.oauth.authorization_server import (
     FakeAuthorizationServer,
     Recorded,
@@ -235,7 +236,7 @@ async def test_a_configured_key_is_read_for_each_request():
 @pytest.mark.parametrize(
     ("reader", "algorithm", "reason"),
     [
-        (unreadable, None, "the client's dpop_private_key cannot be read"),
+        (unreadable, None, UNREADABLE),
         (
             lambda: Secret("hunter2"),
             None,
@@ -257,7 +258,7 @@ async def test_a_key_that_proves_nothing_is_an_outage_that_sends_nothing(reader,
     async with authorization_server() as server, token_endpoint() as endpoint:
         client = replace(bound(client_at(server.port), DpopSettings(algorithm)), dpop_key=reader)
         outcome = await endpoint.fetch(client)
-    assert outcome == Failed(FailureKind.UNREACHABLE, reason)
+    assert outcome == unusable(DPOP_KEY, reason)
     assert server.requests == []
 
 

@@ -9,6 +9,7 @@ import pytest
 from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.secret import Secret
 from gateway.core.token_outcome import Failed, FailureKind, Granted
+from gateway.oauth.proofs import UNREADABLE, unusable
 from tests.oauth.authorization_server import (
     FakeAuthorizationServer,
     Recorded,
@@ -192,5 +193,5 @@ async def test_where_no_secret_can_be_read_nothing_is_sent():
     async with authorization_server() as server, token_endpoint() as endpoint:
         client = replace(client_with(server.port, "a", "b"), credentials=(unreadable, unreadable))
         outcome = await endpoint.fetch(client)
-    assert outcome == Failed(FailureKind.UNREACHABLE, "the client's secret cannot be read")
+    assert outcome == unusable("client_secret", UNREADABLE)
     assert server.requests == []

@@ -78,7 +78,9 @@ async def test_a_redirect_is_told_with_its_place_and_not_followed():
 async def test_a_server_that_cannot_be_reached_is_told():
     report = await probe(client_settings("http://127.0.0.1:1/token"), loop_clock(), KEY)
     assert report.attempts[-1].status is None
-    assert "no answer after" in render_text(report)
+    assert "no connection, nothing was sent" in render_text(report)
+    assert "  > " not in render_text(report)
+    assert report.problem == "no connection to the authorization server: Connection refused"
     assert json.loads(render_json(report))["status"] is None
 
 
@@ -87,7 +89,7 @@ async def test_a_secret_that_cannot_be_read_is_told():
         raise FileNotFoundError("/run/secrets/crm")
 
     report = await probe(client_settings(credentials=(unreadable,)), loop_clock(), KEY)
-    assert report.problem == "the client's secret cannot be read"
+    assert report.problem == "clients.crm.client_secret: it cannot be read"
 
 
 # ── what else is tried ────────────────────────────────────────────────────────────────────────────

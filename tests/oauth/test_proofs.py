@@ -17,7 +17,7 @@ from gateway.core.dpop import DpopSettings
 from gateway.core.objections import UsedAlgorithms
 from gateway.core.secret import Secret
 from gateway.core.token_outcome import Failed
-from gateway.oauth.proofs import DPOP_KEY_UNREADABLE, SECRET_UNREADABLE, Proofs, random_jti
+from gateway.oauth.proofs import DPOP_KEY, UNREADABLE, Proofs, random_jti, unusable
 from tests.oauth.certificates import make_certificate
 from tests.oauth.fakes import WALL_S, client_settings
 from tests.oauth.keys import FITTING, pem, public_pem
@@ -63,7 +63,7 @@ def test_the_secret_of_that_number_is_given_as_it_is_kept():
 @pytest.mark.parametrize("error", ERRORS)
 def test_a_secret_that_cannot_be_read_is_a_failure_that_says_nothing_of_it(error: Exception):
     broken = replace(client("a"), credentials=(failing(error),))
-    assert made().of_client(broken, 0, URL) is SECRET_UNREADABLE
+    assert made().of_client(broken, 0, URL) == unusable("client_secret", UNREADABLE)
 
 
 # ── a key that is caught half-written ─────────────────────────────────────────────────────────────
@@ -170,7 +170,9 @@ def test_an_assertion_is_made_for_the_endpoint_that_is_asked_and_only_once():
 def test_a_key_that_cannot_sign_is_a_failure_that_says_why():
     failed = made().of_client(signing("hunter2"), 0, URL)
     assert isinstance(failed, Failed)
-    assert failed.reason == "the client cannot sign its assertion: the private key is neither PEM nor a JWK"
+    assert failed == unusable(
+        "private_key", "the client cannot sign its assertion: the private key is neither PEM nor a JWK"
+    )
 
 
 def test_what_signs_follows_from_the_keys_where_nothing_else_is_written():
@@ -214,7 +216,7 @@ def test_a_key_that_is_made_here_stays_the_same_for_each_client():
 @pytest.mark.parametrize("error", ERRORS)
 def test_a_key_that_cannot_be_read_is_a_failure_that_says_nothing_of_it(error: Exception):
     broken = replace(client("a", dpop=DpopSettings()), dpop_key=failing(error))
-    assert made().dpop_key(broken) is DPOP_KEY_UNREADABLE
+    assert made().dpop_key(broken) == unusable(DPOP_KEY, UNREADABLE)
 
 
 # ── marks ─────────────────────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ import pytest
 from gateway.core.client_settings import AuthMethod, ClientSettings
 from gateway.core.secret import Secret
 from gateway.core.token_outcome import Failed, FailureKind
+from gateway.oauth.proofs import UNFIT, UNREADABLE, unusable
 from tests.oauth.authorization_server import HANG, OPENID, FakeAuthorizationServer, authorization_server, http
 from tests.oauth.fakes import CLIENT_SECRET
 from tests.oauth.test_discovery import discovered
@@ -80,11 +81,13 @@ async def test_the_secret_that_worked_last_proves_who_revokes():
         assert secret_of(server.requests[-1]) == "new"
 
 
-@pytest.mark.parametrize("reader", [unreadable, lambda: Secret("\udcff")])
-async def test_a_secret_that_cannot_be_read_is_a_failure_and_nothing_is_sent(reader):
+@pytest.mark.parametrize(
+    ("reader", "complaint"), [(unreadable, UNREADABLE), (lambda: Secret("\udcff"), UNFIT)]
+)
+async def test_a_secret_that_cannot_be_used_is_a_failure_and_nothing_is_sent(reader, complaint):
     async with authorization_server() as server, token_endpoint() as endpoint:
         failed = await endpoint.revoke(revoking(server, credentials=(reader,)), TOKEN)
-    assert failed == Failed(FailureKind.UNREACHABLE, "the client's secret cannot be read")
+    assert failed == unusable("client_secret", complaint)
     assert server.requests == []
 
 

@@ -118,8 +118,8 @@ async def test_a_key_that_cannot_sign_is_an_outage_that_sends_nothing():
         [outcome] = await fetched(client)
     assert checked.server.requests == []
     assert outcome == Failed(
-        FailureKind.UNREACHABLE,
-        "the client cannot sign its assertion: the private key is neither PEM nor a JWK",
+        FailureKind.UNSENT,
+        "private_key: the client cannot sign its assertion: the private key is neither PEM nor a JWK",
     )
 
 

@@ -261,7 +261,7 @@ def closed() -> Iterator[int]:
 async def test_a_server_that_is_down_is_unreachable():
     with closed() as port:
         told = await sent_to(f"http://127.0.0.1:{port}/")
-    assert told == (FailureKind.UNREACHABLE, "the authorization server cannot be reached")
+    assert told == (FailureKind.UNREACHABLE, "no connection to the authorization server: Connection refused")
 
 
 async def test_a_proxy_that_is_down_is_named():

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.cause import Cause, clause
 from gateway.core.client_settings import TlsFiles, TlsVersion
 from gateway.core.server_answer import ServerAnswer
 from gateway.core.token_outcome import Failed, FailureKind
-from gateway.oauth.transport import CA_FILE_UNREADABLE, CERTIFICATE_UNUSABLE, ServerRequest, trust_of
+from gateway.oauth.transport import SERVER, ServerRequest, trust_of
 from gateway.trust import TrustSettings
 from tests.oauth.authorization_server import authorization_server
 from tests.oauth.certificates import make_certificate
@@ -18,7 +19,8 @@ from tests.oauth.test_transport import post, transport
 from tests.wire.certificates import Authority
 from tests.wire.tls_upstream import TlsUpstream
 
-UNTRUSTED = Failed(FailureKind.UNREACHABLE, "no trusted TLS connection to the authorization server")
+UNTRUSTED = Failed(FailureKind.UNREACHABLE, clause(Cause.UNKNOWN_AUTHORITY, SERVER))
+OTHER_NAME = Failed(FailureKind.UNREACHABLE, clause(Cause.CERTIFICATE_OF_OTHER_NAME, SERVER))
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
@@ -48,7 +50,7 @@ async def test_an_unknown_certificate_gets_no_byte_of_the_request(pair: tuple[Pa
 async def test_a_certificate_for_another_name_is_refused(pair: tuple[Path, Path]):
     async with authorization_server(server_context(*pair)) as server, transport() as made:
         request = ServerRequest(f"https://localhost:{server.port}/token", {}, b"")
-        assert await made.send(client_settings(ca_file=str(pair[0])), request) == UNTRUSTED
+        assert await made.send(client_settings(ca_file=str(pair[0])), request) == OTHER_NAME
     assert server.requests == []
 
 
@@ -86,7 +88,12 @@ async def test_an_unusable_ca_file_is_a_failure(tmp_path: Path, content: str | N
         path.write_text(content)
     async with transport() as made:
         request = ServerRequest("https://127.0.0.1:1/", {}, b"")
-        assert await made.send(client_settings(ca_file=str(path)), request) == CA_FILE_UNREADABLE
+        failed = await made.send(client_settings(ca_file=str(path)), request)
+    what = (
+        "cannot be read: No such file or directory" if content is None else "holds no certificate in PEM form"
+    )
+    assert failed == Failed(FailureKind.UNSENT, f"tls.ca: {path} {what}")
+    assert (failed.cause, failed.key, failed.was_sent) == (Cause.FILE_UNUSABLE, "tls.ca", False)
 
 
 async def test_an_unusable_certificate_of_ours_is_another_failure(tmp_path: Path):
@@ -94,7 +101,9 @@ async def test_an_unusable_certificate_of_ours_is_another_failure(tmp_path: Path
     client = client_settings(grant=replace(client_settings().grant, certificate=files))
     async with transport() as made:
         request = ServerRequest("https://127.0.0.1:1/", {}, b"")
-        assert await made.send(client, request) == CERTIFICATE_UNUSABLE
+        failed = await made.send(client, request)
+    what = "cannot be read: No such file or directory"
+    assert failed == Failed(FailureKind.UNSENT, f"tls.certificate: {files.certificate} {what}")
 
 
 async def test_a_replaced_authority_is_trusted_at_the_next_request(tmp_path: Path):
@@ -134,7 +143,7 @@ async def test_the_server_name_is_what_is_verified_and_sent(tmp_path: Path):
         assert isinstance(await made.send(right, post(server)), ServerAnswer)
         for name in (None, "other.example.com"):
             client = client_settings(ca_file=ca_file, server_name=name)
-            assert await made.send(client, post(server)) == UNTRUSTED
+            assert await made.send(client, post(server)) == OTHER_NAME
         assert isinstance(await made.send(right, post(server)), ServerAnswer)
     assert (len(server.requests), server.connections) == (2, 1)
     assert names == ["login.example.com", None, "other.example.com"]

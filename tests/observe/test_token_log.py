@@ -2,6 +2,7 @@ import logging
 
 import pytest
 
+from gateway.core.cause import Cause
 from gateway.core.client_settings import ClientName
 from gateway.core.errors import TokenUnavailable
 from gateway.core.record import Reason
@@ -54,13 +55,25 @@ def test_a_token_is_told_at_info(caplog):
     ],
 )
 def test_a_failure_is_told_at_warning(caplog, detail, told_as):
-    TokenLog().token_failed(CRM, TokenUnavailable(detail), 4.2)
+    TokenLog().token_failed(
+        CRM, TokenUnavailable(detail, cause=Cause.SERVER_FAILED, key="clients.crm.issuer"), 4.2
+    )
 
     assert told(caplog) == [
         (
             "WARNING",
-            f"no token: {told_as} (token_unavailable); the next attempt follows in 4 s at the earliest",
-            {"client": "crm", "error": "token_unavailable", "retry_in_s": 4.2},
+            (
+                f"no token: {told_as} (token_unavailable, see clients.crm.issuer); "
+                "the next attempt follows in 4 s at the earliest"
+            ),
+            {
+                "client": "crm",
+                "error": "token_unavailable",
+                "side": "authorization server",
+                "cause": "server_failed",
+                "key": "clients.crm.issuer",
+                "retry_in_s": 4.2,
+            },
         )
     ]
 

@@ -9,6 +9,8 @@ import pytest
 
 from gateway.core.client_settings import TlsVersion
 from gateway.core.errors import (
+    RouteFileUnusable,
+    Side,
     UpstreamConnectTimeout,
     UpstreamNameUnresolved,
     UpstreamTimeout,
@@ -18,10 +20,10 @@ from gateway.core.errors import (
 from gateway.core.settings import Limits, Scheme, UpstreamSettings
 from gateway.net.resolver import Resolver
 from gateway.proxy.census import Census
-from gateway.proxy.dialer import connect_error, trust_of
+from gateway.proxy.dialer import connect_error, trust_of, way_to
 from gateway.proxy.pool import IDLE_TIMEOUT_S, MOST_IDLE, Pool
 from gateway.proxy.room import Room
-from gateway.trust import Trust
+from gateway.trust import CertificateUnusable, FileUnusable, Trust
 from tests.oauth.certificates import make_certificate
 
 WAIT_S = 10.0
@@ -294,7 +296,7 @@ async def test_a_certificate_of_a_known_authority_is_trusted(certificate, server
 
 async def test_a_certificate_of_nobody_is_refused(server_tls):
     async with upstream(tls=server_tls) as at, pool(https(at)) as made:
-        with pytest.raises(UpstreamTlsFailed, match="certificate was refused"):
+        with pytest.raises(UpstreamTlsFailed, match="authority that is not trusted"):
             await made.connect(WAIT_S)
 
         assert at.taken.empty()
@@ -306,7 +308,7 @@ async def test_a_certificate_of_another_name_is_refused(certificate, server_tls)
         port = at.server.sockets[0].getsockname()[1]
         settings = UpstreamSettings(Scheme.HTTPS, "localhost", port, ca_file=certificate[0])
         async with pool(settings) as made:
-            with pytest.raises(UpstreamTlsFailed, match="certificate was refused"):
+            with pytest.raises(UpstreamTlsFailed, match="for another name"):
                 await made.connect(WAIT_S)
 
 
@@ -324,7 +326,7 @@ async def test_an_upstream_without_tls_is_not_spoken_to_in_plain():
 
 
 async def test_a_file_that_cannot_be_read_is_told_before_anything_listens(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileUnusable, match=r"tls.ca: .*none.pem cannot be read: No such file"):
         async with pool(UpstreamSettings(Scheme.HTTPS, "a", 443, ca_file=str(tmp_path / "none.pem"))):
             pass
 
@@ -337,34 +339,24 @@ def test_the_oldest_version_of_tls_is_the_routes_own():
 # ── why there is no connection ────────────────────────────────────────────────────────────────────
 
 
-def refused_certificate():
-    error = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] for s3cr3t")
-    error.verify_message = "certificate has expired"
-    return error
-
-
+WAY = way_to(UpstreamSettings(Scheme.HTTPS, "a", 443))
 REASONS = [
-    (refused_certificate(), UpstreamTlsFailed, "certificate has expired"),
-    (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] s3cr3t"), UpstreamTlsFailed, "handshake"),
-    (ssl.SSLZeroReturnError(6, "s3cr3t"), UpstreamTlsFailed, "handshake"),
-    (socket.gaierror(-2, "Name or service not known"), UpstreamNameUnresolved, "does not resolve"),
-    (UnicodeError("label s3cr3t too long"), UpstreamNameUnresolved, "does not resolve"),
-    (ConnectionRefusedError(111, "Connection refused"), UpstreamUnreachable, "Connection refused"),
-    (ConnectionResetError(104, "Connection reset by peer"), UpstreamUnreachable, "reset by peer"),
-    (FileNotFoundError(2, "No such file or directory", "/s3cr3t"), UpstreamUnreachable, "No such file"),
-    (ConnectionRefusedError(111, "Connect call failed ('s3cr3t', 1)"), UpstreamUnreachable, "refused"),
-    (OSError(101, "Network is unreachable"), UpstreamUnreachable, "Network is unreachable"),
-    (OSError("Multiple exceptions: s3cr3t"), UpstreamUnreachable, "no connection to the upstream"),
-    (ConnectionAbortedError("s3cr3t"), UpstreamUnreachable, "no connection to the upstream"),
+    (CertificateUnusable("tls.key", "/a.key", "cannot be read"), RouteFileUnusable, Side.GATEWAY),
+    (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] s3cr3t"), UpstreamTlsFailed, Side.UPSTREAM),
+    (socket.gaierror(-2, "Name or service not known"), UpstreamNameUnresolved, Side.UPSTREAM),
+    (UnicodeError("label s3cr3t too long"), UpstreamNameUnresolved, Side.UPSTREAM),
+    (ConnectionRefusedError(111, "Connection refused"), UpstreamUnreachable, Side.UPSTREAM),
+    (OSError("Multiple exceptions: s3cr3t"), UpstreamUnreachable, Side.UPSTREAM),
 ]
 
 
-@pytest.mark.parametrize(("error", "kind", "words"), REASONS)
-def test_a_foreign_exception_becomes_ours_without_its_text(error, kind, words):
-    ours = connect_error(error)
+@pytest.mark.parametrize(("error", "kind", "side"), REASONS)
+def test_a_foreign_exception_becomes_ours_without_its_text(error, kind, side):
+    """What it says is in `tests/test_verdict.py`: it is the same for authorization servers."""
+    ours = connect_error(error, WAY)
 
-    assert type(ours) is kind
-    assert words in ours.detail
+    assert (type(ours), ours.side) == (kind, side)
+    assert ours.cause is not None
     assert "s3cr3t" not in ours.detail
     assert not ours.was_sent
 
