@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import time
+from base64 import b64encode
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,11 @@ def with_key(kind: str, algorithm: str) -> Registration:
     return Registration(f"key-{algorithm}", "", "private_key_jwt", further=further)
 
 
+def with_key_of(pair: Pair) -> Registration:
+    further = {"token_endpoint_auth_signing_alg": "ES256", "jwks": {"keys": [pair.as_jwk()]}}
+    return Registration("with-certificate", "", "private_key_jwt", further=further)
+
+
 def with_certificate(method: str, **further: object) -> Registration:
     bound = {"tls_client_certificate_bound_access_tokens": True}
     return Registration(method, "", method, further=bound | further)
@@ -69,6 +75,7 @@ def provider(oidc_folder, tmp_path_factory, certificates):
         UPSTREAM,
         *(with_secret(algorithm) for algorithm in ("HS256", "HS384", "HS512")),
         *(with_key(kind, algorithm) for kind, algorithm in SIGNED),
+        with_key_of(certificates.self_signed),
         with_certificate("tls_client_auth", tls_client_auth_subject_dn=SUBJECT),
         with_certificate("self_signed_tls_client_auth", jwks={"keys": [certificates.self_signed.as_jwk()]}),
     ]
@@ -143,6 +150,21 @@ async def test_the_audience_is_a_setting(tmp_path, provider, audience, status):
     client = key_client(tmp_path, pem("p256"), "ES256", **told)
     async with stage(tmp_path, provider, client) as (running, session):
         assert (await answered(running, session))[0] == status
+
+
+async def test_a_certificate_and_further_claims_in_an_assertion(tmp_path, provider, certificates):
+    """The server is told of the key by its certificate in each way, and of claims that it does not know."""
+    pair = certificates.self_signed
+    client = key_client(tmp_path, b64encode(pair.key.read_bytes()).decode(), "ES256") | {
+        "client_id": "with-certificate",
+        "assertion_certificate": str(pair.certificate),
+        "assertion_certificate_headers": ["x5t", "x5t#S256", "x5c"],
+        "assertion_claims": {"tenant": "acme", "roles": ["reader", {"of": ["orders"]}], "weight": 1.5},
+    }
+    async with stage(tmp_path, provider, client) as (running, session):
+        status, told = await answered(running, session)
+
+    assert (status, told["client_id"]) == (200, "with-certificate")
 
 
 async def test_a_key_that_the_server_does_not_know_is_refused(tmp_path, provider):
