@@ -1,13 +1,14 @@
 """A file that holds one text: a secret, mostly. Read once, or again whenever it was replaced.
 
 Rules: one final line break is not part of the text. A file that became unreadable, empty or nonsense while
-we run changes nothing: the last good text stays, and the next use looks again. Symbolic links are followed
-each time, since Kubernetes replaces mounted secrets by swapping a link.
+we run changes nothing: the last good text stays, a warning says so once, and the next use looks again.
+Symbolic links are followed each time, since Kubernetes replaces mounted secrets by swapping a link.
 """
 
 from __future__ import annotations
 
 import errno
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,8 @@ from gateway.regular_file import read_regular
 
 MOST_BYTES: Final = 64 * 1024
 """More than any secret needs; a wrong path must not read a disk."""
+
+_LOGGER: Final = logging.getLogger("gateway.file")
 
 Signature = tuple[int, int, int, int]
 
@@ -35,11 +38,12 @@ def file_text(path: Path) -> str:
 class TextFile:
     """The text of a file as it is now, at the cost of one `stat`."""
 
-    __slots__ = ("_checked", "_path", "_signature", "_text")
+    __slots__ = ("_checked", "_is_told", "_path", "_signature", "_text")
 
     def __init__(self, path: Path, checked: Callable[[str], str] = names.text) -> None:
         self._path = path
         self._checked = checked
+        self._is_told = False
         self._text, self._signature = _read(path)
 
     def __repr__(self) -> str:
@@ -51,9 +55,18 @@ class TextFile:
             if _signature(self._path.stat()) != self._signature:
                 found, signature = _read(self._path)
                 self._text, self._signature = self._checked(found), signature
-        except (OSError, Wrong):
-            pass  # fail to the last good value: the old secret may well still be accepted
+            self._is_told = False
+        except OSError as error:
+            self._tell(f"cannot be read: {error.strerror}")
+        except Wrong as wrong:
+            self._tell(str(wrong).removeprefix(f"{self._path} "))
         return self._text
+
+    def _tell(self, why: str) -> None:
+        """Fail to the last good value: the old secret may well still be accepted."""
+        if not self._is_told:
+            _LOGGER.warning("%s: what it held last stays in use: %s", self._path, why)
+        self._is_told = True
 
 
 def content_of(path: Path, most_bytes: int) -> tuple[bytes, os.stat_result]:

@@ -126,3 +126,27 @@ def test_a_file_that_vanishes_and_comes_back_is_read_again(tmp_path):
 def test_it_does_not_show_its_text(tmp_path):
     (tmp_path / "f").write_text("hunter2")
     assert "hunter2" not in repr(TextFile(tmp_path / "f"))
+
+
+def test_a_file_that_is_no_good_any_more_is_told_once(tmp_path, caplog):
+    path = tmp_path / "f"
+    path.write_text("hunter2")
+    file = TextFile(path)
+
+    def told() -> list[str]:
+        assert {file.current() for _ in range(3)} == {"hunter2"}
+        messages = [record.getMessage() for record in caplog.records]
+        caplog.clear()
+        return messages
+
+    assert told() == []
+    path.write_text("")
+    assert told() == [f"{path}: what it held last stays in use: is empty"]
+    path.unlink()
+    assert told() == [], "it was told that it is no good"
+    path.write_text("hunter2")
+    assert told() == []
+    path.write_text("hunter2\x00")
+    assert told() == [
+        f"{path}: what it held last stays in use: the text holds a line break or another control character"
+    ]
