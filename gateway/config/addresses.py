@@ -13,6 +13,7 @@ from ipaddress import IPv6Address, ip_address, ip_interface, ip_network
 from typing import Final
 
 from gateway.config.problems import Wrong
+from gateway.config.scalars import MODE_IN_QUOTES
 from gateway.core.proxies import Network
 from gateway.core.server_url import is_loopback
 from gateway.core.settings import Address
@@ -181,6 +182,8 @@ def socket_mode(value: object) -> int:
     Raises:
         Wrong: no such text, or nobody could connect.
     """
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise Wrong(MODE_IN_QUOTES)
     if not isinstance(value, str) or not re.fullmatch(MODE_PATTERN, value):
         raise Wrong(EXPECTED_MODE)
     mode = int(value, 8)

@@ -126,7 +126,10 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _judged(known: list[Finding]) -> frozenset[Loc]:
-    return frozenset(one.loc for one in known if not one.is_about_key)
+    judged = {one.loc for one in known if not one.is_about_key}
+    # One listener may stand for a list of one: models name its keys as those of the first.
+    named_alone = {loc for loc in judged if loc[:1] == ("listen",) and isinstance(loc[-1], str)}
+    return frozenset(judged | {("listen", 0, *loc[1:]) for loc in named_alone if len(loc) > 1})
 
 
 def _is_news(finding: Finding, judged: frozenset[Loc]) -> bool:

@@ -83,9 +83,8 @@ def scalar(text: str) -> Scalar:
 def why_odd(text: str, loc: Loc = ()) -> str | None:
     """Say why an unquoted scalar is refused, if YAML 1.1 would read it otherwise."""
     odd = next((message for pattern, message in _ODD if pattern.fullmatch(text)), None)
-    if loc[:1] == ("listen",) and loc[-1] == "mode" and text[:1].isdigit():
-        return odd if odd is None and isinstance(scalar(text), str) else MODE_IN_QUOTES
-    return odd
+    is_mode = loc[:1] == ("listen",) and loc[-1] == "mode" and text[:1].isdigit()
+    return MODE_IN_QUOTES if odd is not None and is_mode else odd
 
 
 def _is_float(text: str) -> bool:

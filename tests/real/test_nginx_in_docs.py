@@ -20,7 +20,7 @@ import pytest
 
 from gateway.config import load
 from tests.docs.pages import ROOT, blocks
-from tests.real.gateways import gateway_of
+from tests.real.gateways import Running, gateway_of
 from tests.real.nginx import nginx
 from tests.real.programs import free_port, needs
 from tests.real.upstreams import NumberedTokens, echo, serving, values
@@ -50,6 +50,7 @@ class Stage:
     session: aiohttp.ClientSession
     told: Told
     socket: Path
+    running: Running
 
     async def ask(self, **headers: str):
         """Give the status and what the upstream got."""
@@ -95,7 +96,7 @@ async def stage(folder: Path, authority, *, over: str) -> AsyncIterator[Stage]:
             for name, own in (("pem", pair.certificate), ("key", pair.key)):
                 http = http.replace(f"/etc/nginx/crm.{name}", str(own))
             async with nginx(folder, http, port), authority.caller() as session:
-                yield Stage(f"https://127.0.0.1:{port}", session, told, folder / "gateway.sock")
+                yield Stage(f"https://127.0.0.1:{port}", session, told, folder / "gateway.sock", running)
 
 
 @pytest.mark.parametrize("over", ["unix", "tcp"])
@@ -130,6 +131,7 @@ async def test_connections_are_kept(folder, authority):
     async with stage(folder, authority, over="unix") as on:
         for _ in range(20):
             assert (await on.ask())[0] == 200
+            assert on.running.gateway.metrics.gauges.connections().open == 1
         asked = await asyncio.gather(*(on.ask() for _ in range(50)))
 
     assert {status for status, _ in asked} == {200}
