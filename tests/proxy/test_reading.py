@@ -33,10 +33,18 @@ class Transport(asyncio.Transport):
         return False
 
 
+class Unasked:
+    """A handler that nothing is given to."""
+
+    @staticmethod
+    def stopwatch_s():
+        return 0.0
+
+
 @pytest.fixture
 async def connection():
     """A connection whose task takes nothing: it is not started."""
-    listener = Listener(Shared(None, Limits(), lambda: b"1", Census(1)), ENTRANCE)
+    listener = Listener(Shared(Unasked(), Limits(), lambda: b"1", Census(1)), ENTRANCE)
     made = listener()
     made.transport = Transport()
     return made
