@@ -87,7 +87,7 @@ class Gateway:
         self.metrics = Metrics(
             Gauges(
                 __version__,
-                lambda: self.readiness().is_ready,
+                lambda: not self._is_draining and self.sources.is_ready(),
                 self._dropped_records,
                 dropped_lines,
                 self._connections,
@@ -224,8 +224,7 @@ class Gateway:
 
     def readiness(self) -> Readiness:
         """Say whether requests should come here."""
-        missing = tuple(missing_token(state) for state in self.sources.states() if not state.has_had_token)
-        return Readiness(self._is_draining, missing)
+        return Readiness(self._is_draining, tuple(map(missing_token, self.sources.missing())))
 
     def _view(self) -> AdminView:
         return AdminView(

@@ -6,6 +6,7 @@ The key is the whole `Grant`, so equal ones share a source and two that differ i
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
 
 from gateway.core.client_settings import ClientSettings, Grant
@@ -51,9 +52,13 @@ class Sources:
         """Whether a token was had for every grant that a route needs."""
         return all(source.has_had_token for source in self._by_grant.values())
 
-    def states(self) -> tuple[SourceState, ...]:
-        """Give the state of each source, in the order of the routes that need them."""
-        return tuple(source.state() for source in self._by_grant.values())
+    def states(self) -> Iterator[SourceState]:
+        """Make the state of each source as it is asked for, in the order of the routes that need them."""
+        return (source.state() for source in self._by_grant.values())
+
+    def missing(self) -> Iterator[SourceState]:
+        """Make the state of each source that has had no token yet."""
+        return (source.state() for source in self._by_grant.values() if not source.has_had_token)
 
     def _is_held(self, token: Token) -> bool:
         return any(source.holds(token) for source in self._by_grant.values())

@@ -18,6 +18,7 @@ from gateway.core.dpop import DpopSettings
 from gateway.core.settings import RouteName, RouteSettings, Scheme, Settings
 from gateway.core.settings import UpstreamSettings as Upstream
 from gateway.oauth.requester import Surroundings
+from gateway.oauth.source import ClientCredentialsSource
 from gateway.oauth.store import Sources, needed_clients
 from gateway.trust import Trust
 from tests.oauth.authorization_server import authorization_server
@@ -160,4 +161,19 @@ async def test_a_grant_that_no_route_needs_has_no_source():
     with pytest.raises(KeyError):
         sources[client_settings().grant]
     assert sources.is_ready()
+    await sources.close()
+
+
+async def test_states_are_made_as_they_are_asked_for(monkeypatch):
+    """However many grants there are, a page that shows them makes some at a time, and readiness none."""
+    made = []
+    state = ClientCredentialsSource.state
+    monkeypatch.setattr(ClientCredentialsSource, "state", lambda source: made.append(source) or state(source))
+    grants = [replace(client_settings().grant, scope=(f"{number}",)) for number in range(1000)]
+    sources = Sources(settings_for(*grants), Surroundings(loop_clock(), Events(), KEY), Trust())
+
+    assert next(sources.states()).asked_scope == ("0",)
+    assert next(sources.missing()).asked_scope == ("0",)
+    assert not sources.is_ready()
+    assert len(made) == 2
     await sources.close()
