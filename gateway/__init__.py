@@ -24,8 +24,8 @@ to one upstream and its answer; *recovery* is to authenticate again after a 401 
 
 Arrows run downwards only: cli, server, app, then (proxy, oauth, admin, config, demo), then (observe, trust,
 net), core. `trust` makes the TLS contexts of all sides, `net` leads from names to addresses, `verdict` says
-why a server could not be reached; `core` decides and does nothing; `app` builds and owns everything that
-lives long.
+why a server could not be reached, `listening` why an address cannot be had, `seam` which private parts of
+aiohttp are used; `core` decides and does nothing; `app` builds and owns everything that lives long.
 """
 
 __version__ = "0.1.0"

@@ -49,7 +49,6 @@ def client_settings(name: str, client: Client, root: Keys, sources: Sources) -> 
     here = ("clients", name)
     spot = find(root, here if key is None else (*here, key))
     dpop_spot = find(root, (*here, "dpop_private_key"))
-    tls_key = "tls" if client.tls is not None else "assertion_certificate"
     revocation = client.revocation_endpoint
     return ClientSettings(
         grant=_grant(name, client, sources.folder),
@@ -60,7 +59,6 @@ def client_settings(name: str, client: Client, root: Keys, sources: Sources) -> 
         revocation_endpoint=None if revocation is None else revocation.url,
         place=_place(spot, name, key),
         dpop_place=_place(dpop_spot, name, "dpop_private_key"),
-        tls_place=_place(find(root, (*here, tls_key)), name, tls_key),
         **given(client, "default_lifetime_s"),
     )
 

@@ -133,7 +133,7 @@ class ClientSettings:
         revokes: tokens that are no longer used are revoked (RFC 7009).
         revocation_endpoint: where; None: `Grant.issuer` says it.
         place: where the credential stands in the file, as ``12:5: clients.crm.private_key``.
-        dpop_place, tls_place: the same of `dpop_key`, and of what names files of certificates.
+        dpop_place: the same of `dpop_key`.
     """
 
     grant: Grant
@@ -145,7 +145,6 @@ class ClientSettings:
     revocation_endpoint: str | None = field(default=None, repr=False)
     place: str = field(default="", compare=False)
     dpop_place: str = field(default="", compare=False)
-    tls_place: str = field(default="", compare=False)
 
     @property
     def endpoints(self) -> tuple[str, ...]:
