@@ -16,17 +16,12 @@ import pytest
 from gateway import seam
 
 ROOT = Path(__file__).parent.parent
-MODULES = [
-    ROOT / "gateway" / name
-    for name in (
-        "proxy/caller.py",
-        "proxy/writing.py",
-        "proxy/reading.py",
-        "proxy/listener.py",
-        "admin/connection.py",
-    )
+TREES = [
+    ast.parse(module.read_text())
+    for folder in ("proxy", "admin")
+    for module in (ROOT / "gateway" / folder).glob("*.py")
 ]
-HANDLERS, SERVERS = {"RequestHandler", "RequestReader", "AnswerWriter"}, {"Server"}
+NODES = [node for tree in TREES for node in ast.walk(tree)]
 # What every asyncio protocol and every object has anyway.
 PROMISED = {"__init__", "__call__"}
 
@@ -35,19 +30,21 @@ def last_name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
-def classes(bases: set[str]) -> list[ast.ClassDef]:
-    found = [
-        node
-        for module in MODULES
-        for node in ast.walk(ast.parse(module.read_text()))
-        if isinstance(node, ast.ClassDef)
-    ]
-    return [node for node in found if {last_name(base) for base in node.bases} & bases]
+def classes(base: str) -> list[ast.ClassDef]:
+    """Ours that are made of aiohttp's `base`, directly or by another one of ours."""
+    every = [node for node in NODES if isinstance(node, ast.ClassDef)]
+    known, found = {base}, []
+    while fresh := [
+        one for one in every if one not in found and {last_name(each) for each in one.bases} & known
+    ]:
+        found += fresh
+        known |= {one.name for one in fresh}
+    return found
 
 
-def used_names(bases: set[str], kind: type) -> set[str]:
-    """What the classes with one of `bases` read, set, call or replace of `kind`."""
-    nodes = [node for one in classes(bases) for node in ast.walk(one)]
+def used_names(base: str, kind: type) -> set[str]:
+    """What our classes made of `base` read, set, call or replace of `kind`."""
+    nodes = [node for one in classes(base) for node in ast.walk(one)]
     names = {node.attr for node in nodes if isinstance(node, ast.Attribute) and is_self(node.value)}
     names |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
     return (names & seam._names(kind)) - PROMISED
@@ -57,33 +54,26 @@ def is_self(node: ast.expr) -> bool:
     return last_name(node) == "self" or (isinstance(node, ast.Call) and last_name(node.func) == "super")
 
 
-def foreign_private_names() -> set[str]:
-    """Private attributes of objects other than `self`."""
-    nodes = [node for module in MODULES for node in ast.walk(ast.parse(module.read_text()))]
-    return {
-        node.attr
-        for node in nodes
-        if isinstance(node, ast.Attribute) and re.match(r"_[a-z]", node.attr) and not is_self(node.value)
-    }
-
-
 def test_the_list_holds_what_is_used_of_a_connection_and_nothing_else():
-    used = used_names(HANDLERS, aiohttp.web.RequestHandler)
-    assert used == seam.HANDLER
+    assert used_names("RequestHandler", aiohttp.web.RequestHandler) == seam.HANDLER
 
 
 def test_the_list_holds_what_is_used_of_a_server_and_nothing_else():
-    assert used_names(SERVERS, aiohttp.web.Server) == seam.SERVER
+    assert used_names("Server", aiohttp.web.Server) == seam.SERVER
 
 
 def test_the_list_holds_what_is_used_of_the_parser_and_nothing_else():
-    nodes = [node for module in MODULES for node in ast.walk(ast.parse(module.read_text()))]
-    attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
-    assert {node.attr for node in attributes if last_name(node.value) == "_parser"} == seam.PARSER
+    """But for the parser of upstreams' answers, which is httptools' own class."""
+    found = [
+        node for one in classes("RequestHandler") for node in ast.walk(one) if isinstance(node, ast.Attribute)
+    ]
+    assert {node.attr for node in found if last_name(node.value) == "_parser"} == seam.PARSER
 
 
-def test_other_objects_private_attributes_are_those_of_the_list():
-    assert foreign_private_names() <= seam.HANDLER
+def test_what_is_used_from_outside_of_a_connection_is_on_the_list_too():
+    theirs = {name for name in seam._names(aiohttp.web.RequestHandler) if re.match(r"_[a-z]", name)}
+    outside = [node for node in NODES if isinstance(node, ast.Attribute) and not is_self(node.value)]
+    assert {node.attr for node in outside} & theirs <= seam.HANDLER
 
 
 def test_the_installed_aiohttp_has_it_all():
