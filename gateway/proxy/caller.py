@@ -163,10 +163,15 @@ class CallerConnection(AnswerWriter):
         return held
 
     def stuck_since_s(self) -> float:
-        """Give since when the caller takes nothing; where it does, since when its request is served."""
+        """Give since when one side takes nothing, or requests wait; infinity where things move."""
         if self._write_deadline_s < inf:
             return self._write_deadline_s - self._write_idle_s
-        return self._call.started_s if self._call is not None else inf
+        call = self._call
+        if call is None:
+            return inf
+        if call.upstream is not None and call.upstream.writing_paused:
+            return call.upstream.paused_at_s
+        return call.started_s if self._rest_bytes else inf
 
     # ── the request loop ──────────────────────────────────────────────────────────────────────────
 

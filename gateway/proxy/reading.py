@@ -279,6 +279,14 @@ class RequestReader(web.RequestHandler):
         self._refusal = refusal
         self._wake()
 
+    def only_message(self) -> RawRequestMessage:
+        """Give the request that was read, or raise why there is none."""
+        if self._refusal is not None:
+            raise self._refusal
+        if not self._messages:
+            raise MalformedRequest("the bytes are not an HTTP/1.x request")
+        return cast("RawRequestMessage", self._messages[0][0])
+
     def _wake(self) -> None:
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
@@ -293,12 +301,7 @@ async def read_alone(data: bytes, limits: Limits) -> RawRequestMessage:
     """
     reader = RequestReader(web.Server(_unserved), limits, asyncio.get_running_loop())
     reader.data_received(data)
-    if reader._refusal is not None:  # noqa: SLF001 - its own module
-        raise reader._refusal  # noqa: SLF001
-    if not reader._messages:  # noqa: SLF001
-        raise MalformedRequest("the bytes are not an HTTP/1.x request")
-    message, _ = reader._messages[0]  # noqa: SLF001
-    return cast("RawRequestMessage", message)
+    return reader.only_message()
 
 
 async def _unserved(request: web.BaseRequest) -> web.StreamResponse:

@@ -50,6 +50,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         deadline_s, deadline_error: when the exchange is late, monotonic, and with what it then fails.
         exchanges: how many began here.
         request_is_sent: to its last byte.
+        paused_at_s: when it last stopped taking what is written.
         is_outdated: it serves no further exchange (`pool`).
         way: how it was made (`dialer`).
         needs_close_notify: an answer that ends with the connection is whole only after one (`dialer`).
@@ -71,6 +72,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         "is_gone",
         "is_outdated",
         "needs_close_notify",
+        "paused_at_s",
         "request_is_sent",
         "transport",
         "way",
@@ -101,6 +103,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         self.is_outdated = False
         self.request_is_sent = False
         self.writing_paused = False
+        self.paused_at_s = 0.0
 
     def __repr__(self) -> str:
         state = "gone" if self.is_gone else "idle" if self.answer is None else "busy"
@@ -273,6 +276,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.writing_paused = True
+        self.paused_at_s = self._loop.time()
 
     def resume_writing(self) -> None:
         self.writing_paused = False

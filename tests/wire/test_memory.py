@@ -176,6 +176,33 @@ async def test_those_that_are_stuck_longest_make_room_for_the_others():
         await rig.upstream.close()
 
 
+async def test_an_upload_that_moves_is_not_closed_for_those_that_are_stuck():
+    """Though it began before them."""
+
+    async def take_or_flood(exchange):
+        if exchange.line.startswith(b"GET"):
+            await flood(exchange)
+        await exchange.body()
+        exchange.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    async with Rig(take_or_flood, routes=routes, limits=Limits(buffers_bytes=1 * MIB)) as rig:
+        caller, parts = await rig.caller(), 60
+        await caller.send(request("POST", "/up", f"Content-Length: {parts * 100_000}"))
+        stuck = [hostile(rig) for _ in range(8)]
+        for sock in stuck:
+            await send_all(sock, request("GET", "/"))
+        for _ in range(parts):
+            await caller.send(b"x" * 100_000)
+            await asyncio.sleep(0.01)
+        answer = await caller.answer("POST")
+
+        assert answer.status == 204
+        assert rig.gateway._census.refused[Excess.MEMORY]
+        for sock in stuck:
+            sock.close()
+        await rig.upstream.close()
+
+
 async def test_nobody_is_closed_who_takes_what_comes():
     size = 3_000_000
 
