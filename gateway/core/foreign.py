@@ -5,7 +5,7 @@ to every page that it shows: by a form or a script that sends across sites, or b
 that resolves to 127.0.0.1 (DNS rebinding). Rules:
 
 - ``Host`` names this machine, or the route says which `host` it serves (then it matched). Without a Host
-  (HTTP/1.0) no browser sent it.
+  (HTTP/1.0) no browser sent it. A target in absolute form is sent only by who has the gateway for its proxy.
 - ``Origin``, where there is one, is of this machine or of the route's host. ``null`` is nobody's.
 - ``Sec-Fetch-Site`` is not ``cross-site`` (Fetch Metadata). ``same-site`` pages are of this machine, or of
   the domain of the route's host.
@@ -46,7 +46,8 @@ def refuse_foreign_page(head: RequestHead, route_host: str | None) -> None:
     Raises:
         ForeignPage: it did.
     """
-    if route_host is None and head.host not in USUAL_HOSTS and not names_this_machine(head.host):
+    is_named = route_host is not None or head.target.authority is not None or names_this_machine(head.host)
+    if not is_named and head.host:
         raise ForeignPage("Host names neither this machine nor a host of the route")
     special = head.special
     if b"origin" in special and not _is_own_origin(special[b"origin"], route_host):

@@ -7,9 +7,9 @@ from gateway.core.foreign import names_this_machine, refuse_foreign_page
 from tests.core.samples import head_of
 
 
-def is_refused(*fields, host="127.0.0.1:8080", route_host=None, version=(1, 1)):
+def is_refused(*fields, host="127.0.0.1:8080", route_host=None, version=(1, 1), target="/"):
     try:
-        refuse_foreign_page(head_of(*fields, host=host, version=version), route_host)
+        refuse_foreign_page(head_of(*fields, host=host, version=version, target=target), route_host)
     except ForeignPage:
         return True
     return False
@@ -35,6 +35,11 @@ def test_a_host_that_a_page_may_have_made_up_is_refused(host):
 
 def test_a_request_without_host_is_of_no_browser():
     assert not is_refused(host="", version=(1, 0))
+
+
+def test_who_has_the_gateway_for_its_proxy_names_any_host_and_is_no_page():
+    assert not is_refused(target="http://api.example.com/users")
+    assert is_refused("Origin: http://evil.example", target="http://evil.example/users")
 
 
 def test_a_route_that_says_which_host_it_serves_has_matched_it():
