@@ -91,6 +91,7 @@ class Gateway:
                 self._dropped_records,
                 dropped_lines,
                 self._connections,
+                lambda: self.sources.by_client(),  # noqa: PLW0108 - they are made later
             ),
             time.time,
         )

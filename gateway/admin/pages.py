@@ -89,7 +89,10 @@ def _index(_: AdminView) -> Page:
 PAGES: Final[dict[str, tuple[str, Callable[[AdminView], Page]]]] = {
     "/": ("this list", _index),
     "/healthz": ("200 while the process lives and looks after its deadlines, else 503", _health),
-    "/readyz": ("200 while every needed client has had a token and nothing is draining, else 503", _ready),
+    "/readyz": (
+        "200 while every needed client has had a token since the start and nothing is draining, else 503",
+        _ready,
+    ),
     "/metrics": ("metrics for Prometheus", _metrics),
     "/clients": ("the clients and their tokens, without secrets", _clients),
     "/routes": ("the routes", _routes),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.admin.view import MissingToken, State
 from gateway.core.masking import shown_url
+from gateway.core.named_secret import SecretName
 from gateway.core.settings import RouteSettings
 from gateway.core.source_state import SourceState
 from gateway.core.token_answer import missing_scope
@@ -27,9 +28,12 @@ def client_state(state: SourceState) -> State:
         "token_endpoint_auth_method": state.method.value,
         "secret": facts.secret,
         "secrets": facts.secrets,
+        "secret_in_use": None if facts.accepted is None else _secret(facts.accepted),
+        "secret_sources": [_secret(name) for name in facts.names],
         "metadata_objections": list(facts.objections),
         "scope": " ".join(state.asked_scope),
         "is_ready": state.has_had_token,
+        "has_token": token is not None,
         "is_requesting": state.is_in_flight,
         "token_requests": {name: getattr(state.requests, name) for name in state.requests.__slots__},
         "last_error": state.last_error or None,
@@ -53,6 +57,10 @@ def client_state(state: SourceState) -> State:
             "is_suspect": token.is_suspect,
         }
     return shown
+
+
+def _secret(name: SecretName) -> State:
+    return {"number": name.number, "source": name.source, "as_of": name.as_of or None}
 
 
 def route_state(route: RouteSettings) -> State:

@@ -12,13 +12,14 @@ from gateway.config.expand import Sources
 from gateway.config.template import File, Reference, Template
 from gateway.config.text_file import TextFile
 from gateway.core.client_settings import SecretReader
+from gateway.core.named_secret import IN_PLACE, NamedReader
 from gateway.core.secret import Secret
 
 
-def constant_reader(text: str) -> SecretReader:
-    """Prepare the reading of a secret that stands in the configuration itself."""
+def constant_reader(text: str, source: str = IN_PLACE) -> SecretReader:
+    """Prepare the reading of a secret that never changes, as one in the configuration itself."""
     secret = Secret(text)
-    return lambda: secret
+    return NamedReader(lambda: secret, source)
 
 
 def template_reader(
@@ -32,11 +33,17 @@ def template_reader(
         Wrong: a part of it is not to be had.
     """
     files = {part: TextFile(sources.folder / part.path, checked) for part in template.files}
+    source = " + ".join(map(_source, template.references)) or IN_PLACE
     if not files:
-        return constant_reader(template.fill(sources.value))
+        return constant_reader(template.fill(sources.value), source)
     fixed = {part: sources.value(part) for part in template.references if not isinstance(part, File)}
 
     def look_up(reference: Reference) -> str:
         return files[reference].current() if isinstance(reference, File) else fixed[reference]
 
-    return lambda: Secret(template.fill(look_up))
+    return NamedReader(lambda: Secret(template.fill(look_up)), source, tuple(files.values()))
+
+
+def _source(reference: Reference) -> str:
+    """Name it as it is written; what stands beside it may be a part of the secret."""
+    return f"file:{reference.path}" if isinstance(reference, File) else f"env:{reference.name}"

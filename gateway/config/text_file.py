@@ -36,15 +36,21 @@ def file_text(path: Path) -> str:
 
 
 class TextFile:
-    """The text of a file as it is now, at the cost of one `stat`."""
+    """The text of a file as it is now, at the cost of one `stat`. A `WatchedFile`.
 
-    __slots__ = ("_checked", "_is_told", "_path", "_signature", "_text")
+    Attributes:
+        trouble: why what is there now cannot be used, or empty; told once.
+        readings: how often it was read with success.
+    """
+
+    __slots__ = ("_checked", "_path", "_signature", "_text", "readings", "trouble")
 
     def __init__(self, path: Path, checked: Callable[[str], str] = names.text) -> None:
         self._path = path
         self._checked = checked
-        self._is_told = False
         self._text, self._signature = _read(path)
+        self.trouble = ""
+        self.readings = 1
 
     def __repr__(self) -> str:
         return f"TextFile({str(self._path)!r})"
@@ -55,7 +61,11 @@ class TextFile:
             if _signature(self._path.stat()) != self._signature:
                 found, signature = _read(self._path)
                 self._text, self._signature = self._checked(found), signature
-            self._is_told = False
+                self.readings += 1
+                _LOGGER.info("%s: it was replaced and read anew", self._path)
+            elif self.trouble:
+                _LOGGER.info("%s: it is back, and holds what is in use", self._path)
+            self.trouble = ""
         except OSError as error:
             self._tell(f"cannot be read: {error.strerror}")
         except Wrong as wrong:
@@ -64,9 +74,23 @@ class TextFile:
 
     def _tell(self, why: str) -> None:
         """Fail to the last good value: the old secret may well still be accepted."""
-        if not self._is_told:
+        if not self.trouble:
             _LOGGER.warning("%s: what it held last stays in use: %s", self._path, why)
-        self._is_told = True
+        self.trouble = why
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+        return str(self._path)
+
+    @property
+    def changed_at_s(self) -> float:
+        """When what is in use was last changed, seconds since 1970."""
+        return self._signature[0] / 1e9
+
+    def look(self) -> None:
+        """Find out whether it was replaced."""
+        self.current()
 
 
 def content_of(path: Path, most_bytes: int) -> tuple[bytes, os.stat_result]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from gateway.core.named_secret import SecretName
 from gateway.core.token_answer import PROOF_CODES
 from gateway.core.token_outcome import Failed, FailureKind, Outcome
 
@@ -16,12 +17,16 @@ class ClientFacts:
         token_endpoint: empty while its issuer was not yet asked.
         secret: which of `secrets` is in use, from 1.
         objections: what the server's metadata says against the settings.
+        accepted: the secret that the server accepted last, as it was then; None before the first token.
+        names: of all secrets, as they are now.
     """
 
     token_endpoint: str = field(repr=False)
     secret: int
     secrets: int
     objections: tuple[str, ...]
+    accepted: SecretName | None = None
+    names: tuple[SecretName, ...] = ()
 
 
 def blames_secret(status: int, outcome: Outcome) -> bool:

@@ -96,6 +96,7 @@ class ProbeReport:
 
     Attributes:
         secrets: how many the client has.
+        secret_names: what names them, as `/clients`, metrics and log do.
         problem: why there is no token, or empty.
         description: the server's own words about it, cleaned.
         advice: what to change, or empty.
@@ -109,6 +110,7 @@ class ProbeReport:
     issuer: str
     method: str
     secrets: int
+    secret_names: tuple[str, ...]
     asked_scope: tuple[str, ...]
     looks: tuple[LookShape, ...]
     attempts: tuple[AttemptShape, ...]
@@ -161,6 +163,7 @@ def make_report(probe: Probe) -> ProbeReport:
         issuer=grant.issuer or "",
         method=grant.method.value,
         secrets=len(probe.client.credentials),
+        secret_names=tuple(map(str, probe.facts.names)),
         asked_scope=grant.scope,
         looks=tuple(_look(look, grant, mask) for look in probe.looks),
         attempts=tuple(_attempt(attempt, grant, mask) for attempt in probe.asked.attempts),

@@ -27,6 +27,7 @@ def as_object(report: ProbeReport) -> JsonObject:
         "status": None if last is None else last.status,
         "secret": last.secret if last is not None and report.has_token else None,
         "secrets": report.secrets,
+        "secret_names": list(report.secret_names),
         "token": None if token is None else _token_object(token, report.asked_scope),
         "problem": report.problem,
         "error_description": report.description,
@@ -79,6 +80,8 @@ def _token_object(token: TokenShape, asked_scope: tuple[str, ...]) -> JsonObject
 
 def _lines(report: ProbeReport) -> Iterator[str]:
     yield f"client {report.client} ({report.method})"
+    if report.secrets > 1:
+        yield from (f"  {name}" for name in report.secret_names)
     yield from _discovery_lines(report)
     for attempt in report.attempts:
         yield from _attempt_lines(attempt, report.secrets)

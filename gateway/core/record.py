@@ -8,6 +8,7 @@ from typing import Protocol
 
 from gateway.core.client_settings import ClientName
 from gateway.core.errors import AuthorizationServerError
+from gateway.core.named_secret import SecretName
 from gateway.core.token import Token
 from gateway.core.token_outcome import Failed
 
@@ -96,8 +97,8 @@ class TokenObserver(Protocol):
     def token_rejected(self, client: ClientName, token: Token) -> None:
         """An upstream refused `token`, which is suspect from now on and stays in use until it is replaced."""
 
-    def credential_switched(self, client: ClientName, number: int, of: int) -> None:
-        """The authorization server refused one of the client's secrets and took the `number`-th of `of`."""
+    def credential_switched(self, client: ClientName, accepted: SecretName) -> None:
+        """The authorization server refused one of the client's secrets and took another one."""
 
     def credential_kept(self, client: ClientName, reason: str) -> None:
         """A key of the client was replaced by what cannot be used: the last good one stays in use."""

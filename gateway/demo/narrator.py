@@ -13,6 +13,7 @@ from typing import Final, TextIO
 
 from gateway.core.client_settings import ClientName
 from gateway.core.errors import AuthorizationServerError
+from gateway.core.named_secret import SecretName
 from gateway.core.record import AccessRecord, Reason, Recovery
 from gateway.core.token import Token
 from gateway.core.token_outcome import Failed
@@ -90,11 +91,9 @@ class Narrator:
         """Tell that the token is suspect."""
         self._tell(Colour.BAD, f"the upstream refused token {token.fingerprint} of client {client}: suspect")
 
-    def credential_switched(self, client: ClientName, number: int, of: int) -> None:
+    def credential_switched(self, client: ClientName, accepted: SecretName) -> None:
         """Tell which one."""
-        self._tell(
-            Colour.NOTE, f"another secret of client {client} was refused: {number} of {of} is accepted"
-        )
+        self._tell(Colour.NOTE, f"another secret of client {client} was refused: {accepted} is accepted")
 
     def credential_kept(self, client: ClientName, reason: str) -> None:
         """Tell which client's, and why."""

@@ -22,6 +22,7 @@ from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.client_trouble import credential_key
 from gateway.core.clock import Clock
 from gateway.core.metadata import Look, ServerMetadata, may_have_moved
+from gateway.core.named_secret import name_of
 from gateway.core.objections import find_objections
 from gateway.core.record import TokenObserver
 from gateway.core.secret import Secret
@@ -125,6 +126,8 @@ class TokenEndpoint:
             secret=self._choice.in_use(client) + 1,
             secrets=len(client.credentials),
             objections=self._objections.get(client.name, ()),
+            accepted=self._choice.accepted(client),
+            names=tuple(name_of(client.credentials, number) for number in range(len(client.credentials))),
         )
 
     def looks(self, client: ClientSettings) -> tuple[Look, ...]:
@@ -237,7 +240,7 @@ class TokenEndpoint:
     def _learn(self, client: ClientSettings, last: Attempt) -> None:
         if isinstance(last.outcome, Granted):
             if self._choice.took(client, last.number):
-                self._observer.credential_switched(client.name, last.number + 1, len(client.credentials))
+                self._observer.credential_switched(client.name, name_of(client.credentials, last.number))
         elif last.blames_secret:
             self._choice.refused(client, last.number)
         if client.grant.token_endpoint is None:

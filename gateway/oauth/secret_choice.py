@@ -8,6 +8,7 @@ grants.
 from __future__ import annotations
 
 from gateway.core.client_settings import ClientName, ClientSettings
+from gateway.core.named_secret import SecretName, name_of
 
 
 class SecretChoice:
@@ -15,7 +16,7 @@ class SecretChoice:
 
     def __init__(self) -> None:
         self._first: dict[ClientName, int] = {}
-        self._worked: dict[ClientName, int] = {}
+        self._worked: dict[ClientName, SecretName] = {}
 
     def order(self, client: ClientSettings) -> tuple[int, ...]:
         """Give the secrets to try for one question, at most two."""
@@ -29,9 +30,14 @@ class SecretChoice:
 
     def took(self, client: ClientSettings, number: int) -> bool:
         """Remember that a secret worked; tell whether another one did before."""
-        before = self._worked.get(client.name, 0)
-        self._first[client.name] = self._worked[client.name] = number
-        return number != before
+        before = self._worked.get(client.name)
+        self._first[client.name] = number
+        self._worked[client.name] = name_of(client.credentials, number)
+        return number + 1 != (before.number if before is not None else 1)
+
+    def accepted(self, client: ClientSettings) -> SecretName | None:
+        """Give the one that the authorization server accepted last, as it was then."""
+        return self._worked.get(client.name)
 
     def refused(self, client: ClientSettings, number: int) -> None:
         """Remember that all that were tried were refused, `number` last: go on from there."""

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gateway.core.client_settings import ClientSettings, Grant
+from gateway.core.client_settings import ClientName, ClientSettings, Grant
 from gateway.core.settings import Settings
 from gateway.core.source_state import SourceState
 from gateway.core.token import Token
@@ -59,6 +59,13 @@ class Sources:
     def missing(self) -> Iterator[SourceState]:
         """Make the state of each source that has had no token yet."""
         return (source.state() for source in self._by_grant.values() if not source.has_had_token)
+
+    def by_client(self) -> dict[ClientName, list[SourceState]]:
+        """Give them by the name of the client."""
+        states: dict[ClientName, list[SourceState]] = {}
+        for state in self.states():
+            states.setdefault(state.client, []).append(state)
+        return states
 
     def _is_held(self, token: Token) -> bool:
         return any(source.holds(token) for source in self._by_grant.values())

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from gateway.observe.families import counter, gauge
 from gateway.observe.series import CLIENTS, ROUTES, Family, Owners, name_resolutions
+from gateway.observe.standings import CLIENT_STANDINGS
 
 if TYPE_CHECKING:
     from gateway.observe.metrics import Connections, Gauges, Metrics
@@ -34,6 +35,9 @@ def pieces(metrics: Metrics) -> Iterator[bytes]:
         yield from _in_pieces(of_routes, routes)
     for of_clients in CLIENTS:
         yield from _in_pieces(of_clients, clients)
+    states = list(metrics.gauges.sources().items())
+    for of_states in CLIENT_STANDINGS:
+        yield from _in_pieces(of_states, states)
     yield from _in_pieces(name_resolutions, list(metrics.resolutions.failures.items()))
     yield generate_latest(_Of([*_process(metrics.gauges), *_connections(metrics.gauges.connections())]))
     yield generate_latest(_PROCESS)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from gateway.core.client_settings import ClientName
 from gateway.core.errors import AuthorizationServerError
+from gateway.core.named_secret import SecretName
 from gateway.core.record import AccessRecord, Reason, RequestObserver, TokenObserver
 from gateway.core.token import Token
 from gateway.core.token_outcome import Failed
@@ -47,10 +48,10 @@ class Fanout:
         for observer in self._tokens:
             observer.token_rejected(client, token)
 
-    def credential_switched(self, client: ClientName, number: int, of: int) -> None:
+    def credential_switched(self, client: ClientName, accepted: SecretName) -> None:
         """Pass it on."""
         for observer in self._tokens:
-            observer.credential_switched(client, number, of)
+            observer.credential_switched(client, accepted)
 
     def credential_kept(self, client: ClientName, reason: str) -> None:
         """Pass it on."""

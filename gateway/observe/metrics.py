@@ -13,13 +13,15 @@ Rules:
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from gateway.core.client_settings import ClientName
 from gateway.core.errors import InternalError
 from gateway.core.record import Recovery
 from gateway.core.settings import RouteName
+from gateway.core.source_state import SourceState
 from gateway.observe.histogram import BOUNDS_S, Histogram
 from gateway.observe.resolutions import Resolutions
 from gateway.observe.token_metrics import TokenMetrics
@@ -128,6 +130,7 @@ class Gauges:
     dropped_access_records: Callable[[], int]
     dropped_lines: Callable[[], int] = int
     connections: Callable[[], Connections] = Connections
+    sources: Callable[[], Mapping[ClientName, Sequence[SourceState]]] = dict
 
 
 class Metrics:

@@ -7,6 +7,7 @@ from typing import Final
 
 from gateway.core.client_settings import ClientName
 from gateway.core.errors import AuthorizationServerError
+from gateway.core.named_secret import SecretName
 from gateway.core.record import Reason
 from gateway.core.token import Token
 from gateway.core.token_outcome import Failed
@@ -77,14 +78,18 @@ class TokenLog:
             extra={"fields": fields},
         )
 
-    def credential_switched(self, client: ClientName, number: int, of: int) -> None:
-        """Tell at warning: the rotation is under way, or the first secret can go."""
-        fields = {"client": client, "secret": number, "secrets": of}
+    def credential_switched(self, client: ClientName, accepted: SecretName) -> None:
+        """Tell at warning, with the name of the one that is in use."""
+        fields = {
+            "client": client,
+            "secret": accepted.number,
+            "secrets": accepted.of,
+            "source": accepted.source,
+        }
         _LOGGER.warning(
-            "client %s: another secret was refused, secret %d of %d is accepted and taken first from now on",
+            "client %s: another secret was refused; %s is accepted and taken first from now on",
             client,
-            number,
-            of,
+            accepted,
             extra={"fields": fields},
         )
 

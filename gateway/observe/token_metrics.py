@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from gateway.core.client_settings import ClientName
 from gateway.core.errors import AuthorizationServerError
+from gateway.core.named_secret import SecretName
 from gateway.core.record import Reason
 from gateway.core.token import Token
 from gateway.core.token_outcome import Failed
@@ -81,7 +82,7 @@ class TokenMetrics:
         """Count a rejected token; it may live on all the same."""
         self.client(client).rejected += 1
 
-    def credential_switched(self, client: ClientName, number: int, of: int) -> None:  # noqa: ARG002 - as above
+    def credential_switched(self, client: ClientName, accepted: SecretName) -> None:  # noqa: ARG002 - as above
         """Count that another secret than before is accepted."""
         self.client(client).switches += 1
 

@@ -8,6 +8,7 @@ from gateway.admin.state import client_state, missing_token, route_state
 from gateway.admin.view import MissingToken
 from gateway.core.client_facts import ClientFacts
 from gateway.core.client_settings import AuthMethod, ClientName
+from gateway.core.named_secret import SecretName
 from gateway.core.secret import MASK
 from gateway.core.settings import RouteName, RouteSettings, Scheme, UpstreamSettings
 from gateway.core.source_state import RequestCounts, SourceState, TokenState
@@ -49,9 +50,12 @@ def test_a_client_with_a_token_is_shown_whole():
         "token_endpoint_auth_method": "client_secret_basic",
         "secret": 1,
         "secrets": 1,
+        "secret_in_use": None,
+        "secret_sources": [],
         "metadata_objections": [],
         "scope": "a b",
         "is_ready": True,
+        "has_token": True,
         "is_requesting": False,
         "token_requests": {
             "granted": 3,
@@ -107,6 +111,14 @@ def test_the_secret_that_works_and_what_the_metadata_objects_to_are_shown():
     assert (shown["secret"], shown["secrets"], shown["metadata_objections"]) == (2, 3, ["it has none"])
 
 
+def test_the_secret_in_use_is_named():
+    names = (SecretName(1, 2, "file:/run/new", 1e9), SecretName(2, 2, "env:OLD"))
+    shown = client_state(replace(STATE, facts=ClientFacts("", 1, 2, (), names[0], names)))
+    new = {"number": 1, "source": "file:/run/new", "as_of": "2001-09-09T01:46:40Z"}
+    assert shown["secret_in_use"] == new
+    assert shown["secret_sources"] == [new, {"number": 2, "source": "env:OLD", "as_of": None}]
+
+
 def test_a_bound_token_is_shown_as_one():
     assert client_state(replace(STATE, token=replace(TOKEN, is_bound=True)))["token"]["is_bound"] is True
 
@@ -121,7 +133,10 @@ def test_a_token_that_was_refused_is_shown_as_suspect():
 )
 def test_every_member_is_shown(kind: type, shown: dict[str, object]):
     """A member that is added must be shown, or be named here."""
-    renamed = {"granted_scope": "scope", "objections": "metadata_objections"}
+    renamed = {"granted_scope": "scope", "objections": "metadata_objections"} | {
+        "accepted": "secret_in_use",
+        "names": "secret_sources",
+    }
     assert {renamed.get(member.name, member.name) for member in fields(kind)} <= shown.keys()
 
 

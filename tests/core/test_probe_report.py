@@ -20,6 +20,7 @@ REFUSED = ProbeReport(
     issuer="",
     method="client_secret_basic",
     secrets=1,
+    secret_names=("secret 1 of 1 (env:CRM_SECRET)",),
     asked_scope=("a", "b"),
     looks=(),
     attempts=(ATTEMPT,),
@@ -76,6 +77,7 @@ def test_what_is_odd_about_the_secret_comes_before_the_advice():
 
 def test_a_token_is_told_with_the_secret_that_worked():
     assert render_text(GRANTED).splitlines()[1:] == [
+        "  secret 1 of 1 (env:CRM_SECRET)",
         "POST https://a.test/token (secret 2 of 2)",
         "  > Authorization: Basic ••••",
         "status 200 after 12 ms",

@@ -5,6 +5,7 @@ import pytest
 
 from gateway.core.client_settings import ClientName
 from gateway.core.errors import TokenUnavailable
+from gateway.core.named_secret import SecretName
 from gateway.core.record import AccessRecord, Reason, Recovery
 from gateway.core.token import Token
 from gateway.core.token_outcome import Failed, FailureKind
@@ -90,7 +91,7 @@ def test_it_tells_what_else_happens_to_a_client():
     failed = Failed(FailureKind.UNREACHABLE, "it failed")
 
     assert told(
-        ("credential_switched", CRM, 2, 3),
+        ("credential_switched", CRM, SecretName(2, 3, "env:A")),
         ("credential_kept", CRM, "it is none"),
         ("scope_reduced", CRM, ("b", "c")),
         ("metadata_objected", CRM, ("it has none", "nor that")),
@@ -99,7 +100,7 @@ def test_it_tells_what_else_happens_to_a_client():
         ("token_revoked", CRM, "ab12cd34", None),
         ("token_revoked", CRM, "ab12cd34", failed),
     ) == [
-        "another secret of client crm was refused: 2 of 3 is accepted",
+        "another secret of client crm was refused: secret 2 of 3 (env:A) is accepted",
         "the key of client crm was replaced and the last good one is kept: it is none",
         "client crm was granted less than it asked for: without b c",
         "client crm: the issuer's metadata: it has none",

@@ -10,6 +10,7 @@ from gateway.core.client_facts import ClientFacts
 from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, Grant, Reach
 from gateway.core.clock import Clock
 from gateway.core.errors import AuthorizationServerError
+from gateway.core.named_secret import SecretName
 from gateway.core.record import Reason
 from gateway.core.secret import Secret
 from gateway.core.token import Token
@@ -131,8 +132,8 @@ class Events:
     def token_rejected(self, client: ClientName, token: Token) -> None:
         self.rejected.append(token.serial)
 
-    def credential_switched(self, client: ClientName, number: int, of: int) -> None:
-        self.switched.append((number, of))
+    def credential_switched(self, client: ClientName, accepted: SecretName) -> None:
+        self.switched.append((accepted.number, accepted.of))
 
     def credential_kept(self, client: ClientName, reason: str) -> None:
         self.kept.append(reason)

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from gateway.core.client_facts import ClientFacts
+from gateway.core.client_settings import AuthMethod, ClientName
+from gateway.core.named_secret import SecretName
 from gateway.core.record import AccessRecord, Recovery
+from gateway.core.source_state import RequestCounts, SourceState, TokenState
 from gateway.core.token import Token
 
 RECORD = AccessRecord(
@@ -42,3 +46,29 @@ def token(number: int) -> Token:
         serial=number,
         fingerprint=f"{number:08x}",
     )
+
+
+SECRETS = (SecretName(1, 2, "file:/run/crm-new", 1e9), SecretName(2, 2, "file:/run/crm", 1e9))
+HEALTHY = SourceState(
+    client=ClientName("crm"),
+    issuer=None,
+    method=AuthMethod.CLIENT_SECRET_BASIC,
+    asked_scope=(),
+    has_had_token=True,
+    is_in_flight=False,
+    token=TokenState("ab12cd34", 1, 1.0, 299.0, ()),
+    requests=RequestCounts(),
+    last_error="",
+    last_code="",
+    last_reason="",
+    retry_in_s=0.0,
+    facts=ClientFacts("https://login.test/token", 2, 2, (), SECRETS[1], SECRETS),
+)
+FAILING = replace(
+    HEALTHY,
+    token=None,
+    last_error="token_unavailable",
+    last_side="authorization server",
+    last_cause="unknown_authority",
+    last_key="clients.crm.tls.ca",
+)

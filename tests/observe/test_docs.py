@@ -14,7 +14,7 @@ from gateway.core.settings import LogFormat, RouteName
 from gateway.observe.access_log import open_access_log
 from gateway.observe.metrics import Connections, Gauges, Metrics
 
-from .samples import RECORD, token
+from .samples import FAILING, RECORD, token
 
 DOCS = (Path(__file__).parents[2] / "docs" / "observability.md").read_text()
 
@@ -32,7 +32,13 @@ def rows(text):
 @pytest.fixture(scope="module")
 def families():
     metrics = Metrics(
-        Gauges("1", lambda: True, lambda: 0, connections=lambda: Connections(1, 2, {"connections": 3})),
+        Gauges(
+            "1",
+            lambda: True,
+            lambda: 0,
+            connections=lambda: Connections(1, 2, {"connections": 3}),
+            sources=lambda: {ClientName("crm"): [FAILING]},
+        ),
         lambda: 0.0,
     )
     metrics.route(RouteName("/crm")).done(500, 0.1, 0.1, 0, 0, Recovery.HELD, "internal_error")

@@ -5,6 +5,7 @@ import pytest
 from gateway.core.cause import Cause
 from gateway.core.client_settings import ClientName
 from gateway.core.errors import TokenUnavailable
+from gateway.core.named_secret import SecretName
 from gateway.core.record import Reason
 from gateway.core.token_outcome import Failed, FailureKind
 from gateway.observe.token_log import TokenLog
@@ -91,13 +92,16 @@ def test_a_rejected_token_is_told_at_warning(caplog):
 
 
 def test_another_secret_that_is_accepted_is_told_at_warning(caplog):
-    TokenLog().credential_switched(CRM, 2, 3)
+    TokenLog().credential_switched(CRM, SecretName(2, 3, "file:/run/crm", 1e9))
 
     assert told(caplog) == [
         (
             "WARNING",
-            "client crm: another secret was refused, secret 2 of 3 is accepted and taken first from now on",
-            {"client": "crm", "secret": 2, "secrets": 3},
+            (
+                "client crm: another secret was refused; secret 2 of 3 (file:/run/crm of 2001-09-09T01:46:40Z) "
+                "is accepted and taken first from now on"
+            ),
+            {"client": "crm", "secret": 2, "secrets": 3, "source": "file:/run/crm"},
         )
     ]
 

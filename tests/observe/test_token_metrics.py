@@ -1,6 +1,7 @@
 """What is counted of a client's secrets, scopes and revocations."""
 
 from gateway.core.client_settings import ClientName
+from gateway.core.named_secret import SecretName
 from gateway.core.token_outcome import Failed, FailureKind
 
 from .test_metrics import made, samples
@@ -25,7 +26,7 @@ def test_switches_reductions_and_revocations_are_counted_by_client():
     metrics = made()
     tokens = metrics.tokens
     for client in (CRM, CRM, ERP):
-        tokens.credential_switched(client, 2, 2)
+        tokens.credential_switched(client, SecretName(2, 2, "env:A"))
         tokens.scope_reduced(client, ("a",))
     tokens.token_revoked(CRM, "00000001", None)
     for _ in range(2):

@@ -16,6 +16,7 @@ from typing import Any, Self
 from gateway.app import Gateway
 from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, Grant, Reach
 from gateway.core.errors import AuthorizationServerError
+from gateway.core.named_secret import SecretName
 from gateway.core.record import AccessRecord, Reason
 from gateway.core.secret import Secret
 from gateway.core.settings import (
@@ -79,8 +80,8 @@ class Told(Changes):
         self.rejected.append(token)
         self.changed()
 
-    def credential_switched(self, client: ClientName, number: int, of: int) -> None:
-        self.switched.append((number, of))
+    def credential_switched(self, client: ClientName, accepted: SecretName) -> None:
+        self.switched.append((accepted.number, accepted.of))
         self.changed()
 
     def credential_kept(self, client: ClientName, reason: str) -> None:

@@ -1,0 +1,75 @@
+"""What is so at the instant of a scrape, of clients and routes. Imported at the first scrape only.
+
+Rules: no label has a value that a caller or a server made: causes are words of ours, keys and sources stand
+in `gateway.yaml`. A trouble is a series that lasts as long as it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from prometheus_client.core import Metric
+
+from gateway.core.source_state import SourceState
+from gateway.observe.families import Sample, gauge
+from gateway.observe.series import Family, Owners
+
+TOKEN_STATES: Final = ("living", "suspect", "missing")
+_TROUBLE_LABELS: Final = ("side", "type", "cause", "key")
+
+
+def _tokens(clients: Owners[Sequence[SourceState]]) -> Metric:
+    return gauge(
+        "gateway_client_tokens",
+        "Grants of the client by what they hold: a living token, one that an upstream refused, none.",
+        ("client", "state"),
+        (
+            ([name, state], sum(token_standing(source) == state for source in sources))
+            for name, sources in clients
+            for state in TOKEN_STATES
+        ),
+    )
+
+
+def token_standing(source: SourceState) -> str:
+    """Say what a grant holds."""
+    if source.token is None:
+        return "missing"
+    return "suspect" if source.token.is_suspect else "living"
+
+
+def _troubles(clients: Owners[Sequence[SourceState]]) -> Metric:
+    return gauge(
+        "gateway_client_trouble",
+        "1 as long as the client's last token request failed: whose side it was, why, which key to look at.",
+        ("client", *_TROUBLE_LABELS),
+        (([name, *labels], 1.0) for name, sources in clients for labels in _labels(sources)),
+    )
+
+
+def _labels(sources: Sequence[SourceState]) -> list[tuple[str, ...]]:
+    """Each once, however many grants meet it."""
+    failing = [source for source in sources if source.last_error]
+    return list(
+        dict.fromkeys(
+            (one.last_side.replace(" ", "_"), one.last_error, one.last_cause, one.last_key) for one in failing
+        )
+    )
+
+
+def _secrets(clients: Owners[Sequence[SourceState]]) -> Metric:
+    return gauge(
+        "gateway_client_secret_in_use",
+        "1 for the secret that the authorization server accepted last, 0 for the others.",
+        ("client", "secret", "source"),
+        (sample for name, sources in clients for sample in _secret_samples(name, sources[0])),
+    )
+
+
+def _secret_samples(name: str, source: SourceState) -> list[Sample]:
+    used = 0 if source.facts.accepted is None else source.facts.accepted.number
+    return [([name, str(one.number), one.source], float(one.number == used)) for one in source.facts.names]
+
+
+CLIENT_STANDINGS: Final[tuple[Family[Sequence[SourceState]], ...]] = (_tokens, _troubles, _secrets)
