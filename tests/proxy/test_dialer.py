@@ -273,9 +273,10 @@ async def test_a_connection_that_was_opened_while_the_name_moved_serves_one_exch
 async def test_a_pool_with_connections_keeps_its_name_fresh_and_one_without_does_not():
     async with stage(WELL, api=[WELL]) as at, pool(at.service(), resolver=at.resolver) as made:
         connection, _ = await busy(made, at, WELL)
-        for _ in range(3):
+        for looked_up in (2, 3, 4):
             at.now_s += RENEW_S
             made.sweep(at.now_s)
+            await at.until(lambda: len(at.asked) == looked_up)  # noqa: B023 - awaited here
             await at.resolver.name("api").find_anew(WAIT_S)
         assert len(at.asked) == 4
         connection.abort()

@@ -11,6 +11,7 @@ from gateway.core.client_settings import TlsVersion
 from gateway.core.errors import (
     RouteFileUnusable,
     Side,
+    UpstreamClosed,
     UpstreamConnectTimeout,
     UpstreamNameUnresolved,
     UpstreamTimeout,
@@ -228,6 +229,20 @@ async def test_closing_ends_idle_and_busy_connections():
                 await asyncio.sleep(0)
 
         assert (idle.is_gone, busy.is_gone, made.idle_connection()) == (True, True, None)
+
+
+async def test_a_connection_that_died_before_its_first_exchange_fails_it_at_once():
+    async with pooled() as (made, at):
+        connection = await made.connect(WAIT_S)
+        (await at.take()).transport.abort()
+        async with asyncio.timeout(WAIT_S):
+            while not connection.is_gone:
+                await asyncio.sleep(0)
+            connection.begin(is_head=False)
+            connection.write(b"GET / HTTP/1.1\r\n\r\n")
+            await connection.happens()
+        with pytest.raises(UpstreamClosed):
+            connection.check()
 
 
 # ── connecting ────────────────────────────────────────────────────────────────────────────────────
