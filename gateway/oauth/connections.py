@@ -14,6 +14,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+import ssl
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, Final
@@ -50,6 +51,12 @@ class Trail:
         """Whether the request went out on a connection that had been kept, and no byte came back."""
         return self._wire is not None and self._wire.requests > 1 and not self._wire.is_answering
 
+    async def tls_error(self) -> ssl.SSLError | None:
+        """Give what ended TLS on the connection, if that did: aiohttp may only say that it cannot write."""
+        await asyncio.sleep(0)  # uvloop closes first, and tells why in the next round of the loop
+        lost = self._wire.lost if self._wire is not None else None
+        return lost if isinstance(lost, ssl.SSLError) else None
+
 
 _TRAIL: ContextVar[Trail | None] = ContextVar("trail", default=None)
 
@@ -60,6 +67,7 @@ class Wire(ResponseHandler):
     Attributes:
         requests: that were sent on it, the one in flight included.
         is_answering: a byte of an answer to the latest one came.
+        lost: why the connection is lost; in TLS 1.3 an alert about our certificate comes after the handshake.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -67,6 +75,12 @@ class Wire(ResponseHandler):
         self.requests = 0
         self.is_answering = False
         self._is_idle = False
+        self.lost: BaseException | None = None
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Remember why, and tell whoever waits."""
+        self.lost = exc
+        super().connection_lost(exc)
 
     def set_response_params(self, **params: Any) -> None:
         """Begin a request, in the task of who sends it."""

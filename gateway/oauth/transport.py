@@ -119,7 +119,8 @@ class Transport:
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             if trail.led_to_dead_connection and not isinstance(error, TimeoutError):
                 return DEAD_CONNECTION
-            failed = failure_of(error, replace(way_of(client, request.url), is_connected=trail.is_connected))
+            way = replace(way_of(client, request.url), is_connected=trail.is_connected)
+            failed = failure_of(await trail.tls_error() or error, way)
             return replace(failed, was_sent=trail.is_connected and not isinstance(error, _UNSENT))
 
     async def close(self) -> None:

@@ -49,10 +49,11 @@ def half_without_close_notify(tls: ssl.SSLSocket) -> None:
 
 
 def half(tls: ssl.SSLSocket) -> None:
+    """End the sending half, and read on: closing with bytes unread would reset what was sent."""
     with socket.socket(fileno=tls.detach()) as plain:
-        plain.shutdown(socket.SHUT_WR)
         plain.settimeout(WAIT_S)
         with suppress(OSError):
+            plain.shutdown(socket.SHUT_WR)
             while plain.recv(4096):
                 pass
 
@@ -99,7 +100,12 @@ class TlsUpstream:
                     plain.close()
 
     def _answer_one(self, plain: socket.socket) -> None:
-        tls = self._context.wrap_socket(plain, server_side=True)
+        tls = self._context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+        try:
+            tls.do_handshake()
+        except OSError:
+            half(tls)
+            raise
         request = b""
         while not request.endswith(b"\r\n\r\n"):
             part = tls.recv(4096)
