@@ -138,7 +138,7 @@ class RequestReader(web.RequestHandler):
             self._count_chunked(data)
         elif messages:  # one at most, see `_new_parser`
             message, payload = messages[0]
-            self._queue(message, payload, data, is_last=bool(upgraded))
+            self._queue(message, payload, data, is_last=upgraded)
             end = data.find(_HEAD_END) + 4 + payload.total_bytes if is_between else 0
             had_rest = self._rest_bytes > 0
             if (had_rest or end != len(data)) and not message.chunked:  # else `_end_of_chunked` looks
