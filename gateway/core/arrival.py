@@ -1,8 +1,9 @@
 """Where a request that nobody has sent yet would come in, and from whom: for `explain`.
 
 Rules: who comes over a unix socket has no address; an address of another machine does not reach a listener on
-a loopback address. Of the listeners left, that of the URL's port is taken, then one that speaks its scheme,
-then the first. What a listener knows of its callers is the listener's own matter (`entrance`).
+a loopback address, nor one of IPv4 a listener on an IPv6 address, not even ``[::]``. Of the listeners left,
+that of the URL's port is taken, then one that speaks its scheme, then the first. What a listener knows of its
+callers is the listener's own matter (`entrance`).
 """
 
 from __future__ import annotations
@@ -66,13 +67,19 @@ def _takes(listener: ListenerSettings, origin: str | None) -> bool:
     is_unix = listener.address.path is not None
     if origin == UNIX or is_unix:
         return is_unix and origin == UNIX
-    return names_this_machine(str(plain_address(origin))) or not names_this_machine(listener.address.host)
+    caller, bound = plain_address(origin), plain_address(listener.address.host)
+    if caller is None or (bound is not None and bound.version != caller.version):
+        return False
+    return caller.is_loopback or not names_this_machine(listener.address.host)
 
 
 def _why(origin: str | None) -> str:
     if origin == UNIX:
         return "that is no unix socket"
-    return "loopback addresses are for this machine, and callers of unix sockets have no address"
+    return (
+        "a loopback address is for this machine, an address of IPv6 for callers with one, "
+        "and over a unix socket nobody has an address"
+    )
 
 
 def _distance(listener: ListenerSettings, url: str) -> tuple[bool, bool]:
@@ -89,4 +96,4 @@ def _peer(listener: ListenerSettings, origin: str | None) -> str | None:
         return None
     if origin is not None:
         return origin
-    return "::1" if listener.address.host == "::1" else "127.0.0.1"
+    return "::1" if ":" in listener.address.host else "127.0.0.1"

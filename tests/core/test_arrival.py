@@ -9,6 +9,8 @@ LOCAL = ListenerSettings(Address("127.0.0.1", 8080))
 LOCAL6 = ListenerSettings(Address("::1", 8080))
 OPEN = ListenerSettings(Address("0.0.0.0", 80))
 SECURE = ListenerSettings(Address("::", 443), PAIR)
+SECURE4 = ListenerSettings(Address("0.0.0.0", 443), PAIR)
+NAMED = ListenerSettings(Address("localhost", 80))
 UNIX = ListenerSettings(Address(path="/run/a"))
 ALL = (LOCAL, UNIX, OPEN, SECURE)
 
@@ -22,14 +24,18 @@ ALL = (LOCAL, UNIX, OPEN, SECURE)
         (ALL, "/", "unix", None, (UNIX, None)),
         (ALL, "/", "127.0.0.9", None, (LOCAL, "127.0.0.9")),
         (ALL, "/", "203.0.113.7", None, (OPEN, "203.0.113.7")),
-        (ALL, "/", "2001:db8::1", None, (OPEN, "2001:db8::1")),
-        (ALL, "https://a.example/", "203.0.113.7", None, (SECURE, "203.0.113.7")),
-        (ALL, "https://a.example/", None, None, (SECURE, "127.0.0.1")),
-        (ALL, "http://a.example:443/x", None, None, (SECURE, "127.0.0.1")),
+        (ALL, "/", "2001:db8::1", None, (SECURE, "2001:db8::1")),
+        (ALL, "https://a.example/", "2001:db8::1", None, (SECURE, "2001:db8::1")),
+        (ALL, "https://a.example/", "203.0.113.7", None, (OPEN, "203.0.113.7")),
+        ((OPEN, SECURE4), "https://a.example/", "203.0.113.7", None, (SECURE4, "203.0.113.7")),
+        ((NAMED,), "/", "::1", None, (NAMED, "::1")),
+        ((NAMED,), "/", "127.0.0.1", None, (NAMED, "127.0.0.1")),
+        (ALL, "https://a.example/", None, None, (SECURE, "::1")),
+        (ALL, "http://a.example:443/x", None, None, (SECURE, "::1")),
         (ALL, "http://a.example:8080/x:80", None, None, (LOCAL, "127.0.0.1")),
         ((LOCAL,), "https://a.example:8443/", None, None, (LOCAL, "127.0.0.1")),
         (ALL, "/", None, "unix:/run/a", (UNIX, None)),
-        (ALL, "/", "203.0.113.7", "[::]:443", (SECURE, "203.0.113.7")),
+        (ALL, "/", "2001:db8::1", "[::]:443", (SECURE, "2001:db8::1")),
         (ALL, "https://a.example/", None, "0.0.0.0:80", (OPEN, "127.0.0.1")),
     ],
 )
@@ -52,10 +58,13 @@ def test_a_request_comes_in_where_it_can(listeners, url, origin, at, expected):
             (LOCAL, UNIX),
             "203.0.113.7",
             None,
-            "does not reach any listener: loopback addresses are for this machine",
+            "does not reach any listener: a loopback address is for this machine",
         ),
         (ALL, "203.0.113.7", "127.0.0.1:8080", "does not reach 127.0.0.1:8080"),
-        (ALL, "203.0.113.7", "unix:/run/a", "callers of unix sockets have no address"),
+        (ALL, "203.0.113.7", "unix:/run/a", "over a unix socket nobody has an address"),
+        ((LOCAL, OPEN), "::1", None, "an address of IPv6 for callers with one"),
+        (ALL, "203.0.113.7", "[::]:443", "does not reach [::]:443"),
+        ((NAMED,), "203.0.113.7", None, "a loopback address is for this machine"),
         (ALL, "unix", "0.0.0.0:80", "does not reach 0.0.0.0:80: that is no unix socket"),
         (ALL, "localhost", None, "expected an IP address such as 203.0.113.7 or 2001:db8::1, or unix"),
         (ALL, "10.0.0.0/8", None, "expected an IP address"),
