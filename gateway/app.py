@@ -46,6 +46,7 @@ from gateway.observe.access_log import AccessLog, open_access_log
 from gateway.observe.fanout import Fanout, Observer
 from gateway.observe.line_stream import dropped_lines
 from gateway.observe.metrics import Connections, Gauges, Metrics
+from gateway.observe.route_health import RouteHealth
 from gateway.observe.sweeper import Sweeper
 from gateway.observe.token_log import TokenLog
 from gateway.proxy.acceptor import Acceptor
@@ -92,6 +93,7 @@ class Gateway:
                 dropped_lines,
                 self._connections,
                 lambda: self.sources.by_client(),  # noqa: PLW0108 - they are made later
+                lambda: {route.settings.name: route.health for route in self._routes},
             ),
             time.time,
         )
@@ -107,7 +109,7 @@ class Gateway:
         self._room = Room(settings.limits, self._census)
         self._pools: dict[UpstreamSettings, Pool] = {}
         self._acceptances: dict[tuple[UpstreamSettings, Grant | None], Acceptance] = {}
-        self._routes = [self._route(route) for route in settings.routes]
+        self._routes = [self._route(route, index) for index, route in enumerate(settings.routes)]
         self._handler = Handler(
             Router((route.settings, route) for route in self._routes),
             settings.limits,
@@ -183,7 +185,7 @@ class Gateway:
 
     # ── parts ─────────────────────────────────────────────────────────────────────────────────────
 
-    def _route(self, settings: RouteSettings) -> Route:
+    def _route(self, settings: RouteSettings, index: int) -> Route:
         pool = self._pools.get(settings.upstream)
         if pool is None:
             pool = self._pools[settings.upstream] = Pool(
@@ -191,7 +193,9 @@ class Gateway:
             )
         source = self.sources[settings.grant] if settings.grant is not None else None
         acceptance = self._acceptances.setdefault((settings.upstream, settings.grant), Acceptance())
-        return Route(settings, pool, source, self.metrics.route(settings.name), acceptance)
+        client = settings.grant.client if settings.grant is not None else ""
+        health = RouteHealth(settings.name, f"routes[{index}]", client, self._loop.time)
+        return Route(settings, pool, source, self.metrics.route(settings.name), acceptance, health)
 
     async def _listen(
         self, settings: ListenerSettings, tls: ssl.SSLContext | None
@@ -231,7 +235,7 @@ class Gateway:
         return AdminView(
             self.readiness,
             lambda: (client_state(state) for state in self.sources.states()),
-            lambda: (route_state(route) for route in self._settings.routes),
+            lambda: (route_state(route.settings, route.health) for route in self._routes),
             self.metrics.pieces,
             self.metrics.prepare,
             self._stale,

@@ -8,6 +8,7 @@ from gateway.core.named_secret import SecretName
 from gateway.core.settings import RouteSettings
 from gateway.core.source_state import SourceState
 from gateway.core.token_answer import missing_scope
+from gateway.observe.route_health import RouteHealth
 
 
 def missing_token(state: SourceState) -> MissingToken:
@@ -63,7 +64,23 @@ def _secret(name: SecretName) -> State:
     return {"number": name.number, "source": name.source, "as_of": name.as_of or None}
 
 
-def route_state(route: RouteSettings) -> State:
+def _last_error(health: RouteHealth | None) -> State | None:
+    if health is None or health.last is None:
+        return None
+    last = health.last
+    return {
+        "error": last.code,
+        "side": last.side.value,
+        "cause": last.cause_word,
+        "key": last.key,
+        "reason": last.reason,
+        "failures": health.failures,
+        "age_s": round(health.age_s, 1),
+        "is_over": not health.is_troubled,
+    }
+
+
+def route_state(route: RouteSettings, health: RouteHealth | None = None) -> State:
     """Show one route."""
     upstream = route.upstream
     where = (
@@ -82,4 +99,5 @@ def route_state(route: RouteSettings) -> State:
         "scope": " ".join(route.grant.scope) if route.grant is not None else None,
         "authorization": route.authorization.value,
         "recover_on": sorted(route.recover_on),
+        "last_error": _last_error(health),
     }

@@ -54,6 +54,7 @@ class GatewayError(Exception):
     proxy_error: ClassVar[str]
     title: ClassVar[str]
     closes: ClassVar[bool] = False
+    usual_cause: ClassVar[Cause | None] = None
 
     def __init__(  # noqa: PLR0913 - all but the first are keywords, and each is left out by most errors
         self,
@@ -70,7 +71,7 @@ class GatewayError(Exception):
         self.retry_after_s = retry_after_s
         self.was_sent = was_sent
         self.allow = allow
-        self.cause = cause
+        self.cause = cause or self.usual_cause
         self.key = key
 
 
@@ -266,6 +267,7 @@ class TokenTimeout(AuthorizationServerError):
 
     code, status, title = "token_timeout", 504, "The authorization server is too slow"
     proxy_error = "connection_read_timeout"
+    usual_cause = Cause.ANSWER_TIMEOUT
 
 
 class ClientFileUnusable(AuthorizationServerError):
@@ -313,6 +315,7 @@ class UpstreamClosed(UpstreamError):
 
     code, status, title = "upstream_closed", 502, "The upstream closed the connection without an answer"
     proxy_error = "connection_terminated"
+    usual_cause = Cause.CONNECTION_BROKEN
 
 
 class UpstreamAnswerInvalid(UpstreamError):
@@ -320,6 +323,7 @@ class UpstreamAnswerInvalid(UpstreamError):
 
     code, status, title = "upstream_answer_invalid", 502, "The upstream's answer is malformed"
     proxy_error = "http_protocol_error"
+    usual_cause = Cause.ANSWER_UNUSABLE
 
 
 class UpstreamAnswerTooLarge(UpstreamError):
@@ -327,6 +331,7 @@ class UpstreamAnswerTooLarge(UpstreamError):
 
     code, status, title = "upstream_answer_too_large", 502, "The upstream's answer header is too large"
     proxy_error = "http_response_header_section_size"
+    usual_cause = Cause.ANSWER_UNUSABLE
 
 
 class UpstreamAnswerIncomplete(UpstreamError):
@@ -334,6 +339,7 @@ class UpstreamAnswerIncomplete(UpstreamError):
 
     code, status, title = "upstream_answer_incomplete", 502, "The upstream broke off its answer"
     proxy_error = "http_response_incomplete"
+    usual_cause = Cause.CONNECTION_BROKEN
     closes = True
 
 
@@ -342,6 +348,7 @@ class UpstreamConnectTimeout(UpstreamError):
 
     code, status, title = "upstream_connect_timeout", 504, "The upstream did not accept a connection in time"
     proxy_error = "connection_timeout"
+    usual_cause = Cause.CONNECT_TIMEOUT
 
 
 class UpstreamTimeout(UpstreamError):
@@ -349,6 +356,7 @@ class UpstreamTimeout(UpstreamError):
 
     code, status, title = "upstream_timeout", 504, "The upstream did not answer in time"
     proxy_error = "http_response_timeout"
+    usual_cause = Cause.ANSWER_TIMEOUT
 
 
 class RouteTimeout(UpstreamError):
@@ -356,3 +364,4 @@ class RouteTimeout(UpstreamError):
 
     code, status, title = "route_timeout", 504, "The request took longer than its route allows"
     proxy_error = "http_response_timeout"
+    usual_cause = Cause.ANSWER_TIMEOUT

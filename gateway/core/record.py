@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.core.client_settings import ClientName
 from gateway.core.errors import AuthorizationServerError
@@ -25,6 +25,10 @@ class Recovery(Enum):
     OTHER_CHALLENGE = "other_challenge"  # insufficient_scope, or a refused proof
     TOKEN_LIVES = "token_lives"  # no other token was to be had, but the upstream accepts this one elsewhere
     NO_TOKEN = "no_token"
+
+
+USELESS: Final = frozenset((Recovery.REJECTED_AGAIN, Recovery.NEW_TOKEN_REJECTED, Recovery.HELD))
+"""The upstream refuses tokens that are new."""
 
 
 class Reason(Enum):
@@ -54,6 +58,7 @@ class AccessRecord:
         total_s, token_s, upstream_s: durations; waiting for a token, and for an answer's head (None: there
             was no exchange).
         token: fingerprint of the token that the last exchange carried, or empty.
+        cause: why, where `error` alone does not say it (`core.cause`), or empty.
     """
 
     started_at_s: float
@@ -73,6 +78,7 @@ class AccessRecord:
     upstream_s: float | None
     token: str
     recovery: Recovery
+    cause: str = ""
 
 
 class RequestObserver(Protocol):

@@ -69,7 +69,7 @@ def _json_line(record: AccessRecord, time: str) -> str:
         f',"request_bytes":{r.request_bytes},"answer_bytes":{r.answer_bytes}'
         f',"total_ms":{r.total_s * 1000:.3f},"token_ms":{r.token_s * 1000:.3f}'
         f',"upstream_ms":{upstream_ms}'
-        f',"token":"{r.token}","recovery":"{recovery}"}}\n'
+        f',"token":"{r.token}","recovery":"{recovery}","cause":"{r.cause}"}}\n'
     )
 
 
@@ -87,5 +87,5 @@ def _text_line(record: AccessRecord, time: str) -> str:
     if r.recovery is not _NO_RECOVERY:
         parts.append(f"recovery={r.recovery.value}")
     if r.error:
-        parts.append(f"error={r.error}")
+        parts.append(f"error={r.error}" + (f" cause={r.cause}" if r.cause else ""))
     return escaped(" ".join(parts)) + "\n"

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from gateway.observe.families import counter, gauge
 from gateway.observe.series import CLIENTS, ROUTES, Family, Owners, name_resolutions
-from gateway.observe.standings import CLIENT_STANDINGS
+from gateway.observe.standings import CLIENT_STANDINGS, route_troubles
 
 if TYPE_CHECKING:
     from gateway.observe.metrics import Connections, Gauges, Metrics
@@ -38,6 +38,7 @@ def pieces(metrics: Metrics) -> Iterator[bytes]:
     states = list(metrics.gauges.sources().items())
     for of_states in CLIENT_STANDINGS:
         yield from _in_pieces(of_states, states)
+    yield from _in_pieces(route_troubles, list(metrics.gauges.routes().items()))
     yield from _in_pieces(name_resolutions, list(metrics.resolutions.failures.items()))
     yield generate_latest(_Of([*_process(metrics.gauges), *_connections(metrics.gauges.connections())]))
     yield generate_latest(_PROCESS)

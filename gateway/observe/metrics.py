@@ -24,6 +24,7 @@ from gateway.core.settings import RouteName
 from gateway.core.source_state import SourceState
 from gateway.observe.histogram import BOUNDS_S, Histogram
 from gateway.observe.resolutions import Resolutions
+from gateway.observe.route_health import RouteHealth
 from gateway.observe.token_metrics import TokenMetrics
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -41,6 +42,7 @@ class RouteMetrics:
         "durations",
         "errors",
         "nonce_retries",
+        "own_statuses",
         "recoveries",
         "request_bytes",
         "started_requests",
@@ -59,6 +61,7 @@ class RouteMetrics:
         self.nonce_retries = 0
         self.recoveries: dict[Recovery, int] = {}
         self.errors: dict[str, int] = {}
+        self.own_statuses: dict[int, int] = {}
 
     def started(self) -> None:
         """A request has been matched to this route."""
@@ -102,6 +105,7 @@ class RouteMetrics:
             self.recoveries[recovery] = self.recoveries.get(recovery, 0) + 1
         if error_code:
             self.errors[error_code] = self.errors.get(error_code, 0) + 1
+            self.own_statuses[status] = self.own_statuses.get(status, 0) + 1
 
     def failed_unasked(self) -> None:
         """The gateway failed where no request counts it."""
@@ -131,6 +135,7 @@ class Gauges:
     dropped_lines: Callable[[], int] = int
     connections: Callable[[], Connections] = Connections
     sources: Callable[[], Mapping[ClientName, Sequence[SourceState]]] = dict
+    routes: Callable[[], Mapping[RouteName, RouteHealth]] = dict
 
 
 class Metrics:

@@ -74,6 +74,20 @@ def _errors(routes: Owners[RouteMetrics]) -> Metric:
     )
 
 
+def _upstream_errors(routes: Owners[RouteMetrics]) -> Metric:
+    return counter(
+        "gateway_upstream_errors",
+        "Answers of the upstream itself with a status of 500 or more, which passed to the caller.",
+        ("route", "code"),
+        (
+            ([name, str(code)], count - route.own_statuses.get(code, 0))
+            for name, route in routes
+            for code, count in route.statuses.items()
+            if code >= 500
+        ),
+    )
+
+
 def _upstream_durations(routes: Owners[RouteMetrics]) -> Metric:
     return histogram(
         "gateway_upstream_duration_seconds",
@@ -113,6 +127,7 @@ ROUTES: Final[tuple[Family[RouteMetrics], ...]] = (
         lambda route: route.answer_bytes,
     ),
     _errors,
+    _upstream_errors,
     _upstream_durations,
     _recoveries,
     _total(

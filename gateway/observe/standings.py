@@ -13,6 +13,7 @@ from prometheus_client.core import Metric
 
 from gateway.core.source_state import SourceState
 from gateway.observe.families import Sample, gauge
+from gateway.observe.route_health import RouteHealth
 from gateway.observe.series import Family, Owners
 
 TOKEN_STATES: Final = ("living", "suspect", "missing")
@@ -70,6 +71,20 @@ def _secrets(clients: Owners[Sequence[SourceState]]) -> Metric:
 def _secret_samples(name: str, source: SourceState) -> list[Sample]:
     used = 0 if source.facts.accepted is None else source.facts.accepted.number
     return [([name, str(one.number), one.source], float(one.number == used)) for one in source.facts.names]
+
+
+def route_troubles(routes: Owners[RouteHealth]) -> Metric:
+    """Tell what keeps routes from their upstreams."""
+    return gauge(
+        "gateway_route_trouble",
+        "1 while the route's requests fail at the upstream: whose side it is, why, which key to look at.",
+        ("route", *_TROUBLE_LABELS),
+        (
+            ([name, last.side.name.lower(), last.code, last.cause_word, last.key], 1.0)
+            for name, health in routes
+            if health.is_shown and (last := health.last) is not None
+        ),
+    )
 
 
 CLIENT_STANDINGS: Final[tuple[Family[Sequence[SourceState]], ...]] = (_tokens, _troubles, _secrets)

@@ -51,6 +51,7 @@ class Call:
     sent_at = 0
     upstream: UpstreamConnection | None = None
     error = ""
+    failure: GatewayError | None = None
     forwarded_for = ""
     recovery = Recovery.NONE
     status = 0
@@ -116,6 +117,7 @@ class Call:
     def refuse(self, error: GatewayError) -> None:
         """Answer with `error`, or break the answer off if it has begun."""
         self.error = self.error or error.code
+        self.failure = self.failure or error
         if self.status:
             self.keeps_alive = False
             self.connection.break_off()
@@ -158,4 +160,11 @@ class Call:
             upstream_s=self.upstream_s,
             token=self.token.fingerprint if self.token is not None else "",
             recovery=self.recovery,
+            cause=self.cause,
         )
+
+    @property
+    def cause(self) -> str:
+        """Why it failed, as a word (`core.cause`), or an empty text."""
+        failure = self.failure
+        return failure.cause.value if failure is not None and failure.cause is not None else ""

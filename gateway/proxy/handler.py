@@ -16,9 +16,10 @@ from gateway.core.errors import (
     GatewayError,
     InternalError,
     RouteTimeout,
+    UpstreamError,
 )
 from gateway.core.outbound import request_id
-from gateway.core.record import RequestObserver
+from gateway.core.record import USELESS, Recovery, RequestObserver
 from gateway.core.recovery import is_acceptance
 from gateway.core.request_head import HeadReader
 from gateway.core.routing import Router
@@ -30,6 +31,8 @@ from gateway.proxy.exchange import exchange
 from gateway.proxy.refused import recover
 from gateway.proxy.relay import relay, relay_at_once
 from gateway.proxy.route import Route, RouteCounters
+
+_NO_RECOVERY: Final = Recovery.NONE  # the attribute of an Enum class is a slow look-up before Python 3.12
 
 log: Final = logging.getLogger("gateway.proxy")
 
@@ -167,8 +170,28 @@ class Handler:
             call.recovery,
             call.error,
         )
+        is_eventful = call.error or call.recovery is not _NO_RECOVERY
+        if route is not None and (is_eventful or route.health.is_troubled):
+            _watch(call, route)
         if self._observer is not None:
             self._observer.request_done(call.record(self._clock.wall_s(), total_s))
+
+
+def _watch(call: Call, route: Route) -> None:
+    """Have it told how the upstream does; off the hot path."""
+    failure, health = call.failure, route.health
+    if isinstance(failure, UpstreamError):
+        health.failed(failure)
+    elif failure is None and call.recovery in USELESS:
+        if call.token is not None and not _is_one_path(call.token, route.acceptance.token):
+            health.refused_tokens()
+    elif health.is_troubled and failure is None and call.upstream_status:
+        health.answered()
+
+
+def _is_one_path(refused: Token, accepted: Token | None) -> bool:
+    """Whether the upstream accepted this token, or the one before, elsewhere: some paths always say 401."""
+    return accepted is not None and accepted.serial >= refused.serial - 1
 
 
 def late(call: Call) -> None:
@@ -178,4 +201,5 @@ def late(call: Call) -> None:
         call.upstream.fail(error)
     if call.status:
         call.error = error.code
+        call.failure = call.failure or error
         call.connection.break_off()

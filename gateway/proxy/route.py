@@ -11,6 +11,7 @@ from gateway.core.record import Recovery
 from gateway.core.recovery import Acceptance, RefusalMemory, target_digest
 from gateway.core.settings import RouteSettings
 from gateway.core.token import Token, TokenSource
+from gateway.observe.route_health import RouteHealth
 from gateway.proxy.pool import Pool
 
 
@@ -40,7 +41,7 @@ class RouteCounters(Protocol):
 
 
 class Route:
-    """A rule of `gateway.yaml` with its connections, its tokens and its counters.
+    """A rule of `gateway.yaml` with its connections, its tokens, its counters and its troubles.
 
     Attributes:
         leaves_date: the owner's rules say what becomes of the answer's ``Date``.
@@ -53,6 +54,7 @@ class Route:
         "_answer_removed",
         "acceptance",
         "counters",
+        "health",
         "leaves_date",
         "plan",
         "pool",
@@ -62,13 +64,14 @@ class Route:
         "timeouts",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what it joins is made elsewhere, and shared in part
         self,
         settings: RouteSettings,
         pool: Pool,
         source: TokenSource | None,
         counters: RouteCounters,
         acceptance: Acceptance,
+        health: RouteHealth,
     ) -> None:
         self.settings = settings
         self.timeouts = settings.timeouts
@@ -78,6 +81,7 @@ class Route:
         self.counters = counters
         self.refusals = RefusalMemory()
         self.acceptance = acceptance
+        self.health = health
         self._answer_added = added_lines(settings.response_headers)
         self._answer_removed = removed_names(settings.response_headers)
         self.leaves_date = b"date" in self._answer_removed

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from gateway.core.cause import Cause
 from gateway.core.client_facts import ClientFacts
 from gateway.core.client_settings import AuthMethod, ClientName
+from gateway.core.errors import UpstreamUnreachable
 from gateway.core.named_secret import SecretName
 from gateway.core.record import AccessRecord, Recovery
 from gateway.core.source_state import RequestCounts, SourceState, TokenState
 from gateway.core.token import Token
+from gateway.observe.route_health import RouteHealth
 
 RECORD = AccessRecord(
     started_at_s=1_700_000_000.25,
@@ -72,3 +75,10 @@ FAILING = replace(
     last_cause="unknown_authority",
     last_key="clients.crm.tls.ca",
 )
+
+
+def troubled():
+    """The health of a route whose upstream is down."""
+    health = RouteHealth("/crm", "routes[0]", "crm", lambda: 0.0)
+    health.failed(UpstreamUnreachable("no connection to the upstream", cause=Cause.CONNECTION_REFUSED))
+    return health

@@ -48,6 +48,7 @@ def test_a_record_becomes_one_json_line(tmp_path):
             "upstream_ms": 10.0,
             "token": "ab12cd34",
             "recovery": "none",
+            "cause": "",
         }
     ]
 

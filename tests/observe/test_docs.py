@@ -14,7 +14,7 @@ from gateway.core.settings import LogFormat, RouteName
 from gateway.observe.access_log import open_access_log
 from gateway.observe.metrics import Connections, Gauges, Metrics
 
-from .samples import FAILING, RECORD, token
+from .samples import FAILING, RECORD, token, troubled
 
 DOCS = (Path(__file__).parents[2] / "docs" / "observability.md").read_text()
 
@@ -38,10 +38,12 @@ def families():
             lambda: 0,
             connections=lambda: Connections(1, 2, {"connections": 3}),
             sources=lambda: {ClientName("crm"): [FAILING]},
+            routes=lambda: {RouteName("/crm"): troubled()},
         ),
         lambda: 0.0,
     )
     metrics.route(RouteName("/crm")).done(500, 0.1, 0.1, 0, 0, Recovery.HELD, "internal_error")
+    metrics.route(RouteName("/crm")).done(500, 0.1, 0.1, 0, 0, Recovery.NONE, "")
     metrics.resolutions.expect(["api.example.com"])
     metrics.tokens.token_requested(ClientName("crm"), Reason.FIRST)
     metrics.tokens.token_failed(ClientName("crm"), TokenRefused(), 1.0)

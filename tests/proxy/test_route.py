@@ -2,6 +2,7 @@ import pytest
 
 from gateway.core.recovery import Acceptance, target_digest
 from gateway.core.settings import HeaderRules, RouteName, RouteSettings, Scheme, UpstreamSettings
+from gateway.observe.route_health import RouteHealth
 from gateway.proxy.route import Route
 from tests.core.samples import token
 
@@ -11,7 +12,7 @@ LINES = [b"Server: legacy", b"X-A: 1", b"x-a: 2", b"Content-Type: text/plain"]
 def route(**rules):
     upstream = UpstreamSettings(Scheme.HTTP, "127.0.0.1", 9500)
     settings = RouteSettings(RouteName("/crm"), "/crm", upstream, response_headers=HeaderRules(**rules))
-    return Route(settings, None, None, None, Acceptance())
+    return Route(settings, None, None, None, Acceptance(), RouteHealth("/", "routes[0]", "", lambda: 0.0))
 
 
 ANSWERS = [

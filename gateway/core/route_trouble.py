@@ -1,0 +1,78 @@
+"""What keeps a route from its upstream, as the operator is told it: whose fault, why, which key to look at.
+
+The key is below the route as a rule; where the upstream refuses tokens that are new, it is the client's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.core.cause import TLS_KEYS, Cause
+from gateway.core.errors import (
+    RouteTimeout,
+    Side,
+    UpstreamAnswerTooLarge,
+    UpstreamConnectTimeout,
+    UpstreamError,
+    UpstreamTimeout,
+)
+
+TOKENS_REFUSED: Final = "tokens_refused"
+"""In the place of an error's code: the upstream's own answers passed."""
+_KEYS: Final[dict[type[UpstreamError], str]] = {
+    UpstreamConnectTimeout: "timeouts.connect",
+    UpstreamTimeout: "timeouts.response",
+    RouteTimeout: "timeout",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTrouble:
+    """Why requests of a route fail.
+
+    Attributes:
+        code: of the error that callers get.
+        key: of `gateway.yaml`, whole.
+        reason: a sentence of ours.
+    """
+
+    side: Side
+    code: str
+    cause: Cause | None
+    key: str
+    reason: str
+
+    @property
+    def kind(self) -> tuple[str, Cause | None]:
+        """What tells two troubles apart."""
+        return self.code, self.cause
+
+    @property
+    def cause_word(self) -> str:
+        """The word of the cause, or of the error where there is no other."""
+        return self.cause.value if self.cause is not None else self.code
+
+
+def trouble_of(error: UpstreamError, place: str) -> RouteTrouble:
+    """Say what an error means for its route; `place` is the route's: ``routes[0]``."""
+    reason = error.detail or error.title
+    return RouteTrouble(error.side, error.code, error.cause, _key(error, place), reason)
+
+
+def refused_tokens(client: str) -> RouteTrouble:
+    """Say that the upstream refuses tokens that are new."""
+    return RouteTrouble(
+        Side.UPSTREAM,
+        TOKENS_REFUSED,
+        Cause.TOKENS_REFUSED,
+        f"clients.{client}.scope, clients.{client}.audience",
+        "the upstream refuses tokens that are new and alive; do issuer, audience and scope fit?",
+    )
+
+
+def _key(error: UpstreamError, place: str) -> str:
+    if isinstance(error, UpstreamAnswerTooLarge):
+        return "limits.header_bytes"
+    key = error.key or _KEYS.get(type(error)) or (TLS_KEYS.get(error.cause) if error.cause else None)
+    return f"{place}.{key or 'upstream'}"
