@@ -9,6 +9,7 @@ Rules:
 - No two routes are equally specific: same host and path, and methods in common.
 - No two listeners share an address. One replayable body fits into the budget for all.
 - An admin listener that other machines reach is warned of: containers are scraped and probed from outside.
+  So is trust in callers of unix sockets where there is none.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from gateway.config.addresses import is_private
+from gateway.config.addresses import UnixPeers, is_private
 from gateway.config.client_model import Client
 from gateway.config.client_rules import client_findings, server_urls
 from gateway.config.model import Route
@@ -44,6 +45,7 @@ _OPEN_ADMIN: Final = (
     "other machines can reach the admin listener, which shows clients, routes and metrics to whoever asks: "
     "listen on 127.0.0.1 or a unix socket, or let only your monitoring reach this address"
 )
+_NO_SOCKET: Final = "no listener is a unix socket, so nobody is trusted by this: name networks or addresses"
 _EQUAL: Final = "host, path and methods equal those of {}: no request could tell the two apart"
 _OVERLAP: Final = "host and path equal those of {}, and they share methods: neither is more specific"
 
@@ -69,6 +71,7 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Finding]:
     yield from _equal_addresses(parts, line_of)
     yield from _open_admin(parts)
     yield from _access_without_file(parts)
+    yield from _trusts_nobody(parts)
     yield from _replay_budget(parts)
     yield from route_warnings(parts, line_of)
     yield from secret_problems(root)
@@ -154,6 +157,16 @@ def _access_without_file(parts: Parts) -> Iterator[Finding]:
             if key in listener.model_fields_set:
                 words = "means nothing unless the address is a unix socket, as in unix:/run/gateway.sock"
                 yield Finding(("listen", index, key), words, is_about_key=True)
+
+
+def _trusts_nobody(parts: Parts) -> Iterator[Finding]:
+    """Who trusts the callers of unix sockets, and has none, thinks of another way in."""
+    trusted = parts.document.trusted_proxies if parts.document is not None else None
+    if any(one.address.path is not None for one in parts.listeners.values()):
+        return
+    for index, proxy in enumerate(trusted or ()):
+        if proxy is UnixPeers.UNIX:
+            yield Finding(("trusted_proxies", index), _NO_SOCKET, severity=Severity.WARNING)
 
 
 def _replay_budget(parts: Parts) -> Iterator[Finding]:

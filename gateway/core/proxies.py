@@ -8,7 +8,7 @@ address (``unknown``, a name that hides one: RFC 7239 section 6) ends the way: w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
@@ -17,15 +17,21 @@ IpAddress = IPv4Address | IPv6Address
 
 _MOST_HOPS: Final = 16  # what a caller wrote may name trusted addresses without end
 _LONGEST_BYTES: Final = 64  # of an entry: [IPv6 address]:port takes 47
+_REMEMBERED: Final = 1024  # lists, of `_REMEMBERED_BYTES` at most: a quarter of a MiB
+_REMEMBERED_BYTES: Final = 128
 _UNIX_HOPS: Final = frozenset({b"unix", b"unix:"})  # as nginx names a peer on a unix socket
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedProxies:
-    """Whose ``X-Forwarded-*`` are believed: peers in `networks`, and peers on unix sockets if `unix`."""
+    """Whose ``X-Forwarded-*`` are believed: peers in `networks`, and peers on unix sockets if `unix`.
+
+    What was read of a list is remembered (bounded): reading an address takes a quarter of a request's time.
+    """
 
     networks: tuple[Network, ...] = ()
     unix: bool = False
+    _known: dict[bytes, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def trusts(self, address: IpAddress) -> bool:
         """Tell whether a peer with this address is one of them."""
@@ -36,6 +42,17 @@ class TrustedProxies:
 
         It is the last one that is no trusted proxy's, or the first of all where each is.
         """
+        known = self._known
+        client = known.get(forwarded_for)
+        if client is None:
+            client = self._read(forwarded_for)
+            if len(forwarded_for) <= _REMEMBERED_BYTES:
+                if len(known) >= _REMEMBERED:
+                    known.clear()
+                known[forwarded_for] = client
+        return client
+
+    def _read(self, forwarded_for: bytes) -> str:
         client = ""
         for entry in _from_the_right(forwarded_for):
             if self.unix and entry in _UNIX_HOPS:

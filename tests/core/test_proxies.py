@@ -94,6 +94,27 @@ def test_what_a_long_list_costs_does_not_grow_with_it():
     assert len(looked_at) <= 17
 
 
+def test_what_is_remembered_is_bounded_in_number_and_in_length():
+    proxies = TrustedProxies()
+    for number in range(3000):
+        told = b"10.%d.%d.%d" % (number >> 16, number >> 8 & 255, number & 255)
+        for _ in range(2):
+            assert proxies.client_behind(told) == told.decode()
+        assert proxies.client_behind(told + b" " * 200) == told.decode()
+
+    assert len(proxies._known) <= 1024
+    assert max(map(len, proxies._known)) <= 128
+
+
+def test_what_is_remembered_makes_no_difference_between_settings():
+    one, other = TrustedProxies(PROXIES.networks), TrustedProxies(PROXIES.networks)
+    one.client_behind(b"203.0.113.7")
+
+    assert one == other
+    assert hash(one) == hash(other)
+    assert "203.0.113.7" not in repr(one)
+
+
 HOPS = st.lists(st.ip_addresses().map(str) | st.sampled_from(["10.0.0.1", "unknown", "", "x"]), max_size=8)
 
 
