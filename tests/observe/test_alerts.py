@@ -96,7 +96,12 @@ def test_a_loss_of_tokens_is_an_alert(sources, fires):
 def test_every_label_that_an_alert_speaks_of_is_there():
     labels = {"instance", *(label for sample in rendered(FAILING) for label in sample.labels)}
     for rule in RULES.values():
-        assert set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"]))) <= labels | {"route", "reason", "name", "outcome"}
+        assert set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"]))) <= labels | {
+            "route",
+            "reason",
+            "name",
+            "outcome",
+        }
 
 
 def test_the_secret_in_use_is_one_of_all():
