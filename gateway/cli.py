@@ -11,13 +11,15 @@ what it imports with idle memory.
 from __future__ import annotations
 
 import asyncio
+import codecs
+import io
 import json
 import os
 import ssl
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from gateway.config import FileProblems, Loaded
     from gateway.core.settings import Settings
     from gateway.observe.fanout import Observer
+
+_PLAIN: Final = {"\N{BULLET}": "*", "\N{HORIZONTAL ELLIPSIS}": "..."}
 
 _config = click.option(
     "-c",
@@ -45,6 +49,7 @@ _config = click.option(
 @click.version_option(__version__, prog_name="gateway")
 def main() -> None:
     """An HTTP gateway that injects OAuth 2.0 access tokens, obtained with its own client credentials."""
+    _write_what_the_terminal_knows()
 
 
 @main.command()
@@ -65,6 +70,8 @@ def run(path: Path) -> None:
         _end(1, *map(str, files.of_servers))
     set_up_logging(settings.log.level, settings.log.format, sys.stderr)
     tell_of_what_nobody_catches()
+    if os.environ.get("SSLKEYLOGFILE"):
+        warn("SSLKEYLOGFILE is set: the keys of all TLS connections are written to the file that it names")
     forget_variables(settings.referenced)
     # What a client lacks costs its own tokens only, and may be put right while the others work.
     for line in (*map(str, (*files.of_clients, *files.warnings)), *_check_keys(path, settings)):
@@ -87,13 +94,13 @@ def check(path: Path) -> None:
     told = in_order((*loaded.problems, *files.of_servers, *files.of_clients, *files.warnings))
     keys = _check_keys(path, loaded.settings) if loaded.settings is not None else ()
     for line in (*map(str, told), *keys):
-        click.echo(line, err=True)
+        click.echo(line, file=sys.stderr)
     if (settings := loaded.settings) is None:
         _end(2, f"{path}: refused ({counted(told)})")
     if files.of_servers or files.of_clients or keys:
         _end(1, f"{path}: good, but what it names cannot be used ({counted(told, len(keys))})")
     parts = f"{plural(len(settings.routes), 'route')}, {plural(len(settings.clients), 'client')}"
-    click.echo(f"{path}: good ({parts})" + (f", {counted(told)}" if told else ""))
+    _say(f"{path}: good ({parts})" + (f", {counted(told)}" if told else ""))
 
 
 @main.command()
@@ -124,7 +131,7 @@ def token(client: str, path: Path, as_json: bool, once: bool) -> None:
         )
     clock = Clock(time.monotonic, time.time, random.random, time.perf_counter)
     report = asyncio.run(probe(found, clock, secrets.token_bytes(32), tries_remedies=not once))
-    click.echo(render_json(report) if as_json else render_text(report))
+    _say(render_json(report) if as_json else render_text(report))
     sys.exit(0 if report.has_token else 1)
 
 
@@ -164,7 +171,7 @@ def explain(  # noqa: PLR0913, PLR0917 - an argument for each option
         sent = core.request_bytes(method.upper(), url, headers, arrived, is_http10=is_http10)
         read = asyncio.run(read_alone(sent, settings.limits))
         asked = core.Asked(read.method, read.path, read.version, read.raw_headers)
-        click.echo(core.render(core.explain(settings, asked, arrived)))
+        _say(core.render(core.explain(settings, asked, arrived)))
     except NoArrival as wrong:
         raise click.UsageError(str(wrong)) from None
     except GatewayError as error:
@@ -176,7 +183,7 @@ def schema() -> None:
     """Print the JSON Schema of gateway.yaml, for editors."""
     from gateway.config import json_schema
 
-    click.echo(json.dumps(json_schema(), indent=2))
+    _say(json.dumps(json_schema(), indent=2))
 
 
 @main.command()
@@ -227,6 +234,26 @@ def demo(path: Path | None, lifetime: int, opaque: bool) -> None:
         _cannot_start(file, error)
 
 
+def _say(text: str) -> None:
+    # To the stream as it is: one whose code is ASCII would be taken for UTF-8 by click.
+    click.echo(text, file=sys.stdout)
+
+
+def _write_what_the_terminal_knows() -> None:
+    """Write plain characters where the output's code lacks the others, instead of failing on them."""
+    codecs.register_error("plain", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower().replace("-", "") != "utf8":
+            stream.reconfigure(errors="plain")
+
+
+def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(char, "?") for char in lacking), error.end
+
+
 def _load(path: Path, environ: Mapping[str, str]) -> Settings:
     return _good(_read(path, environ))
 
@@ -275,7 +302,7 @@ def _check_keys(path: Path, settings: Settings) -> tuple[str, ...]:
 def _end(status: int, *lines: str) -> NoReturn:
     """Say why, each line as it stands: editors parse those that begin with a file, a line and a column."""
     for line in lines:
-        click.echo(line, err=True)
+        click.echo(line, file=sys.stderr)
     sys.exit(status)
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from gateway.aside import Aside
 from gateway.core.client_settings import TlsFiles, TlsVersion
 from gateway.regular_file import readable_copy
 
@@ -80,6 +81,7 @@ class Trust:
     """The TLS contexts of a process, and who wants to know when one is replaced."""
 
     def __init__(self) -> None:
+        self.aside = Aside()
         self._contexts: dict[TrustSettings, _Known] = {}
         self._watchers: list[tuple[TrustSettings, Callable[[], None]]] = []
 

@@ -154,6 +154,17 @@ async def test_the_first_line_is_written_as_the_others_are_whatever_the_level(tm
     )
 
 
+async def test_a_variable_that_writes_tls_keys_to_a_file_is_warned_of(tmp_path):
+    keys = tmp_path / "keys"
+    document = {"routes": [ROUTE], "log": {"access": "off", "format": "json"}}
+    async with running(tmp_path, document, {"SSLKEYLOGFILE": str(keys)}) as child:
+        child.signal(signal.SIGTERM)
+        await child.ended()
+
+    (warning,) = [line for line in map(json.loads, child.told) if "SSLKEYLOGFILE" in line["message"]]
+    assert warning["level"] == "warning"
+
+
 async def test_a_start_logs_each_warning_once(tmp_path):
     async with running(tmp_path, ODD, {"SECRET": SECRET}) as child:
         child.signal(signal.SIGTERM)
@@ -539,6 +550,24 @@ async def test_a_token_is_fetched_and_explained_without_being_shown(tmp_path, au
     for out in (text.out, told.out):
         assert SECRET not in out
         assert not re.search(r"opaque-\d|eyJ", out), "the token itself is shown"
+
+
+@pytest.mark.parametrize("code", ["ascii", "ascii:strict", "latin-1", "utf-8"])
+async def test_a_terminal_that_knows_few_characters_is_shown_plain_ones(tmp_path, authorization_server, code):
+    write_configuration(tmp_path, clients_of(authorization_server))
+    told = await gateway_beside(
+        tmp_path,
+        "token",
+        "mobile",
+        SECRET=SECRET,
+        PYTHONIOENCODING=code,
+        PYTHONUTF8="0",
+        LANG="C",
+        LC_ALL="C",
+    )
+    assert (told.status, told.err) == (0, "")
+    mask = "••••" if code == "utf-8" else "\x95" * 4 if code == "cp1252" else "****"
+    assert f"  > Authorization: Basic {mask}" in told.out.splitlines()
 
 
 async def test_a_wrong_secret_is_explained(tmp_path, authorization_server):

@@ -15,6 +15,10 @@ from gateway.core.settings import CallerAuthorization, Scheme
 _AUTHORIZATION: Final = "the key `authorization` and the token decide on this field here"
 _DECIDED: Final = frozenset(("authorization", "dpop"))
 
+_PROOF_FOR_ANYBODY: Final = (
+    "the caller's Host would stand in the proofs of possession, and who receives one could use it at the "
+    "server that the caller named: write `host` without *, the name that callers use, or leave this out"
+)
 _BOUND: Final = (
     "the client's tokens are bound to its certificate: name the same certificate and key here, or say "
     "tls_client_certificate_bound_access_tokens: false at the client if they are not"
@@ -29,6 +33,7 @@ def route_findings(loc: Loc, route: Route, clients: Mapping[str, Client | None])
     yield from _needs_https(loc, route)
     yield from _other_certificate(loc, route, clients)
     yield from _two_authorizations(loc, route)
+    yield from _proof_for_anybody(loc, route, clients)
 
 
 def _unknown_client(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Finding]:
@@ -82,6 +87,14 @@ def _other_certificate(loc: Loc, route: Route, clients: Mapping[str, Client | No
         yield Finding(
             (*loc, "tls") if ours is None else (*loc, "tls", "certificate"), _BOUND, is_about_key=True
         )
+
+
+def _proof_for_anybody(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Finding]:
+    """RFC 9449 section 4.2: a proof is for one URL. Who chooses its host chooses whom it convinces."""
+    client = clients.get(route.client or "")
+    is_exact = route.host is not None and not route.host.startswith("*")
+    if client is not None and client.dpop and route.preserve_host and not is_exact:
+        yield Finding((*loc, "preserve_host"), _PROOF_FOR_ANYBODY, is_about_key=True)
 
 
 def _two_authorizations(loc: Loc, route: Route) -> Iterator[Finding]:

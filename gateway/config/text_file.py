@@ -23,7 +23,7 @@ MOST_BYTES: Final = 64 * 1024
 
 _LOGGER: Final = logging.getLogger("gateway.file")
 
-Signature = tuple[int, int, int, int]
+Signature = tuple[int, int, int, int, int]
 
 
 def file_text(path: Path) -> str:
@@ -126,4 +126,4 @@ def _decoded(content: bytes, path: Path) -> str:
 
 
 def _signature(status: os.stat_result) -> Signature:
-    return status.st_mtime_ns, status.st_dev, status.st_ino, status.st_size
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_dev, status.st_ino, status.st_size

@@ -22,6 +22,7 @@ class Cause(Enum):
     CONNECT_TIMEOUT = "connect_timeout"
     CONNECTION_BROKEN = "connection_broken"
     PROXY_FAILED = "proxy_failed"
+    SERVER_BUSY = "server_busy"
     # ── TLS ──
     UNKNOWN_AUTHORITY = "unknown_authority"
     CERTIFICATE_EXPIRED = "certificate_expired"

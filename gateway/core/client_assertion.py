@@ -46,6 +46,11 @@ class SigningAlgorithm(Enum):
         """Whether it signs with a shared secret."""
         return self.value.startswith("HS")
 
+    @property
+    def is_rsa(self) -> bool:
+        """Whether it signs with an RSA key."""
+        return self.value.startswith(("RS", "PS"))
+
 
 class CertificateHeader(Enum):
     """By what an assertion's head names the certificate of its key (RFC 7515 section 4.1)."""

@@ -2,7 +2,7 @@
 
 Rules: UTF-8 (RFC 8259 section 8.1), one object, no member twice (RFC 6749 section 3.2: parameters must
 not be included more than once), nesting as deep as the interpreter bears. ``NaN`` and ``Infinity``,
-which Python's reader takes and JSON forbids, count as null.
+which Python's reader takes and JSON forbids, count as null, as does a number too large for a float.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ def read_json_object(body: bytes) -> JsonObject | None:
     """Give the members of the object in `body`, or None where it holds none that can be trusted."""
     try:
         text = body.decode("utf-8-sig")
-        document = json.loads(text, object_pairs_hook=_members, parse_constant=lambda _: None)
+        document = json.loads(
+            text, object_pairs_hook=_members, parse_constant=lambda _: None, parse_float=_float
+        )
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
@@ -47,6 +49,10 @@ def texts_in(value: object) -> Iterator[str]:
         case list():
             for member in value:
                 yield from texts_in(member)
+
+
+def _float(text: str) -> float | None:
+    return finite_number(float(text))
 
 
 def _members(pairs: list[tuple[str, Any]]) -> JsonObject:

@@ -103,14 +103,16 @@ def read_metadata(
     if document.get("issuer") != issuer:
         return Failed(FailureKind.INVALID, "the issuer's metadata is in the name of another issuer")
     endpoint = document.get("token_endpoint")
-    if not may_be_asked(endpoint, allows_insecure=allows_insecure):
+    if not may_be_asked(endpoint, issuer, allows_insecure=allows_insecure):
         return Failed(FailureKind.INVALID, f"the issuer's metadata has {_flaw(endpoint)}")
     assert isinstance(endpoint, str)
     return ServerMetadata(
         issuer=issuer,
         token_endpoint=endpoint,
-        revocation_endpoint=_endpoint(document, "revocation_endpoint", allows_insecure=allows_insecure),
-        aliases=_aliases(document, allows_insecure=allows_insecure),
+        revocation_endpoint=_endpoint(
+            document, "revocation_endpoint", issuer, allows_insecure=allows_insecure
+        ),
+        aliases=_aliases(document, issuer, allows_insecure=allows_insecure),
         auth_methods=_words(document, "token_endpoint_auth_methods_supported"),
         signing_algorithms=_words(document, "token_endpoint_auth_signing_alg_values_supported"),
         grant_types=_words(document, "grant_types_supported"),
@@ -152,17 +154,18 @@ def _flaw(endpoint: object) -> str:
     )
 
 
-def _endpoint(document: JsonObject, name: str, *, allows_insecure: bool) -> str | None:
+def _endpoint(document: JsonObject, name: str, issuer: str, *, allows_insecure: bool) -> str | None:
     url = document.get(name)
-    return url if isinstance(url, str) and may_be_asked(url, allows_insecure=allows_insecure) else None
+    is_good = isinstance(url, str) and may_be_asked(url, issuer, allows_insecure=allows_insecure)
+    return url if is_good else None
 
 
-def _aliases(document: JsonObject, *, allows_insecure: bool) -> dict[str, str]:
+def _aliases(document: JsonObject, issuer: str, *, allows_insecure: bool) -> dict[str, str]:
     aliases = document.get("mtls_endpoint_aliases")
     if not isinstance(aliases, dict):
         return {}
     names = ("token_endpoint", "revocation_endpoint")
-    found = {name: _endpoint(aliases, name, allows_insecure=allows_insecure) for name in names}
+    found = {name: _endpoint(aliases, name, issuer, allows_insecure=allows_insecure) for name in names}
     return {name: url for name, url in found.items() if url is not None}
 
 

@@ -8,9 +8,11 @@ and ``headers`` is masked, for it may be a secret too; foreign text is cut and c
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 from gateway.core.attempt import Asked, Attempt
 from gateway.core.bearer import fingerprint
@@ -187,6 +189,7 @@ def _last_answer(asked: Asked) -> ServerAnswer | None:
 def _hidden(probe: Probe) -> Iterator[Secret]:
     yield from probe.hidden
     yield from (Secret(text) for text in _owners_texts(probe) if len(text) >= MASKED_FROM_CHARS)
+    yield from map(Secret, _proxy_credentials(probe.client.reach.proxy))
     for attempt in probe.asked.attempts:
         yield attempt.proof
         if probe.client.grant.method is AuthMethod.CLIENT_SECRET_BASIC:
@@ -208,6 +211,18 @@ def _owners_texts(probe: Probe) -> Iterator[str]:
         query = url.partition("?")[2]
         yield query
         yield from (part.partition("=")[2] for part in query.split("&"))
+
+
+def _proxy_credentials(proxy: str | None) -> Iterator[str]:
+    """What a proxy was told of us, as it stands in the URL, in the header, and in between: it may echo it."""
+    userinfo, at, _ = urlsplit(proxy or "").netloc.rpartition("@")
+    if at:
+        user, _, password = userinfo.partition(":")
+        for pair in (userinfo, f"{unquote(user)}:{unquote(password)}"):
+            yield pair
+            yield pair.partition(":")[2]
+            for code in ("latin-1", "utf-8"):  # aiohttp's, and that of RFC 7617
+                yield b64encode(pair.encode(code, "replace")).decode("ascii")
 
 
 def _basic(grant: Grant, proof: Secret) -> Secret:

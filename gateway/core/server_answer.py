@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from gateway.core.dpop import nonce_of_text
 from gateway.core.http_time import read_retry_after
 from gateway.core.json_object import JsonObject, read_json_object
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
+_NONCE: Final = "dpop-nonce"
+_LISTS: Final = frozenset(("cache-control", "www-authenticate"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,22 @@ class ServerAnswer:
     def retry_after_s(self, wall_now_s: float) -> float | None:
         """Give how long it asked us to wait, bounded, or None."""
         return read_retry_after(self.header("retry-after"), wall_now_s)
+
+
+def read_fields(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Give header fields by lower-case name, where one stands several times as one value.
+
+    Lists are joined (RFC 9110 section 5.3); of nonces the first counts that can be used, of others the first.
+    """
+    fields: dict[str, str] = {}
+    for given, value in pairs:
+        name = given.lower()
+        known = fields.get(name)
+        if known is None or (name == _NONCE and not nonce_of_text(known)):
+            fields[name] = value
+        elif name in _LISTS:
+            fields[name] = f"{known}, {value}"
+    return fields
 
 
 def is_transient_status(status: int) -> bool:

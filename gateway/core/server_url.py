@@ -1,7 +1,8 @@
 """URLs of an authorization server that the server itself told: may a credential be sent there?
 
 Rules: absolute, visible ASCII, no user, no fragment (RFC 6749 section 3.2); ``https``, or ``http`` on this
-machine or where the owner allowed it. Nothing is resolved here.
+machine, if the server that tells it is on this machine too, or where the owner allowed it. Nothing is
+resolved here.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ def is_loopback(host: str) -> bool:
     return (mapped or address).is_loopback
 
 
-def may_be_asked(url: object, *, allows_insecure: bool) -> bool:
-    """Tell whether `url`, as a server wrote it, is one that credentials may be sent to."""
+def may_be_asked(url: object, teller: str, *, allows_insecure: bool) -> bool:
+    """Tell whether `url`, as the server at `teller` wrote it, is one that credentials may be sent to."""
     if not isinstance(url, str) or not _VISIBLE.fullmatch(url):
         return False
     try:
@@ -48,13 +49,25 @@ def may_be_asked(url: object, *, allows_insecure: bool) -> bool:
         return False
     if not host or "@" in parts.netloc or "#" in url:
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and (allows_insecure or is_loopback(host)))
+    if parts.scheme != "http":
+        return parts.scheme == "https"
+    return allows_insecure or (is_loopback(host) and is_loopback(host_of(teller)))
 
 
 def origin_of(url: str) -> str:
     """Give ``scheme://host[:port]`` of an absolute URL, as it is written."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{re.split('[/?#]', rest, maxsplit=1)[0]}".lower()
+
+
+def authority_of(url: str) -> tuple[str, str, int | None]:
+    """Give scheme, host and port of an absolute URL: equal for two that lead to the same server."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port if parts.port is not None else {"https": 443, "http": 80}.get(parts.scheme)
+    except ValueError:  # it leads nowhere, as who asks there is told
+        return url, "", None
+    return parts.scheme, parts.hostname or "", port
 
 
 def host_of(url: str) -> str:

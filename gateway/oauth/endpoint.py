@@ -61,7 +61,7 @@ class TokenEndpoint:
         self._observer = observer
         self._transport = Transport(trust, resolver)
         self._discovery = Discovery(self._transport, clock, observer)
-        self._proofs = Proofs(clock.wall_s, new_jti, observer.credential_kept)
+        self._proofs = Proofs(clock.wall_s, new_jti, observer.credential_kept, trust.aside)
         self._choice = SecretChoice()
         self._nonces: dict[str, str] = {}
         self._objections: dict[ClientName, tuple[str, ...]] = {}
@@ -147,7 +147,7 @@ class TokenEndpoint:
         metadata = await self._discovery.metadata(client)
         if isinstance(metadata, Failed):
             return metadata
-        self._compare(metadata, client)
+        await self._compare(metadata, client)
         url = metadata.token_endpoint_for(shows_certificate=client.grant.certificate is not None)
         self._urls[client.name] = url
         return url
@@ -163,8 +163,8 @@ class TokenEndpoint:
         url = metadata.revocation_endpoint_for(shows_certificate=client.grant.certificate is not None)
         return NO_REVOCATION if url is None else url
 
-    def _compare(self, metadata: ServerMetadata, client: ClientSettings) -> None:
-        found = find_objections(metadata, client, self._proofs.used_algorithms(client))
+    async def _compare(self, metadata: ServerMetadata, client: ClientSettings) -> None:
+        found = find_objections(metadata, client, await self._proofs.used_algorithms(client))
         if found != self._objections.get(client.name, ()):
             self._objections[client.name] = found
             self._observer.metadata_objected(client.name, found)
@@ -184,7 +184,7 @@ class TokenEndpoint:
         proof = self._proofs.of_client(client, number, url)
         if isinstance(proof, Failed):
             return proof
-        key = self._proofs.dpop_key(client)
+        key = await self._proofs.dpop_key(client)
         if isinstance(key, Failed):
             return key
         try:

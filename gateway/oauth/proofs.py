@@ -2,8 +2,9 @@
 
 Nothing here raises: what cannot be read or used is an outage of that client, told in a clause of ours. But a
 key that was usable stays in use while what replaces it is not: it may be half-written, or its certificate the
-old one. What signs is imported by the first client that needs it: who needs no signatures does not pay for
-them in memory.
+old one. Each client's keys are read once, and again when their text or certificate was replaced, however many
+clients there are. What signs is imported by the first client that needs it: who needs no signatures does not
+pay for them in memory.
 """
 # ruff: noqa: PLC0415
 
@@ -11,12 +12,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
+from gateway.aside import Aside
 from gateway.core.cause import Cause
 from gateway.core.client_assertion import Occasion, SigningAlgorithm
 from gateway.core.client_settings import ClientName, ClientSettings, SecretReader
 from gateway.core.client_trouble import credential_key
+from gateway.core.dpop import DpopSettings
 from gateway.core.objections import UsedAlgorithms
 from gateway.core.secret import Secret
 from gateway.core.token_outcome import Failed, FailureKind
@@ -45,18 +50,31 @@ def random_jti() -> str:
     return secrets.token_urlsafe(16)  # 128 bits: no two are ever equal
 
 
+@dataclass(frozen=True, slots=True)
+class _Good:
+    """A key that could be used, and what it was made of."""
+
+    made_of: Hashable
+    key: Signer | DpopKey
+
+
 class Proofs:
     """Makes the proofs of all clients of a process."""
 
     def __init__(
-        self, wall_s: Callable[[], float], new_jti: Callable[[], str], tell_kept: TellKept = lambda *_: None
+        self,
+        wall_s: Callable[[], float],
+        new_jti: Callable[[], str],
+        tell_kept: TellKept = lambda *_: None,
+        aside: Aside | None = None,
     ) -> None:
         """`tell_kept` is told once of each key that stays in use, and why the new one cannot be used."""
+        self._aside = aside or Aside()
         self._wall_s = wall_s
         self._new_jti = new_jti
         self._tell_kept = tell_kept
         self._own_keys: dict[ClientName, DpopKey] = {}
-        self._good: dict[Hashable, Signer | DpopKey] = {}
+        self._good: dict[Hashable, _Good] = {}
         self._kept: set[Hashable] = set()
 
     def of_client(self, client: ClientSettings, number: int, token_endpoint: str) -> Secret | Failed:
@@ -69,7 +87,7 @@ class Proofs:
         except (OSError, ValueError):
             return unusable(credential_key(client), UNREADABLE)
 
-    def dpop_key(self, client: ClientSettings) -> DpopKey | Failed | None:
+    async def dpop_key(self, client: ClientSettings) -> DpopKey | Failed | None:
         """Give the key that the next token is bound to; None where tokens are bound to none."""
         settings = client.grant.dpop
         if settings is None:
@@ -77,26 +95,43 @@ class Proofs:
         from gateway.oauth import dpop
         from gateway.oauth.signing_key import CredentialUnusable
 
-        def read() -> DpopKey:
-            assert client.dpop_key is not None
-            return dpop.read_dpop_key(client.dpop_key(), settings, self._wall_s, self._new_jti)
-
         try:
-            if client.dpop_key is not None:
-                return self._usable(client, (client.name, settings), read)
-            if client.name not in self._own_keys:
-                self._own_keys[client.name] = dpop.make_dpop_key(settings, self._wall_s, self._new_jti)
-            return self._own_keys[client.name]
+            if client.dpop_key is None:
+                return await self._own_key(client.name, settings)
+            text = client.dpop_key()
+            read = partial(dpop.read_dpop_key, text, settings, self._wall_s, self._new_jti)
+            return self._usable(client, (client.name, settings), text, read)
         except CredentialUnusable as wrong:
             return unusable(DPOP_KEY, f"the client cannot prove possession of its key: {wrong}")
         except (OSError, ValueError):
             return unusable(DPOP_KEY, UNREADABLE)
 
-    def used_algorithms(self, client: ClientSettings) -> UsedAlgorithms:
+    async def _own_key(self, client: ClientName, settings: DpopSettings) -> DpopKey:
+        from gateway.oauth import dpop
+
+        def make() -> DpopKey:
+            if client not in self._own_keys:  # another grant's request may have been the first
+                self._own_keys[client] = dpop.make_dpop_key(settings, self._wall_s, self._new_jti)
+            return self._own_keys[client]
+
+        algorithm = settings.algorithm
+        if client in self._own_keys or algorithm is None or not algorithm.is_rsa:
+            return make()
+        return await self._aside.run(make)  # an RSA key takes 40 to 400 ms
+
+    async def used_algorithms(self, client: ClientSettings) -> UsedAlgorithms:
         """Give what signs with the keys as they are now; nothing is said of one that cannot be used."""
-        key = self.dpop_key(client)
+        key = await self.dpop_key(client)
         dpop = key.algorithm if key is not None and not isinstance(key, Failed) else None
-        return UsedAlgorithms(_assertion_algorithm(client), dpop)
+        return UsedAlgorithms(self._assertion_algorithm(client), dpop)
+
+    def _assertion_algorithm(self, client: ClientSettings) -> SigningAlgorithm | None:
+        if client.grant.assertion is None:
+            return None
+        try:
+            return self._signer(client, 0, client.credentials[0]()).algorithm
+        except (OSError, ValueError):  # CredentialUnusable among them
+            return None
 
     @staticmethod
     def mark(client: ClientSettings) -> Hashable:
@@ -109,51 +144,49 @@ class Proofs:
     def _signed(
         self, client: ClientSettings, number: int, credential: Secret, token_endpoint: str
     ) -> Secret | Failed:
-        from gateway.oauth.client_authentication import signer_of
         from gateway.oauth.signing_key import CredentialUnusable
 
-        grant = client.grant
-        use = (client.name, number, grant.method, grant.assertion)
         try:
-            signer = self._usable(client, use, lambda: signer_of(grant, credential))
+            signer = self._signer(client, number, credential)
         except CredentialUnusable as wrong:
             return unusable(
                 wrong.key or credential_key(client), f"the client cannot sign its assertion: {wrong}"
             )
-        return signer.assertion(grant, Occasion(token_endpoint, self._wall_s(), self._new_jti()))
+        return signer.assertion(client.grant, Occasion(token_endpoint, self._wall_s(), self._new_jti()))
 
-    def _usable(self, client: ClientSettings, use: Hashable, read: Callable[[], Key]) -> Key:
-        """Give what is read now, or what was usable last.
+    def _signer(self, client: ClientSettings, number: int, credential: Secret) -> Signer:
+        from gateway.oauth.client_authentication import signer_of
+
+        grant = client.grant
+        assert grant.assertion is not None
+        certificate = grant.assertion.certificate
+        made_of = credential, None if certificate is None else signature_of((certificate,))
+        use = client.name, number, grant.method, grant.assertion
+        return self._usable(client, use, made_of, lambda: signer_of(grant, credential))
+
+    def _usable(
+        self, client: ClientSettings, use: Hashable, made_of: Hashable, read: Callable[[], Key]
+    ) -> Key:
+        """Give the key that is made of what is there now, or the one that was usable last.
 
         Raises:
             CredentialUnusable: neither can be used.
         """
         from gateway.oauth.signing_key import CredentialUnusable
 
-        try:
-            self._good[use] = key = read()
-        except CredentialUnusable as unusable:
-            if use not in self._good:
-                raise
-            if use not in self._kept:
-                self._kept.add(use)
-                self._tell_kept(client.name, str(unusable))
-            return cast("Key", self._good[use])
+        known = self._good.get(use)
+        if known is None or known.made_of != made_of:
+            try:
+                known = self._good[use] = _Good(made_of, read())
+            except CredentialUnusable as wrong:
+                if known is None:
+                    raise
+                if use not in self._kept:
+                    self._kept.add(use)
+                    self._tell_kept(client.name, str(wrong))
+                return cast("Key", known.key)
         self._kept.discard(use)
-        return key
-
-
-def _assertion_algorithm(client: ClientSettings) -> SigningAlgorithm | None:
-    settings = client.grant.assertion
-    if settings is None:
-        return None
-    from gateway.oauth.client_authentication import read_key
-
-    try:
-        key = read_key(client.grant.method, client.credentials[0](), settings)
-        return key.algorithm(settings.algorithm)
-    except (OSError, ValueError):  # CredentialUnusable among them
-        return None
+        return cast("Key", known.key)
 
 
 def _reading(reader: SecretReader | None) -> Secret | None:

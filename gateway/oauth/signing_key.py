@@ -5,6 +5,9 @@ Rules:
 - The algorithm must fit the key; where none is set it follows from the key: RS256 for RSA, ES256, ES384 or
   ES512 by the curve, EdDSA for Ed25519 and Ed448; HS256 for a client secret.
 - RSA keys have at least 2048 bits, secrets at least as many as the hash (RFC 7518 sections 3.2, 3.3).
+- A JWK that says it is for something else than signing is not used (RFC 7517 sections 4.2, 4.3).
+- An RSA key is tried once: its own public half must take its signature. OpenSSL's check of its primes takes
+  30 to 200 ms, in which nothing else of the process runs, in whatever thread it is made.
 - What is wrong with a key is said in a clause of ours: libraries quote keys in their errors.
 
 The only module beside the demo that imports `jwt`; itself it is imported when a client signs assertions or
@@ -16,13 +19,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
-from typing import Final, assert_never
+from functools import partial
+from typing import Any, Final, assert_never
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
@@ -35,6 +40,7 @@ from cryptography.hazmat.primitives.serialization import (
 from jwt import PyJWK
 from jwt.algorithms import get_default_algorithms
 from jwt.exceptions import PyJWTError
+from jwt.utils import from_base64url_uint
 
 from gateway.core.base64url import base64url
 from gateway.core.client_assertion import SigningAlgorithm
@@ -44,8 +50,6 @@ from gateway.core.secret import Secret
 PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey | Ed448PrivateKey
 
 MIN_RSA_BITS: Final = 2048
-MOST_KEYS: Final = 64
-"""Kept after they were read; more clients that sign only lose time."""
 _ALGORITHMS: Final = get_default_algorithms()
 _BY_CURVE: Final = {
     "secp256r1": SigningAlgorithm.ES256,
@@ -58,7 +62,8 @@ _HASHES: Final = {
     SigningAlgorithm.ES384: SHA384(),
     SigningAlgorithm.ES512: SHA512(),
 }
-_OF_RSA: Final = tuple(one for one in SigningAlgorithm if one.value.startswith(("RS", "PS")))
+_PRIMES: Final = ("p", "q", "dp", "dq", "qi")
+_OF_RSA: Final = tuple(one for one in SigningAlgorithm if one.is_rsa)
 
 
 class CredentialUnusable(ValueError):
@@ -121,14 +126,12 @@ class SigningKey:
                 assert_never(self.key)
 
 
-@lru_cache(maxsize=MOST_KEYS)
 def read_private_key(credential: Secret) -> SigningKey:
     """Read a private key: PEM or JWK, or either after an environment or base64 had it (`core.key_text`).
 
     Raises:
         CredentialUnusable: it is none, or none to sign with.
     """
-    # Kept, since OpenSSL checks an RSA key for 40 ms when it is read, and the loop stands still so long.
     form = repaired_key(credential.reveal())
     return _jwk(form) if isinstance(form, str) and form.startswith("{") else _loaded(form)
 
@@ -193,30 +196,68 @@ def _okp_jwk(key: Ed25519PrivateKey | Ed448PrivateKey) -> dict[str, str]:
 def _loaded(form: str | bytes) -> SigningKey:
     try:
         if isinstance(form, bytes):
-            key = load_der_private_key(form, password=None)
+            key = load_der_private_key(form, password=None, unsafe_skip_rsa_key_validation=True)
         else:
-            key = load_pem_private_key(form.encode(), password=None)
+            key = load_pem_private_key(form.encode(), password=None, unsafe_skip_rsa_key_validation=True)
     except TypeError:
         raise CredentialUnusable("the private key is encrypted: give one without a password") from None
     except (ValueError, UnsupportedAlgorithm):
         raise CredentialUnusable("the private key is neither PEM nor a JWK") from None
-    return SigningKey(_private(key), _fitting(_private(key)))
+    return SigningKey(_tried(_private(key)), _fitting(_private(key)))
 
 
 def _jwk(text: str) -> SigningKey:
     try:
         members = json.loads(text)
         named = members.pop("alg", None)
-        key = PyJWK(members, "EdDSA" if members.get("kty") == "OKP" else None).key
+        key = _key_of(members)
     except (PyJWTError, ValueError, TypeError, KeyError, RecursionError, UnsupportedAlgorithm):
         raise CredentialUnusable("the private key is no JWK of type RSA, EC or OKP") from None
     fitting = _fitting(_private(key))
+    _refuse_other_uses(members)
     if named is not None:
         fitting = tuple(one for one in fitting if one.value == named)
     if not fitting:
         raise CredentialUnusable("the private key's own `alg` does not fit it")
     key_id = members.get("kid")
-    return SigningKey(_private(key), fitting, key_id if isinstance(key_id, str) else None)
+    return SigningKey(_tried(_private(key)), fitting, key_id if isinstance(key_id, str) else None)
+
+
+def _key_of(members: dict[str, Any]) -> object:
+    if members.get("kty") != "RSA" or "d" not in members:
+        return PyJWK(members, "EdDSA" if members.get("kty") == "OKP" else None).key
+    n, e, d = (from_base64url_uint(members[name]) for name in "ned")
+    if "oth" in members:
+        raise ValueError("more than two primes")
+    if any(name in members for name in _PRIMES):
+        p, q, dp, dq, qi = (from_base64url_uint(members[name]) for name in _PRIMES)
+    else:
+        p, q = rsa.rsa_recover_prime_factors(n, e, d)
+        dp, dq, qi = rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q)
+    numbers = rsa.RSAPrivateNumbers(p, q, d, dp, dq, qi, rsa.RSAPublicNumbers(e, n))
+    return numbers.private_key(unsafe_skip_rsa_key_validation=True)
+
+
+def _refuse_other_uses(members: dict[str, Any]) -> None:
+    use, operations = members.get("use"), members.get("key_ops")
+    if use is not None and use != "sig":
+        raise CredentialUnusable("the private key's own `use` is not `sig` (RFC 7517 section 4.2)")
+    if operations is not None and not (isinstance(operations, list) and "sign" in operations):
+        raise CredentialUnusable(
+            "the private key's own `key_ops` does not list `sign` (RFC 7517 section 4.3)"
+        )
+
+
+def _tried(key: PrivateKey) -> PrivateKey:
+    """Give the key, if it signs what its public half takes; only of an RSA key it was not yet known."""
+    if not isinstance(key, RSAPrivateKey):
+        return key
+    _fitting(key)  # one that is too short for any signature is told so
+    try:
+        key.public_key().verify(key.sign(b"", PKCS1v15(), SHA256()), b"", PKCS1v15(), SHA256())
+    except (InvalidSignature, InternalError, ValueError):
+        raise CredentialUnusable("the private key's parts do not fit together") from None
+    return key
 
 
 def _private(key: object) -> PrivateKey:

@@ -2,8 +2,8 @@
 
 Rules: no redirect is followed, no cookie kept, no proxy taken from the environment; no more than 1 MiB read,
 nor unpacked from an answer that is compressed though nobody asked for it; TLS is verified; the client's
-``timeout`` covers all from connecting to the last byte. Nothing leaves this module as an exception but
-cancellation.
+``timeout`` covers all from connecting to the last byte, not the wait for a place at its server (`places`).
+Nothing leaves this module as an exception but cancellation.
 
 A request that found a kept connection dead is `DEAD_CONNECTION`: nobody answered a byte, so it may be made
 once more, at once and on a fresh connection. Of a GET that is done here; what proves who we are goes out
@@ -23,11 +23,12 @@ from gateway import __version__
 from gateway.core.cause import Cause, clause
 from gateway.core.client_settings import ClientSettings
 from gateway.core.content_coding import Flaw, unpack
-from gateway.core.server_answer import MAX_ANSWER_BYTES, ServerAnswer
+from gateway.core.server_answer import MAX_ANSWER_BYTES, ServerAnswer, read_fields
 from gateway.core.token_outcome import Failed, FailureKind
 from gateway.net.resolver import Resolver
 from gateway.oauth.addresses import Addresses
 from gateway.oauth.connections import Connector, Trail
+from gateway.oauth.places import NO_PLACE, NoPlace, Places
 from gateway.trust import Trust, TrustSettings
 from gateway.verdict import Way, verdict
 
@@ -35,8 +36,6 @@ USER_AGENT: Final = f"gateway/{__version__}"
 
 # Below the 5 s after which Node's servers close an idle connection: one that dies under a request costs time.
 KEEPALIVE_S: Final = 4.0
-MOST_CONNECTIONS: Final = 64
-MOST_CONNECTIONS_PER_SERVER: Final = 16
 
 SERVER: Final = "authorization server"
 DEAD_CONNECTION: Final = Failed(
@@ -92,6 +91,7 @@ class Transport:
     def __init__(self, trust: Trust, resolver: Resolver | None = None) -> None:
         self._trust = trust
         self._addresses = Addresses(resolver or Resolver())
+        self._places = Places()
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def send(
@@ -107,6 +107,15 @@ class Transport:
         return answer
 
     async def _send(
+        self, client: ClientSettings, request: ServerRequest, *, is_fresh: bool
+    ) -> ServerAnswer | Failed:
+        try:
+            async with self._places.one(client, request.url):
+                return await self._send_at_once(client, request, is_fresh=is_fresh)
+        except NoPlace:
+            return NO_PLACE
+
+    async def _send_at_once(
         self, client: ClientSettings, request: ServerRequest, *, is_fresh: bool
     ) -> ServerAnswer | Failed:
         try:
@@ -146,9 +155,8 @@ class Transport:
 
     def _connector(self, *, keeps: bool) -> Connector:
         lasting = {"keepalive_timeout": KEEPALIVE_S} if keeps else {"force_close": True}
-        return Connector(
-            self._addresses, limit=MOST_CONNECTIONS, limit_per_host=MOST_CONNECTIONS_PER_SERVER, **lasting
-        )
+        # Without limits: aiohttp's are shared by all servers, and take a wait for a place for a slow server.
+        return Connector(self._addresses, limit=0, limit_per_host=0, **lasting)
 
 
 def trust_of(client: ClientSettings) -> TrustSettings:
@@ -204,10 +212,13 @@ async def _read(response: aiohttp.ClientResponse) -> ServerAnswer | Failed:
         if len(body) > MAX_ANSWER_BYTES:
             response.close()
             return TOO_LONG
-    fields = {name.lower(): value for name, value in response.headers.items()}
     codings = ",".join(response.headers.getall("Content-Encoding", ()))
     plain = unpack(bytes(body), codings, MAX_ANSWER_BYTES)
     if plain is Flaw.TOO_LONG:
         return TOO_LONG
     # What cannot be unpacked stays as it came: the status may say enough, or the field may be wrong.
-    return ServerAnswer(response.status, fields, bytes(body) if isinstance(plain, Flaw) else plain)
+    return ServerAnswer(
+        response.status,
+        read_fields(response.headers.items()),
+        bytes(body) if isinstance(plain, Flaw) else plain,
+    )

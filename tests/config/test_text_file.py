@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from gateway.config import text_file
 from gateway.config.problems import Wrong
 from gateway.config.text_file import MOST_BYTES, TextFile, file_text
 
@@ -77,15 +78,26 @@ def test_a_file_that_is_written_over_is_read_again(tmp_path):
     assert file.current() == "other"
 
 
-def test_a_file_that_has_not_changed_is_not_read(tmp_path):
-    """Its content is other, its inode, size and time are not: only a reader would see it."""
+def test_a_file_that_has_not_changed_is_not_read(tmp_path, monkeypatch):
+    path, read = tmp_path / "f", []
+    path.write_text("one")
+    file = TextFile(path)
+    monkeypatch.setattr(text_file, "read_regular", lambda *_: read.append(1))
+    assert [file.current() for _ in range(3)] == ["one"] * 3
+    assert read == []
+
+
+def test_a_text_written_in_place_with_its_old_size_and_time_is_another(tmp_path):
+    """As ``rsync --inplace --times`` does it, or two writes within one tick of a coarse clock."""
     path = tmp_path / "f"
     path.write_text("one")
     file = TextFile(path)
     times = path.stat()
     path.write_text("two")
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert file.current() == "one"
+    after = path.stat()
+    assert (after.st_ino, after.st_size, after.st_mtime_ns) == (times.st_ino, 3, times.st_mtime_ns)
+    assert file.current() == "two"
 
 
 def test_a_link_that_is_swapped_is_followed(tmp_path):

@@ -144,6 +144,17 @@ def test_an_endpoint_in_plain_is_believed_where_the_owner_allowed_it():
     assert isinstance(read(document, insecure=True), ServerMetadata)
 
 
+def test_an_issuer_elsewhere_leads_to_no_endpoint_in_plain_on_this_machine():
+    here = {"token_endpoint": "http://127.0.0.1:8080/token"}
+    told = reason(GOOD | here)
+    assert told.startswith("the issuer's metadata has a token_endpoint that credentials are not sent to")
+    named = {"revocation_endpoint": "http://localhost/revoke", "mtls_endpoint_aliases": here}
+    metadata = found(named)
+    assert (metadata.revocation_endpoint, metadata.aliases) == (None, {})
+    ours = read(GOOD | here | {"issuer": "http://127.0.0.1"}, issuer="http://127.0.0.1")
+    assert isinstance(ours, ServerMetadata)
+
+
 @pytest.mark.parametrize("url", NO_URLS)
 def test_other_endpoints_that_may_not_be_asked_are_left_out(url: object):
     aliases = {"token_endpoint": url, "revocation_endpoint": url}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.server_answer import ServerAnswer, is_transient_status
+from gateway.core.server_answer import ServerAnswer, is_transient_status, read_fields
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 599])
@@ -20,6 +20,28 @@ def test_all_others_do_not(status: int):
 def test_a_field_is_found_by_its_lower_case_name_or_is_empty():
     answer = ServerAnswer(200, {"retry-after": "7"}, b"")
     assert (answer.header("retry-after"), answer.header("date")) == ("7", "")
+
+
+@pytest.mark.parametrize(
+    ("values", "nonce"),
+    [
+        (["a", "b"], "a"),
+        (["", "b", "c"], "b"),
+        (['"quoted"', "b"], "b"),
+        (["a b", "b"], "b"),
+        (["x" * 1025, "é", "b"], "b"),
+        (["a", ""], "a"),
+    ],
+)
+def test_of_several_nonces_the_first_counts_that_can_be_used(values: list[str], nonce: str):
+    """RFC 9449 section 8.1; the last one won, and a proxy on the way may add one."""
+    names = ("DPoP-Nonce", "dpop-nonce", "DPOP-NONCE")
+    assert read_fields(zip(names, values, strict=False))["dpop-nonce"] == nonce
+
+
+def test_lists_are_joined_and_of_other_fields_the_first_counts():
+    pairs = [("WWW-Authenticate", "Basic"), ("www-authenticate", "DPoP"), ("Date", "1"), ("Date", "2")]
+    assert read_fields(pairs) == {"www-authenticate": "Basic, DPoP", "date": "1"}
 
 
 @pytest.mark.parametrize(

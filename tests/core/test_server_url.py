@@ -7,8 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from yarl import URL
 
-from gateway.core.server_url import is_loopback, may_be_asked, origin_of
+from gateway.core.server_url import authority_of, is_loopback, may_be_asked, origin_of
 
+HERE = "http://127.0.0.1:8080"
 LOOPBACKS = ("127.0.0.1", "127.255.0.9", "[::1]", "[::ffff:127.0.0.1]", "localhost", "LOCALHOST")
 
 
@@ -26,7 +27,36 @@ LOOPBACKS = ("127.0.0.1", "127.255.0.9", "[::1]", "[::ffff:127.0.0.1]", "localho
     ],
 )
 def test_https_and_this_machine_may_be_asked(url: str):
-    assert may_be_asked(url, allows_insecure=False)
+    assert may_be_asked(url, HERE, allows_insecure=False)
+
+
+@pytest.mark.parametrize(
+    "teller", ["https://as.example.com", "https://127.0.0.1.example.com/x", "https://[::2]"]
+)
+@pytest.mark.parametrize("host", LOOPBACKS)
+def test_a_server_elsewhere_leads_nobody_to_this_machine_in_plain(teller: str, host: str):
+    assert not may_be_asked(f"http://{host}/token", teller, allows_insecure=False)
+    assert may_be_asked(f"https://{host}/token", teller, allows_insecure=False)
+    assert may_be_asked(f"http://{host}/token", teller, allows_insecure=True)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://a.example.com/x", "HTTPS://A.example.com:443/y?z#"),
+        ("http://a/", "http://a:80"),
+        ("https://[::1]/x", "https://[::1]:443/"),
+    ],
+)
+def test_urls_of_one_server_are_known_as_such(one: str, other: str):
+    assert authority_of(one) == authority_of(other)
+
+
+@pytest.mark.parametrize(
+    "other", ["http://a/", "https://a:8443/", "https://b/", "https://a:x/", "https://[a/"]
+)
+def test_urls_of_other_servers_are_never_taken_for_the_same(other: str):
+    assert authority_of("https://a/") != authority_of(other)
 
 
 @pytest.mark.parametrize(
@@ -47,8 +77,8 @@ def test_https_and_this_machine_may_be_asked(url: str):
     ],
 )
 def test_http_to_another_machine_may_be_asked_only_where_the_owner_allowed_it(host: str):
-    assert not may_be_asked(f"http://{host}/token", allows_insecure=False)
-    assert may_be_asked(f"http://{host}/token", allows_insecure=True)
+    assert not may_be_asked(f"http://{host}/token", HERE, allows_insecure=False)
+    assert may_be_asked(f"http://{host}/token", HERE, allows_insecure=True)
 
 
 @pytest.mark.parametrize(
@@ -101,13 +131,13 @@ def test_http_to_another_machine_may_be_asked_only_where_the_owner_allowed_it(ho
 )
 @pytest.mark.parametrize("allows_insecure", [True, False])
 def test_what_is_no_plain_absolute_url_is_never_asked(url: object, allows_insecure: bool):
-    assert not may_be_asked(url, allows_insecure=allows_insecure)
+    assert not may_be_asked(url, HERE, allows_insecure=allows_insecure)
 
 
 def test_the_longest_url_may_be_asked():
     longest = "https://a/" + "b" * (2048 - len("https://a/"))
-    assert may_be_asked(longest, allows_insecure=False)
-    assert not may_be_asked(longest + "b", allows_insecure=False)
+    assert may_be_asked(longest, HERE, allows_insecure=False)
+    assert not may_be_asked(longest + "b", HERE, allows_insecure=False)
 
 
 PIECES = st.sampled_from(
@@ -143,7 +173,7 @@ WRITTEN = st.tuples(st.sampled_from(["http://", "https://"]), URLS).map("".join)
 @example("http://[::1].evil.test/", False)
 @example("http://[v1.x]/", True)
 def test_every_text_is_judged_and_another_machine_is_never_asked_in_plain(url: str, allows_insecure: bool):
-    is_taken = may_be_asked(url, allows_insecure=allows_insecure)
+    is_taken = may_be_asked(url, HERE, allows_insecure=allows_insecure)
     if is_taken and not allows_insecure and urlsplit(url).scheme == "http":
         assert is_loopback(urlsplit(url).hostname or "")
 
@@ -151,7 +181,7 @@ def test_every_text_is_judged_and_another_machine_is_never_asked_in_plain(url: s
 @given(WRITTEN)
 def test_what_is_judged_and_what_is_asked_are_the_same_host(url: str):
     """Two readers: the one that judges here, and the one that the connection is opened by."""
-    if may_be_asked(url, allows_insecure=True):
+    if may_be_asked(url, HERE, allows_insecure=True):
         judged = urlsplit(url).hostname or ""
         opened = URL(url, encoded=True).host or ""
         assert opened.lower() == judged

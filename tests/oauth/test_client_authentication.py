@@ -13,7 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import Encoding
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.client_assertion import (
@@ -238,11 +238,92 @@ def test_what_is_no_key_is_told_without_a_word_of_it(text: str, words: str):
         (lambda: pem("short rsa"), "fewer than 2048 bits"),
         (lambda: pem("k256"), "none of P-256, P-384 and P-521"),
         (lambda: jwk("p256", alg="RS256"), "`alg` does not fit"),
+        (lambda: jwk("p256", use="enc"), "`use` is not `sig`"),
+        (lambda: jwk("rsa", use=["sig"]), "`use` is not `sig`"),
+        (lambda: jwk("ed25519", use=""), "`use` is not `sig`"),
+        (lambda: jwk("rsa", key_ops=["verify"]), "`key_ops` does not list `sign`"),
+        (lambda: jwk("p256", key_ops=[]), "`key_ops` does not list `sign`"),
+        (lambda: jwk("ed448", key_ops="sign"), "`key_ops` does not list `sign`"),
     ],
 )
 def test_keys_that_sign_no_assertions_are_refused(make, words: str):
     with pytest.raises(CredentialUnusable, match=words):
         signed(make())
+
+
+@pytest.mark.parametrize("kind", FITTING)
+@pytest.mark.parametrize(
+    "members",
+    [{"use": "sig"}, {"use": None}, {"key_ops": None}, {"key_ops": ["verify", "sign"], "use": "sig"}],
+)
+def test_a_key_that_says_it_signs_does(kind: str, members: dict[str, object]):
+    assert signed(jwk(kind, **members))
+
+
+def rsa_members() -> dict[str, str]:
+    return json.loads(jwk("rsa", alg="RS256", key_ops=["sign"]))
+
+
+def test_an_rsa_key_without_its_primes_signs_too():
+    """RFC 7518 section 6.3.2: only `d` is required."""
+    members = {
+        name: value for name, value in rsa_members().items() if name not in {"p", "q", "dp", "dq", "qi"}
+    }
+    token = signed(json.dumps(members))
+    assert jwt.decode(
+        token,
+        public_pem("rsa"),
+        ["RS256"],
+        audience=AUDIENCE,
+        options={"verify_exp": False, "verify_iat": False},
+    )
+
+
+@pytest.mark.parametrize("name", ["n", "e", "d", "p", "q", "dp", "dq", "qi"])
+@pytest.mark.parametrize("change", [-2, -1, 1, 2, 2**200])
+def test_an_rsa_key_whose_numbers_do_not_fit_signs_nothing(name: str, change: int):
+    """Nothing else looks at them: OpenSSL's own check would stop the loop."""
+    members = rsa_members()
+    number = int.from_bytes(base64.urlsafe_b64decode(members[name] + "==")) + change
+    members[name] = encoded(number.to_bytes((number.bit_length() + 7) // 8))
+    try:
+        token = signed(json.dumps(members))
+    except CredentialUnusable:
+        return
+    # OpenSSL mends what it can: whatever it signs is right.
+    jwt.decode(
+        token,
+        public_pem("rsa"),
+        ["RS256"],
+        audience=AUDIENCE,
+        options={"verify_exp": False, "verify_iat": False},
+    )
+
+
+@pytest.mark.parametrize("absent", ["p", "q", "dp", "dq", "qi"])
+def test_an_rsa_key_with_some_of_its_primes_is_none(absent: str):
+    members = rsa_members()
+    del members[absent]
+    with pytest.raises(CredentialUnusable, match="no JWK of type RSA"):
+        signed(json.dumps(members))
+
+
+def test_an_rsa_key_of_three_primes_is_none():
+    with pytest.raises(CredentialUnusable, match="no JWK of type RSA"):
+        signed(jwk("rsa", oth=[]))
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_spoilt_rsa_key_signs_rightly_or_not_at_all(data: st.DataObject):
+    form = serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    whole = bytearray(key("rsa").private_bytes(*form))
+    whole[data.draw(st.integers(30, len(whole) - 1))] ^= data.draw(st.integers(1, 255))
+    try:
+        token = signed(base64.b64encode(whole).decode())
+    except CredentialUnusable:
+        return
+    assert jwt.get_unverified_header(token)["alg"] == "RS256"
 
 
 @given(st.sampled_from([*FITTING]), st.sampled_from(SigningAlgorithm))

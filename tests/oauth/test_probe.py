@@ -49,6 +49,47 @@ async def test_a_token_is_told_by_its_shape_only():
             assert hidden not in shown
 
 
+@pytest.mark.parametrize(
+    ("userinfo", "echoed"),
+    [
+        ("me:pr0xy-pass", "pr0xy-pass"),
+        ("me:pr0xy%40pass", "pr0xy@pass"),
+        ("me:pr0xy%40pass", "pr0xy%40pass"),
+        ("me:pr0xy%C3%A9pass", "pr0xyépass"),
+        ("me:pr0xy-pass", base64.b64encode(b"me:pr0xy-pass").decode()),
+        ("me:pr0xy%C3%A9", base64.b64encode("me:pr0xyé".encode()).decode()),
+        ("pr0xy-pass-alone", "pr0xy-pass-alone"),
+    ],
+)
+async def test_what_a_proxy_writes_back_of_its_password_is_masked(userinfo: str, echoed: str):
+    async with authorization_server() as proxy:
+        document = {"error": "invalid_client", "error_description": f"you said {echoed}"}
+        proxy.answer = lambda: http_json(407, document)
+        client = client_settings(
+            "http://login.invalid/token", proxy=f"http://{userinfo}@127.0.0.1:{proxy.port}"
+        )
+        report = await probe(client, loop_clock(), KEY, tries_remedies=False)
+    assert "you said" in render_text(report)
+    for shown in (render_text(report), render_json(report), repr(report)):
+        assert echoed not in shown
+        assert userinfo.partition(":")[2] not in shown or not userinfo.partition(":")[2]
+
+
+async def test_json_stays_json_whatever_numbers_a_token_holds():
+    claims = '{"a": 1e999, "b": -1e999, "c": [1e999, {"d": NaN}], "e": Infinity, "f": 1e300}'
+    encoded = base64.urlsafe_b64encode(claims.encode()).rstrip(b"=").decode()
+    body = f'{{"access_token": "h.{encoded}.s", "token_type": "Bearer", "expires_in": 1e999}}'
+    report = await probed(http(200, body.encode()))
+    assert report.has_token
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    shown = json.loads(render_json(report), parse_constant=refuse)["token"]["claims"]
+    assert (shown["a"], shown["b"], shown["e"], shown["f"]) == (None, None, None, 1e300)
+    assert "Infinity" not in render_json(report) + render_text(report)
+
+
 async def test_what_the_server_writes_back_of_the_secret_is_masked():
     report = await probed(
         http_json(

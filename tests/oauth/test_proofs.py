@@ -1,5 +1,7 @@
 """What proves who we are, made anew for each request, and what tells that it was replaced."""
 
+import asyncio
+import time
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -17,6 +19,7 @@ from gateway.core.dpop import DpopSettings
 from gateway.core.objections import UsedAlgorithms
 from gateway.core.secret import Secret
 from gateway.core.token_outcome import Failed
+from gateway.oauth import signing_key
 from gateway.oauth.proofs import DPOP_KEY, UNREADABLE, Proofs, random_jti, unusable
 from tests.oauth.certificates import make_certificate
 from tests.oauth.fakes import WALL_S, client_settings
@@ -133,11 +136,11 @@ def head_of(given: Secret | Failed) -> str:
     return jwt.get_unverified_header(given.reveal())["x5t#S256"]
 
 
-def test_a_key_that_tokens_are_bound_to_stays_too():
+async def test_a_key_that_tokens_are_bound_to_stays_too():
     proofs, told = watched()
     bound = client("a", dpop=DpopSettings())
-    first = proofs.dpop_key(replace(bound, dpop_key=lambda: Secret(pem("p256"))))
-    kept = proofs.dpop_key(replace(bound, dpop_key=lambda: Secret(pem("p256")[:100])))
+    first = await proofs.dpop_key(replace(bound, dpop_key=lambda: Secret(pem("p256"))))
+    kept = await proofs.dpop_key(replace(bound, dpop_key=lambda: Secret(pem("p256")[:100])))
     assert kept is first
     assert len(told) == 1
 
@@ -175,22 +178,24 @@ def test_a_key_that_cannot_sign_is_a_failure_that_says_why():
     )
 
 
-def test_what_signs_follows_from_the_keys_where_nothing_else_is_written():
+async def test_what_signs_follows_from_the_keys_where_nothing_else_is_written():
     bound = replace(signing(pem("p384")), dpop_key=lambda: Secret(pem("ed25519")))
     bound = replace(bound, grant=replace(bound.grant, dpop=DpopSettings()))
     in_memory = client("a", dpop=DpopSettings())
     chosen = signing(pem("rsa"), algorithm=SigningAlgorithm.PS256)
-    assert made().used_algorithms(client("a")) == UsedAlgorithms()
-    assert made().used_algorithms(bound) == UsedAlgorithms(SigningAlgorithm.ES384, SigningAlgorithm.EDDSA)
-    assert made().used_algorithms(in_memory) == UsedAlgorithms(dpop=SigningAlgorithm.ES256)
-    assert made().used_algorithms(chosen) == UsedAlgorithms(SigningAlgorithm.PS256)
+    assert await made().used_algorithms(client("a")) == UsedAlgorithms()
+    assert await made().used_algorithms(bound) == UsedAlgorithms(
+        SigningAlgorithm.ES384, SigningAlgorithm.EDDSA
+    )
+    assert await made().used_algorithms(in_memory) == UsedAlgorithms(dpop=SigningAlgorithm.ES256)
+    assert await made().used_algorithms(chosen) == UsedAlgorithms(SigningAlgorithm.PS256)
 
 
 @pytest.mark.parametrize("error", ERRORS)
-def test_of_keys_that_cannot_be_used_no_algorithm_is_told(error: Exception):
+async def test_of_keys_that_cannot_be_used_no_algorithm_is_told(error: Exception):
     broken = replace(signing("hunter2"), dpop_key=failing(error))
     broken = replace(broken, grant=replace(broken.grant, dpop=DpopSettings()))
-    assert made().used_algorithms(broken) == UsedAlgorithms()
+    assert await made().used_algorithms(broken) == UsedAlgorithms()
 
 
 def test_an_identifier_is_never_given_twice():
@@ -202,21 +207,82 @@ def test_an_identifier_is_never_given_twice():
 # ── keys that tokens are bound to ─────────────────────────────────────────────────────────────────
 
 
-def test_who_binds_nothing_has_no_key():
-    assert made().dpop_key(client("a")) is None
+async def test_who_binds_nothing_has_no_key():
+    assert await made().dpop_key(client("a")) is None
 
 
-def test_a_key_that_is_made_here_stays_the_same_for_each_client():
+async def test_a_key_that_is_made_here_stays_the_same_for_each_client():
     proofs, ours = made(), client("a", dpop=DpopSettings())
-    key = proofs.dpop_key(ours)
-    assert proofs.dpop_key(replace(ours, grant=replace(ours.grant, scope=("x",)))) is key
-    assert proofs.dpop_key(replace(ours, grant=replace(ours.grant, client=ClientName("erp")))) is not key
+    key = await proofs.dpop_key(ours)
+    assert await proofs.dpop_key(replace(ours, grant=replace(ours.grant, scope=("x",)))) is key
+    assert (
+        await proofs.dpop_key(replace(ours, grant=replace(ours.grant, client=ClientName("erp")))) is not key
+    )
 
 
 @pytest.mark.parametrize("error", ERRORS)
-def test_a_key_that_cannot_be_read_is_a_failure_that_says_nothing_of_it(error: Exception):
+async def test_a_key_that_cannot_be_read_is_a_failure_that_says_nothing_of_it(error: Exception):
     broken = replace(client("a", dpop=DpopSettings()), dpop_key=failing(error))
-    assert made().dpop_key(broken) == unusable(DPOP_KEY, UNREADABLE)
+    assert await made().dpop_key(broken) == unusable(DPOP_KEY, UNREADABLE)
+
+
+# ── what keys cost ────────────────────────────────────────────────────────────────────────────────
+
+
+def cost_s(work) -> float:
+    began_s = time.thread_time()
+    work()
+    return time.thread_time() - began_s
+
+
+def test_however_many_clients_sign_each_key_is_read_once():
+    """A cache of 64 keys was defeated by a 65th client, and each miss stopped the loop for 40 ms."""
+    proofs, read = made(), []
+    settings = [
+        replace(each, grant=replace(each.grant, client=ClientName(f"c{number}")))
+        for number, each in enumerate([signing(pem("rsa"))] * 100)
+    ]
+    original = signing_key.load_pem_private_key
+
+    def counted(*args: object, **named: object) -> object:
+        read.append(1)
+        return original(*args, **named)
+
+    signing_key.load_pem_private_key = counted
+    try:
+        for _ in range(3):
+            for each in settings:
+                assert isinstance(proofs.of_client(each, 0, URL), Secret)
+        assert len(read) == 100
+        assert signed_by(
+            proofs.of_client(replace(settings[0], credentials=(lambda: Secret(pem("p256")),)), 0, URL), "p256"
+        )
+        assert len(read) == 101
+    finally:
+        signing_key.load_pem_private_key = original
+
+
+def test_reading_an_rsa_key_costs_no_more_than_some_signatures():
+    """OpenSSL's own check would cost as much as 70 of them, and hold the lock of all threads meanwhile."""
+    settings, proofs = signing(pem("rsa")), made()
+    assert isinstance(proofs.of_client(settings, 0, URL), Secret)
+    signatures_s = min(
+        cost_s(lambda: [proofs.of_client(settings, 0, URL) for _ in range(10)]) for _ in range(3)
+    )
+    reading_s = min(cost_s(lambda: made().of_client(settings, 0, URL)) for _ in range(3))
+    assert reading_s < signatures_s
+
+
+async def test_making_an_rsa_key_leaves_the_loop_free_and_is_done_once_for_a_client():
+    proofs, turns = made(), []
+    ours = client("a", dpop=DpopSettings(SigningAlgorithm.PS256))
+    making = asyncio.gather(*(proofs.dpop_key(ours) for _ in range(5)))
+    while not making.done():
+        turns.append(1)
+        await asyncio.sleep(0)
+    first, *others = await making
+    assert all(each is first for each in others)
+    assert len(turns) > 10
 
 
 # ── marks ─────────────────────────────────────────────────────────────────────────────────────────

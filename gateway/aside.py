@@ -1,0 +1,73 @@
+"""Work that would hold the event loop, done by a thread beside it.
+
+Rules: one piece after the other, in the order in which they were given, so that a hundred of them cost the
+loop no more than one does at a time; the thread ends when there is nothing to do, and nobody waits for it at
+the end of the process. What keeps Python's lock for long is no work for it: the loop would stand still too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+Given = TypeVar("Given")
+_Piece = Callable[[], None]
+
+
+class Aside:
+    """A thread for one event loop."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[_Piece] = deque()
+        self._is_running = False
+
+    async def run(self, work: Callable[[], Given]) -> Given:
+        """Give what `work` gives, or raise what it raises; it is done to its end, whoever leaves."""
+        loop = asyncio.get_running_loop()
+        landing: asyncio.Future[Given] = loop.create_future()
+        self._give(partial(_do, work, loop, landing))
+        return await landing
+
+    def _give(self, piece: _Piece) -> None:
+        with self._lock:
+            self._waiting.append(piece)
+            is_to_start, self._is_running = not self._is_running, True
+        if is_to_start:
+            try:
+                threading.Thread(target=self._work, name="aside", daemon=True).start()
+            except RuntimeError:  # there is no thread to be had: better late than never
+                self._work()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._is_running = False
+                    return
+                piece = self._waiting.popleft()
+            piece()
+
+
+def _do(work: Callable[[], Any], loop: asyncio.AbstractEventLoop, landing: asyncio.Future[Any]) -> None:
+    try:
+        settle: Callable[[], None] = partial(_land, landing, work())
+    except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
+        settle = partial(_fail, landing, error)
+    with suppress(RuntimeError):  # the loop is closed: nobody wants to know any more
+        loop.call_soon_threadsafe(settle)
+
+
+def _land(landing: asyncio.Future[Any], given: object) -> None:
+    if not landing.done():
+        landing.set_result(given)
+
+
+def _fail(landing: asyncio.Future[Any], error: Exception) -> None:
+    if not landing.done():
+        landing.set_exception(error)
