@@ -37,6 +37,7 @@ from gateway.core.settings import (
     UpstreamSettings,
 )
 from gateway.listening import asked_by
+from gateway.named_files import named_files
 from gateway.net.lookups import GetAddrInfo
 from gateway.net.resolver import Resolver
 from gateway.net.unix_socket import UnixSocket, listen_at
@@ -44,6 +45,7 @@ from gateway.oauth.requester import Surroundings
 from gateway.oauth.store import Sources
 from gateway.observe.access_log import AccessLog, open_access_log
 from gateway.observe.fanout import Fanout, Observer
+from gateway.observe.file_watch import FileWatch
 from gateway.observe.line_stream import dropped_lines
 from gateway.observe.metrics import Connections, Gauges, Metrics
 from gateway.observe.route_health import RouteHealth
@@ -94,10 +96,12 @@ class Gateway:
                 self._connections,
                 lambda: self.sources.by_client(),  # noqa: PLW0108 - they are made later
                 lambda: {route.settings.name: route.health for route in self._routes},
+                lambda: [key for key, _ in self._file_watch.troubles()],
             ),
             time.time,
         )
         self._trust = Trust()
+        self._file_watch = FileWatch(named_files(settings))
         self.metrics.resolutions.expect(names_in(settings))
         self._resolver = Resolver(self.metrics.resolutions, get_addr_info, loop.time)
         around = Surroundings(self._clock, self._token_observer(observer), secrets.token_bytes(32))
@@ -219,7 +223,7 @@ class Gateway:
 
     def _looks(self) -> list[Callable[[float], None]]:
         looks: list[Callable[[float], None]] = [pool.sweep for pool in self._pools.values()]
-        looks += [self._look_at_buffers, partial(_look, self._trust)]
+        looks += [self._look_at_buffers, partial(_look, self._trust), self._file_watch.look]
         return looks + [partial(_look, each) for each in self._certificates if each is not None]
 
     def _look_at_buffers(self, now_s: float) -> None:
@@ -234,7 +238,7 @@ class Gateway:
     def _view(self) -> AdminView:
         return AdminView(
             self.readiness,
-            lambda: (client_state(state) for state in self.sources.states()),
+            lambda: (client_state(state, self._file_watch.troubles()) for state in self.sources.states()),
             lambda: (route_state(route.settings, route.health) for route in self._routes),
             self.metrics.pieces,
             self.metrics.prepare,

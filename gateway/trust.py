@@ -9,9 +9,9 @@ regular file is never opened (`regular_file`): it is as good as missing.
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,9 @@ from typing import Final
 from gateway.aside import Aside
 from gateway.core.client_settings import TlsFiles, TlsVersion
 from gateway.regular_file import readable_copy
+
+UNREADABLE: Final = "cannot be read"
+_LOGGER: Final = logging.getLogger("gateway.file")
 
 Signature = tuple[tuple[int, int, int, int], ...]
 
@@ -124,6 +127,9 @@ class Trust:
         known.signature = signature  # what does not fit is not tried again before it changes again
         try:
             known.context = _build(settings)
+        except FileUnusable as error:
+            _tell(error)
+            return True
         except OSError:
             return True
         self._tell(settings)
@@ -157,9 +163,11 @@ class ServerCertificate:
         if signature == self._signature:
             return
         self._signature = signature
-        with suppress(OSError):
+        try:
             self._built()  # a pair that does not fit must not reach the context in use
             load_pair(self.context, self._files)
+        except OSError as error:
+            _tell(_why_unusable(self._files, error))
 
     def _signature_now(self) -> Signature:
         return signature_of((self._files.certificate, self._files.key))
@@ -169,6 +177,12 @@ class ServerCertificate:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         load_pair(context, self._files)
         return context
+
+
+def _tell(unusable: FileUnusable) -> None:
+    """Say that the last good one stays; what cannot be read is told where files are watched, with its key."""
+    if not unusable.complaint.startswith(UNREADABLE):
+        _LOGGER.warning("%s; the last good one stays in use", unusable)
 
 
 def load_pair(context: ssl.SSLContext, files: TlsFiles) -> None:
@@ -243,7 +257,7 @@ def _why_unusable(ours: TlsFiles, error: OSError) -> CertificateUnusable:
 def _complaint(error: OSError, otherwise: str) -> str:
     if isinstance(error, ssl.SSLError):
         return otherwise
-    return f"cannot be read: {error.strerror or 'nobody says why'}"
+    return f"{UNREADABLE}: {error.strerror or 'nobody says why'}"
 
 
 def _signature(file: str) -> tuple[int, int, int, int]:

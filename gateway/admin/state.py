@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from gateway.admin.view import MissingToken, State
 from gateway.core.masking import shown_url
-from gateway.core.named_secret import SecretName
+from gateway.core.named_secret import SecretName, WatchedFile
 from gateway.core.settings import RouteSettings
 from gateway.core.source_state import SourceState
 from gateway.core.token_answer import missing_scope
@@ -19,8 +21,8 @@ def missing_token(state: SourceState) -> MissingToken:
     )
 
 
-def client_state(state: SourceState) -> State:
-    """Show one token source."""
+def client_state(state: SourceState, troubles: Iterable[tuple[str, WatchedFile]] = ()) -> State:
+    """Show one token source; `troubles` are files that cannot be used, with the keys that name them."""
     token, facts = state.token, state.facts
     shown: dict[str, object] = {
         "client": state.client,
@@ -44,6 +46,11 @@ def client_state(state: SourceState) -> State:
         "last_cause": state.last_cause or None,
         "last_key": state.last_key or None,
         "retry_in_s": round(state.retry_in_s, 1),
+        "file_troubles": [
+            {"key": key, "side": "gateway", "cause": "file_unusable", "reason": f"{file.path} {file.trouble}"}
+            for key, file in troubles
+            if key.startswith(f"clients.{state.client}.")
+        ],
         "token": None,
     }
     if token is not None:

@@ -1,14 +1,13 @@
 """A file that holds one text: a secret, mostly. Read once, or again whenever it was replaced.
 
 Rules: one final line break is not part of the text. A file that became unreadable, empty or nonsense while
-we run changes nothing: the last good text stays, a warning says so once, and the next use looks again.
+we run changes nothing: the last good text stays, and the next use looks again.
 Symbolic links are followed each time, since Kubernetes replaces mounted secrets by swapping a link.
 """
 
 from __future__ import annotations
 
 import errno
-import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -20,8 +19,6 @@ from gateway.regular_file import read_regular
 
 MOST_BYTES: Final = 64 * 1024
 """More than any secret needs; a wrong path must not read a disk."""
-
-_LOGGER: Final = logging.getLogger("gateway.file")
 
 Signature = tuple[int, int, int, int, int]
 
@@ -39,7 +36,7 @@ class TextFile:
     """The text of a file as it is now, at the cost of one `stat`. A `WatchedFile`.
 
     Attributes:
-        trouble: why what is there now cannot be used, or empty; told once.
+        trouble: why what is there now cannot be used, or empty (`observe.file_watch` tells it).
         readings: how often it was read with success.
     """
 
@@ -62,21 +59,13 @@ class TextFile:
                 found, signature = _read(self._path)
                 self._text, self._signature = self._checked(found), signature
                 self.readings += 1
-                _LOGGER.info("%s: it was replaced and read anew", self._path)
-            elif self.trouble:
-                _LOGGER.info("%s: it is back, and holds what is in use", self._path)
             self.trouble = ""
+        # Fail to the last good value: the old secret may well still be accepted.
         except OSError as error:
-            self._tell(f"cannot be read: {error.strerror}")
+            self.trouble = f"cannot be read: {error.strerror}"
         except Wrong as wrong:
-            self._tell(str(wrong).removeprefix(f"{self._path} "))
+            self.trouble = str(wrong).removeprefix(f"{self._path} ")
         return self._text
-
-    def _tell(self, why: str) -> None:
-        """Fail to the last good value: the old secret may well still be accepted."""
-        if not self.trouble:
-            _LOGGER.warning("%s: what it held last stays in use: %s", self._path, why)
-        self.trouble = why
 
     @property
     def path(self) -> str:

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from gateway.observe.families import counter, gauge
 from gateway.observe.series import CLIENTS, ROUTES, Family, Owners, name_resolutions
-from gateway.observe.standings import CLIENT_STANDINGS, route_troubles
+from gateway.observe.standings import CLIENT_STANDINGS, file_troubles, route_troubles
 
 if TYPE_CHECKING:
     from gateway.observe.metrics import Connections, Gauges, Metrics
@@ -39,6 +39,7 @@ def pieces(metrics: Metrics) -> Iterator[bytes]:
     for of_states in CLIENT_STANDINGS:
         yield from _in_pieces(of_states, states)
     yield from _in_pieces(route_troubles, list(metrics.gauges.routes().items()))
+    yield generate_latest(_Of([file_troubles(metrics.gauges.file_troubles())]))
     yield from _in_pieces(name_resolutions, list(metrics.resolutions.failures.items()))
     yield generate_latest(_Of([*_process(metrics.gauges), *_connections(metrics.gauges.connections())]))
     yield generate_latest(_PROCESS)

@@ -136,6 +136,7 @@ class Gauges:
     connections: Callable[[], Connections] = Connections
     sources: Callable[[], Mapping[ClientName, Sequence[SourceState]]] = dict
     routes: Callable[[], Mapping[RouteName, RouteHealth]] = dict
+    file_troubles: Callable[[], Sequence[str]] = list
 
 
 class Metrics:

@@ -11,6 +11,8 @@ from typing import Final
 
 from prometheus_client.core import Metric
 
+from gateway.core.cause import Cause
+from gateway.core.errors import Side
 from gateway.core.source_state import SourceState
 from gateway.observe.families import Sample, gauge
 from gateway.observe.route_health import RouteHealth
@@ -84,6 +86,16 @@ def route_troubles(routes: Owners[RouteHealth]) -> Metric:
             for name, health in routes
             if health.is_shown and (last := health.last) is not None
         ),
+    )
+
+
+def file_troubles(keys: Sequence[str]) -> Metric:
+    """Tell which files cannot be used, by the keys that name them."""
+    return gauge(
+        "gateway_file_trouble",
+        "1 while a file that is named cannot be used; what it held last stays in use until the next start.",
+        ("side", "cause", "key"),
+        (([Side.GATEWAY.value, Cause.FILE_UNUSABLE.value, key], 1.0) for key in dict.fromkeys(keys)),
     )
 
 

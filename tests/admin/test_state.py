@@ -72,6 +72,7 @@ def test_a_client_with_a_token_is_shown_whole():
         "last_cause": None,
         "last_key": None,
         "retry_in_s": 0.0,
+        "file_troubles": [],
         "token": {
             "fingerprint": "ab12cd34",
             "serial": 3,

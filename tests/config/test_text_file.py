@@ -140,25 +140,22 @@ def test_it_does_not_show_its_text(tmp_path):
     assert "hunter2" not in repr(TextFile(tmp_path / "f"))
 
 
-def test_a_file_that_is_no_good_any_more_is_told_once(tmp_path, caplog):
+def test_what_is_wrong_with_a_file_is_remembered_until_it_is_good(tmp_path):
+    """`observe.file_watch` tells it."""
     path = tmp_path / "f"
     path.write_text("hunter2")
     file = TextFile(path)
-
-    def told() -> list[str]:
-        assert {file.current() for _ in range(3)} == {"hunter2"}
-        messages = [record.getMessage() for record in caplog.records]
-        caplog.clear()
-        return messages
-
-    assert told() == []
-    path.write_text("")
-    assert told() == [f"{path}: what it held last stays in use: is empty"]
-    path.unlink()
-    assert told() == [], "it was told that it is no good"
-    path.write_text("hunter2")
-    assert told() == []
-    path.write_text("hunter2\x00")
-    assert told() == [
-        f"{path}: what it held last stays in use: the text holds a line break or another control character"
+    troubles = []
+    for content in ("", None, "hunter2\x00", "hunter3"):
+        path.unlink(missing_ok=True)
+        if content is not None:
+            path.write_text(content)
+        file.look()
+        troubles.append(file.trouble)
+    assert troubles == [
+        "is empty",
+        "cannot be read: No such file or directory",
+        "the text holds a line break or another control character",
+        "",
     ]
+    assert (file.current(), file.readings) == ("hunter3", 2)

@@ -39,6 +39,7 @@ def families():
             connections=lambda: Connections(1, 2, {"connections": 3}),
             sources=lambda: {ClientName("crm"): [FAILING]},
             routes=lambda: {RouteName("/crm"): troubled()},
+            file_troubles=lambda: ["clients.crm.client_secret"],
         ),
         lambda: 0.0,
     )

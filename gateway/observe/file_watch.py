@@ -1,0 +1,105 @@
+"""The files that the configuration names, looked at while we run: what became of them is told once.
+
+A file that vanishes, or is replaced by what cannot be used, changes nothing at first, since the last good
+content stays in use; but the next start may fail. So it is told when it happens, with the key that names it,
+and again when the file is back. A few files are looked at with each sweep, all of them within `ROUND_S`.
+
+Rules: no content is ever told; of a certificate it is not judged here whether it fits its key (`trust`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import Final
+
+from gateway.core.named_secret import WatchedFile
+from gateway.regular_file import MOST_PEM_BYTES, read_regular
+
+ROUND_S: Final = 2.0
+_SWEEPS: Final = 20
+"""In `ROUND_S`."""
+
+_LOGGER: Final = logging.getLogger("gateway.file")
+
+
+class PemFile:
+    """A certificate, a key or a bundle of authorities, which others read when it is used. A `WatchedFile`."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.trouble = ""
+        self.readings = 0
+        self.changed_at_s = 0.0
+        self._signature = (0, 0)
+        self.look()
+
+    def look(self) -> None:
+        """Find out whether it was replaced, and whether what is there can be read."""
+        try:
+            status = Path(self.path).stat()
+            if self.trouble or (status.st_mtime_ns, status.st_ino) != self._signature:
+                content, status = read_regular(self.path, MOST_PEM_BYTES)
+                self._take(content, (status.st_mtime_ns, status.st_ino))
+        except OSError as error:
+            self.trouble = f"cannot be read: {error.strerror}"
+
+    def _take(self, content: bytes, signature: tuple[int, int]) -> None:
+        if b"-----BEGIN " not in content:
+            self.trouble = "holds nothing in PEM form"
+            return
+        self.readings += signature != self._signature
+        self.trouble, self._signature, self.changed_at_s = "", signature, signature[0] / 1e9
+
+
+@dataclass(slots=True)
+class Watched:
+    """A file, and what was told of it."""
+
+    key: str
+    file: WatchedFile
+    told_trouble: str = ""
+    told_readings: int = 0
+
+    def tell(self) -> None:
+        """Say what is new, if anything is."""
+        file = self.file
+        if file.trouble and not self.told_trouble:
+            words = "%s: %s %s; what it held last stays in use until the next start"
+            _LOGGER.warning(words, self.key, file.path, file.trouble, extra={"fields": self._fields()})
+        elif not file.trouble and file.readings != self.told_readings:
+            _LOGGER.info("%s: %s was read anew", self.key, file.path, extra={"fields": self._fields()})
+        elif not file.trouble and self.told_trouble:
+            _LOGGER.info("%s: %s is back", self.key, file.path, extra={"fields": self._fields()})
+        self.told_trouble, self.told_readings = file.trouble, file.readings
+
+    def _fields(self) -> dict[str, str]:
+        trouble = {"side": "gateway", "cause": "file_unusable"} if self.file.trouble else {}
+        return {"key": self.key, "file": self.file.path, **trouble}
+
+
+class FileWatch:
+    """Watches files, each with the key that names it."""
+
+    def __init__(self, files: Sequence[tuple[str, WatchedFile]]) -> None:
+        # What is missing at the start was told before it.
+        self._all = [Watched(key, file, file.trouble, file.readings) for key, file in files]
+        self._next = cycle(self._all)
+        self._at_once = -(-len(self._all) // _SWEEPS)
+
+    def __repr__(self) -> str:
+        return f"<FileWatch of {len(self._all)}>"
+
+    def look(self, _now_s: float = 0.0) -> None:
+        """Look at the next few; to be called with each sweep."""
+        for _ in range(self._at_once):
+            watched = next(self._next)
+            watched.file.look()
+            watched.tell()
+
+    def troubles(self) -> Iterator[tuple[str, WatchedFile]]:
+        """Give those that cannot be used, as far as they were looked at."""
+        return ((each.key, each.file) for each in self._all if each.file.trouble)
