@@ -19,6 +19,7 @@ from gateway.core.bearer import fingerprint
 from gateway.core.client_assertion import JsonClaim
 from gateway.core.client_facts import ClientFacts
 from gateway.core.client_settings import AuthMethod, ClientSettings, Grant
+from gateway.core.client_trouble import cause_of, key_of
 from gateway.core.error_text import error_text
 from gateway.core.json_object import JsonObject, texts_in
 from gateway.core.jwt_claims import read_claims
@@ -100,6 +101,7 @@ class ProbeReport:
         secrets: how many the client has.
         secret_names: what names them, as `/clients`, metrics and log do.
         problem: why there is no token, or empty.
+        cause, key: the same as a word (`core.cause`), and the key of `gateway.yaml` to look at.
         description: the server's own words about it, cleaned.
         advice: what to change, or empty.
         oddities: what is odd about the secrets, where there is no token.
@@ -125,6 +127,8 @@ class ProbeReport:
     remedy: str
     deviations: tuple[Deviation, ...]
     objections: tuple[str, ...]
+    cause: str = ""
+    key: str = ""
 
     @property
     def has_token(self) -> bool:
@@ -171,6 +175,8 @@ def make_report(probe: Probe) -> ProbeReport:
         attempts=tuple(_attempt(attempt, grant, mask) for attempt in probe.asked.attempts),
         token=_shape(outcome, probe, mask) if isinstance(outcome, Granted) else None,
         problem=whole_reason(failed, grant.client) if failed else "",
+        cause=cause_of(failed).value if failed else "",
+        key=key_of(failed, probe.client) if failed else "",
         description=mask.text(_description(answer)) if failed else "",
         advice=advice_on(failed.code, grant.method, status, has_tried=bool(probe.tried)) if failed else "",
         oddities=probe.oddities if failed else (),

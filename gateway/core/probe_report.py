@@ -30,6 +30,8 @@ def as_object(report: ProbeReport) -> JsonObject:
         "secret_names": list(report.secret_names),
         "token": None if token is None else _token_object(token, report.asked_scope),
         "problem": report.problem,
+        "cause": report.cause or None,
+        "key": report.key or None,
         "error_description": report.description,
         "advice": report.advice,
         "secret_oddities": list(report.oddities),
@@ -127,6 +129,8 @@ def _token_lines(token: TokenShape, asked_scope: tuple[str, ...]) -> Iterator[st
 
 def _failure_lines(report: ProbeReport) -> Iterator[str]:
     yield f"no token: {report.problem}"
+    if report.key and not report.remedy:
+        yield f"  look at: {report.key} ({report.cause})"
     if report.description:
         yield f"  it says: {report.description}"
     for setting in report.tried:

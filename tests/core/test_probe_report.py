@@ -75,6 +75,16 @@ def test_what_is_odd_about_the_secret_comes_before_the_advice():
     assert told[told.index(f"  hint: {odd}") + 1] == "  hint: check client_id"
 
 
+def test_a_failure_names_the_key_to_look_at_unless_something_was_found_that_works():
+    failing = replace(REFUSED, cause="unknown_authority", key="clients.crm.tls.ca")
+    assert "  look at: clients.crm.tls.ca (unknown_authority)" in render_text(failing).splitlines()
+    assert (as_object(failing)["cause"], as_object(failing)["key"]) == (
+        "unknown_authority",
+        "clients.crm.tls.ca",
+    )
+    assert "look at" not in render_text(replace(failing, tried=("a: b",), remedy="a: b"))
+
+
 def test_a_token_is_told_with_the_secret_that_worked():
     assert render_text(GRANTED).splitlines()[1:] == [
         "  secret 1 of 1 (env:CRM_SECRET)",

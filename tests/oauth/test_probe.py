@@ -122,6 +122,15 @@ async def test_a_server_that_cannot_be_reached_is_told():
     assert "no connection, nothing was sent" in render_text(report)
     assert "  > " not in render_text(report)
     assert report.problem == "no connection to the authorization server: Connection refused"
+    assert (report.cause, report.key) == ("connection_refused", "clients.crm.token_endpoint")
+
+
+async def test_a_file_of_ours_that_is_missing_is_told_as_ours(tmp_path):
+    client = client_settings("https://127.0.0.1:1/token", ca_file=str(tmp_path / "ca.pem"))
+    report = await probe(client, loop_clock(), KEY)
+    told = f"no token: clients.crm.tls.ca: {tmp_path}/ca.pem cannot be read: No such file or directory"
+    assert told in render_text(report).splitlines()
+    assert "  > " not in render_text(report)
     assert json.loads(render_json(report))["status"] is None
 
 
