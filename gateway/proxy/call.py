@@ -160,7 +160,7 @@ class Call:
             upstream_s=self.upstream_s,
             token=self.token.fingerprint if self.token is not None else "",
             recovery=self.recovery,
-            cause=self.cause,
+            cause="" if self.failure is None else self.cause,
         )
 
     @property
