@@ -10,6 +10,7 @@ Rules: no content is ever told; of a certificate it is not judged here whether i
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
@@ -34,25 +35,29 @@ class PemFile:
         self.trouble = ""
         self.readings = 0
         self.changed_at_s = 0.0
-        self._signature = (0, 0)
+        self._signature: tuple[int, ...] = ()
         self.look()
 
     def look(self) -> None:
         """Find out whether it was replaced, and whether what is there can be read."""
         try:
             status = Path(self.path).stat()
-            if self.trouble or (status.st_mtime_ns, status.st_ino) != self._signature:
-                content, status = read_regular(self.path, MOST_PEM_BYTES)
-                self._take(content, (status.st_mtime_ns, status.st_ino))
+            if self.trouble or _signature(status) != self._signature:
+                self._take(*read_regular(self.path, MOST_PEM_BYTES))
         except OSError as error:
             self.trouble = f"cannot be read: {error.strerror}"
 
-    def _take(self, content: bytes, signature: tuple[int, int]) -> None:
+    def _take(self, content: bytes, status: os.stat_result) -> None:
+        signature = _signature(status)
         if b"-----BEGIN " not in content:
             self.trouble = "holds nothing in PEM form"
             return
         self.readings += signature != self._signature
-        self.trouble, self._signature, self.changed_at_s = "", signature, signature[0] / 1e9
+        self.trouble, self._signature, self.changed_at_s = "", signature, status.st_mtime
+
+
+def _signature(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size
 
 
 @dataclass(slots=True)

@@ -63,10 +63,15 @@ def test_a_file_that_is_replaced_is_told_as_read_anew(stage):
 
 
 def test_a_file_that_comes_back_as_it_was_is_told_too(stage):
+    """A link on the way to it was gone for a moment."""
     path, _, told = stage
-    path.rename(path.with_name("away"))
+    away = path.with_name("away")
+    path.rename(away)
+    path.symlink_to(away)
+    told()
+    path.unlink()
     assert [level for level, _ in told()] == ["WARNING"]
-    path.with_name("away").rename(path)
+    path.symlink_to(away)
     assert told() == [("INFO", f"clients.crm.key: {path} is back")]
 
 

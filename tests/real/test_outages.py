@@ -45,8 +45,8 @@ class Stage:
 
     Attributes:
         client, route: further keys of `gateway.yaml`.
-        document: further sections.
         strike: makes the outage happen while the gateway runs; left out: it is there from the start.
+        nobody: holds a port on which nobody listens.
     """
 
     folder: Path
@@ -56,6 +56,12 @@ class Stage:
     client: dict[str, object] = field(default_factory=dict)
     route: dict[str, object] = field(default_factory=dict)
     strike: Callable[[], None] | None = None
+    nobody: socket.socket = field(default_factory=socket.socket)
+
+    def port_of_nobody(self) -> int:
+        """A port that is bound and not listened on: nobody else can get it meanwhile."""
+        self.nobody.bind(("127.0.0.1", 0))
+        return self.nobody.getsockname()[1]
 
 
 def answers(request) -> bytes:
@@ -70,7 +76,7 @@ def answers(request) -> bytes:
 
 
 @asynccontextmanager
-async def staged(folder: Path, outage: Outage) -> AsyncIterator[RunningGateway]:
+async def staged(folder: Path, outage: Outage) -> AsyncIterator[tuple[RunningGateway, Stage]]:
     """Run everything, with the outage in place."""
     authority = Authority.make(folder / "authority")
     certificate = outage.certificate(authority) if outage.certificate else authority.leaf("127.0.0.1")
@@ -94,7 +100,8 @@ async def staged(folder: Path, outage: Outage) -> AsyncIterator[RunningGateway]:
             if stage.strike is not None:
                 await until(lambda: json_of(child, "/clients")["clients"][0]["has_token"])
                 stage.strike()
-            yield child
+            with stage.nobody:
+                yield child, stage
 
 
 @asynccontextmanager
@@ -175,13 +182,8 @@ async def refusing(_: web.BaseRequest) -> web.StreamResponse:
 def nothing(_: Stage) -> None: ...
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
-
-
 def down(stage: Stage) -> None:
-    stage.client["token_endpoint"] = f"http://127.0.0.1:{free_port()}/token"
+    stage.client["token_endpoint"] = f"http://127.0.0.1:{stage.port_of_nobody()}/token"
 
 
 def unresolved(stage: Stage) -> None:
@@ -197,7 +199,7 @@ def refused_scope(stage: Stage) -> None:
 
 
 def upstream_down(stage: Stage) -> None:
-    stage.route["upstream"] = f"http://127.0.0.1:{free_port()}"
+    stage.route["upstream"] = f"http://127.0.0.1:{stage.port_of_nobody()}"
 
 
 def trusted(stage: Stage) -> None:
@@ -284,7 +286,7 @@ OUTAGES = {
 @pytest.mark.parametrize("name", OUTAGES)
 async def test_side_cause_and_key_are_named_in_log_metrics_and_admin_pages(tmp_path, name):
     outage = OUTAGES[name]
-    async with staged(tmp_path, outage) as child:
+    async with staged(tmp_path, outage) as (child, _):
         if outage.is_called:
             await until(lambda: json_of(child, "/clients")["clients"][0]["has_token"])
             await called(child)
@@ -303,11 +305,12 @@ async def test_side_cause_and_key_are_named_in_log_metrics_and_admin_pages(tmp_p
 @pytest.mark.parametrize("name", ["the upstream is down", "the file of the secret is gone"])
 async def test_what_was_repaired_is_told_as_that(tmp_path, name):
     """Who repairs something sees in the same three places that it is over."""
-    async with staged(tmp_path, OUTAGES[name]) as child:
+    async with staged(tmp_path, OUTAGES[name]) as (child, stage):
         if name == "the upstream is down":
             port = int(json_of(child, "/routes")["routes"][0]["upstream"].rpartition(":")[2])
             await called(child)
             await child.until_told('"cause": "connection_refused"')
+            stage.nobody.close()
             server = await asyncio.start_server(_well, "127.0.0.1", port)
             await called(child)
             assert "answers again" in await child.until_told('"logger": "gateway.route"')
