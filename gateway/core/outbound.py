@@ -136,6 +136,8 @@ class OutboundPlan:
 
     def authorization(self, head: RequestHead, token: bytes | None) -> bytes | None:
         """Give the one value of ``Authorization`` that goes out: the token's, unless the route keeps."""
+        if b"authorization" not in head.special:
+            return token
         return head.special[b"authorization"] if self.keeps_callers(head) else token
 
     def keeps_callers(self, head: RequestHead) -> bool:

@@ -32,6 +32,8 @@ KNOWN_S: Final = 30.0
 MOST_KNOWN: Final = 64  # of 16 bytes each and their instants: some 8 KiB a route
 BUDGET: Final = 3
 BUDGET_EVERY_S: Final = 30.0
+ACCEPTED: Final = frozenset({*range(200, 300), 304})
+"""Statuses that show that the token was accepted: others are given before it is looked at, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,29 +123,20 @@ class _Useless:
 class Acceptance:
     """Which token of one source an upstream accepted last, and when.
 
-    Instants are numbers of requests, in the order in which they were sent: a clock is coarser.
-
     Attributes:
-        sent: how many requests with a token of the source went to the upstream.
-        token: the one that it accepted last.
-        at: what `sent` was then.
+        token: the one.
+        at_s: when its response came, on the stopwatch (`core.clock`).
     """
 
-    __slots__ = ("at", "sent", "token")
+    __slots__ = ("at_s", "token")
 
     def __init__(self) -> None:
-        self.sent = 0
         self.token: Token | None = None
-        self.at = 0
+        self.at_s = -inf
 
-    def proves_alive(self, token: Token, sent_at: int) -> bool:
-        """Whether `token` was accepted after the request with the number `sent_at` was sent."""
-        return token is self.token and self.at >= sent_at
-
-
-def is_acceptance(status: int) -> bool:
-    """Whether a response shows that its token was accepted: others are given before it is looked at, too."""
-    return 200 <= status < 300 or status == 304
+    def proves_alive(self, token: Token, sent_s: float) -> bool:
+        """Whether `token` was accepted after the request was sent that was sent at `sent_s`."""
+        return token is self.token and self.at_s > sent_s
 
 
 def target_digest(method: str, path: str) -> bytes:

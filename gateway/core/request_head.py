@@ -144,8 +144,16 @@ class HeadReader:
         self._names = FieldNames(SPECIAL | OVERRIDES, b"x-forwarded-", NOTED)
         self._hosts: dict[bytes, str] = {}
 
-    def read(self, method: str, target: str, version: tuple[int, int], fields: RawHeaders) -> RequestHead:
-        """Read one head that the parser found well formed.
+    def read(
+        self,
+        method: str,
+        target: str,
+        version: tuple[int, int],
+        fields: RawHeaders,
+        *,
+        is_small: bool = False,
+    ) -> RequestHead:
+        """Read one head that the parser found well formed; `is_small`: it is surely not too large.
 
         Raises:
             CallerError: it is not to be served; see the classes for each reason.
@@ -160,7 +168,7 @@ class HeadReader:
         if len(fields) > limits.headers:
             raise HeadTooLarge(f"the header has more than {limits.headers} fields")
         lines, special = self._names.sort(fields)
-        if sum(map(len, lines)) + sum(map(len, special.values())) > limits.header_bytes:
+        if not is_small and sum(map(len, lines)) + sum(map(len, special.values())) > limits.header_bytes:
             raise HeadTooLarge(f"the header exceeds {limits.header_bytes} bytes")
         head = RequestHead(method, read_target(target), lines, special, is_http10=version[1] == 0)
         self._read_host(head)

@@ -126,7 +126,12 @@ class _Hosts(Generic[R]):
         """Give what the most specific route leads to."""
         segments = path.split("/", self.depth)
         for top in self.matching(host) if self.has_hosts else self._only:
-            place = top.reached(segments)
+            place = top
+            for segment in segments:  # `reached` in full: a call would cost as much as it does
+                below = place.below.get(segment)
+                if below is None:
+                    break
+                place = below
             found = place.by_method.get(method, place.by_any)
             if found is not None:
                 return found

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Final, cast
+from typing import Final
 
 import httptools
 
@@ -163,7 +163,8 @@ class AnswerReader:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._parse_failed(error)
-        answer = cast("Answer", self.answer)  # another one, if what came was informational
+        answer = self.answer  # another one, if what came was informational
+        assert answer is not None
         if not answer.has_head and self._head_bytes > self._limits.header_bytes:
             self.note(UpstreamAnswerTooLarge("the answer's header is too large", was_sent=True))
         if answer.body is _LENGTH and answer.has_head and not answer.is_complete:

@@ -35,7 +35,7 @@ class Call:
         status: of the final answer once its head is written, else 0.
         keeps_alive: whether the connection may serve another request.
         token_is_new: it was obtained for this very request.
-        sent_at: the number of the request among those that its upstream got with tokens of its source.
+        sent_s: when the last exchange began, on the stopwatch.
         started_s: monotonic, when the head was complete.
         began_s: the same instant on the stopwatch, for durations.
         upstream_s: waiting for the head of the answer; None: there was no exchange.
@@ -48,7 +48,7 @@ class Call:
     body: RequestBody | None = None
     token: Token | None = None
     token_is_new = False
-    sent_at = 0
+    sent_s = 0.0
     upstream: UpstreamConnection | None = None
     error = ""
     failure: GatewayError | None = None

@@ -215,8 +215,8 @@ class CallerConnection(AnswerWriter):
         message, payload = self._messages.popleft()
         if self._rest_bytes or self._buffer_paused:
             self._go_on_reading()
-        message = cast("RawRequestMessage", message)  # our `data_received` queues nothing else
-        return Call(self, message, payload, self._listener.next_id(), self._loop.time())
+        # Our `data_received` queues nothing else than such messages.
+        return Call(self, message, payload, self._listener.next_id(), self._loop.time())  # type: ignore[arg-type]
 
     def _refuse(self) -> None:
         """Answer what is no request; neither the answer nor the log quotes it."""

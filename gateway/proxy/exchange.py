@@ -198,7 +198,7 @@ async def exchange(call: Call, route: Route, token: Token | None) -> Exchange:
     head, connection, pool = call.head, call.connection, route.pool
     authorization = route.plan.authorization(head, token.field_value if token is not None else None)
     proofs = Proofs(call, route, token.prover) if token is not None and token.prover is not None else None
-    began_s = connection.stopwatch_s()
+    call.sent_s = began_s = connection.stopwatch_s()
     while True:
         upstream = pool.idle_connection() or await pool.connect(call.within(route.timeouts.connect_s))
         call.upstream = upstream

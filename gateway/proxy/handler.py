@@ -20,7 +20,7 @@ from gateway.core.errors import (
 )
 from gateway.core.outbound import request_id
 from gateway.core.record import USELESS, Recovery, RequestObserver
-from gateway.core.recovery import is_acceptance
+from gateway.core.recovery import ACCEPTED
 from gateway.core.request_head import HeadReader
 from gateway.core.routing import Router
 from gateway.core.settings import Limits
@@ -70,14 +70,14 @@ class Handler:
                 return
             if route.source is not None and not route.plan.keeps_callers(call.head):
                 call.token = self._token_at_hand(call, route.source) or await self._await_token(call, route)
-                route.acceptance.sent = call.sent_at = route.acceptance.sent + 1
             attempt = await exchange(call, route, call.token)
             try:
                 if call.token is not None:
                     if call.upstream_status in route.settings.recover_on:
                         attempt = await recover(call, route, attempt, self._clock.now_s)
-                    if is_acceptance(call.upstream_status):
-                        route.note_accepted(call.token, call.head.method, call.path)
+                    if call.upstream_status in ACCEPTED:
+                        answered_s = call.sent_s + (call.upstream_s or 0.0)
+                        route.note_accepted(call.token, answered_s, call.head.method, call.path)
                 if not relay_at_once(call, route, attempt.answer):
                     await relay(call, route, attempt.answer)
             finally:
@@ -107,10 +107,16 @@ class Handler:
 
     def _match(self, call: Call) -> Route:
         message = call.message
-        head = self._reader.read(message.method, message.path, message.version, message.raw_headers)
-        call.head = head
+        connection = call.connection
+        call.head = head = self._reader.read(
+            message.method,
+            message.path,
+            message.version,
+            message.raw_headers,
+            is_small=not connection.had_odd_read,
+        )
         call.path = head.target.path
-        if (caller := call.connection.caller).is_trusted:
+        if (caller := connection.caller).is_trusted:
             call.forwarded_for = caller.client_behind(head)
         if b"x-request-id" in head.special:
             call.request_id = request_id(head, call.request_id)
@@ -128,7 +134,7 @@ class Handler:
                 budget=self._budget,
             )
         if route.timeouts.total_s is not None:
-            call.connection.total_deadline_s = call.started_s + route.timeouts.total_s
+            connection.total_deadline_s = call.started_s + route.timeouts.total_s
         return route
 
     @staticmethod

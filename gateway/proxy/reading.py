@@ -51,6 +51,7 @@ class RequestReader(web.RequestHandler):
     Attributes:
         read_deadline_s: when what is awaited from the caller is late, monotonic.
         heard_at_s: when the caller last sent what nobody reads any more, monotonic.
+        had_odd_read: not all heads came each in one read, which is smaller than ``limits.header_bytes``.
     """
 
     __slots__ = (
@@ -67,6 +68,7 @@ class RequestReader(web.RequestHandler):
         "_received_tail",
         "_refusal",
         "_rest_bytes",
+        "had_odd_read",
         "heard_at_s",
         "read_deadline_s",
     )
@@ -89,6 +91,7 @@ class RequestReader(web.RequestHandler):
         self._parser = self._new_parser()
         self._rest_bytes = 0  # as many, at most, wait in the parser behind the last request
         self._head_bytes = 0  # of a head that is not whole
+        self.had_odd_read = False
         self._last_payload: StreamReader = EMPTY_PAYLOAD
         self._left_bytes = 0
         self._is_reading_chunked = False
@@ -141,6 +144,8 @@ class RequestReader(web.RequestHandler):
             self._queue(message, payload, data, is_last=upgraded)
             end = data.find(_HEAD_END) + 4 + payload.total_bytes if is_between else 0
             had_rest = self._rest_bytes > 0
+            if not is_between or len(data) > self._limits.header_bytes:
+                self.had_odd_read = True
             if (had_rest or end != len(data)) and not message.chunked:  # else `_end_of_chunked` looks
                 self._rest_bytes += max(1, len(data) - (0 if had_rest else max(0, end)))
             if had_rest or len(self._messages) >= MOST_QUEUED:
@@ -186,6 +191,7 @@ class RequestReader(web.RequestHandler):
     def _go_on_reading(self) -> None:
         """Read the next request, from what has arrived already if there is any."""
         if self._rest_bytes and not self._messages:
+            self.had_odd_read = True  # what waits may be the beginning of a head
             waiting, self._rest_bytes = self._rest_bytes, 0
             self.data_received(b"")
             if self._rest_bytes:  # how much of it was read is not told

@@ -100,7 +100,7 @@ async def _successor(call: Call, route: Route, now_s: Callable[[], float]) -> To
     except AuthorizationServerError:
         if call.recovery is Recovery.NOT_REPLAYABLE:
             return None
-        lives = route.acceptance.proves_alive(token, call.sent_at)
+        lives = route.acceptance.proves_alive(token, call.sent_s)
         call.recovery = Recovery.TOKEN_LIVES if lives else Recovery.NO_TOKEN
         if lives:
             return None

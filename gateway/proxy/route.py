@@ -89,17 +89,18 @@ class Route:
     def __repr__(self) -> str:
         return f"<Route {self.settings.name}>"
 
-    def note_accepted(self, token: Token, method: str, path: str) -> None:
-        """Note that the upstream accepted `token`; on the hot path."""
+    def note_accepted(self, token: Token, at_s: float, method: str, path: str) -> None:
+        """Note that the upstream accepted `token` at `at_s` on the stopwatch; on the hot path."""
         acceptance, refusals = self.acceptance, self.refusals
         acceptance.token = refusals.accepted = token
-        acceptance.at = acceptance.sent
+        acceptance.at_s = at_s
         if not refusals.is_empty:
             refusals.forget(target_digest(method, path))
 
     def answer_lines(self, lines: Sequence[bytes], dropped: frozenset[bytes]) -> Sequence[bytes]:
         """Give the lines of an answer as the caller gets them."""
-        lines = self.without_removed(lines, dropped)
+        if dropped or self._answer_removed:
+            lines = self.without_removed(lines, dropped)
         return [*lines, *self._answer_added] if self._answer_added else lines
 
     def without_removed(self, lines: Sequence[bytes], dropped: frozenset[bytes]) -> Sequence[bytes]:

@@ -236,7 +236,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
             answer = self.answer
             if answer is None or self.error is not None:
                 self.abort()
-            else:
+            elif not answer.is_complete:
                 if len(answer.chunks) > MOST_PARTS:
                     answer.chunks = [b"".join(answer.chunks)]
                 if self.buffered_bytes > HIGH_WATER_BYTES:

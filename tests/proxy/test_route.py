@@ -39,11 +39,10 @@ def test_an_accepted_token_is_noted_and_its_target_forgotten():
     made, accepted = route(), token(1)
     made.refusals.note_useless(target_digest("GET", "/a"), accepted, 0.0)
     made.refusals.note_useless(target_digest("GET", "/b"), accepted, 0.0)
-    made.acceptance.sent = 7
-    made.note_accepted(accepted, "GET", "/a")
+    made.note_accepted(accepted, 7.5, "GET", "/a")
 
     assert made.refusals.accepted is made.acceptance.token is accepted
-    assert made.acceptance.at == 7
+    assert made.acceptance.at_s == 7.5
     assert not made.refusals.knows(target_digest("GET", "/a"), accepted, 1.0)
     assert made.refusals.knows(target_digest("GET", "/b"), accepted, 1.0)
 

@@ -1,9 +1,11 @@
 """How much of a head a caller may make us hold. Limits of `gateway.yaml`; RFC 6585 section 5."""
 
+import asyncio
+
 import pytest
 
 from gateway.core.settings import Limits
-from tests.wire.messages import request
+from tests.wire.messages import ok, request
 from tests.wire.refusal import is_refused
 from tests.wire.rig import Rig
 
@@ -51,3 +53,22 @@ async def test_the_limits_are_the_settings_own():
         assert (await rig.get("/" + "a" * 64)).status == 414
         assert (await rig.get("/", "X-Long: " + "a" * 600)).status == 431
         assert (await rig.get("/", *(f"X-{number}: a" for number in range(9)))).status == 431
+
+
+async def test_a_header_that_is_too_large_is_found_behind_another_request():
+    """It comes in two pieces, each of which is small enough."""
+    served = asyncio.Event()
+
+    async def handler(exchange):
+        await served.wait()
+        exchange.write(ok())
+
+    large = request("GET", "/", *(f"X-{number}: {'a' * 120}" for number in range(5)))
+    async with Rig(handler, limits=Limits(target_bytes=64, header_bytes=512, headers=8)) as rig:
+        caller = await rig.caller()
+        await caller.send(request("GET", "/") + large[:400])
+        await rig.upstream.until(lambda: rig.upstream.requests)
+        await caller.send(large[400:])
+        served.set()
+
+        assert [(await caller.answer()).status for _ in range(2)] == [200, 431]
