@@ -8,6 +8,7 @@ trying, and where no token is to be had although the upstream accepts the one th
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from gateway.core.answer_head import challenges
 from gateway.core.challenge import wants_new_token
@@ -20,6 +21,22 @@ from gateway.proxy.exchange import Exchange, exchange
 from gateway.proxy.route import Route
 
 
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A request whose token was refused, and the exchange that holds the response."""
+
+    call: Call
+    route: Route
+    refused: Exchange
+    token: Token
+    source: TokenSource
+    target: bytes
+    now_s: Callable[[], float]
+
+    def note_useless(self, newest: Token) -> None:
+        self.route.refusals.note_useless(self.target, newest, self.now_s())
+
+
 async def recover(call: Call, route: Route, refused: Exchange, now_s: Callable[[], float]) -> Exchange:
     """Give the exchange whose response the caller gets: that of the replay, or `refused`.
 
@@ -29,78 +46,70 @@ async def recover(call: Call, route: Route, refused: Exchange, now_s: Callable[[
     token, source = call.token, route.source
     assert token is not None
     assert source is not None
-    target = target_digest(call.head.method, call.path)
-    call.recovery = decide(_refusal(call, route, refused, target, now_s()))
+    this = _Case(call, route, refused, token, source, target_digest(call.head.method, call.path), now_s)
+    call.recovery = decide(_refusal(this))
     match call.recovery:
         case Recovery.RECOVERED | Recovery.NOT_REPLAYABLE:
-            return await _replaced(call, route, refused, target, now_s)
+            return await _replaced(this)
         case Recovery.NEW_TOKEN_REJECTED:
-            route.refusals.note_useless(target, token, now_s())
+            this.note_useless(token)
     return refused
 
 
-def _refusal(call: Call, route: Route, refused: Exchange, target: bytes, now_s: float) -> Refusal:
-    answer, token, source = refused.upstream.answer, call.token, route.source
+def _refusal(case: _Case) -> Refusal:
+    call, refusals, now_s = case.call, case.route.refusals, case.now_s()
+    answer, newest = case.refused.upstream.answer, case.source.current(now_s)
     assert answer is not None
-    assert token is not None
-    assert source is not None
+    has_newer = newest is not None and newest is not case.token
     return Refusal(
         wants_new_token=wants_new_token(challenges(answer.lines)),
         token_is_new=call.token_is_new,
-        is_known=route.refusals.knows(target, token, now_s),
-        is_promising=_has_newer(source, token, now_s) or route.refusals.is_promising(token, now_s),
-        is_replayable=_is_replayable(call),
+        is_known=refusals.knows(case.target, case.token, now_s),
+        is_promising=has_newer or refusals.is_promising(case.token, now_s),
+        is_replayable=call.body is None or call.body.is_replayable,
     )
 
 
-def _has_newer(source: TokenSource, token: Token, now_s: float) -> bool:
-    newest = source.current(now_s)
-    return newest is not None and newest is not token
-
-
-def _is_replayable(call: Call) -> bool:
-    return call.body is None or call.body.is_replayable
-
-
-async def _replaced(
-    call: Call, route: Route, refused: Exchange, target: bytes, now_s: Callable[[], float]
-) -> Exchange:
+async def _replaced(case: _Case) -> Exchange:
     """Have the token replaced, and replay the request if that is possible."""
+    call, refused = case.call, case.refused
     await refused.pause()
-    successor = await _successor(call, route, now_s)
-    if successor is None:
-        refused.resume()
-        return refused
-    if call.recovery is Recovery.NOT_REPLAYABLE:
-        route.refusals.note_useless(target, successor, now_s())  # for all that is known
-        refused.resume()
-        return refused
-    await refused.abandon()
+    successor = await _successor(case)
+    if successor is not None and call.recovery is Recovery.RECOVERED:
+        return await _replay(case, successor)
+    if successor is not None:
+        case.note_useless(successor)  # for all that is known: nobody can try
+    refused.resume()
+    return refused
+
+
+async def _replay(case: _Case, successor: Token) -> Exchange:
+    call, route = case.call, case.route
+    await case.refused.abandon()
     call.token = successor
     replay = await exchange(call, route, successor)
     if call.upstream_status in route.settings.recover_on:
         call.recovery = Recovery.REJECTED_AGAIN
-        route.refusals.note_useless(target, successor, now_s())
+        case.note_useless(successor)
     return replay
 
 
-async def _successor(call: Call, route: Route, now_s: Callable[[], float]) -> Token | None:
+async def _successor(case: _Case) -> Token | None:
     """Wait for another token; None where there is none, and the response passes all the same.
 
     Raises:
         AuthorizationServerError: there is none, and nothing shows that the one refused still lives.
     """
-    token, source = call.token, route.source
-    assert token is not None
-    assert source is not None
+    call, route = case.call, case.route
     stopwatch_s = call.connection.stopwatch_s
     began_s = stopwatch_s()
     try:
-        return await source.replacement(token, now_s() + call.within(route.timeouts.response_s))
+        deadline_s = case.now_s() + call.within(route.timeouts.response_s)
+        return await case.source.replacement(case.token, deadline_s)
     except AuthorizationServerError:
         if call.recovery is Recovery.NOT_REPLAYABLE:
             return None
-        lives = route.acceptance.proves_alive(token, call.sent_s)
+        lives = route.acceptance.proves_alive(case.token, call.sent_s)
         call.recovery = Recovery.TOKEN_LIVES if lives else Recovery.NO_TOKEN
         if lives:
             return None
