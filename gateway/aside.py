@@ -29,10 +29,14 @@ class Aside:
 
     async def run(self, work: Callable[[], Given]) -> Given:
         """Give what `work` gives, or raise what it raises; it is done to its end, whoever leaves."""
+        return await self.begin(work)
+
+    def begin(self, work: Callable[[], Given]) -> asyncio.Future[Given]:
+        """Begin it, for who does not wait; on the running loop."""
         loop = asyncio.get_running_loop()
         landing: asyncio.Future[Given] = loop.create_future()
         self._give(partial(_do, work, loop, landing))
-        return await landing
+        return landing
 
     def _give(self, piece: _Piece) -> None:
         with self._lock:

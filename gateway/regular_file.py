@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -45,9 +46,18 @@ def readable_copy(path: str) -> Iterator[str]:
     Raises:
         OSError: as of `read_regular`.
     """
-    content, _ = read_regular(path, MOST_PEM_BYTES)
-    if not hasattr(os, "memfd_create"):
-        yield path  # not on Linux: it was a regular file a moment ago
+    with copied(read_regular(path, MOST_PEM_BYTES)[0]) as copy:
+        yield copy
+
+
+@contextmanager
+def copied(content: bytes) -> Iterator[str]:
+    """Give the name under which OpenSSL can read `content`, which stays in memory where that can be had."""
+    if not hasattr(os, "memfd_create"):  # not on Linux
+        with tempfile.NamedTemporaryFile(prefix="gateway-") as file:  # for its owner only
+            file.write(content)
+            file.flush()
+            yield file.name
         return
     descriptor = os.memfd_create("pem", os.MFD_CLOEXEC)
     with os.fdopen(descriptor, "wb") as copy:

@@ -1,54 +1,51 @@
 """TLS: whom we trust, and which certificates we show, to servers (RFC 8705 section 2) and to callers.
 
-Rules: always verified, TLS 1.2 at least; a context belongs to its files and is built anew when one of them
-was replaced, so that a renewed certificate is shown at the next connection. Certificate and key are two
-files, replaced one after the other: while they do not fit, the last good context stays. Contexts differ per
-files, and so do the connections made with them: who keeps such connections watches the files. What is no
-regular file is never opened (`regular_file`): it is as good as missing.
+Rules:
+
+- Always verified, TLS 1.2 at least.
+- A context belongs to what its files hold: where that is equal it is shared, and it is built anew when that
+  was replaced, so that a renewed certificate is shown at the next connection. While certificate and key do
+  not fit, the last good context stays.
+- Reading the system's authorities takes 15 to 30 ms of CPU and 1 MB for each context: while we serve, they
+  are built one after the other by a thread beside the loop.
+- Who keeps connections that show a certificate watches it, and is told before anybody gets a context that
+  shows the new one.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Final
+from weakref import WeakValueDictionary
 
 from gateway.aside import Aside
 from gateway.core.client_settings import TlsFiles, TlsVersion
-from gateway.regular_file import readable_copy
+from gateway.regular_file import MOST_PEM_BYTES, copied, read_regular
+from gateway.tls_files import (
+    UNREADABLE,
+    Contents,
+    FileUnusable,
+    Signature,
+    complaint,
+    digest_of,
+    load_contents,
+    load_pair,
+    signature_of,
+    why_unusable,
+)
 
-UNREADABLE: Final = "cannot be read"
 _LOGGER: Final = logging.getLogger("gateway.file")
-
-Signature = tuple[tuple[int, int, int, int], ...]
-
 _VERSIONS: Final = {
     TlsVersion.TLS_1_2: ssl.TLSVersion.TLSv1_2,
     TlsVersion.TLS_1_3: ssl.TLSVersion.TLSv1_3,
 }
-
-
-class FileUnusable(OSError):
-    """A file of ours cannot be used.
-
-    Attributes:
-        key: what names it, below a client or a route: ``tls.ca``.
-        path: where it is.
-        complaint: what is wrong with it.
-    """
-
-    def __init__(self, key: str, path: str, complaint: str) -> None:
-        super().__init__(f"{key}: {path} {complaint}")
-        self.key = key
-        self.path = path
-        self.complaint = complaint
-
-
-class CertificateUnusable(FileUnusable):
-    """Our certificate or its key cannot be used."""
+_MOST_ROUNDS: Final = 10
+"""Files that change all the time are taken as they are then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +77,28 @@ class _Known:
     context: ssl.SSLContext
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What came of building a context; `signature` was taken first."""
+
+    settings: TrustSettings
+    signature: Signature
+    context: ssl.SSLContext | OSError
+
+
 class Trust:
-    """The TLS contexts of a process, and who wants to know when one is replaced."""
+    """The TLS contexts of a process, and who wants to know when one is replaced.
+
+    Attributes:
+        aside: builds them, and may do other work of that kind.
+    """
 
     def __init__(self) -> None:
         self.aside = Aside()
         self._contexts: dict[TrustSettings, _Known] = {}
+        self._built: WeakValueDictionary[bytes, ssl.SSLContext] = WeakValueDictionary()
         self._watchers: list[tuple[TrustSettings, Callable[[], None]]] = []
+        self._being_renewed: set[TrustSettings] = set()
 
     def watch(self, settings: TrustSettings, replaced: Callable[[], None]) -> None:
         """Have `replaced` called as soon as any files are found replaced that `settings` names.
@@ -97,48 +109,117 @@ class Trust:
         if settings.files:
             self._watchers.append((settings, replaced))
 
-    def look(self) -> None:
-        """Find out whether files of what is watched were replaced."""
-        for settings in dict.fromkeys(settings for settings, _ in self._watchers):
-            known = self._contexts.get(settings)
-            if known is not None:
-                self._renew(settings, known)
+    def look(self) -> tuple[asyncio.Future[tuple[_Made, ...]], ...]:
+        """Find out whether files of what is watched were replaced, and build beside the loop what they make.
 
-    def context(self, settings: TrustSettings) -> ssl.SSLContext:
-        """Give the context as its files are now; the same one until a file is replaced.
+        Nobody need wait for what is given, which is done when all of it is in use.
+        """
+        known = dict.fromkeys(settings for settings, _ in self._watchers if settings in self._contexts)
+        return tuple(filter(None, map(self._renew_beside, known)))
+
+    async def fresh(self, settings: TrustSettings) -> ssl.SSLContext:
+        """Give the context as its files are now; the same one until what they hold is replaced.
 
         Raises:
             CertificateUnusable: our certificate or key cannot be read, or they do not fit.
             FileUnusable: the file of authorities cannot be used.
         """
-        known = self._contexts.get(settings)
-        if known is None:
-            known = self._contexts[settings] = _Known(signature_of(settings.files), _build(settings))
-            self.look()
-        elif self._renew(settings, known):
-            self.look()  # afterwards: whatever was replaced before this context was made is told
-        return known.context
+        for _ in range(_MOST_ROUNDS):
+            if not (stale := self._stale(settings)):
+                break
+            self._land(await self.aside.run(partial(self._make, stale)), settings)
+        return self._contexts[settings].context
 
-    def _renew(self, settings: TrustSettings, known: _Known) -> bool:
-        """Build it anew if its files were replaced, tell its watchers, and give whether they were."""
+    def context(self, settings: TrustSettings) -> ssl.SSLContext:
+        """Give the same as `fresh`, built on the spot: for the time before anybody is served.
+
+        Raises:
+            FileUnusable: as of `fresh`.
+        """
+        for _ in range(_MOST_ROUNDS):
+            if not (stale := self._stale(settings)):
+                break
+            self._land(self._make(stale), settings)
+        return self._contexts[settings].context
+
+    def is_newest(self, settings: TrustSettings, context: ssl.SSLContext) -> bool:
+        """Whether `context` is the one that belongs to the files as they are now."""
+        known = self._contexts.get(settings)
+        return known is not None and known.context is context and not self._is_stale(settings)
+
+    # ── what is to be built, and what came of it ──────────────────────────────────────────────────
+
+    def _is_stale(self, settings: TrustSettings) -> bool:
+        known = self._contexts.get(settings)
+        return known is None or known.signature != signature_of(settings.files)
+
+    def _stale(self, settings: TrustSettings) -> tuple[TrustSettings, ...]:
+        """What is to be built before `settings` can be given: who shows the same certificate goes first."""
+        kin = (each for each, _ in self._watchers if _is_kin(each, settings) and each in self._contexts)
+        return tuple(each for each in dict.fromkeys((*kin, settings)) if self._is_stale(each))
+
+    def _renew_beside(self, settings: TrustSettings) -> asyncio.Future[tuple[_Made, ...]] | None:
+        if settings in self._being_renewed or not (stale := self._stale(settings)):
+            return None
+        self._being_renewed.add(settings)
+
+        def landed(making: asyncio.Future[tuple[_Made, ...]]) -> None:
+            self._being_renewed.discard(settings)
+            if not making.cancelled():
+                self._land(making.result())
+
+        making = self.aside.begin(partial(self._make, stale))
+        making.add_done_callback(landed)
+        return making
+
+    def _make(self, many: Iterable[TrustSettings]) -> tuple[_Made, ...]:
+        """Build contexts; in whatever thread."""
+        return tuple(map(self._make_one, many))
+
+    def _make_one(self, settings: TrustSettings) -> _Made:
         signature = signature_of(settings.files)  # taken first: what changes while it is read is read again
-        if signature == known.signature:
-            return False
-        known.signature = signature  # what does not fit is not tried again before it changes again
         try:
-            known.context = _build(settings)
-        except FileUnusable as error:
-            _tell(error)
-            return True
-        except OSError:
-            return True
-        self._tell(settings)
-        return True
+            return _Made(settings, signature, self._build(settings))
+        except OSError as error:
+            return _Made(settings, signature, error)
+
+    def _land(self, many: Iterable[_Made], wanted: TrustSettings | None = None) -> None:
+        """Use what was built from now on, and tell who watches; raise what kept `wanted` from being built."""
+        for made in many:
+            known = self._contexts.get(made.settings)
+            if isinstance(made.context, OSError):
+                if known is None and made.settings == wanted:
+                    raise made.context
+                if known is not None and known.signature != made.signature:
+                    known.signature = made.signature  # it is not tried again before it changes again
+                    _tell_kept(made.context)
+            elif known is None:
+                self._contexts[made.settings] = _Known(made.signature, made.context)
+            else:
+                is_other, known.signature = known.context is not made.context, made.signature
+                known.context = made.context
+                if is_other:
+                    self._tell(made.settings)
 
     def _tell(self, settings: TrustSettings) -> None:
         for watched, replaced in self._watchers:
             if watched == settings:
                 replaced()
+
+    def _build(self, settings: TrustSettings) -> ssl.SSLContext:
+        authorities = None if settings.ca_file is None else _authorities_in(settings.ca_file)
+        ours = None if settings.certificate is None else _contents_of(settings.certificate)
+        kind = f"{settings.min_tls.value} {ours is None} {authorities is None}".encode()
+        pair = b"" if ours is None else digest_of(ours.certificate, ours.key)
+        digest = digest_of(kind, authorities or b"", pair)
+        context = self._built.get(digest)
+        if context is None:
+            context = self._built[digest] = _built(settings, authorities, ours)
+        return context
+
+
+def _is_kin(settings: TrustSettings, other: TrustSettings) -> bool:
+    return settings.certificate is not None and settings.certificate == other.certificate
 
 
 class ServerCertificate:
@@ -167,7 +248,7 @@ class ServerCertificate:
             self._built()  # a pair that does not fit must not reach the context in use
             load_pair(self.context, self._files)
         except OSError as error:
-            _tell(_why_unusable(self._files, error))
+            _tell_kept(why_unusable(self._files, error))
 
     def _signature_now(self) -> Signature:
         return signature_of((self._files.certificate, self._files.key))
@@ -179,90 +260,51 @@ class ServerCertificate:
         return context
 
 
-def _tell(unusable: FileUnusable) -> None:
+def _tell_kept(error: OSError) -> None:
     """Say that the last good one stays; what cannot be read is told where files are watched, with its key."""
-    if not unusable.complaint.startswith(UNREADABLE):
-        _LOGGER.warning("%s; the last good one stays in use", unusable)
+    if isinstance(error, FileUnusable) and not error.complaint.startswith(UNREADABLE):
+        _LOGGER.warning("%s; the last good one stays in use", error)
 
 
-def load_pair(context: ssl.SSLContext, files: TlsFiles) -> None:
-    """Have `context` show a certificate.
-
-    Raises:
-        OSError: certificate or key cannot be read, or they do not fit (`ssl.SSLError` is one).
-    """
-    # An empty password: without one, OpenSSL would ask on the terminal for that of an encrypted key.
-    with readable_copy(files.certificate) as certificate, readable_copy(files.key) as key:
-        context.load_cert_chain(certificate, key, password="")
-
-
-def load_authorities(context: ssl.SSLContext, file: str) -> None:
-    """Have `context` trust the authorities in a file, and none besides.
-
-    Raises:
-        OSError: it cannot be read, or holds none (`ssl.SSLError` is one).
-    """
-    with readable_copy(file) as copy:
-        context.load_verify_locations(cafile=copy)
-
-
-def signature_of(files: Iterable[str]) -> Signature:
-    """Give a value that changes when one of `files` is replaced, or a link on the way to it."""
-    return tuple(map(_signature, files))
-
-
-def _build(settings: TrustSettings) -> ssl.SSLContext:
-    ours = settings.certificate
-    if ours is not None:
+def _built(settings: TrustSettings, authorities: bytes | None, ours: Contents | None) -> ssl.SSLContext:
+    if settings.certificate is not None and ours is not None:
         # First by itself: while it cannot be used, each attempt costs no reading of the system's authorities.
-        _load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ours)
-    context = _trusting(settings.ca_file)
+        _load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), settings.certificate, ours)
+    context = _trusting(settings.ca_file or "", authorities)
     context.minimum_version = _VERSIONS[settings.min_tls]
-    if ours is not None:
-        _load(context, ours)
+    if settings.certificate is not None and ours is not None:
+        _load(context, settings.certificate, ours)
     context.set_alpn_protocols(["http/1.1"])
     return context
 
 
-def _trusting(ca_file: str | None) -> ssl.SSLContext:
-    if ca_file is None:
+def _trusting(ca_file: str, authorities: bytes | None) -> ssl.SSLContext:
+    if authorities is None:
         return ssl.create_default_context()
     try:
-        with readable_copy(ca_file) as copy:
+        with copied(authorities) as copy:
             return ssl.create_default_context(cafile=copy)
     except OSError as error:
-        raise FileUnusable("tls.ca", ca_file, _complaint(error, "holds no certificate in PEM form")) from None
+        words = complaint(error, "holds no certificate in PEM form")
+        raise FileUnusable("tls.ca", ca_file, words) from None
 
 
-def _load(context: ssl.SSLContext, ours: TlsFiles) -> None:
+def _authorities_in(ca_file: str) -> bytes:
     try:
-        load_pair(context, ours)
+        return read_regular(ca_file, MOST_PEM_BYTES)[0]
     except OSError as error:
-        raise _why_unusable(ours, error) from None
+        raise FileUnusable("tls.ca", ca_file, complaint(error, "")) from None
 
 
-def _why_unusable(ours: TlsFiles, error: OSError) -> CertificateUnusable:
-    """OpenSSL does not say which of the two it could not read."""
-    for key, path in (("tls.certificate", ours.certificate), ("tls.key", ours.key)):
-        try:
-            with readable_copy(path):
-                pass
-        except OSError as unreadable:
-            return CertificateUnusable(key, path, _complaint(unreadable, ""))
-    if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
-        return CertificateUnusable("tls.key", ours.key, f"is not the key of {ours.certificate}")
-    return CertificateUnusable("tls.certificate", ours.certificate, f"or its key {ours.key} cannot be used")
-
-
-def _complaint(error: OSError, otherwise: str) -> str:
-    if isinstance(error, ssl.SSLError):
-        return otherwise
-    return f"{UNREADABLE}: {error.strerror or 'nobody says why'}"
-
-
-def _signature(file: str) -> tuple[int, int, int, int]:
+def _contents_of(ours: TlsFiles) -> Contents:
     try:
-        status = Path(file).stat()
-    except OSError:
-        return (0, 0, 0, 0)  # what is missing is found out, and named, by who opens it
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size
+        return Contents.of(ours)
+    except OSError as error:
+        raise why_unusable(ours, error) from None
+
+
+def _load(context: ssl.SSLContext, ours: TlsFiles, contents: Contents) -> None:
+    try:
+        load_contents(context, contents)
+    except OSError as error:
+        raise why_unusable(ours, error) from None

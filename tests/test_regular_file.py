@@ -20,6 +20,7 @@ from gateway.core.client_settings import TlsFiles
 from gateway.regular_file import MOST_PEM_BYTES, read_regular, readable_copy
 from gateway.trust import ServerCertificate, Trust, TrustSettings
 from tests.processes import environment
+from tests.test_trust import looked
 from tests.wire.certificates import Authority
 
 ROUTE = "routes: [{path: /, upstream: 'http://127.0.0.1:9'}]\n"
@@ -91,7 +92,7 @@ def files(tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_context_outlives_its_authorities_and_its_certificate(files, kind):
+async def test_a_context_outlives_its_authorities_and_its_certificate(files, kind):
     ca, ours = files
     settings = TrustSettings(ca, ours)
     for path in (ca, ours.certificate, ours.key):
@@ -100,14 +101,14 @@ def test_a_context_outlives_its_authorities_and_its_certificate(files, kind):
         context = trust.context(settings)
         trust.watch(settings, lambda told=told: told.append(1))
         replaced(Path(path), kind)
-        trust.look()
+        await looked(trust)
         assert trust.context(settings) is context
         assert told == []
         with pytest.raises(OSError):
             Trust().context(settings)
         Path(path).rmdir() if kind is directory else Path(path).unlink()
         Path(path).write_bytes(kept)
-        assert trust.context(settings) is not context
+        assert trust.context(settings) is context, "they hold what they held"
 
 
 @pytest.mark.parametrize("kind", KINDS)

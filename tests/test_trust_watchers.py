@@ -6,7 +6,7 @@ import pytest
 
 from gateway.core.client_settings import TlsFiles, TlsVersion
 from gateway.trust import Trust, TrustSettings
-from tests.test_trust import newer, ours, pair_in, replace_certificate, replace_key
+from tests.test_trust import looked, newer, ours, pair_in, replace_certificate, replace_key
 
 __all__ = ["newer", "ours"]
 
@@ -28,31 +28,31 @@ class Watcher:
         self.told += 1
 
 
-def test_who_watches_is_told_once_for_a_replaced_pair(ours: TlsFiles, newer: TlsFiles):
+async def test_who_watches_is_told_once_for_a_replaced_pair(ours: TlsFiles, newer: TlsFiles):
     trust, settings = Trust(), TrustSettings(None, ours)
     watcher = Watcher(trust, settings)
-    trust.look()
+    await looked(trust)
     assert watcher.told == 0
     replace_certificate(newer, ours)
-    trust.look()
+    await looked(trust)
     assert watcher.told == 0, "the pair does not fit yet"
     replace_key(newer, ours)
     for _ in range(3):
-        trust.look()
+        await looked(trust)
         trust.context(settings)
     assert watcher.told == 1
 
 
-def test_every_watcher_is_told(ours: TlsFiles, newer: TlsFiles):
+async def test_every_watcher_is_told(ours: TlsFiles, newer: TlsFiles):
     trust = Trust()
     watchers = [Watcher(trust, TrustSettings(None, ours)) for _ in range(3)]
     watchers.append(Watcher(trust, TrustSettings(None, ours, TlsVersion.TLS_1_3)))
     swap(newer, ours)
-    trust.look()
+    await looked(trust)
     assert [watcher.told for watcher in watchers] == [1] * 4
 
 
-def test_who_watches_other_files_is_not_told(tmp_path: Path, ours: TlsFiles, newer: TlsFiles):
+async def test_who_watches_other_files_is_not_told(tmp_path: Path, ours: TlsFiles, newer: TlsFiles):
     trust = Trust()
     others = [
         Watcher(trust, TrustSettings(None, pair_in(tmp_path / "others"))),
@@ -60,15 +60,15 @@ def test_who_watches_other_files_is_not_told(tmp_path: Path, ours: TlsFiles, new
     ]
     watcher = Watcher(trust, TrustSettings(None, ours))
     swap(newer, ours)
-    trust.look()
+    await looked(trust)
     assert ([each.told for each in others], watcher.told) == ([0, 0], 1)
 
 
-def test_a_replaced_authority_is_told_too(ours: TlsFiles, newer: TlsFiles):
+async def test_a_replaced_authority_is_told_too(ours: TlsFiles, newer: TlsFiles):
     trust = Trust()
     watcher = Watcher(trust, TrustSettings(ca_file=ours.certificate))
     replace_certificate(newer, ours)
-    trust.look()
+    await looked(trust)
     assert watcher.told == 1
 
 
@@ -115,20 +115,20 @@ def test_files_that_are_replaced_again_while_the_watchers_are_told_are_told_agai
     assert trust.context(settings) is given
 
 
-def test_who_watches_what_could_never_be_used_is_told_of_nothing(tmp_path: Path, ours: TlsFiles):
+async def test_who_watches_what_could_never_be_used_is_told_of_nothing(tmp_path: Path, ours: TlsFiles):
     trust, told = Trust(), []
     trust.watch(
         TrustSettings(None, TlsFiles(ours.certificate, str(tmp_path / "none"))), lambda: told.append(1)
     )
-    trust.look()
+    await looked(trust)
     assert told == []
 
 
 @pytest.mark.parametrize("spoilt", ["certificate", "key"])
-def test_files_that_become_unusable_tell_nobody(ours: TlsFiles, spoilt: str):
+async def test_files_that_become_unusable_tell_nobody(ours: TlsFiles, spoilt: str):
     """The last good context stays, and so do the connections made with it."""
     trust = Trust()
     watcher = Watcher(trust, TrustSettings(None, ours))
     Path(getattr(ours, spoilt)).write_text("nonsense")
-    trust.look()
+    await looked(trust)
     assert watcher.told == 0

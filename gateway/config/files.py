@@ -22,7 +22,7 @@ from gateway.config.text_file import content_of
 from gateway.core.client_settings import TlsFiles
 from gateway.net.unix_socket import group_number
 from gateway.regular_file import MOST_PEM_BYTES
-from gateway.trust import load_authorities, load_pair
+from gateway.tls_files import load_authorities, load_pair
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate

@@ -119,6 +119,10 @@ class TokenEndpoint:
         """Give a value that changes when anything was replaced that the client proves itself with."""
         return self._proofs.mark(client)
 
+    def shown(self, client: ClientSettings) -> Hashable:
+        """Give a value that changes when the certificate is replaced that the client shows, and only then."""
+        return self._proofs.shown(client)
+
     def facts(self, client: ClientSettings) -> ClientFacts:
         """Give what is known of the client."""
         return ClientFacts(

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 from gateway.aside import Aside
 from gateway.core.cause import Cause
 from gateway.core.client_assertion import Occasion, SigningAlgorithm
-from gateway.core.client_settings import ClientName, ClientSettings, SecretReader
+from gateway.core.client_settings import ClientName, ClientSettings, SecretReader, TlsFiles
 from gateway.core.client_trouble import credential_key
 from gateway.core.dpop import DpopSettings
 from gateway.core.objections import UsedAlgorithms
 from gateway.core.secret import Secret
 from gateway.core.token_outcome import Failed, FailureKind
 from gateway.oauth.transport import trust_of
-from gateway.trust import signature_of
+from gateway.tls_files import Contents, Signature, digest_of, signature_of
 
 if TYPE_CHECKING:
     from gateway.oauth.client_authentication import Signer
@@ -76,6 +76,7 @@ class Proofs:
         self._own_keys: dict[ClientName, DpopKey] = {}
         self._good: dict[Hashable, _Good] = {}
         self._kept: set[Hashable] = set()
+        self._shown: dict[TlsFiles, tuple[Signature, bytes]] = {}
 
     def of_client(self, client: ClientSettings, number: int, token_endpoint: str) -> Secret | Failed:
         """Give what goes out: the client's `number`-th secret, or an assertion made for this one request."""
@@ -132,6 +133,25 @@ class Proofs:
             return self._signer(client, 0, client.credentials[0]()).algorithm
         except (OSError, ValueError):  # CredentialUnusable among them
             return None
+
+    def shown(self, client: ClientSettings) -> bytes:
+        """Give a value that changes when the client's certificate or its key do: empty if it has none.
+
+        Not so when files are replaced by others that hold the same: those of a volume are swapped at once.
+        """
+        ours = client.grant.certificate
+        if ours is None:
+            return b""
+        signature, known = signature_of((ours.certificate, ours.key)), self._shown.get(ours)
+        if known is not None and known[0] == signature:
+            return known[1]
+        try:
+            contents = Contents.of(ours)
+            digest = digest_of(contents.certificate, contents.key)
+        except OSError:  # what cannot be read replaces nothing
+            digest = b"" if known is None else known[1]
+        self._shown[ours] = signature, digest
+        return digest
 
     @staticmethod
     def mark(client: ClientSettings) -> Hashable:

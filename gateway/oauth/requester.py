@@ -48,6 +48,9 @@ class Endpoint(Protocol):
     def mark(self, client: ClientSettings) -> Hashable:
         """Give a value that changes when anything was replaced that the client proves itself with."""
 
+    def shown(self, client: ClientSettings) -> Hashable:
+        """Give a value that changes when the certificate is replaced that the client shows, and only then."""
+
     def facts(self, client: ClientSettings) -> ClientFacts:
         """Give what is known of the client."""
 
@@ -122,6 +125,7 @@ class TokenRequester:
     def _sit_down(self) -> Desk:
         """Ask from now on with the credentials as they are."""
         self._asked_with = self._endpoint.mark(self._client)
+        self._shown = self._endpoint.shown(self._client)
         self._desk = self._turns.desk(self._client, self._asked_with)
         return self._desk
 
@@ -154,7 +158,7 @@ class TokenRequester:
     def is_certificate_replaced(self) -> bool:
         """Whether the client shows another certificate now than when it was given its token."""
         has_one = self._client.grant.certificate is not None
-        return has_one and self._endpoint.mark(self._client) != self._granted_to
+        return has_one and self._endpoint.shown(self._client) != self._granted_to
 
     def retire(self, token: Token | None) -> None:
         """Have a token taken care of that is no longer used, if it lives."""
@@ -190,7 +194,7 @@ class TokenRequester:
         sent_at_s, jitter = self._last_sent_at_s, self._clock.jitter()
         life = plan_life(sent_at_s, lifetime_s, jitter, self._last_sent_at_wall_s)
         self.granted += 1
-        self._granted_to = self._asked_with
+        self._granted_to = self._shown
         self._counts["granted"] += 1
         self._own_rest = Rest()
         held = hold(granted, life, self.granted, self._fingerprint_key)

@@ -12,8 +12,9 @@ Rules:
 - A rejected token becomes suspect, if it is the one held. Who had it rejected waits for its successor;
   everybody else goes on with it until that one has landed, also while the flight fails.
 - Until the first token was had, the source keeps asking by itself; later it asks early or on demand.
-- While it rests, and while it holds a token that is bound to a certificate, it looks every second whether the
-  files were replaced by which the client proves itself.
+- While it rests, and while it holds a token that is bound to a certificate, it looks every second or two
+  whether that was replaced by which the client proves itself, or the certificate that it shows: others look
+  at other instants, so that not all clients whose files are swapped at once ask at once.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from gateway.oauth.requester import Endpoint, Retire, Surroundings, TokenRequest
 LOOK_AGAIN_S: Final = 1.0
 """A token that nobody used until it has less than this left is let go."""
 LOOK_AT_FILES_S: Final = 1.0
+"""And up to twice that, by chance: files of many clients are replaced at once."""
 
 CLOSED: Final = Failed(FailureKind.UNREACHABLE, "the gateway is shutting down")
 
@@ -56,6 +58,7 @@ class ClientCredentialsSource:
         self._requester = TokenRequester(client, endpoint, around, retire)
         self._observer = around.observer
         self._now_s, self._wall_s = around.clock.now_s, around.clock.wall_s
+        self._jitter = around.clock.jitter
         self._token: Token | None = None
         self._expires_at_s = self._refresh_at_s = self._dead_at_wall_s = -inf
         self._body_margin_s = BODY_MARGIN_S
@@ -247,13 +250,16 @@ class ClientCredentialsSource:
             self._timer = None
 
     def _await_rest(self, now_s: float) -> None:
-        self._arm(min(self._requester.rest.until_s, now_s + LOOK_AT_FILES_S))
+        self._arm(min(self._requester.rest.until_s, self._next_look_at_s(now_s)))
 
     def _look_at(self, at_s: float) -> None:
         """Look after the token then, or sooner for files that are replaced."""
         if self._client.grant.certificate is not None:
-            at_s = min(at_s, self._now_s() + LOOK_AT_FILES_S)
+            at_s = min(at_s, self._next_look_at_s(self._now_s()))
         self._arm(at_s)
+
+    def _next_look_at_s(self, now_s: float) -> float:
+        return now_s + LOOK_AT_FILES_S * (1.0 + self._jitter())
 
     def _on_timer(self) -> None:
         now_s = self._now_s()

@@ -119,7 +119,7 @@ class Transport:
         self, client: ClientSettings, request: ServerRequest, *, is_fresh: bool
     ) -> ServerAnswer | Failed:
         try:
-            trust = self._context(client)
+            trust = await self._context(client)
         except OSError as error:
             return replace(failure_of(error, way_of(client, request.url)), was_sent=False)
         session, trail = self._session(is_fresh=is_fresh), Trail()
@@ -137,10 +137,10 @@ class Transport:
         for session in self._sessions.values():
             await session.close()
 
-    def _context(self, client: ClientSettings) -> ssl.SSLContext | bool:
+    async def _context(self, client: ClientSettings) -> ssl.SSLContext | bool:
         settings = trust_of(client)
         # True: aiohttp's own context, with the system's authorities, which most clients share.
-        return True if settings == TrustSettings() else self._trust.context(settings)
+        return True if settings == TrustSettings() else await self._trust.fresh(settings)
 
     def _session(self, *, is_fresh: bool) -> aiohttp.ClientSession:
         if is_fresh not in self._sessions:  # not in __init__: a session needs the running loop

@@ -35,7 +35,8 @@ from gateway.net.race import connected
 from gateway.net.resolver import Name, Resolver
 from gateway.proxy.census import EXHAUSTED
 from gateway.proxy.upstream import UpstreamConnection
-from gateway.trust import CertificateUnusable, Trust, TrustSettings
+from gateway.tls_files import CertificateUnusable
+from gateway.trust import Trust, TrustSettings
 from gateway.verdict import Way, verdict
 
 Make = Callable[[], UpstreamConnection]
@@ -54,7 +55,7 @@ class Dialer:
         self._moved: Callable[[], None] | None = None
         if settings.scheme is Scheme.HTTPS:
             with suppress(CertificateUnusable):  # an outage of its routes, which ends when it can be used
-                self._context()
+                self._trust.context(trust_of(settings))
 
     async def dial(self, make: Make, timeout_s: float) -> UpstreamConnection:
         """Open a connection.
@@ -64,8 +65,9 @@ class Dialer:
             OutOfDescriptors: there is none left for it.
         """
         try:
+            tls = await self._context()  # our own work is no part of the upstream's time
             async with asyncio.timeout(timeout_s) as bound:
-                return await self._dial(make, bound)
+                return await self._dial(make, tls, bound)
         except TimeoutError:
             is_nowhere = self._name is not None and not self._name.addresses
             what = "the upstream's name was not resolved" if is_nowhere else "no connection to the upstream"
@@ -98,8 +100,9 @@ class Dialer:
 
     # ── from the service to one of its addresses ──────────────────────────────────────────────────
 
-    async def _dial(self, make: Make, bound: asyncio.Timeout) -> UpstreamConnection:
-        tls = self._context()
+    async def _dial(
+        self, make: Make, tls: ssl.SSLContext | None, bound: asyncio.Timeout
+    ) -> UpstreamConnection:
         settings = self._settings
         if settings.socket_path is not None:
             _, connection = await self._loop.create_unix_connection(make, settings.socket_path)
@@ -110,7 +113,7 @@ class Dialer:
             connection = await self._to_name(make, self._name, tls, bound)
         connection.way = replace(way_to(settings), is_connected=True)
         connection.needs_close_notify = tls is not None and settings.needs_close_notify
-        connection.is_outdated = tls is not self._context() or self.is_elsewhere(connection)
+        connection.is_outdated = self._is_replaced(tls) or self.is_elsewhere(connection)
         return connection
 
     async def _to_name(
@@ -172,11 +175,15 @@ class Dialer:
     def _verified(self, tls: ssl.SSLContext | None) -> str | None:
         return self._settings.verified_name if tls is not None else None
 
-    def _context(self) -> ssl.SSLContext | None:
+    async def _context(self) -> ssl.SSLContext | None:
         """Give the verifying TLS context as its files are now, or None for a service without TLS."""
-        return (
-            self._trust.context(trust_of(self._settings)) if self._settings.scheme is Scheme.HTTPS else None
-        )
+        if self._settings.scheme is not Scheme.HTTPS:
+            return None
+        return await self._trust.fresh(trust_of(self._settings))
+
+    def _is_replaced(self, tls: ssl.SSLContext | None) -> bool:
+        """Whether files were replaced while a connection was opened."""
+        return tls is not None and not self._trust.is_newest(trust_of(self._settings), tls)
 
 
 def trust_of(settings: UpstreamSettings) -> TrustSettings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 
@@ -75,7 +76,7 @@ class ScriptedEndpoint:
         self.most_at_once = 0
         self._at_once = 0
         self._granted = 0
-        self.proof = "as at the start"
+        self.proof = self.certificate = "as at the start"
         self.scope: tuple[str, ...] = ("a",)
 
     @property
@@ -94,7 +95,10 @@ class ScriptedEndpoint:
         return self.failure or self._grant()
 
     def mark(self, client: ClientSettings) -> str:
-        return self.proof
+        return f"{self.proof}, {self.certificate}"
+
+    def shown(self, client: ClientSettings) -> str:
+        return self.certificate
 
     def facts(self, client: ClientSettings) -> ClientFacts:
         return ClientFacts(client.grant.token_endpoint or "", 1, len(client.credentials), ())
@@ -177,11 +181,16 @@ class Scene:
 
 @asynccontextmanager
 async def scene(
-    client: ClientSettings | None = None, *, jitter: float = 0.0, **endpoint_members: float | None
+    client: ClientSettings | None = None,
+    *,
+    jitter: float = 0.0,
+    chance: Callable[[], float] | None = None,
+    **endpoint_members: float | None,
 ):
     """A source over a scripted endpoint, closed in the end."""
     endpoint, events, wall = ScriptedEndpoint(**endpoint_members), Events(), Wall()
-    around = Surroundings(replace(loop_clock(jitter), wall_s=wall), events, KEY)
+    clock = replace(loop_clock(jitter), wall_s=wall)
+    around = Surroundings(replace(clock, jitter=chance) if chance is not None else clock, events, KEY)
     retired: list[str] = []
     source = ClientCredentialsSource(
         client or client_settings(), endpoint, around, lambda _, token: retired.append(sent(token))

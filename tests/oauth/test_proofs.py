@@ -343,3 +343,44 @@ def test_a_mark_shows_nothing_of_what_it_marks(written):
     settings, texts, _ = written
     texts["first"] = "hunter2"
     assert "hunter2" not in repr(Proofs.mark(settings))
+
+
+# ── what is shown in the handshake ────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", ["certificate", "key"])
+def test_a_certificate_or_a_key_that_is_replaced_shows_something_else(written, name: str):
+    settings, _, files = written
+    proofs = made()
+    before = proofs.shown(settings)
+    files[name].write_text("new")
+    assert proofs.shown(settings) != before
+    files[name].write_text("old")
+    assert proofs.shown(settings) == before
+
+
+@pytest.mark.parametrize("name", ["ca", "assertion"])
+def test_other_files_show_nothing(written, name: str):
+    settings, texts, files = written
+    proofs = made()
+    before = proofs.shown(settings)
+    files[name].write_text("new")
+    texts["first"] = texts["dpop"] = "new"
+    assert proofs.shown(settings) == before
+
+
+def test_files_that_are_swapped_for_equal_ones_show_what_they_showed(written):
+    """As Kubernetes does it when anything in a volume is replaced; and what is missing replaces nothing."""
+    settings, _, files = written
+    proofs = made()
+    before, mark = proofs.shown(settings), proofs.mark(settings)
+    for path in files.values():
+        path.with_suffix(".new").write_text("old")
+        path.with_suffix(".new").replace(path)
+    assert (proofs.shown(settings), proofs.mark(settings) == mark) == (before, False)
+    files["key"].unlink()
+    assert proofs.shown(settings) == before
+
+
+def test_who_shows_no_certificate_shows_nothing():
+    assert made().shown(client("a")) == b""

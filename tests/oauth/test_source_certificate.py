@@ -1,7 +1,10 @@
 """A certificate that is replaced while tokens are bound to it. On a loop whose time is virtual."""
 
 import asyncio
+from collections import Counter
+from contextlib import AsyncExitStack
 from dataclasses import replace
+from random import Random
 
 from gateway.core.client_settings import ClientSettings, TlsFiles
 from gateway.core.record import Reason
@@ -19,7 +22,7 @@ async def replaced_in_flight(stage, *, then_fails: bool = False):
     stage.endpoint.gate.clear()
     waiting = asyncio.create_task(stage.token())
     await asyncio.sleep(0.5)
-    stage.endpoint.proof = "as it is now"
+    stage.endpoint.certificate = "as it is now"
     stage.endpoint.gate.set()
     await asyncio.sleep(0.0)  # the answer to the first request is made
     stage.endpoint.failure = DOWN if then_fails else None
@@ -30,7 +33,7 @@ async def replaced_in_flight(stage, *, then_fails: bool = False):
 async def test_a_replaced_certificate_brings_another_token_within_a_second():
     async with scene(certified()) as stage:
         await stage.token()
-        stage.endpoint.proof = "as it is now"
+        stage.endpoint.certificate = "as it is now"
         await asyncio.sleep(1.1)
 
         assert sent(stage.current()) == "Bearer access_token_2"
@@ -65,3 +68,34 @@ async def test_a_client_without_a_certificate_has_tokens_that_survive_its_secret
 
         assert stage.current() is token
         assert stage.events.requested == [Reason.FIRST]
+
+
+@in_virtual_time
+async def test_other_files_than_the_certificates_are_no_reason_to_ask_again():
+    """An authority, or a secret: 100 clients of one volume asked for a token at once."""
+    async with scene(certified()) as stage:
+        token = await stage.token()
+        stage.endpoint.proof = "as it is now"
+        await asyncio.sleep(10.0)
+
+        assert stage.current() is token
+        assert stage.events.requested == [Reason.FIRST]
+
+
+@in_virtual_time
+async def test_many_clients_whose_certificates_are_replaced_at_once_do_not_ask_at_once():
+    async with AsyncExitStack() as stack:
+        chance = Random(7)
+        stages = [
+            await stack.enter_async_context(scene(certified(), chance=chance.random)) for _ in range(100)
+        ]
+        await asyncio.gather(*(stage.token() for stage in stages))
+        for stage in stages:
+            stage.endpoint.certificate = "as it is now"
+        swapped_at_s = stages[0].now_s
+        await asyncio.sleep(2.1)
+
+        asked_after_s = [stage.endpoint.asked_at_s[-1] - swapped_at_s for stage in stages]
+        assert [stage.endpoint.requests for stage in stages] == [2] * 100
+        tenths = Counter(int(after_s * 10) for after_s in asked_after_s)
+        assert max(tenths.values()) < 25, "a tenth of a second sees ten of them on average"

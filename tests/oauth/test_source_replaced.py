@@ -110,7 +110,7 @@ async def test_a_token_that_is_bound_to_a_certificate_is_asked_for_anew_when_it_
         await stage.token()
         await asyncio.sleep(100.0)
         assert stage.endpoint.requests == 1
-        stage.endpoint.proof = "renewed"
+        stage.endpoint.certificate = "renewed"
         await asyncio.sleep(LOOK_AT_FILES_S + 0.1)
         assert sent(stage.current()) == "Bearer access_token_2"
         await asyncio.sleep(100.0)
@@ -122,7 +122,7 @@ async def test_it_is_asked_for_though_nobody_uses_it():
     async with scene(bound()) as stage:
         stage.source.start()
         await asyncio.sleep(10.0)
-        stage.endpoint.proof = "renewed"
+        stage.endpoint.certificate = "renewed"
         await asyncio.sleep(LOOK_AT_FILES_S + 0.1)
         assert stage.events.requested == [Reason.FIRST, Reason.REPLACED]
 
@@ -134,7 +134,7 @@ def test_so_it_is_in_the_last_minute_of_a_token_that_nobody_used(left_s: float):
         async with scene(bound()) as stage:
             stage.source.start()
             await asyncio.sleep(3600.0 - left_s)
-            stage.endpoint.proof = "renewed"
+            stage.endpoint.certificate = "renewed"
             await asyncio.sleep(LOOK_AT_FILES_S + 0.1)
             assert stage.events.requested == [Reason.FIRST, Reason.REPLACED]
 
@@ -145,7 +145,7 @@ def test_so_it_is_in_the_last_minute_of_a_token_that_nobody_used(left_s: float):
 async def test_any_other_token_stays_whatever_is_replaced():
     async with scene() as stage:
         first = await stage.token()
-        stage.endpoint.proof = "renewed"
+        stage.endpoint.certificate = "renewed"
         await asyncio.sleep(3500.0)
         assert stage.current() is first
         await asyncio.sleep(60.0)
@@ -157,7 +157,7 @@ async def test_it_is_asked_for_until_it_is_had():
     """The server may be down in that very second, or not know the new certificate yet."""
     async with scene(bound()) as stage:
         await stage.token()
-        stage.endpoint.proof, stage.endpoint.failure = "renewed", DOWN
+        stage.endpoint.certificate, stage.endpoint.failure = "renewed", DOWN
         await asyncio.sleep(10.0)
         stage.endpoint.failure = None
         await asyncio.sleep(3.0)
@@ -170,7 +170,7 @@ async def test_what_is_replaced_while_a_token_is_asked_for_counts():
     async with scene(bound(), takes_s=5.0) as stage:
         asking = asyncio.create_task(stage.token())
         await asyncio.sleep(2.0)
-        stage.endpoint.proof = "renewed"
+        stage.endpoint.certificate = "renewed"
         await asking
         await asyncio.sleep(7.0)
         assert stage.events.requested == [Reason.FIRST, Reason.REPLACED]
@@ -192,6 +192,6 @@ async def test_after_the_end_nothing_is_looked_at():
     async with scene(bound()) as stage:
         await stage.token()
         await stage.source.close()
-        stage.endpoint.proof = "renewed"
+        stage.endpoint.certificate = "renewed"
         await asyncio.sleep(100.0)
         assert stage.endpoint.requests == 1

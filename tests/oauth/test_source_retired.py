@@ -53,7 +53,7 @@ async def test_a_token_bound_to_a_replaced_certificate_is_retired():
     bound = replace(client, grant=replace(client.grant, certificate=TlsFiles("c", "k")))
     async with scene(bound) as stage:
         await stage.token()
-        stage.endpoint.proof = "renewed"
+        stage.endpoint.certificate = "renewed"
         await asyncio.sleep(2.0)
         assert stage.retired == [ONE]
 

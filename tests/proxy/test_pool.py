@@ -24,7 +24,8 @@ from gateway.proxy.census import Census
 from gateway.proxy.dialer import connect_error, trust_of, way_to
 from gateway.proxy.pool import IDLE_TIMEOUT_S, MOST_IDLE, Pool
 from gateway.proxy.room import Room
-from gateway.trust import CertificateUnusable, FileUnusable, Trust
+from gateway.tls_files import CertificateUnusable, FileUnusable
+from gateway.trust import Trust
 from tests.oauth.certificates import make_certificate
 
 WAIT_S = 10.0

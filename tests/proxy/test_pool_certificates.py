@@ -11,6 +11,7 @@ from gateway.core.errors import RouteFileUnusable
 from gateway.trust import Trust
 from tests.oauth.certificates import asking_context, der, pair_in
 from tests.proxy.test_pool import WAIT_S, exchange, https, pool, several, upstream, used
+from tests.test_trust import looked
 
 
 def swap(newer, ours):
@@ -30,10 +31,10 @@ async def test_connections_that_show_an_old_certificate_serve_no_further_request
             [idle, busy], _ = await several(made, at, 2)
             made.release(idle)
             Path(newer.certificate).replace(ours.certificate)
-            trust.look()
+            await looked(trust)
             assert idle.is_open  # certificate and key do not fit yet
             Path(newer.key).replace(ours.key)
-            trust.look()
+            await looked(trust)
             assert not idle.is_open
             assert busy.is_open
             made.release(busy)
@@ -71,7 +72,7 @@ async def test_connections_stay_while_nothing_is_replaced(tmp_path):
     ):
         connection, _ = await used(made, at)
         for _ in range(3):
-            trust.look()
+            await looked(trust)
         assert made.idle_connection() is connection
 
 
@@ -83,7 +84,7 @@ async def test_every_pool_that_shows_a_certificate_is_told_of_its_replacement(tm
         async with pool(settings[0], trust) as of_one, pool(settings[1], trust) as of_other:
             idle = [(await used(made, at))[0] for made, at in ((of_one, one), (of_other, other))]
             swap(newer, ours)
-            trust.look()
+            await looked(trust)
             assert [connection.is_open for connection in idle] == [False, False]
 
 

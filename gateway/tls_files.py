@@ -1,0 +1,132 @@
+"""Files of certificates, keys and authorities: their contents, whether they were replaced, what is wrong.
+
+Rules: each is read once, and what was read is what is used; of two files that belong together and are
+replaced one after the other nothing is used before they fit. What is no regular file is never opened
+(`regular_file`): it is as good as missing.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+from gateway.core.client_settings import TlsFiles
+from gateway.regular_file import MOST_PEM_BYTES, copied, read_regular, readable_copy
+
+UNREADABLE: Final = "cannot be read"
+
+Signature = tuple[tuple[int, int, int, int], ...]
+
+
+class FileUnusable(OSError):
+    """A file of ours cannot be used.
+
+    Attributes:
+        key: what names it, below a client or a route: ``tls.ca``.
+        path: where it is.
+        complaint: what is wrong with it.
+    """
+
+    def __init__(self, key: str, path: str, complaint: str) -> None:
+        super().__init__(f"{key}: {path} {complaint}")
+        self.key = key
+        self.path = path
+        self.complaint = complaint
+
+
+class CertificateUnusable(FileUnusable):
+    """Our certificate or its key cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What certificate and key hold, at one instant."""
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, files: TlsFiles) -> Contents:
+        """Read both.
+
+        Raises:
+            OSError: one of them cannot be read; it names the file.
+        """
+        return cls(
+            read_regular(files.certificate, MOST_PEM_BYTES)[0], read_regular(files.key, MOST_PEM_BYTES)[0]
+        )
+
+
+def digest_of(*contents: bytes) -> bytes:
+    """Give a value that is another one for other contents, and shows nothing of them."""
+    digest = blake2b(digest_size=16)
+    for content in contents:
+        digest.update(b"%d:" % len(content) + content)
+    return digest.digest()
+
+
+def load_contents(context: ssl.SSLContext, contents: Contents) -> None:
+    """Have `context` show a certificate.
+
+    Raises:
+        OSError: the two are none, or do not fit (`ssl.SSLError` is one).
+    """
+    # An empty password: without one, OpenSSL would ask on the terminal for that of an encrypted key.
+    with copied(contents.certificate) as certificate, copied(contents.key) as key:
+        context.load_cert_chain(certificate, key, password="")
+
+
+def load_pair(context: ssl.SSLContext, files: TlsFiles) -> None:
+    """Have `context` show a certificate.
+
+    Raises:
+        OSError: certificate or key cannot be read, or they do not fit (`ssl.SSLError` is one).
+    """
+    load_contents(context, Contents.of(files))
+
+
+def load_authorities(context: ssl.SSLContext, file: str) -> None:
+    """Have `context` trust the authorities in a file, and none besides.
+
+    Raises:
+        OSError: it cannot be read, or holds none (`ssl.SSLError` is one).
+    """
+    with readable_copy(file) as copy:
+        context.load_verify_locations(cafile=copy)
+
+
+def signature_of(files: Iterable[str]) -> Signature:
+    """Give a value that changes when one of `files` is replaced, or a link on the way to it."""
+    return tuple(map(_signature, files))
+
+
+def why_unusable(ours: TlsFiles, error: OSError) -> CertificateUnusable:
+    """Say which of the two cannot be used, and why: OpenSSL does not."""
+    for key, path in (("tls.certificate", ours.certificate), ("tls.key", ours.key)):
+        try:
+            with readable_copy(path):
+                pass
+        except OSError as unreadable:
+            return CertificateUnusable(key, path, complaint(unreadable, ""))
+    if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
+        return CertificateUnusable("tls.key", ours.key, f"is not the key of {ours.certificate}")
+    return CertificateUnusable("tls.certificate", ours.certificate, f"or its key {ours.key} cannot be used")
+
+
+def complaint(error: OSError, otherwise: str) -> str:
+    """Say what is wrong with a file; `otherwise` where it is its content, of which OpenSSL says little."""
+    if isinstance(error, ssl.SSLError):
+        return otherwise
+    return f"{UNREADABLE}: {error.strerror or 'nobody says why'}"
+
+
+def _signature(file: str) -> tuple[int, int, int, int]:
+    try:
+        status = Path(file).stat()
+    except OSError:
+        return (0, 0, 0, 0)  # what is missing is found out, and named, by who opens it
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size
