@@ -198,8 +198,7 @@ async def test_contexts_that_are_replaced_are_let_go(tmp_path: Path):
     wanted = [TrustSettings(volume.ca.certificate, volume.pair(number)) for number in range(CLIENTS)]
     seen: list[weakref.ref[ssl.SSLContext]] = []
     for _ in range(3):
-        for each in wanted:
-            seen.append(weakref.ref(await trust.fresh(each)))
+        seen += [weakref.ref(await trust.fresh(each)) for each in wanted]
         volume.renew_certificates()
     gc.collect()
     assert sum(each() is not None for each in seen) == CLIENTS
