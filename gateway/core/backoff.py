@@ -27,10 +27,10 @@ class Rest:
         """Give the seconds that are left of it; 0 when it is over."""
         return max(0.0, self.until_s - now_s)
 
-    def after(self, failed: Failed, now_s: float, jitter: float) -> Rest:
+    def after(self, failed: Failed, now_s: float, jitter: float, longest_s: float = inf) -> Rest:
         """Give the rest that follows one more failure at `now_s`; `jitter` is in [0, 1)."""
         failures = self.failures + 1
-        return Rest(failures, failed, now_s + pause_s(failed, failures, jitter))
+        return Rest(failures, failed, now_s + pause_s(failed, failures, jitter, longest_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,15 @@ REFUSED: Final = Bounds(10.0, 300.0)
 _MOST_DOUBLINGS: Final = 16  # 2**16 s is beyond every bound; without it the power grows for ever
 
 
-def pause_s(failed: Failed, failures: int, jitter: float) -> float:
-    """Give the seconds to rest after the `failures`-th failure in a row; `jitter` is in [0, 1)."""
+def pause_s(failed: Failed, failures: int, jitter: float, longest_s: float = inf) -> float:
+    """Give the seconds to rest after the `failures`-th failure in a row; `jitter` is in [0, 1).
+
+    Only ``Retry-After`` makes it longer than `longest_s`.
+    """
     bounds = _bounds(failed.kind)
-    ceiling_s: float = min(bounds.longest_s, bounds.shortest_s * 2.0 ** min(failures, _MOST_DOUBLINGS))
+    ceiling_s: float = min(
+        longest_s, bounds.longest_s, bounds.shortest_s * 2.0 ** min(failures, _MOST_DOUBLINGS)
+    )
     spread_s = bounds.shortest_s + jitter * (ceiling_s - bounds.shortest_s)
     return max(spread_s, failed.retry_after_s or 0.0)
 

@@ -3,34 +3,60 @@
 Rules:
 
 - One question at a time for an issuer, whoever waits; the question belongs to this module, not to who waits.
+- What comes of it counts for all clients that reach the issuer in the same way: what it says of itself, or
+  that it failed and the pause that follows. Other authorities, another proxy or other time-outs make another
+  way; a certificate does not, for it says who asks. But a failure that may be the certificate's is of those
+  alone who show it, and the others ask for themselves.
 - Metadata that is past its lifetime is used while it is renewed, and while renewing fails: an authorization
   server whose metadata is out of reach may well give tokens.
 - It is renewed at once when a request failed in a way that a moved endpoint would explain, and the next
   request waits for what is found, but not longer than `WAIT_S`: the issuer may be out of reach.
 - Each doubt in a row that nothing came of doubles the pause before the next question, from one second to
-  `RENEW_INTERVAL_S`; ``Retry-After`` is honoured. While nothing is known yet, the token source's own pauses
-  bound it.
+  `RENEW_INTERVAL_S`; ``Retry-After`` is honoured.
+- While nothing is known yet, pauses grow to `LONGEST_PAUSE_S` only, since all clients of the issuer wait for
+  what one of them asks. A pause ends when a file is replaced by which the issuer is reached.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Final
 
+from gateway.core.backoff import Rest
+from gateway.core.cause import Cause
 from gateway.core.client_settings import ClientSettings, Reach, TlsFiles
 from gateway.core.clock import Clock
 from gateway.core.metadata import Look, ServerMetadata, metadata_places, read_metadata, said_issuer
 from gateway.core.record import TokenObserver
 from gateway.core.server_answer import ServerAnswer
+from gateway.core.standing import NO_REST
 from gateway.core.token_outcome import Failed, FailureKind
-from gateway.oauth.transport import ServerRequest, Transport
+from gateway.oauth.transport import ServerRequest, Transport, trust_of
+from gateway.tls_files import Signature, signature_of
 
 RENEW_INTERVAL_S: Final = 60.0
 WAIT_S: Final = 5.0
+LONGEST_PAUSE_S: Final = 10.0
 _MOST_DOUBLINGS: Final = 6  # 2**6 s is beyond the interval
+_OF_CERTIFICATES: Final = frozenset(
+    (Cause.OWN_CERTIFICATE_MISSING, Cause.OWN_CERTIFICATE_REFUSED, Cause.TLS_BROKEN)
+)
+_KEYS_OF_CERTIFICATES: Final = frozenset(("tls.certificate", "tls.key"))
 _HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    """After a failure.
+
+    Attributes:
+        signature: of the files by which the issuer was reached.
+    """
+
+    rest: Rest = NO_REST
+    signature: Signature = ()
 
 
 @dataclass(slots=True)
@@ -41,6 +67,9 @@ class _Known:
         not_before_s: until when it asked to be left alone.
         is_doubted: an endpoint that it names did not answer as one.
         in_vain: how often in a row it was renewed because of that, and nothing new was found.
+        pause: of all who ask, while nothing is known.
+        pauses: of those who show one certificate, or none.
+        shown: the certificate of who asks.
     """
 
     metadata: ServerMetadata | None = None
@@ -51,13 +80,15 @@ class _Known:
     in_vain: int = 0
     looks: tuple[Look, ...] = ()
     question: asyncio.Task[ServerMetadata | Failed] | None = None
+    shown: TlsFiles | None = None
+    pause: _Pause = _Pause()
+    pauses: dict[TlsFiles | None, _Pause] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Key:
     issuer: str
     reach: Reach
-    certificate: TlsFiles | None
 
 
 class Discovery:
@@ -72,14 +103,30 @@ class Discovery:
     async def metadata(self, client: ClientSettings) -> ServerMetadata | Failed:
         """Give what is known of the client's issuer, asking if that is nothing, or in doubt."""
         known = self._of(client)
-        self._renew_if_due(client, known)
-        question = known.question
-        if question is not None and (known.metadata is None or known.is_doubted):
-            await asyncio.wait({question}, timeout=None if known.metadata is None else WAIT_S)
+        while True:
+            if (failed := self.rest(client).failed) is not None:
+                return failed
+            self._renew_if_due(client, known)
+            question, shown = known.question, known.shown
+            if question is not None and (known.metadata is None or known.is_doubted):
+                await asyncio.wait({question}, timeout=None if known.metadata is None else WAIT_S)
+            if known.metadata is not None:
+                return known.metadata
+            assert question is not None  # as long as nothing is known, it is time to renew
+            found = _CLOSED if question.cancelled() else question.result()
+            if shown == client.grant.certificate or not _is_askers(found):
+                return found
+
+    def rest(self, client: ClientSettings) -> Rest:
+        """Give the pause in which the client's issuer is not asked; an empty one if it may be."""
+        known = self._of(client)
         if known.metadata is not None:
-            return known.metadata
-        assert question is not None  # as long as nothing is known, it is time to renew
-        return _CLOSED if question.cancelled() else question.result()
+            return Rest()
+        pauses = (known.pause, known.pauses.get(client.grant.certificate, _Pause()))
+        pause = max(pauses, key=lambda each: each.rest.until_s)
+        if pause.rest.left_s(self._clock.now_s()) <= 0.0 or pause.signature != _signature(client):
+            return Rest()
+        return pause.rest
 
     def doubt(self, client: ClientSettings) -> None:
         """Renew the metadata: an endpoint that it names does not answer as one."""
@@ -111,16 +158,20 @@ class Discovery:
 
     def _of(self, client: ClientSettings) -> _Known:
         assert client.grant.issuer is not None
-        key = _Key(client.grant.issuer, client.reach, client.grant.certificate)
-        return self._known.setdefault(key, _Known())
+        key = _Key(client.grant.issuer, client.reach)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = _Known()
+        return known
 
     def _renew_if_due(self, client: ClientSettings, known: _Known) -> None:
         if known.question is None and self._clock.now_s() >= known.renew_at_s:
+            known.shown = client.grant.certificate
             # Owned by this object, not by a task group: it outlives whoever waits, and close() ends it.
             known.question = asyncio.get_running_loop().create_task(self._ask(client, known))
 
     async def _ask(self, client: ClientSettings, known: _Known) -> ServerMetadata | Failed:
-        known.asked_at_s = self._clock.now_s()
+        known.asked_at_s, signature = self._clock.now_s(), _signature(client)
         try:
             known.looks = await self._look(client)
         finally:
@@ -131,13 +182,27 @@ class Discovery:
             if found != known.metadata:
                 known.is_doubted, known.in_vain = False, 0
             known.metadata, known.renew_at_s = found, known.asked_at_s + found.lifetime_s
+            known.pause = _Pause()
+            known.pauses.clear()
             return found
         failed = _most_telling(known.looks)
         if known.metadata is not None:
             known.not_before_s = known.asked_at_s + (failed.retry_after_s or 0.0)
             known.renew_at_s = max(known.asked_at_s + RENEW_INTERVAL_S, known.not_before_s)
             self._observer.metadata_kept(client.name, failed)
+        else:
+            self._pause(client, known, failed, signature)
         return failed
+
+    def _pause(self, client: ClientSettings, known: _Known, failed: Failed, signature: Signature) -> None:
+        is_askers, shown = _is_askers(failed), client.grant.certificate
+        before = known.pauses.get(shown, _Pause()) if is_askers else known.pause
+        rest = before.rest.after(failed, self._clock.now_s(), self._clock.jitter(), LONGEST_PAUSE_S)
+        pause = _Pause(rest, signature)
+        if is_askers:
+            known.pauses[shown] = pause
+        else:
+            known.pause = pause
 
     async def _look(self, client: ClientSettings) -> tuple[Look, ...]:
         """Look at one place after the other, until one has it or the server is out of reach."""
@@ -148,6 +213,17 @@ class Discovery:
             if isinstance(answer, Failed) or isinstance(looks[-1].found, ServerMetadata):
                 break
         return tuple(looks)
+
+
+def _is_askers(found: ServerMetadata | Failed) -> bool:
+    """Whether a failure may come from the certificate that was shown: another client's may do."""
+    return isinstance(found, Failed) and (
+        found.cause in _OF_CERTIFICATES or found.key in _KEYS_OF_CERTIFICATES
+    )
+
+
+def _signature(client: ClientSettings) -> Signature:
+    return signature_of(trust_of(client).files)
 
 
 _CLOSED: Final = Failed(FailureKind.UNREACHABLE, "the gateway is shutting down")

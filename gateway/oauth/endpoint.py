@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from gateway.core.attempt import Asked, Attempt, nonce_in
+from gateway.core.backoff import Rest
 from gateway.core.client_facts import ClientFacts
 from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.client_trouble import credential_key
@@ -122,6 +123,10 @@ class TokenEndpoint:
     def shown(self, client: ClientSettings) -> Hashable:
         """Give a value that changes when the certificate is replaced that the client shows, and only then."""
         return self._proofs.shown(client)
+
+    def issuer_rest(self, client: ClientSettings) -> Rest:
+        """Give the pause in which the client's issuer is not asked where its endpoints are."""
+        return Rest() if client.grant.token_endpoint is not None else self._discovery.rest(client)
 
     def facts(self, client: ClientSettings) -> ClientFacts:
         """Give what is known of the client."""

@@ -7,7 +7,8 @@ A request during which the client's certificate was replaced is followed by anot
 given: upstreams are shown the new certificate already, and would refuse what is bound to the old one.
 
 A rest ends early when what the client proves itself with was replaced: who repairs a secret does not wait
-for it. The rest that counts is the longer of its own and of all the client's grants (`turns`).
+for it. The rest that counts is the longest of its own, of all the client's grants (`turns`) and of its issuer
+(`discovery`).
 """
 
 from __future__ import annotations
@@ -50,6 +51,9 @@ class Endpoint(Protocol):
 
     def shown(self, client: ClientSettings) -> Hashable:
         """Give a value that changes when the certificate is replaced that the client shows, and only then."""
+
+    def issuer_rest(self, client: ClientSettings) -> Rest:
+        """Give the pause in which the client's issuer is not asked where its endpoints are."""
 
     def facts(self, client: ClientSettings) -> ClientFacts:
         """Give what is known of the client."""
@@ -141,7 +145,8 @@ class TokenRequester:
         standing, own = self._desk.standing, self._own_rest
         if own.failed is not None and self._client.grant in standing.pardoned and refuses_client(own.failed):
             own = Rest()
-        return max(own, standing.rest, key=lambda rest: rest.until_s)
+        issuers = self._endpoint.issuer_rest(self._client)
+        return max(own, standing.rest, issuers, key=lambda rest: rest.until_s)
 
     def may_send(self, now_s: float) -> bool:
         """Whether a request would leave at once."""
@@ -211,7 +216,7 @@ class TokenRequester:
 
     def _rest_after(self, failed: Failed, jitter: float) -> Failed:
         now_s = self._clock.now_s()
-        self._own_rest = self._own_rest.after(failed, now_s, jitter)
+        self._rest_oneself(failed, now_s, jitter)
         if self._desk.standing.refused[-1:] == (self._client.grant,) and self._turns.has_others(self._client):
             until_s = max(self._own_rest.until_s, self._desk.standing.rest.until_s) + BEHIND_S
             self._own_rest = replace(self._own_rest, until_s=until_s)
@@ -222,5 +227,10 @@ class TokenRequester:
     def _share(self, failed: Failed, jitter: float) -> Failed:
         """Rest as who asked does; of a refused client the desk holds the rest."""
         if not refuses_client(failed):
-            self._own_rest = self._own_rest.after(failed, self._clock.now_s(), jitter)
+            self._rest_oneself(failed, self._clock.now_s(), jitter)
         return failed
+
+    def _rest_oneself(self, failed: Failed, now_s: float, jitter: float) -> None:
+        """Pause, unless it is the issuer that pauses: all its clients go on together when it is back."""
+        if self._endpoint.issuer_rest(self._client).failed is not failed:
+            self._own_rest = self._own_rest.after(failed, now_s, jitter)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 
+from gateway.core.backoff import Rest
 from gateway.core.client_facts import ClientFacts
 from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, Grant, Reach
 from gateway.core.clock import Clock
@@ -99,6 +100,9 @@ class ScriptedEndpoint:
 
     def shown(self, client: ClientSettings) -> str:
         return self.certificate
+
+    def issuer_rest(self, client: ClientSettings) -> Rest:
+        return Rest()
 
     def facts(self, client: ClientSettings) -> ClientFacts:
         return ClientFacts(client.grant.token_endpoint or "", 1, len(client.credentials), ())

@@ -238,10 +238,15 @@ async def test_a_server_that_breaks_off_is_not_asked_at_the_second_place(answer:
         assert OPENID not in at.server.gets
 
 
-async def test_a_server_that_is_down_at_the_start_is_asked_again_by_whoever_comes():
+async def test_a_server_that_is_down_at_the_start_is_asked_again_after_a_pause_by_whoever_comes():
     async with stage() as at:
         at.server.places[OAUTH] = b""
-        assert (await at.failure()).kind is FailureKind.UNREACHABLE
+        failed = await at.failure()
+        assert failed.kind is FailureKind.UNREACHABLE
         at.server.publish()
+        asked = len(at.server.requests)
+        assert await at.failure() is failed
+        assert len(at.server.requests) == asked, "it rests"
+        at.now_s += 1.1
         assert await at.endpoint() == f"{at.server.origin}/token"
         assert at.events.kept == []

@@ -182,6 +182,7 @@ async def test_doubt_about_nothing_known_changes_nothing():
         await at.failure()
         at.discovery.doubt(at.client)
         at.server.publish()
+        at.now_s += 1.1
         assert await at.endpoint() == f"{at.server.origin}/token"
 
 
