@@ -21,13 +21,13 @@ from gateway import __version__
 from gateway.admin.server import AdminServer, start_admin
 from gateway.admin.state import client_state, missing_token, route_state
 from gateway.admin.view import AdminView, Readiness
-from gateway.core.client_settings import Grant
+from gateway.core.client_settings import ClientName, Grant
 from gateway.core.clock import Clock
 from gateway.core.entrance import Entrance
 from gateway.core.record import RequestObserver, TokenObserver
 from gateway.core.recovery import Acceptance
 from gateway.core.routing import Router
-from gateway.core.server_url import host_of, is_address
+from gateway.core.server_url import host_of, is_address, origin_of
 from gateway.core.settings import (
     Address,
     ListenerSettings,
@@ -214,7 +214,10 @@ class Gateway:
         return listener, Acceptor(listener, sockets, self._loop, tls)
 
     def _token_observer(self, observer: Observer | None) -> TokenObserver:
-        observers: list[TokenObserver] = [self.metrics.tokens, TokenLog()]
+        observers: list[TokenObserver] = [
+            self.metrics.tokens,
+            TokenLog(servers_of(self._settings), self._loop.call_later),
+        ]
         return Fanout((), tuple(observers + ([observer] if observer is not None else [])))
 
     def _request_observer(self, observer: Observer | None) -> RequestObserver | None:
@@ -267,6 +270,12 @@ def names_in(settings: Settings) -> list[str]:
     urls = [url for client in settings.clients.values() for url in client.endpoints]
     hosts = [upstream.host for upstream in upstreams] + [host_of(url) for url in urls]
     return [host for host in dict.fromkeys(hosts) if host and not is_address(host)]
+
+
+def servers_of(settings: Settings) -> dict[ClientName, str]:
+    """Give where each client asks, as it may be told: its issuer, or the origin of its token endpoint."""
+    grants = ((name, client.grant) for name, client in settings.clients.items())
+    return {name: origin_of(grant.token_endpoint or grant.issuer or "") for name, grant in grants}
 
 
 def _look(files: Trust | ServerCertificate, _now_s: float) -> None:

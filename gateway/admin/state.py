@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from gateway.admin.view import MissingToken, State
+from gateway.core.cut import some_of
 from gateway.core.masking import shown_url
 from gateway.core.named_secret import SecretName, WatchedFile
 from gateway.core.settings import RouteSettings
 from gateway.core.source_state import SourceState
 from gateway.core.token_answer import missing_scope
 from gateway.observe.route_health import RouteHealth
+
+MOST_SCOPES: Final = 100
+"""Shown of what a server granted."""
 
 
 def missing_token(state: SourceState) -> MissingToken:
@@ -59,7 +64,7 @@ def client_state(state: SourceState, troubles: Iterable[tuple[str, WatchedFile]]
             "serial": token.serial,
             "age_s": round(token.age_s, 1),
             "expires_in_s": round(token.expires_in_s, 1),
-            "scope": " ".join(token.granted_scope),
+            "scope": some_of(token.granted_scope, " ", MOST_SCOPES),
             "missing_scope": " ".join(missing_scope(state.asked_scope, token.granted_scope)),
             "is_bound": token.is_bound,
             "is_suspect": token.is_suspect,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from gateway.core.client_assertion import JWT_BEARER, SigningAlgorithm
 from gateway.core.client_settings import AuthMethod, ClientSettings, Grant, GrantType
+from gateway.core.cut import some_of
 from gateway.core.metadata import ServerMetadata, Words
 
 
@@ -65,4 +66,4 @@ def _about_revocation(metadata: ServerMetadata, *, shows_certificate: bool) -> I
 
 def _unlisted(name: str, value: str, listed: Words | None) -> Iterator[str]:
     if listed is not None and value not in listed:
-        yield f"{name} does not list {value}: it has {', '.join(listed) or 'nothing'}"
+        yield f"{name} does not list {value}: it has {some_of(listed) or 'nothing'}"

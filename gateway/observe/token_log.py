@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from gateway.core.client_settings import ClientName
+from gateway.core.cut import some_of
 from gateway.core.errors import AuthorizationServerError
 from gateway.core.named_secret import SecretName
 from gateway.core.record import Reason
 from gateway.core.token import Token
 from gateway.core.token_outcome import Failed
+from gateway.observe.alike import Alike, CallLater
 
 _LOGGER: Final = logging.getLogger("gateway.token")
 
@@ -24,7 +28,18 @@ _WHY: Final = {
 
 
 class TokenLog:
-    """A `TokenObserver` that logs."""
+    """A `TokenObserver` that logs.
+
+    Args:
+        servers: where the clients ask; what is alike of one server is summed up.
+        call_later: the event loop's; without one everything is told one by one.
+    """
+
+    def __init__(
+        self, servers: Mapping[ClientName, str] | None = None, call_later: CallLater | None = None
+    ) -> None:
+        self._servers = servers or {}
+        self._alike = Alike(call_later)
 
     def token_requested(self, client: ClientName, reason: Reason) -> None:
         """Tell at debug: the outcome follows."""
@@ -50,15 +65,14 @@ class TokenLog:
         )
 
     def token_failed(self, client: ClientName, error: AuthorizationServerError, retry_in_s: float) -> None:
-        """Tell at warning; back-off bounds how often."""
-        fields = {
-            "client": client,
-            "error": error.code,
-            "side": error.side.value,
-            "cause": error.cause.value if error.cause is not None else "",
-            "key": error.key,
-            "retry_in_s": round(retry_in_s, 3),
-        }
+        """Tell at warning; back-off bounds how often, and what is alike is summed up."""
+        cause = error.cause.value if error.cause is not None else ""
+        kind = {"error": error.code, "side": error.side.value, "cause": cause}
+        server = self._servers.get(client, "")
+        key = error.key.removeprefix(f"clients.{client}.")
+        if not self._alike.is_told((server, *kind.values(), key), client, partial(_sum_up, server, kind)):
+            return
+        fields = {"client": client, **kind, "key": error.key, "retry_in_s": round(retry_in_s, 3)}
         _LOGGER.warning(
             "no token: %s (%s%s); the next attempt follows in %.0f s at the earliest",
             error.detail or f"client {client}: {error.title}",  # a detail names the client itself
@@ -119,10 +133,14 @@ class TokenLog:
             _LOGGER.info(
                 "client %s: the issuer's metadata fits its settings now", client, extra={"fields": fields}
             )
+        server = self._servers.get(client, "")
         for objection in objections:
-            _LOGGER.warning(
-                "client %s: the issuer's metadata: %s", client, objection, extra={"fields": fields}
-            )
+            if self._alike.is_told(
+                (server, objection), client, partial(_sum_up_objection, server, objection)
+            ):
+                _LOGGER.warning(
+                    "client %s: the issuer's metadata: %s", client, objection, extra={"fields": fields}
+                )
 
     def metadata_kept(self, client: ClientName, failed: Failed) -> None:
         """Tell at warning."""
@@ -146,3 +164,29 @@ class TokenLog:
                 failed.reason,
                 extra={"fields": fields},
             )
+
+
+def _sum_up(server: str, kind: dict[str, str], clients: tuple[ClientName, ...]) -> None:
+    fields = {"server": server, "clients": len(clients), **kind}
+    _LOGGER.warning(
+        "no token either for %d more %s of %s, for the same reason (%s%s): %s",
+        len(clients),
+        "clients" if len(clients) > 1 else "client",
+        server,
+        kind["error"],
+        f", {kind['cause']}" if kind["cause"] else "",
+        some_of(clients),
+        extra={"fields": fields},
+    )
+
+
+def _sum_up_objection(server: str, objection: str, clients: tuple[ClientName, ...]) -> None:
+    _LOGGER.warning(
+        "%d more %s of %s: the issuer's metadata: %s: %s",
+        len(clients),
+        "clients" if len(clients) > 1 else "client",
+        server,
+        objection,
+        some_of(clients),
+        extra={"fields": {"server": server, "clients": len(clients)}},
+    )

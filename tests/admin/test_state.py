@@ -124,6 +124,12 @@ def test_a_bound_token_is_shown_as_one():
     assert client_state(replace(STATE, token=replace(TOKEN, is_bound=True)))["token"]["is_bound"] is True
 
 
+def test_a_scope_of_a_thousand_words_is_cut_with_their_number():
+    token = replace(TOKEN, granted_scope=("w",) * 1000)
+    shown = client_state(replace(STATE, token=token))["token"]
+    assert shown["scope"] == "w " * 99 + "w (and 900 more)"
+
+
 def test_a_token_that_was_refused_is_shown_as_suspect():
     assert client_state(replace(STATE, token=replace(TOKEN, is_suspect=True)))["token"]["is_suspect"] is True
 

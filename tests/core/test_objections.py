@@ -64,6 +64,14 @@ def test_an_assertion_of_a_kind_of_its_own_is_named_as_we_name_it():
     )
 
 
+def test_a_long_list_is_cut_and_its_number_is_told():
+    """Ten kilobytes a line, for each client."""
+    listed = tuple(f"{number}{'x' * 99}" for number in range(100))
+    [told] = objections(client(), auth_methods=listed)
+    assert told.endswith(" (and 92 more)")
+    assert len(told) < 1000
+
+
 def test_an_empty_list_has_nothing():
     assert objections(client(), grant_types=()) == (
         "grant_types_supported does not list client_credentials: it has nothing",

@@ -1,0 +1,14 @@
+"""Lists that another server wrote, made short enough to be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+SHOWN_WORDS: Final = 8
+
+
+def some_of(words: Sequence[str], between: str = ", ", most: int = SHOWN_WORDS) -> str:
+    """Give the first of `words`, and how many there are besides."""
+    shown = between.join(words[:most])
+    return f"{shown} (and {len(words) - most} more)" if len(words) > most else shown
