@@ -18,6 +18,7 @@ from gateway.core.settings import Settings
 log: Final = logging.getLogger("gateway.descriptors")
 
 RESERVE: Final = 64
+BESIDE_TOKENS: Final = 32  # of the reserve, for all but token requests
 PER_CONNECTION: Final = 2
 NEWS: Final = 0.9  # a default that nobody asked for, and that nearly fits, is no warning at each start
 
@@ -26,7 +27,8 @@ def with_descriptors(settings: Settings) -> Settings:
     """Raise the soft limit to the hard one; lower `limits.connections` where that does not suffice."""
     available = _raised()
     asked = settings.limits.connections
-    fitting = connections_that_fit(asked, available, _in_use() + len(settings.listeners) + 1)
+    in_use = _in_use() + len(settings.listeners) + 1 + reserve_beyond(settings)
+    fitting = connections_that_fit(asked, available, in_use)
     if fitting == asked:
         return settings
     log.log(
@@ -39,6 +41,12 @@ def with_descriptors(settings: Settings) -> Settings:
         available + PER_CONNECTION * (asked - fitting),
     )
     return replace(settings, limits=replace(settings.limits, connections=fitting))
+
+
+def reserve_beyond(settings: Settings) -> int:
+    """Give what is to be reserved beyond `RESERVE`: each grant may have a token request under way."""
+    grants = {route.grant for route in settings.routes if route.grant is not None}
+    return max(0, len(grants) + BESIDE_TOKENS - RESERVE)
 
 
 def connections_that_fit(asked: int, available: int, in_use: int) -> int:

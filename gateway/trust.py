@@ -46,6 +46,7 @@ _VERSIONS: Final = {
 }
 _MOST_ROUNDS: Final = 10
 """Files that change all the time are taken as they are then."""
+_MOST_TOLD: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ class Trust:
         self._built: WeakValueDictionary[bytes, ssl.SSLContext] = WeakValueDictionary()
         self._watchers: list[tuple[TrustSettings, Callable[[], None]]] = []
         self._being_renewed: set[TrustSettings] = set()
+        self._told: set[tuple[str, Signature]] = set()
 
     def watch(self, settings: TrustSettings, replaced: Callable[[], None]) -> None:
         """Have `replaced` called as soon as any files are found replaced that `settings` names.
@@ -192,7 +194,7 @@ class Trust:
                     raise made.context
                 if known is not None and known.signature != made.signature:
                     known.signature = made.signature  # it is not tried again before it changes again
-                    _tell_kept(made.context)
+                    self._tell_kept(made.context)
             elif known is None:
                 self._contexts[made.settings] = _Known(made.signature, made.context)
             else:
@@ -200,6 +202,15 @@ class Trust:
                 known.context = made.context
                 if is_other:
                     self._tell(made.settings)
+
+    def _tell_kept(self, error: OSError) -> None:
+        """Tell it once of a file that many name."""
+        told = str(error), signature_of((error.path,)) if isinstance(error, FileUnusable) else ()
+        if told not in self._told:
+            if len(self._told) >= _MOST_TOLD:
+                self._told.clear()
+            self._told.add(told)
+            _tell_kept(error)
 
     def _tell(self, settings: TrustSettings) -> None:
         for watched, replaced in self._watchers:

@@ -1,6 +1,8 @@
 """A thread beside the loop: one piece after the other, and nobody waits for it."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -58,3 +60,15 @@ async def test_the_thread_ends_when_there_is_nothing_to_do():
     await aside.run(lambda: threads.append(threading.current_thread()))
     await asyncio.to_thread(threads[0].join, 10.0)
     assert not threads[0].is_alive()
+
+
+def test_nobody_waits_for_it_at_the_end_of_the_process():
+    program = (
+        "import asyncio, time\n"
+        "from gateway.aside import Aside\n"
+        "async def main():\n"
+        "    Aside().begin(lambda: time.sleep(600))\n"
+        "asyncio.run(main())\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=True)
+    assert (ended.stdout, ended.stderr) == (b"", b"")

@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-from gateway.descriptors import RESERVE, connections_that_fit
+from gateway.core.settings import RouteName, RouteSettings, Scheme, Settings, UpstreamSettings
+from gateway.descriptors import BESIDE_TOKENS, RESERVE, connections_that_fit, reserve_beyond
+from tests.oauth.fakes import client_settings
 
 SCRIPT = """
 import logging, resource, sys
@@ -34,6 +36,20 @@ print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], fitted.limits.connections)
 )
 def test_two_descriptors_for_each_beside_the_reserve(asked, available, in_use, given):
     assert connections_that_fit(asked, available, in_use) == given
+
+
+@pytest.mark.parametrize(
+    ("grants", "beyond"), [(0, 0), (1, 0), (32, 0), (33, 1), (400, 400 + BESIDE_TOKENS - RESERVE)]
+)
+def test_every_grant_may_have_a_token_request_under_way(grants, beyond):
+    upstream = UpstreamSettings(Scheme.HTTP, "127.0.0.1", 1)
+    known = [client_settings(f"http://127.0.0.1:1/{number}").grant for number in range(grants)]
+    routes = tuple(
+        RouteSettings(RouteName(f"{name}{number}"), f"/{name}{number}", upstream, grant=grant)
+        for number, grant in enumerate(known)
+        for name in "ab"
+    )
+    assert reserve_beyond(Settings((), None, {}, routes)) == beyond
 
 
 def limits_of(soft, hard):

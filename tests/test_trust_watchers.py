@@ -132,3 +132,22 @@ async def test_files_that_become_unusable_tell_nobody(ours: TlsFiles, spoilt: st
     Path(getattr(ours, spoilt)).write_text("nonsense")
     await looked(trust)
     assert watcher.told == 0
+
+
+def test_a_file_that_cannot_be_used_is_told_once_however_many_name_it(
+    tmp_path: Path, ours: TlsFiles, caplog: pytest.LogCaptureFixture
+):
+    """A hundred clients of one volume, each with its own certificate, and one file of authorities."""
+    trust = Trust()
+    all_settings = [TrustSettings(ours.certificate, pair_in(tmp_path / f"c{number}")) for number in range(20)]
+    for settings in all_settings:
+        trust.context(settings)
+    for content in ("nonsense", "other nonsense"):
+        caplog.clear()
+        Path(ours.certificate).write_text(content)
+        for settings in all_settings:
+            trust.context(settings)
+        (record,) = caplog.records
+        assert record.getMessage() == (
+            f"tls.ca: {ours.certificate} holds no certificate in PEM form; the last good one stays in use"
+        )

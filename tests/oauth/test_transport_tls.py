@@ -13,7 +13,7 @@ from gateway.core.token_outcome import Failed, FailureKind
 from gateway.oauth.transport import SERVER, ServerRequest, trust_of
 from gateway.trust import TrustSettings
 from tests.oauth.authorization_server import authorization_server
-from tests.oauth.certificates import make_certificate
+from tests.oauth.certificates import asking_context, make_certificate, pair_in
 from tests.oauth.fakes import client_settings
 from tests.oauth.test_transport import post, transport
 from tests.wire.certificates import Authority
@@ -163,3 +163,23 @@ async def test_a_certificate_that_the_server_demands_is_told_as_that(tmp_path: P
     assert outcome.kind is FailureKind.UNREACHABLE
     assert "demand" in outcome.reason
     assert server.requests == []
+
+
+@pytest.mark.parametrize("body", [b"a=b", None])
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_certificate_that_the_server_does_not_take_is_told_as_that(
+    tmp_path: Path, version: ssl.TLSVersion, body: bytes | None
+):
+    """Its alert comes before or after our handshake is over; "closed the connection" is what aiohttp makes of it."""
+    theirs, known, ours = (pair_in(tmp_path / name) for name in ("theirs", "known", "ours"))
+    context = asking_context(theirs, known)
+    context.minimum_version = context.maximum_version = version
+    client = client_settings(ca_file=theirs.certificate)
+    client = replace(client, grant=replace(client.grant, certificate=ours))
+    with TlsUpstream(context, b"") as server:
+        async with transport() as made:
+            request = ServerRequest(f"https://127.0.0.1:{server.port}/token", {}, body)
+            outcome = await made.send(client, request)
+    assert isinstance(outcome, Failed)
+    assert outcome.cause is Cause.OWN_CERTIFICATE_REFUSED
+    assert "refused the certificate that the gateway showed" in outcome.reason
