@@ -98,7 +98,8 @@ class Trust:
         self.aside = Aside()
         self._contexts: dict[TrustSettings, _Known] = {}
         self._built: WeakValueDictionary[bytes, ssl.SSLContext] = WeakValueDictionary()
-        self._watchers: list[tuple[TrustSettings, Callable[[], None]]] = []
+        self._watchers: dict[TrustSettings, list[Callable[[], None]]] = {}
+        self._kin: dict[TlsFiles, list[TrustSettings]] = {}
         self._being_renewed: set[TrustSettings] = set()
         self._told: set[tuple[str, Signature]] = set()
 
@@ -108,15 +109,18 @@ class Trust:
         That is before anybody gets a context with the new ones: who is told first drops the connections
         that show the old certificate, so that no token that is bound to the new one goes out on them.
         """
-        if settings.files:
-            self._watchers.append((settings, replaced))
+        if not settings.files:
+            return
+        if settings not in self._watchers and settings.certificate is not None:
+            self._kin.setdefault(settings.certificate, []).append(settings)
+        self._watchers.setdefault(settings, []).append(replaced)
 
     def look(self) -> tuple[asyncio.Future[tuple[_Made, ...]], ...]:
         """Find out whether files of what is watched were replaced, and build beside the loop what they make.
 
         Nobody need wait for what is given, which is done when all of it is in use.
         """
-        known = dict.fromkeys(settings for settings, _ in self._watchers if settings in self._contexts)
+        known = (settings for settings in self._watchers if settings in self._contexts)
         return tuple(filter(None, map(self._renew_beside, known)))
 
     async def fresh(self, settings: TrustSettings) -> ssl.SSLContext:
@@ -157,11 +161,12 @@ class Trust:
 
     def _stale(self, settings: TrustSettings) -> tuple[TrustSettings, ...]:
         """What is to be built before `settings` can be given: who shows the same certificate goes first."""
-        kin = (each for each, _ in self._watchers if _is_kin(each, settings) and each in self._contexts)
-        return tuple(each for each in dict.fromkeys((*kin, settings)) if self._is_stale(each))
+        kin = self._kin.get(settings.certificate, ()) if settings.certificate is not None else ()
+        known = (each for each in kin if each in self._contexts)
+        return tuple(each for each in dict.fromkeys((*known, settings)) if self._is_stale(each))
 
     def _renew_beside(self, settings: TrustSettings) -> asyncio.Future[tuple[_Made, ...]] | None:
-        if settings in self._being_renewed or not (stale := self._stale(settings)):
+        if settings in self._being_renewed or not self._is_stale(settings):
             return None
         self._being_renewed.add(settings)
 
@@ -170,7 +175,7 @@ class Trust:
             if not making.cancelled():
                 self._land(making.result())
 
-        making = self.aside.begin(partial(self._make, stale))
+        making = self.aside.begin(partial(self._make, (settings,)))
         making.add_done_callback(landed)
         return making
 
@@ -213,9 +218,8 @@ class Trust:
             _tell_kept(error)
 
     def _tell(self, settings: TrustSettings) -> None:
-        for watched, replaced in self._watchers:
-            if watched == settings:
-                replaced()
+        for replaced in self._watchers.get(settings, ()):
+            replaced()
 
     def _build(self, settings: TrustSettings) -> ssl.SSLContext:
         authorities = None if settings.ca_file is None else _authorities_in(settings.ca_file)
@@ -227,10 +231,6 @@ class Trust:
         if context is None:
             context = self._built[digest] = _built(settings, authorities, ours)
         return context
-
-
-def _is_kin(settings: TrustSettings, other: TrustSettings) -> bool:
-    return settings.certificate is not None and settings.certificate == other.certificate
 
 
 class ServerCertificate:

@@ -28,7 +28,7 @@ class CallLater(Protocol):
 @dataclass(slots=True)
 class _Window:
     sum_up: SumUp
-    told: int = 0
+    told: set[ClientName] = field(default_factory=set)
     untold: dict[ClientName, None] = field(default_factory=dict)
 
 
@@ -47,10 +47,11 @@ class Alike:
         if window is None:
             window = self._windows[what] = _Window(sum_up)
             self._call_later(EVERY_S, self._end, what)
-        if window.told < MOST_TOLD:
-            window.told += 1
+        if len(window.told) < MOST_TOLD:
+            window.told.add(client)
             return True
-        window.untold[client] = None
+        if client not in window.told:
+            window.untold[client] = None
         return False
 
     def _end(self, what: Hashable) -> None:

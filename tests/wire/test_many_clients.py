@@ -12,10 +12,12 @@ import shutil
 import ssl
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from gateway.app import Gateway
 from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, Grant, Reach, TlsFiles
@@ -121,6 +123,15 @@ class Stage:
     def is_up_to_date(self) -> bool:
         known = self.gateway._trust._contexts
         return all(self.gateway._trust.is_newest(each, known[each].context) for each in known)
+
+
+@pytest.fixture(autouse=True)
+def small_heap() -> Iterator[None]:
+    """What the tests' process holds besides is looked through by no garbage collection meanwhile."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @asynccontextmanager
