@@ -24,8 +24,9 @@ from gateway.observe.faults import Faults
 
 log: Final = logging.getLogger("gateway.server")
 
-# Requests make no cycles, connections do: look for garbage when many were made, not every 700 objects.
-GC_THRESHOLDS: Final = (50_000, 20, 50)
+# Requests make no cycles, connections do: look for garbage when many were made, not every 700 objects. What waits
+# to be found until then is a MiB or two.
+GC_THRESHOLDS: Final = (10_000, 20, 50)
 
 
 def run(settings: Settings, told: Callable[[str], None]) -> None:
