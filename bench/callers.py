@@ -41,7 +41,7 @@ async def _series(port: int, path: str, requests: int) -> list[int]:
 
 async def _exchange(connection: _Connection, path: str) -> int:
     reader, writer = connection
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
     try:
         return await _in_time(_status(reader))
     except (OSError, EOFError, TimeoutError, ValueError):

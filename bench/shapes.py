@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-HOST = b"Host: a\r\n"
+HOST = b"Host: 127.0.0.1\r\n"
 LENGTH = b"Content-Length: 900000000\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 CRUMBS = b"2\r\nab\r\n" * 20_000

@@ -128,12 +128,12 @@ def _connect(port: int, *, has_small_window: bool = False) -> socket.socket:
 
 def _ask(caller: socket.socket) -> int:
     """Ask for the large file and return how many bytes of it came with the head."""
-    caller.sendall(b"GET /download HTTP/1.1\r\nHost: bench\r\n\r\n")
+    caller.sendall(b"GET /download HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
     return len(_head(caller)[1])
 
 
 def _post(path: str, size_bytes: int) -> bytes:
-    return f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Length: {size_bytes}\r\n\r\n".encode()
+    return f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {size_bytes}\r\n\r\n".encode()
 
 
 def _accepted_bytes(caller: socket.socket, size_bytes: int) -> int:

@@ -24,8 +24,8 @@ from gateway.observe.faults import Faults
 
 log: Final = logging.getLogger("gateway.server")
 
-# Requests make no cycles, connections do: look for garbage when many were made, not every 700 objects. What waits
-# to be found until then is a MiB or two.
+# Requests make no cycles, connections do: look for garbage when many were made, not every 700 objects; what
+# waits to be found until then is a MiB or two.
 GC_THRESHOLDS: Final = (10_000, 20, 50)
 
 
