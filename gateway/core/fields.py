@@ -20,6 +20,7 @@ class FieldNames:
 
     Attributes:
         known: name as received -> what `start` gives for it.
+        keys: special name as received -> in lower case.
     """
 
     def __init__(
@@ -29,10 +30,11 @@ class FieldNames:
         self._noted = noted
         self._prefix = prefix
         self.known: dict[bytes, bytes] = {}
+        self.keys: dict[bytes, bytes] = {}
 
     def sort(self, fields: Iterable[tuple[bytes, bytes]]) -> tuple[list[bytes], dict[bytes, bytes]]:
         """Give (lines that pass, special fields by lower-case name; repeated ones joined by a comma)."""
-        known = self.known
+        known, keys, noted = self.known, self.keys, self._noted
         lines: list[bytes] = []
         special: dict[bytes, bytes] = {}
         for name, value in fields:
@@ -42,9 +44,9 @@ class FieldNames:
             if start:
                 lines.append(start + value)
             else:
-                key = name.lower()
+                key = keys.get(name) or name.lower()
                 special[key] = value if key not in special else special[key] + b", " + value
-                if key in self._noted:
+                if noted and key in noted:
                     lines.append(name + b": " + value)
         return lines, special
 
@@ -54,7 +56,10 @@ class FieldNames:
         if len(name) <= _NAME_BYTES_KEPT:
             if len(self.known) >= _NAMES_KEPT:
                 self.known.clear()
+                self.keys.clear()
             self.known[name] = start
+            if not start:
+                self.keys[name] = name.lower()
         return start
 
     def is_special(self, name: bytes) -> bool:

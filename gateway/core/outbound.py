@@ -67,7 +67,11 @@ class CallerFields:
 
 
 class OutboundPlan:
-    """All of a route that can be prepared before a request comes."""
+    """All of a route that can be prepared before a request comes.
+
+    Attributes:
+        may_keep: the route forwards the caller's own ``Authorization`` where there is one.
+    """
 
     __slots__ = (
         "_added",
@@ -79,6 +83,7 @@ class OutboundPlan:
         "_refuses_pages",
         "_removed",
         "_scheme",
+        "may_keep",
         "settings",
     )
 
@@ -92,6 +97,7 @@ class OutboundPlan:
         self._added = added_lines(rules)
         self._removed = removed_names(rules)
         self._refuses_pages = settings.refuses_foreign_pages
+        self.may_keep = settings.authorization is CallerAuthorization.KEEP
         self._allowed = tuple((name.lower().encode("ascii"), line(name, "")) for name in rules.allow)
         self._changes = bool(self._removed or self._allowed)
 
@@ -136,19 +142,17 @@ class OutboundPlan:
 
     def authorization(self, head: RequestHead, token: bytes | None) -> bytes | None:
         """Give the one value of ``Authorization`` that goes out: the token's, unless the route keeps."""
-        if b"authorization" not in head.special:
-            return token
-        return head.special[b"authorization"] if self.keeps_callers(head) else token
+        return head.special[b"authorization"] if self.may_keep and self.keeps_callers(head) else token
 
     def keeps_callers(self, head: RequestHead) -> bool:
-        """Tell whether the caller's own ``Authorization`` goes out.
+        """Tell whether the caller's own ``Authorization`` goes out; never where not `may_keep`.
 
         Raises:
             MalformedRequest: it would, but there are two.
         """
-        if b"authorization" not in head.special or b"authorization" in head.dropped:
+        if not self.may_keep:
             return False
-        if self.settings.authorization is not CallerAuthorization.KEEP:
+        if b"authorization" not in head.special or b"authorization" in head.dropped:
             return False
         if head.repeats_authorization:
             raise MalformedRequest("there is more than one Authorization")

@@ -68,7 +68,7 @@ class Handler:
             if call.head.max_forwards == 0:
                 call.answer_options(route.settings.methods)
                 return
-            if route.source is not None and not route.plan.keeps_callers(call.head):
+            if route.source is not None and not (route.plan.may_keep and route.plan.keeps_callers(call.head)):
                 call.token = self._token_at_hand(call, route.source) or await self._await_token(call, route)
             attempt = await exchange(call, route, call.token)
             try:
