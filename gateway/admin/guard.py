@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Final
 
+from gateway.core.foreign import names_this_machine
 from gateway.core.settings import Address
 
 _NO_WEIGHT: Final = re.compile(r"q=0(\.0{0,3})?")
@@ -44,13 +44,7 @@ def takes_gzip(headers: Mapping[str, str]) -> bool:
 
 def is_loopback(host: str) -> bool:
     """Whether a name or address, without brackets, is this machine's own (RFC 6761 section 6.3)."""
-    name = host.lower().removesuffix(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return names_this_machine(host.lower().removesuffix("."))
 
 
 def _without_port(host_field: str) -> str:

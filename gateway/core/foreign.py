@@ -14,11 +14,11 @@ that resolves to 127.0.0.1 (DNS rebinding). Rules:
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 from gateway.core.errors import ForeignPage, MalformedRequest
 from gateway.core.request_head import RequestHead, host_of
+from gateway.core.server_url import is_loopback
 
 USUAL_HOSTS: Final = frozenset({"", "127.0.0.1", "::1", "localhost"})
 # As the files of hosts of common systems name it; nobody can register these (RFC 6761 section 6.3).
@@ -60,12 +60,7 @@ def names_this_machine(host: str) -> bool:
     """Whether a name or address in lower case, without brackets and port, is this machine's own."""
     if host in USUAL_HOSTS or host in _NAMES or host.endswith(".localhost"):
         return bool(host)
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return (mapped or address).is_loopback
+    return is_loopback(host)
 
 
 def _is_own_origin(origin: bytes, route_host: str | None) -> bool:
