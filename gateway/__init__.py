@@ -2,30 +2,41 @@
 
 The request's way (read `proxy.handler.Handler.handle` first)::
 
-    caller ─ proxy.listener ─ proxy.handler ─► core.routing        which route: 404, 405, 400
-                                    │       ─► core.outbound       is it admitted: 403, 413
-                                    │       ─► oauth.source        a living token, or 502, 503, 504
-                                    │       ─► proxy.exchange      one request to one upstream: 502, 504
-                                    │       ─► core.recovery       401: drop that token, replay once
-                                    │       ─► proxy.relay         the answer, as fast as the caller reads
-                                    └─ finally: counted and told   observe
+    caller ─ proxy.listener ─ proxy.handler ─► core.http.routing     which route: 404, 405, 400
+                                    │       ─► core.http.outbound    is it admitted: 403, 413
+                                    │       ─► oauth.source          a living token, or 502, 503, 504
+                                    │       ─► proxy.exchange        one request to one upstream: 502, 504
+                                    │       ─► core.http.recovery    401: drop that token, replay once
+                                    │       ─► proxy.relay           the answer, as fast as the caller reads
+                                    └─ finally: counted and told     observe
 
 The token's way::
 
-    gateway.yaml ─ config ─► Grant ─ oauth.source ─ (none living?) ─ oauth.endpoint ─► oauth.discovery  where
-                                          ▲                                │       ─► oauth.proofs     who
-                                          │                                │       ─► core.token_request
-                                          │                                └─ POST ── oauth.transport
-                                          └── Token ◄─ core.bearer ◄─ core.token_answer ◄──────┘
+   gateway.yaml ─ config ─► Grant ─ oauth.source ─ (none living?) ─ oauth.endpoint ─► oauth.discovery   where
+                                         ▲                                │       ─► oauth.credentials  who
+                                         │                                │       ─► core.oauth.token_request
+                                         │                                └─ POST ── oauth.transport
+                                         └── Token ◄─ core.oauth.bearer ◄─ core.oauth.token_answer ◄───┘
 
 Words: a *caller* sends us requests; a *client* is our registration at an *authorization server*; a
 *grant* decides which *token* comes back; a *route* leads to an *upstream*; an *exchange* is one request
 to one upstream and its answer; *recovery* is to authenticate again after a 401 and to replay once.
 
-Arrows run downwards only: cli, server, app, then (proxy, oauth, admin, config, demo), then (observe, trust,
-net), core. `trust` makes the TLS contexts of all sides, `net` leads from names to addresses, `verdict` says
-why a server could not be reached, `listening` why an address cannot be had, `seam` which private parts of
-aiohttp are used; `core` decides and does nothing; `app` builds and owns everything that lives long.
+The rooms, from the top; arrows between them run downwards only, and none runs in a ring:
+
+========================  ============================================================================
+cli, server               the commands, and the process with its signals
+app, doctor               `app` owns what lives long; `doctor` answers `gateway token` and `explain`
+proxy, oauth              the request's way, the token's way
+admin, config             the admin listener; the reader of `gateway.yaml`
+demo                      a small authorization server and a small legacy service
+observe, trust, net       logs and metrics; TLS contexts of all sides; from names to addresses
+core.http, core.oauth     what each way decides: values in, values out, no I/O
+core                      what both ways share: errors, settings, secrets, the clock, the token
+========================  ============================================================================
+
+Files beside the rooms: `verdict` says why a server could not be reached, `listening` why an address cannot be
+had, `seam` which private parts of aiohttp are used, `hardening` what others may learn of the process.
 """
 
 __version__ = "0.1.0"

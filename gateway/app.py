@@ -18,15 +18,16 @@ from itertools import count
 from typing import Final
 
 from gateway import __version__
-from gateway.admin.server import AdminServer, start_admin
+from gateway.admin.service import AdminServer, start_admin
 from gateway.admin.state import client_state, missing_token, route_state
 from gateway.admin.view import AdminView, Readiness
 from gateway.core.client_settings import ClientName, Grant
 from gateway.core.clock import Clock
-from gateway.core.entrance import Entrance
-from gateway.core.record import RequestObserver, TokenObserver
-from gateway.core.recovery import Acceptance
-from gateway.core.routing import Router
+from gateway.core.http.access_record import RequestObserver
+from gateway.core.http.entrance import Entrance
+from gateway.core.http.recovery import Acceptance
+from gateway.core.http.routing import Router
+from gateway.core.oauth.token_events import TokenObserver
 from gateway.core.server_url import host_of, is_address, origin_of
 from gateway.core.settings import (
     Address,
@@ -36,8 +37,8 @@ from gateway.core.settings import (
     Settings,
     UpstreamSettings,
 )
+from gateway.files_in_use import named_files
 from gateway.listening import asked_by
-from gateway.named_files import named_files
 from gateway.net.lookups import GetAddrInfo
 from gateway.net.resolver import Resolver
 from gateway.net.unix_socket import UnixSocket, listen_at

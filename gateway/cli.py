@@ -58,10 +58,10 @@ def run(path: Path) -> None:
     """Serve, until SIGTERM or SIGINT."""
     _refuse_unknown_aiohttp()
     from gateway import server
+    from gateway.hardening import forget_variables, keep_memory_private
     from gateway.observe.faults import tell_of_what_nobody_catches
     from gateway.observe.line_stream import never_wait_for_readers
     from gateway.observe.log import set_up_logging, tell, warn
-    from gateway.secrecy import forget_variables, keep_memory_private
 
     keep_memory_private()
     never_wait_for_readers("stderr")
@@ -120,8 +120,8 @@ def token(client: str, path: Path, as_json: bool, once: bool) -> None:
 
     from gateway.core.client_settings import ClientName
     from gateway.core.clock import Clock
-    from gateway.core.probe_report import render_json, render_text
-    from gateway.oauth.probe import probe
+    from gateway.doctor.probe import probe
+    from gateway.doctor.rendering import render_json, render_text
 
     settings = _load(path, os.environ)
     found = settings.clients.get(ClientName(client))
@@ -160,18 +160,18 @@ def explain(  # noqa: PLR0913, PLR0917 - an argument for each option
     it is a trusted proxy, whether a web page may have sent it.
     """
     _refuse_unknown_aiohttp()
-    from gateway.core import explain as core
-    from gateway.core.arrival import NoArrival, arrival
     from gateway.core.errors import GatewayError
-    from gateway.proxy.reading import read_alone
+    from gateway.doctor import explain as doctor
+    from gateway.doctor.arrival import NoArrival, arrival
+    from gateway.proxy.request_reader import read_alone
 
     settings = _load(path, os.environ)
     try:
         arrived = arrival(settings.listeners, url, origin, listener)
-        sent = core.request_bytes(method.upper(), url, headers, arrived, is_http10=is_http10)
+        sent = doctor.request_bytes(method.upper(), url, headers, arrived, is_http10=is_http10)
         read = asyncio.run(read_alone(sent, settings.limits))
-        asked = core.Asked(read.method, read.path, read.version, read.raw_headers)
-        _say(core.render(core.explain(settings, asked, arrived)))
+        asked = doctor.Question(read.method, read.path, read.version, read.raw_headers)
+        _say(doctor.render(doctor.explain(settings, asked, arrived)))
     except NoArrival as wrong:
         raise click.UsageError(str(wrong)) from None
     except GatewayError as error:
@@ -203,9 +203,9 @@ def demo(path: Path | None, lifetime: int, opaque: bool) -> None:
 
     from gateway.demo.run import DemoCannotStart, DemoOptions, example_file, run_demo
     from gateway.demo.tokens import TokenFormat
+    from gateway.hardening import forget_variables, keep_memory_private
     from gateway.observe.line_stream import never_wait_for_readers
     from gateway.observe.log import set_up_logging
-    from gateway.secrecy import forget_variables, keep_memory_private
     from gateway.server import running, stop_signal
 
     keep_memory_private()

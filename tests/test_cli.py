@@ -24,7 +24,7 @@ from ruamel.yaml import YAML
 from gateway.cli import main
 from gateway.core.secret import Secret
 from gateway.demo.authorization_server import AuthorizationServerSettings, DemoAuthorizationServer
-from gateway.demo.credentials import Registration
+from gateway.demo.registrations import Registration
 from gateway.demo.tokens import TokenFormat
 from tests.json_schema import complaints
 from tests.processes import (

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from gateway.core.cause import CLAUSES, TLS_CAUSES, Cause, clause
 from gateway.core.client_settings import TlsFiles, TlsVersion
-from gateway.core.client_trouble import cause_of
 from gateway.core.errors import UpstreamError
+from gateway.core.oauth.client_trouble import cause_of
+from gateway.core.oauth.token_outcome import Failed
 from gateway.core.settings import Limits, Scheme, UpstreamSettings
-from gateway.core.token_outcome import Failed
 from gateway.net.resolver import Resolver
 from gateway.oauth.transport import SERVER, ServerRequest, Transport, failure_of
 from gateway.proxy.dialer import Dialer

@@ -8,10 +8,10 @@ from typing import Final
 from gateway.admin.view import MissingToken, State
 from gateway.core.cut import some_of
 from gateway.core.masking import shown_url
-from gateway.core.named_secret import SecretName, WatchedFile
+from gateway.core.oauth.named_secret import SecretName, WatchedFile
+from gateway.core.oauth.source_state import SourceState
+from gateway.core.oauth.token_answer import missing_scope
 from gateway.core.settings import RouteSettings
-from gateway.core.source_state import SourceState
-from gateway.core.token_answer import missing_scope
 from gateway.observe.route_health import RouteHealth
 
 MOST_SCOPES: Final = 100

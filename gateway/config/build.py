@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from gateway.config.addresses import UnixPeers
 from gateway.config.client_build import client_settings
-from gateway.config.expand import Sources
+from gateway.config.expand import ReferenceValues
+from gateway.config.hosts import UnixPeers
 from gateway.config.model import Document, Listener, Log, given
 from gateway.config.problems import Loc, dotted
-from gateway.config.reading import Parts
 from gateway.config.route_build import RouteBuilder
 from gateway.config.tree import Keys, find
+from gateway.config.validation import Parts
 from gateway.core.client_settings import ClientName, TlsFiles
 from gateway.core.proxies import Network, TrustedProxies
 from gateway.core.settings import Limits, ListenerSettings, LogSettings, Settings, SocketAccess
@@ -25,7 +25,7 @@ from gateway.core.settings import Limits, ListenerSettings, LogSettings, Setting
 _MODE_OF_A_GROUP: Final = 0o660
 
 
-def settings(document: Document, parts: Parts, root: Keys, sources: Sources) -> Settings:
+def settings(document: Document, parts: Parts, root: Keys, sources: ReferenceValues) -> Settings:
     """Build the settings of a document that is valid as a whole.
 
     Raises:

@@ -12,18 +12,11 @@ from pydantic import JsonValue
 from gateway.config import names
 from gateway.config.client_model import Client
 from gateway.config.client_rules import SIGNING_METHODS, client_method, credential_key, is_signing
-from gateway.config.expand import Sources
+from gateway.config.expand import ReferenceValues
 from gateway.config.model import given, unique
 from gateway.config.secret_reader import constant_reader, template_reader
 from gateway.config.tls_build import authorities, oldest_version, own_certificate
 from gateway.config.tree import Items, Keys, Leaf, Node, Spot, find
-from gateway.core.client_assertion import (
-    JWT_BEARER,
-    LIFETIME_S,
-    AssertionSettings,
-    CertificateHeader,
-    JsonClaim,
-)
 from gateway.core.client_settings import (
     AuthMethod,
     ClientName,
@@ -33,13 +26,20 @@ from gateway.core.client_settings import (
     Reach,
     SecretReader,
 )
-from gateway.core.dpop import DpopSettings
+from gateway.core.oauth.client_assertion import JWT_BEARER
+from gateway.core.signing_settings import (
+    LIFETIME_S,
+    AssertionSettings,
+    CertificateHeader,
+    DpopSettings,
+    JsonClaim,
+)
 
 _KEY: Final = "private_key"
 """What stands there has lines, a PEM file mostly."""
 
 
-def client_settings(name: str, client: Client, root: Keys, sources: Sources) -> ClientSettings:
+def client_settings(name: str, client: Client, root: Keys, sources: ReferenceValues) -> ClientSettings:
     """Build the settings of one client.
 
     Raises:
@@ -131,12 +131,12 @@ def _assertion_type(client: Client, method: AuthMethod) -> str:
     return JWT_BEARER if method in SIGNING_METHODS else ""
 
 
-def _readers(node: Node, key: str, sources: Sources) -> tuple[SecretReader, ...]:
+def _readers(node: Node, key: str, sources: ReferenceValues) -> tuple[SecretReader, ...]:
     nodes = node.nodes if isinstance(node, Items) else (node,)
     return tuple(_reader(one, key, sources) for one in nodes)
 
 
-def _reader(node: Node, key: str, sources: Sources) -> SecretReader:
+def _reader(node: Node, key: str, sources: ReferenceValues) -> SecretReader:
     assert isinstance(node, Leaf)
     if node.template is None:
         return constant_reader(str(node.value))

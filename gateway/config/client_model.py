@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import ConfigDict, Field
 
-from gateway.config.fields import (
+from gateway.config.key_types import (
     AssertionLifetime,
     Audience,
     AuthMethodWord,
@@ -15,7 +15,6 @@ from gateway.config.fields import (
     Claims,
     ClientSecrets,
     Duration,
-    Endpoint,
     GrantTypeWord,
     Issuer,
     ParameterName,
@@ -24,6 +23,7 @@ from gateway.config.fields import (
     Proxy,
     Resource,
     Scope,
+    ServerUrl,
     SigningAlgorithmWord,
     Strict,
     Text,
@@ -34,7 +34,7 @@ from gateway.config.fields import (
     required,
 )
 from gateway.config.tls_model import ClientTls
-from gateway.core.client_assertion import JWT_BEARER
+from gateway.core.oauth.client_assertion import JWT_BEARER
 
 
 class ClientTimeouts(Strict):
@@ -51,7 +51,7 @@ class Client(Strict):
         json_schema_extra={"anyOf": [{"required": ["token_endpoint"]}, {"required": ["issuer"]}]}
     )
 
-    token_endpoint: Endpoint | None = optional(
+    token_endpoint: ServerUrl | None = optional(
         "URL that tokens are requested from; a query in it is kept; left out: the issuer says it."
     )
     issuer: Issuer | None = optional(
@@ -155,4 +155,4 @@ class Client(Strict):
     )
     dpop_allow_bearer: bool = flag("Take tokens that are not bound, from a server that gives no others.")
     revoke: bool = flag("Revoke tokens that are no longer used though they live (RFC 7009).")
-    revocation_endpoint: Endpoint | None = optional("Where; left out: the issuer says it.")
+    revocation_endpoint: ServerUrl | None = optional("Where; left out: the issuer says it.")

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from gateway.config.client_model import Client
-from gateway.config.problems import Finding, Loc
+from gateway.config.problems import Loc, Mistake
 from gateway.config.schema import keys_at
-from gateway.config.urls import Endpoint
+from gateway.config.urls import ServerUrl
 from gateway.config.words import close_to
 from gateway.core.client_settings import AuthMethod, GrantType
 from gateway.core.settings import Scheme
@@ -96,13 +96,13 @@ def is_certificate_bound(client: Client) -> bool:
     return client_method(client) in CERTIFICATE_METHODS
 
 
-def client_findings(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Finding]:
+def client_findings(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mistake]:
     """Give what does not fit together; `wrong` holds keys that stand there, but are not valid."""
     if wrong & {(*loc, "token_endpoint_auth_method"), (*loc, "grant_type")}:
         return
     if is_jwt_bearer(client) and client_method(client) is not AuthMethod.NONE:
         words = "the assertion of this grant_type says who we are: write none, or remove the key"
-        yield Finding((*loc, "token_endpoint_auth_method"), words)
+        yield Mistake((*loc, "token_endpoint_auth_method"), words)
         return
     yield from _misplaced(loc, client)
     yield from _missing(loc, client, wrong)
@@ -111,17 +111,17 @@ def client_findings(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator
     yield from _nowhere(loc, client, wrong)
     yield from _without_main_key(loc, client, wrong)
     if client.legacy_unencoded and ":" in client.client_id:
-        yield Finding(
+        yield Mistake(
             (*loc, "client_id"),
             "an id with a colon cannot be sent unencoded: remove legacy_unencoded (RFC 7617 section 2)",
         )
 
 
-def _misplaced(loc: Loc, client: Client) -> Iterator[Finding]:
+def _misplaced(loc: Loc, client: Client) -> Iterator[Mistake]:
     for key in sorted(_given_keys(client)):
         if owners := _other_owners(key, client):
             words = f"means nothing with {_kind(client)}: it belongs to {owners}"
-            yield Finding((*loc, key), words, is_about_key=True)
+            yield Mistake((*loc, key), words, is_about_key=True)
 
 
 def _given_keys(client: Client) -> frozenset[str]:
@@ -140,20 +140,20 @@ def _other_owners(key: str, client: Client) -> str:
     return " or ".join(sorted(one.value for one in methods or ()))
 
 
-def _missing(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Finding]:
+def _missing(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mistake]:
     key = credential_key(client)
     if key is not None and getattr(client, key) is None and not _was_meant(loc, key, wrong):
         yield _is_missing((*loc, key), _kind(client))
 
 
-def _certificate(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Finding]:
+def _certificate(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mistake]:
     has_one = client.tls is not None and client.tls.certificate is not None
     because = _why_certificate(client)
     if because and not has_one and (*loc, "tls") not in wrong:
         yield _is_missing((*loc, "tls", "certificate"), because)
     for key, endpoint in server_urls(client) if has_one else ():
         if endpoint.scheme is not Scheme.HTTPS:
-            yield Finding((*loc, key), "a certificate can only be shown over https://")
+            yield Mistake((*loc, key), "a certificate can only be shown over https://")
 
 
 def _why_certificate(client: Client) -> str:
@@ -163,18 +163,18 @@ def _why_certificate(client: Client) -> str:
     return "tls_client_certificate_bound_access_tokens" if client.certificate_bound else ""
 
 
-def _another_family(loc: Loc, client: Client) -> Iterator[Finding]:
+def _another_family(loc: Loc, client: Client) -> Iterator[Mistake]:
     method, algorithm = client_method(client), client.signing_algorithm
     if algorithm is None or not is_signing(client):
         return
     if algorithm.is_symmetric != (method is AuthMethod.CLIENT_SECRET_JWT):
         fitting = "HS256, HS384 or HS512" if not algorithm.is_symmetric else "one of RS, PS, ES or EdDSA"
-        yield Finding(
+        yield Mistake(
             (*loc, "token_endpoint_auth_signing_alg"), f"does not fit {_kind(client)}: write {fitting}"
         )
 
 
-def server_urls(client: Client) -> Iterator[tuple[str, Endpoint]]:
+def server_urls(client: Client) -> Iterator[tuple[str, ServerUrl]]:
     """Give the URLs of the authorization server that stand in the file, by their keys."""
     urls = {
         "token_endpoint": client.token_endpoint,
@@ -184,25 +184,25 @@ def server_urls(client: Client) -> Iterator[tuple[str, Endpoint]]:
     yield from ((key, endpoint) for key, endpoint in urls.items() if endpoint is not None)
 
 
-def _nowhere(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Finding]:
+def _nowhere(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mistake]:
     is_discovered = client.token_endpoint is None and client.issuer is not None
     if client.token_endpoint is None and client.issuer is None and not _were_meant(loc, wrong):
         words = "the key is missing: write where tokens are requested, or the issuer, who says it"
-        yield Finding((*loc, "token_endpoint"), words, is_about_key=True)
+        yield Mistake((*loc, "token_endpoint"), words, is_about_key=True)
     if client.assertion_audience == "issuer" and client.issuer is None:
-        yield Finding((*loc, "assertion_audience"), "names the issuer, and the key issuer is missing")
+        yield Mistake((*loc, "assertion_audience"), "names the issuer, and the key issuer is missing")
     if client.revoke and client.revocation_endpoint is None and not is_discovered:
         words = (
             "the key is missing: nothing is discovered where token_endpoint stands, so write where to revoke"
         )
-        yield Finding((*loc, "revocation_endpoint"), words, is_about_key=True)
+        yield Mistake((*loc, "revocation_endpoint"), words, is_about_key=True)
 
 
 def _were_meant(loc: Loc, wrong: frozenset[Loc]) -> bool:
     return any(_was_meant(loc, key, wrong) for key in ("token_endpoint", "issuer"))
 
 
-def _without_main_key(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Finding]:
+def _without_main_key(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mistake]:
     for main, is_on, keys in (
         ("dpop_bound_access_tokens: true", client.dpop, _KEYS_OF_DPOP),
         ("revoke: true", client.revoke, ("revocation_endpoint",)),
@@ -214,15 +214,15 @@ def _without_main_key(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterat
     ):
         for key in keys if not is_on else ():
             if key in _given_keys(client) and not _other_owners(key, client):
-                yield Finding((*loc, key), f"means nothing without {main}", is_about_key=True)
+                yield Mistake((*loc, key), f"means nothing without {main}", is_about_key=True)
     if client.dpop_signing_alg is not None and client.dpop_signing_alg.is_symmetric:
         words = (
             "a proof is signed with a private key: write one of RS, PS, ES or EdDSA (RFC 9449 section 4.2)"
         )
-        yield Finding((*loc, "dpop_signing_alg"), words)
+        yield Mistake((*loc, "dpop_signing_alg"), words)
     if client.token_type is not None and client.dpop and not client.dpop_allow_bearer:
         words = "contradicts dpop_bound_access_tokens: remove one, or add dpop_allow_bearer: true"
-        yield Finding((*loc, "token_type"), words)
+        yield Mistake((*loc, "token_type"), words)
 
 
 def _kind(client: Client) -> str:
@@ -235,5 +235,5 @@ def _was_meant(loc: Loc, key: str, wrong: frozenset[Loc]) -> bool:
     return any(close_to(name, keys_at(loc)) == key for name in there)
 
 
-def _is_missing(loc: Loc, because: str) -> Finding:
-    return Finding(loc, f"the key is missing, and {because} requires it", is_about_key=True)
+def _is_missing(loc: Loc, because: str) -> Mistake:
+    return Mistake(loc, f"the key is missing, and {because} requires it", is_about_key=True)

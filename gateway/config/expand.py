@@ -12,7 +12,7 @@ from operator import is_not
 from pathlib import Path
 from typing import Final
 
-from gateway.config.problems import Finding, Loc, Wrong
+from gateway.config.problems import Loc, Mistake, Wrong
 from gateway.config.secrecy import may_be_secret
 from gateway.config.template import Environment, File, Reference, read_template
 from gateway.config.text_file import file_text
@@ -26,7 +26,7 @@ _NOT_OURS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class ReferenceValues:
     """Where references are looked up.
 
     Attributes:
@@ -59,21 +59,21 @@ class Sources:
         return value
 
 
-def expand(root: Keys, sources: Sources) -> tuple[Keys, list[Finding]]:
+def expand(root: Keys, sources: ReferenceValues) -> tuple[Keys, list[Mistake]]:
     """Give the tree with every reference replaced, and what could not be."""
-    findings: list[Finding] = []
-    made = _node(root, (), _Walk(sources, findings))
+    findings: list[Mistake] = []
+    made = _node(root, (), _Expansion(sources, findings))
     assert isinstance(made, Keys)
     return made, findings
 
 
 @dataclass(frozen=True, slots=True)
-class _Walk:
-    sources: Sources
-    findings: list[Finding]
+class _Expansion:
+    sources: ReferenceValues
+    findings: list[Mistake]
 
 
-def _node(node: Node, loc: Loc, walk: _Walk) -> Node:
+def _node(node: Node, loc: Loc, walk: _Expansion) -> Node:
     """Give a node with every reference in it replaced; the very same if there is none."""
     match node:
         case Keys():
@@ -90,18 +90,18 @@ def _node(node: Node, loc: Loc, walk: _Walk) -> Node:
             return _leaf(node, loc, walk)
 
 
-def _below(node: Node, loc: Loc, part: str | int, walk: _Walk) -> Node:
+def _below(node: Node, loc: Loc, part: str | int, walk: _Expansion) -> Node:
     if isinstance(node, Leaf) and not (isinstance(node.value, str) and any(map(node.value.count, "$%{"))):
         return node  # no reference, in no notation: one of the three stands in each
     return _node(node, (*loc, part), walk)
 
 
-def _leaf(leaf: Leaf, loc: Loc, walk: _Walk) -> Leaf:
+def _leaf(leaf: Leaf, loc: Loc, walk: _Expansion) -> Leaf:
     if not isinstance(leaf.value, str):
         return leaf
     if "${" not in leaf.value:
         if is_unfilled(leaf.value):
-            walk.findings.append(Finding(loc, _NOT_OURS))
+            walk.findings.append(Mistake(loc, _NOT_OURS))
         return leaf
     try:
         template = read_template(leaf.value)
@@ -110,5 +110,5 @@ def _leaf(leaf: Leaf, loc: Loc, walk: _Walk) -> Leaf:
         walk.sources.found.update(may_be_secret(loc, template, value))
         return Leaf(leaf.place, filled, template)
     except Wrong as wrong:
-        walk.findings.append(Finding(loc, str(wrong)))
+        walk.findings.append(Mistake(loc, str(wrong)))
         return leaf

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from gateway.config.named_files import FileKind, NamedFile
+from gateway.config.mentioned_files import FileKind, NamedFile
 from gateway.config.problems import Problem, Severity, Wrong
 from gateway.config.text_file import content_of
 from gateway.core.client_settings import TlsFiles
@@ -66,11 +66,11 @@ def check_files(file: str, files: Iterable[NamedFile], now: datetime | None = No
     return FileProblems(tuple(servers), tuple(clients), tuple(warnings))
 
 
-Finding = tuple[str, bool]
+Flaw = tuple[str, bool]
 """What is wrong, and whether that is a warning only."""
 
 
-def _certificate(one: NamedFile, at: datetime) -> Iterator[Finding]:
+def _certificate(one: NamedFile, at: datetime) -> Iterator[Flaw]:
     """Whether it is that of the key is found out by who signs (`oauth.client_authentication`)."""
     content, wrong = _content(one.path)
     found = _certificates(content)
@@ -84,7 +84,7 @@ def _certificate(one: NamedFile, at: datetime) -> Iterator[Finding]:
         yield f"the certificate in {one.path} {reason}", False
 
 
-def _key(one: NamedFile, at: datetime) -> Iterator[Finding]:  # noqa: ARG001 - keys know no time
+def _key(one: NamedFile, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001 - keys know no time
     content, wrong = _content(one.path)
     if wrong is not None:
         yield wrong, False
@@ -99,7 +99,7 @@ def _key(one: NamedFile, at: datetime) -> Iterator[Finding]:  # noqa: ARG001 - k
         yield from _misfit(TlsFiles(one.certificate, one.path))
 
 
-def _misfit(files: TlsFiles) -> Iterator[Finding]:
+def _misfit(files: TlsFiles) -> Iterator[Flaw]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         load_pair(context, files)
@@ -112,7 +112,7 @@ def _misfit(files: TlsFiles) -> Iterator[Finding]:
         yield f"{files.key} cannot be read: {error.strerror}", False
 
 
-def _authorities(one: NamedFile, at: datetime) -> Iterator[Finding]:
+def _authorities(one: NamedFile, at: datetime) -> Iterator[Flaw]:
     content, wrong = _content(one.path)
     if wrong is not None:
         yield wrong, False
@@ -137,7 +137,7 @@ def _expired(path: str, expired: int, count: int, last: str) -> str:
     return f"all {count} certificates in {path} expired, the last on {last}: no server is trusted"
 
 
-def _log(one: NamedFile, at: datetime) -> Iterator[Finding]:  # noqa: ARG001
+def _log(one: NamedFile, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001
     path = Path(one.path)
     if path.is_dir():
         yield f"{path} is a folder, not a file", False
@@ -148,21 +148,21 @@ def _log(one: NamedFile, at: datetime) -> Iterator[Finding]:  # noqa: ARG001
         yield from _folder(path)
 
 
-def _socket(one: NamedFile, at: datetime) -> Iterator[Finding]:  # noqa: ARG001
+def _socket(one: NamedFile, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001
     path = Path(one.path)
     if os.path.lexists(path) and not (path.is_socket() and not path.is_symlink()):
         yield f"{path} is there and is no socket: it is not replaced", False
     yield from _folder(path)
 
 
-def _group(one: NamedFile, at: datetime) -> Iterator[Finding]:  # noqa: ARG001
+def _group(one: NamedFile, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001
     try:
         group_number(one.path)
     except KeyError:
         yield "this machine knows no such group: make it, or write its number", False
 
 
-def _folder(path: Path) -> Iterator[Finding]:
+def _folder(path: Path) -> Iterator[Flaw]:
     """What is to be made must have a folder in which this user may make it."""
     if not path.parent.is_dir():
         yield f"{path} cannot be made: there is no folder {path.parent}", False
@@ -174,7 +174,7 @@ def _may(path: Path, mode: int) -> bool:
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
-_CHECKS: Final[dict[FileKind, Callable[[NamedFile, datetime], Iterator[Finding]]]] = {
+_CHECKS: Final[dict[FileKind, Callable[[NamedFile, datetime], Iterator[Flaw]]]] = {
     FileKind.CERTIFICATE: _certificate,
     FileKind.KEY: _key,
     FileKind.AUTHORITIES: _authorities,

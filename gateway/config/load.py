@@ -17,24 +17,24 @@ from pathlib import Path
 from typing import Final
 
 from gateway.config.build import settings
-from gateway.config.expand import Sources, expand
-from gateway.config.named_files import NamedFile, named_files
+from gateway.config.expand import ReferenceValues, expand
+from gateway.config.mentioned_files import NamedFile, named_files
 from gateway.config.parse import parse
 from gateway.config.problems import (
     BadText,
     ConfigError,
     ConfigUnreadable,
-    Finding,
     Loc,
+    Mistake,
     Place,
     Problem,
     Severity,
     Wrong,
 )
-from gateway.config.reading import read
 from gateway.config.rules import rule_findings
 from gateway.config.secret_warnings import secret_warnings
 from gateway.config.tree import problems
+from gateway.config.validation import read
 from gateway.core.settings import MIB, Settings
 from gateway.regular_file import read_regular
 
@@ -83,7 +83,7 @@ def load_all(path: Path, environ: Mapping[str, str]) -> Loaded:
         ConfigUnreadable: the file itself cannot be read.
     """
     # Not resolved: Kubernetes swaps the links on the way, and what they pointed to vanishes.
-    sources = Sources(environ, path.absolute().parent)
+    sources = ReferenceValues(environ, path.absolute().parent)
     try:
         with _undisturbed():
             return _loaded(str(path), _text(_content(path)), sources)
@@ -92,7 +92,7 @@ def load_all(path: Path, environ: Mapping[str, str]) -> Loaded:
         return Loaded(None, (Problem(str(path), place.line, place.column, "", bad.message),))
 
 
-def _loaded(file: str, text: str, sources: Sources) -> Loaded:
+def _loaded(file: str, text: str, sources: ReferenceValues) -> Loaded:
     bare, odd = parse(text)
     root, missing = expand(bare, sources)
     parts, invalid = read(root)
@@ -125,14 +125,14 @@ def _undisturbed() -> Iterator[None]:
             gc.enable()
 
 
-def _judged(known: list[Finding]) -> frozenset[Loc]:
+def _judged(known: list[Mistake]) -> frozenset[Loc]:
     judged = {one.loc for one in known if not one.is_about_key}
     # One listener may stand for a list of one: models name its keys as those of the first.
     named_alone = {loc for loc in judged if loc[:1] == ("listen",) and isinstance(loc[-1], str)}
     return frozenset(judged | {("listen", 0, *loc[1:]) for loc in named_alone if len(loc) > 1})
 
 
-def _is_news(finding: Finding, judged: frozenset[Loc]) -> bool:
+def _is_news(finding: Mistake, judged: frozenset[Loc]) -> bool:
     """A value that is known to be wrong, or stands inside of one, is not judged again."""
     return not any(finding.loc[:depth] in judged for depth in range(len(finding.loc) + 1))
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator, Field, model_validator
 
 from gateway.config.client_model import Client
-from gateway.config.fields import (
+from gateway.config.key_types import (
     AccessLog,
     AccessWord,
     AdminAddress,

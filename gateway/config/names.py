@@ -6,8 +6,8 @@ import re
 from typing import Final
 
 from gateway.config.problems import Wrong
-from gateway.core.fields import folded
-from gateway.core.request_head import OVERRIDES
+from gateway.core.http.fields import folded
+from gateway.core.http.request_head import OVERRIDES
 
 _CLIENT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3

@@ -28,7 +28,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
-from gateway.config.problems import BadText, Finding, Loc, Place
+from gateway.config.problems import BadText, Loc, Mistake, Place
 from gateway.config.quick import quick
 from gateway.config.scalars import NOTHING, SAY_OFF, scalar, why_odd
 from gateway.config.slips import is_joined, lines_of
@@ -39,7 +39,7 @@ _DEEPEST: Final = 32
 _MOST_NODES: Final = 1_000_000
 
 
-def parse(text: str) -> tuple[Keys, list[Finding]]:
+def parse(text: str) -> tuple[Keys, list[Mistake]]:
     """Read a document and find what is odd in it.
 
     Raises:
@@ -61,7 +61,7 @@ def parse(text: str) -> tuple[Keys, list[Finding]]:
         raise BadText(Place(), message) from None
 
 
-def _compose(text: str) -> tuple[Keys, list[Finding]]:
+def _compose(text: str) -> tuple[Keys, list[Mistake]]:
     composer = _Composer(lines_of(text), YAML(typ="safe", pure=True).parse(text))
     root = composer.document()
     if not isinstance(root, Keys):
@@ -73,7 +73,7 @@ class _Composer:
     """Builds one tree; recursion is bounded by `_DEEPEST`."""
 
     def __init__(self, lines: list[str], events: Iterator[Any]) -> None:
-        self.findings: list[Finding] = []
+        self.findings: list[Mistake] = []
         self._lines = lines
         self._events = events
         self._anchors: dict[str, tuple[Node, int]] = {}
@@ -146,7 +146,7 @@ class _Composer:
             first = entries.setdefault(key, entry)
             if first is not entry:
                 message = f"the key stands twice, first in line {first.place.line}"
-                self.findings.append(Finding((*loc, key), message, is_about_key=True, place=key_place))
+                self.findings.append(Mistake((*loc, key), message, is_about_key=True, place=key_place))
         return Keys(place, entries)
 
     def _key(self, event: Any, loc: Loc) -> str:
@@ -181,7 +181,7 @@ class _Composer:
         return "a line below begins with a dash, and yet goes on with this text: align the dashes"
 
     def _find(self, loc: Loc, place: Place, message: str) -> None:
-        self.findings.append(Finding(loc, message, place=place))
+        self.findings.append(Mistake(loc, message, place=place))
 
     def _count(self, nodes: int, place: Place) -> None:
         self._nodes += nodes

@@ -30,7 +30,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Mistake:
     """Something wrong with the key or value at `loc`.
 
     Attributes:

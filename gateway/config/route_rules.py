@@ -8,7 +8,7 @@ from typing import Final
 from gateway.config.client_model import Client
 from gateway.config.client_rules import is_certificate_bound
 from gateway.config.model import Route
-from gateway.config.problems import Finding, Loc
+from gateway.config.problems import Loc, Mistake
 from gateway.config.words import close_to
 from gateway.core.settings import CallerAuthorization, Scheme
 
@@ -25,7 +25,7 @@ _BOUND: Final = (
 )
 
 
-def route_findings(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Finding]:
+def route_findings(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Mistake]:
     """Give what does not fit together; `clients` holds None for a client that is broken itself."""
     yield from _unknown_client(loc, route, clients)
     yield from _needs_client(loc, route)
@@ -36,15 +36,15 @@ def route_findings(loc: Loc, route: Route, clients: Mapping[str, Client | None])
     yield from _proof_for_anybody(loc, route, clients)
 
 
-def _unknown_client(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Finding]:
+def _unknown_client(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Mistake]:
     if route.client is not None and route.client not in clients:
         known = ", ".join(clients) or "none"
         close = close_to(route.client, clients)
         hint = f", did you mean {close}?" if close else f"; known are: {known}"
-        yield Finding((*loc, "client"), f"no client has this name{hint}")
+        yield Mistake((*loc, "client"), f"no client has this name{hint}")
 
 
-def _needs_client(loc: Loc, route: Route) -> Iterator[Finding]:
+def _needs_client(loc: Loc, route: Route) -> Iterator[Mistake]:
     if route.client is None:
         for key in (
             "scope",
@@ -57,47 +57,47 @@ def _needs_client(loc: Loc, route: Route) -> Iterator[Finding]:
             "allow_insecure",
         ):
             if key in route.model_fields_set:
-                yield Finding(
+                yield Mistake(
                     (*loc, key), "means nothing without a client on the same route", is_about_key=True
                 )
 
 
-def _wider_scope(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Finding]:
+def _wider_scope(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Mistake]:
     client = clients.get(route.client or "")
     if client is None or not client.scope or not route.scope:
         return
     if not set(route.scope) <= set(client.scope):
-        yield Finding(
+        yield Mistake(
             (*loc, "scope"), "asks for more than the scope of its client, which a route can only narrow"
         )
 
 
-def _needs_https(loc: Loc, route: Route) -> Iterator[Finding]:
+def _needs_https(loc: Loc, route: Route) -> Iterator[Mistake]:
     if route.tls is not None and route.upstream.settings.scheme is not Scheme.HTTPS:
-        yield Finding((*loc, "tls"), "means nothing unless the upstream is https://", is_about_key=True)
+        yield Mistake((*loc, "tls"), "means nothing unless the upstream is https://", is_about_key=True)
 
 
-def _other_certificate(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Finding]:
+def _other_certificate(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Mistake]:
     """RFC 8705 section 3: the upstream refuses a bound token without the certificate it is bound to."""
     client = clients.get(route.client or "")
     if client is None or client.tls is None or not is_certificate_bound(client):
         return
     ours = route.tls.certificate if route.tls is not None else None
     if route.upstream.settings.scheme is Scheme.HTTPS and ours != client.tls.certificate:
-        yield Finding(
+        yield Mistake(
             (*loc, "tls") if ours is None else (*loc, "tls", "certificate"), _BOUND, is_about_key=True
         )
 
 
-def _proof_for_anybody(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Finding]:
+def _proof_for_anybody(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Mistake]:
     """RFC 9449 section 4.2: a proof is for one URL. Who chooses its host chooses whom it convinces."""
     client = clients.get(route.client or "")
     is_exact = route.host is not None and not route.host.startswith("*")
     if client is not None and client.dpop and route.preserve_host and not is_exact:
-        yield Finding((*loc, "preserve_host"), _PROOF_FOR_ANYBODY, is_about_key=True)
+        yield Mistake((*loc, "preserve_host"), _PROOF_FOR_ANYBODY, is_about_key=True)
 
 
-def _two_authorizations(loc: Loc, route: Route) -> Iterator[Finding]:
+def _two_authorizations(loc: Loc, route: Route) -> Iterator[Mistake]:
     """One Authorization goes out: the token's, or the caller's, or the one that is set; one DPoP, too."""
     is_decided = route.client is not None or route.authorization is CallerAuthorization.KEEP
     rules = route.headers.request if route.headers is not None else None
@@ -107,4 +107,4 @@ def _two_authorizations(loc: Loc, route: Route) -> Iterator[Finding]:
         for index, name in enumerate(names or ()):
             if name.lower() in _DECIDED:
                 where = (*loc, "headers", "request", key, index if key == "remove" else name)
-                yield Finding(where, _AUTHORIZATION, is_about_key=True)
+                yield Mistake(where, _AUTHORIZATION, is_about_key=True)

@@ -4,8 +4,8 @@ Rules:
 
 - Who chooses the host that a token is sent to is the owner, not the caller.
 - A path is compared as it stands: whoever writes a pattern meant another router.
-- A method that a route leaves out goes to the next less specific route that takes it (`core.routing`). Where
-  that one has another client, the request goes out with credentials that nobody thought of.
+- A method that a route leaves out goes to the next less specific route that takes it (`core.http.routing`).
+  Where that one has another client, the request goes out with credentials that nobody thought of.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from gateway.config.model import Route
-from gateway.config.problems import Finding, Loc, Severity
-from gateway.config.reading import Parts
+from gateway.config.problems import Loc, Mistake, Severity
+from gateway.config.validation import Parts
 
 _PATTERN: Final = re.compile(r"\*|[{}()|]|/:[A-Za-z]|\.\*|\$$")
 """What other routers take for patterns."""
@@ -38,7 +38,7 @@ _FALLS_BACK: Final = (
 )
 
 
-def route_warnings(parts: Parts, line_of: LineOf) -> Iterator[Finding]:
+def route_warnings(parts: Parts, line_of: LineOf) -> Iterator[Mistake]:
     """Give what is seldom meant."""
     routes = {index: route for index, route in parts.routes.items() if not _is_wrong(parts, index)}
     places: dict[_Place, list[tuple[int, Route]]] = {}
@@ -56,16 +56,16 @@ def _is_wrong(parts: Parts, index: int) -> bool:
     return any(("routes", index, key) in parts.wrong for key in ("path", "host", "methods", "client"))
 
 
-def _warning(loc: Loc, message: str) -> Finding:
-    return Finding(loc, message, is_about_key=True, severity=Severity.WARNING)
+def _warning(loc: Loc, message: str) -> Mistake:
+    return Mistake(loc, message, is_about_key=True, severity=Severity.WARNING)
 
 
-def _literal_pattern(index: int, route: Route) -> Iterator[Finding]:
+def _literal_pattern(index: int, route: Route) -> Iterator[Mistake]:
     if _PATTERN.search(route.path):
-        yield Finding(("routes", index, "path"), _LITERAL, severity=Severity.WARNING)
+        yield Mistake(("routes", index, "path"), _LITERAL, severity=Severity.WARNING)
 
 
-def _chosen_by_the_caller(index: int, route: Route) -> Iterator[Finding]:
+def _chosen_by_the_caller(index: int, route: Route) -> Iterator[Mistake]:
     if route.preserve_host and route.client is not None and route.host is None:
         yield _warning(("routes", index, "preserve_host"), _CALLERS_CHOICE)
 
@@ -89,7 +89,7 @@ def _falls_back(route: Route, places: Mapping[_Place, list[tuple[int, Route]]]) 
 
 
 def _less_and_less_specific(host: str | None, path: str) -> Iterator[_Place]:
-    """Yield where `core.routing` looks for a route, beginning with the place itself."""
+    """Yield where `core.http.routing` looks for a route, beginning with the place itself."""
     for name in _hosts(host):
         for end in (*_borders(path), 0):
             yield name, path[:end] or "/"

@@ -17,16 +17,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from gateway.config.addresses import UnixPeers, is_private
 from gateway.config.client_model import Client
 from gateway.config.client_rules import client_findings, server_urls
+from gateway.config.hosts import UnixPeers, is_private
 from gateway.config.model import Route
-from gateway.config.problems import Finding, Loc, Severity
-from gateway.config.reading import Parts
+from gateway.config.problems import Loc, Mistake, Severity
 from gateway.config.route_rules import route_findings
 from gateway.config.route_warnings import route_warnings
 from gateway.config.secret_warnings import secret_problems
 from gateway.config.tree import Keys, find
+from gateway.config.validation import Parts
 from gateway.core.server_url import is_loopback
 from gateway.core.settings import Address, Limits, Scheme
 
@@ -50,7 +50,7 @@ _EQUAL: Final = "host, path and methods equal those of {}: no request could tell
 _OVERLAP: Final = "host and path equal those of {}, and they share methods: neither is more specific"
 
 
-def rule_findings(parts: Parts, root: Keys) -> Iterator[Finding]:
+def rule_findings(parts: Parts, root: Keys) -> Iterator[Mistake]:
     """Give all that does not fit together, and what fits and is seldom meant."""
 
     def line_of(loc: Loc) -> int:
@@ -77,18 +77,18 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Finding]:
     yield from secret_problems(root)
 
 
-def _insecure_endpoints(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Finding]:
+def _insecure_endpoints(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mistake]:
     for key, endpoint in server_urls(client):
         if _crosses_openly(endpoint.scheme, endpoint.host) and not _allows_insecure(loc, client, wrong):
-            yield Finding((*loc, key), _IN_THE_OPEN.format("client secret"))
+            yield Mistake((*loc, key), _IN_THE_OPEN.format("client secret"))
 
 
-def _insecure_upstream(loc: Loc, route: Route, wrong: frozenset[Loc]) -> Iterator[Finding]:
+def _insecure_upstream(loc: Loc, route: Route, wrong: frozenset[Loc]) -> Iterator[Mistake]:
     upstream = route.upstream.settings
     if route.client is None or not _crosses_openly(upstream.scheme, upstream.host):
         return
     if not _allows_insecure(loc, route, wrong):
-        yield Finding((*loc, "upstream"), _IN_THE_OPEN.format("token"))
+        yield Mistake((*loc, "upstream"), _IN_THE_OPEN.format("token"))
 
 
 def _crosses_openly(scheme: Scheme, host: str) -> bool:
@@ -100,16 +100,16 @@ def _allows_insecure(loc: Loc, part: Client | Route, wrong: frozenset[Loc]) -> b
     return part.allow_insecure or (*loc, "allow_insecure") in wrong
 
 
-def _unguarded(parts: Parts, line_of: LineOf) -> Iterator[Finding]:
+def _unguarded(parts: Parts, line_of: LineOf) -> Iterator[Mistake]:
     open_at = [index for index, one in parts.listeners.items() if not is_private(one.address)]
     for index, route in parts.routes.items() if open_at else ():
         loc = ("routes", index, "access")
         if route.client is not None and route.access is None and loc not in parts.wrong:
             message = _UNGUARDED.format(line_of(("listen", open_at[0])))
-            yield Finding(loc, message, is_about_key=True)
+            yield Mistake(loc, message, is_about_key=True)
 
 
-def _equal_routes(parts: Parts, line_of: LineOf) -> Iterator[Finding]:
+def _equal_routes(parts: Parts, line_of: LineOf) -> Iterator[Mistake]:
     seen: dict[tuple[str | None, str], list[tuple[int, Route]]] = {}
     for index, route in parts.routes.items():
         if any(("routes", index, key) in parts.wrong for key in ("path", "host", "methods")):
@@ -118,7 +118,7 @@ def _equal_routes(parts: Parts, line_of: LineOf) -> Iterator[Finding]:
         for earlier, other in alike:
             if words := _clash(route.methods, other.methods):
                 line = line_of(("routes", earlier))
-                yield Finding(("routes", index), words.format(f"the route of line {line}"))
+                yield Mistake(("routes", index), words.format(f"the route of line {line}"))
                 break
         alike.append((index, route))
 
@@ -132,7 +132,7 @@ def _clash(methods: list[str] | None, others: list[str] | None) -> str | None:
     return _OVERLAP if set(methods) & set(others) else None
 
 
-def _equal_addresses(parts: Parts, line_of: LineOf) -> Iterator[Finding]:
+def _equal_addresses(parts: Parts, line_of: LineOf) -> Iterator[Mistake]:
     seen: dict[Address, Loc] = {}
     places: list[tuple[Loc, Address | None]] = [(_ADMIN, parts.admin)]
     places += [(("listen", index), one.address) for index, one in parts.listeners.items()]
@@ -143,33 +143,33 @@ def _equal_addresses(parts: Parts, line_of: LineOf) -> Iterator[Finding]:
         if first is not loc:
             # The admin listener has an address even where the file does not name it.
             taken_by = "`admin`" if first is _ADMIN else f"the listener of line {line_of(first)}"
-            yield Finding(loc, f"the address is taken by {taken_by}")
+            yield Mistake(loc, f"the address is taken by {taken_by}")
 
 
-def _open_admin(parts: Parts) -> Iterator[Finding]:
+def _open_admin(parts: Parts) -> Iterator[Mistake]:
     if parts.admin is not None and not is_private(parts.admin):
-        yield Finding(_ADMIN, _OPEN_ADMIN, severity=Severity.WARNING)
+        yield Mistake(_ADMIN, _OPEN_ADMIN, severity=Severity.WARNING)
 
 
-def _access_without_file(parts: Parts) -> Iterator[Finding]:
+def _access_without_file(parts: Parts) -> Iterator[Mistake]:
     for index, listener in parts.listeners.items():
         for key in ("mode", "group") if listener.address.path is None else ():
             if key in listener.model_fields_set:
                 words = "means nothing unless the address is a unix socket, as in unix:/run/gateway.sock"
-                yield Finding(("listen", index, key), words, is_about_key=True)
+                yield Mistake(("listen", index, key), words, is_about_key=True)
 
 
-def _trusts_nobody(parts: Parts) -> Iterator[Finding]:
+def _trusts_nobody(parts: Parts) -> Iterator[Mistake]:
     """Who trusts the callers of unix sockets, and has none, thinks of another way in."""
     trusted = parts.document.trusted_proxies if parts.document is not None else None
     if any(one.address.path is not None for one in parts.listeners.values()):
         return
     for index, proxy in enumerate(trusted or ()):
         if proxy is UnixPeers.UNIX:
-            yield Finding(("trusted_proxies", index), _NO_SOCKET, severity=Severity.WARNING)
+            yield Mistake(("trusted_proxies", index), _NO_SOCKET, severity=Severity.WARNING)
 
 
-def _replay_budget(parts: Parts) -> Iterator[Finding]:
+def _replay_budget(parts: Parts) -> Iterator[Mistake]:
     limits = parts.limits
     if limits is None:
         return
@@ -177,6 +177,6 @@ def _replay_budget(parts: Parts) -> Iterator[Finding]:
     budget = limits.replay_total_bytes or Limits().replay_total_bytes
     if one > budget:
         loc = "replay" if limits.replay_bytes is not None else "replay_total"
-        yield Finding(
+        yield Mistake(
             ("limits", loc), "one body would be larger than replay_total, the budget for all of them"
         )

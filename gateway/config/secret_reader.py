@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gateway.config import names
-from gateway.config.expand import Sources
+from gateway.config.expand import ReferenceValues
 from gateway.config.template import File, Reference, Template
 from gateway.config.text_file import TextFile
 from gateway.core.client_settings import SecretReader
-from gateway.core.named_secret import IN_PLACE, NamedReader
+from gateway.core.oauth.named_secret import IN_PLACE, NamedReader
 from gateway.core.secret import Secret
 
 
@@ -23,7 +23,7 @@ def constant_reader(text: str, source: str = IN_PLACE) -> SecretReader:
 
 
 def template_reader(
-    template: Template, sources: Sources, checked: Callable[[str], str] = names.text
+    template: Template, sources: ReferenceValues, checked: Callable[[str], str] = names.text
 ) -> SecretReader:
     """Prepare the reading of a secret that is put together from references.
 

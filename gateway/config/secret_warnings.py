@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from gateway.config.problems import Finding, Loc, Severity
+from gateway.config.problems import Loc, Mistake, Severity
 from gateway.config.tree import Items, Keys, Leaf, find
 from gateway.core.masking import MASKED_FROM_CHARS
 from gateway.core.secret_shape import oddities
@@ -36,15 +36,15 @@ _SHORT: Final = (
 _NO_REFERENCE: Final = "expected ${{{}}}: without ${{...}} the text itself is the secret"
 
 
-def secret_problems(root: Keys) -> Iterator[Finding]:
+def secret_problems(root: Keys) -> Iterator[Mistake]:
     """Give what was meant for a reference, and is none."""
     for loc, leaf, text in _credentials(root):
         found = re.fullmatch(r"(env:)[A-Za-z_]\w*|(file:)/.+", text)
         if leaf.template is None and found is not None:
-            yield Finding(loc, _NO_REFERENCE.format("env:NAME" if found[1] else "file:/path"))
+            yield Mistake(loc, _NO_REFERENCE.format("env:NAME" if found[1] else "file:/path"))
 
 
-def secret_warnings(root: Keys) -> Iterator[Finding]:
+def secret_warnings(root: Keys) -> Iterator[Mistake]:
     """Give what is seldom meant."""
     credentials = list(_credentials(root))
     for loc, leaf, _ in (*credentials, *_alike(root)):
@@ -88,8 +88,8 @@ def _texts(root: Keys, loc: Loc) -> Iterator[_Text]:
             yield (loc if index is None else (*loc, index)), leaf, leaf.value
 
 
-def _warning(loc: Loc, message: str) -> Finding:
-    return Finding(loc, message, severity=Severity.WARNING)
+def _warning(loc: Loc, message: str) -> Mistake:
+    return Mistake(loc, message, severity=Severity.WARNING)
 
 
 def _keys_of(root: Keys, loc: Loc) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from gateway.config.problems import Finding, Loc, dotted
+from gateway.config.problems import Loc, Mistake, dotted
 from gateway.config.tree import Keys, Node, find
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ def strays_of(errors: Sequence[ErrorDetails], root: Node) -> dict[Loc, Loc]:
     return strays
 
 
-def stray_finding(missing: Loc, stray: Loc) -> Finding:
+def stray_finding(missing: Loc, stray: Loc) -> Mistake:
     """Say where a key belongs."""
     home = f"to {dotted(missing[:-1])}" if len(missing) > 1 else "to the top of the file"
-    return Finding(stray, f"the key belongs {home}: it is indented too far", is_about_key=True)
+    return Mistake(stray, f"the key belongs {home}: it is indented too far", is_about_key=True)
 
 
 def is_within(loc: Loc, places: Iterable[Loc]) -> bool:

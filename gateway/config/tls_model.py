@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import ConfigDict, model_validator
 
-from gateway.config.fields import HostName, Strict, Text, TlsVersionWord, optional, required
+from gateway.config.key_types import HostName, Strict, Text, TlsVersionWord, optional, required
 from gateway.config.problems import Wrong
 
 

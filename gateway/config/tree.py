@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gateway.config.problems import Finding, Loc, Place, Problem, dotted, in_order
+from gateway.config.problems import Loc, Mistake, Place, Problem, dotted, in_order
 from gateway.config.template import Template
 
 Scalar = str | int | float | bool | None
@@ -97,12 +97,12 @@ def _step(node: Node, part: str | int) -> Entry | None:
             return None
 
 
-def problems(file: str, root: Node, findings: Iterable[Finding]) -> tuple[Problem, ...]:
+def problems(file: str, root: Node, findings: Iterable[Mistake]) -> tuple[Problem, ...]:
     """Give every finding its line and column, sorted by them."""
     return in_order(_problem(file, root, finding) for finding in findings)
 
 
-def _problem(file: str, root: Node, finding: Finding) -> Problem:
+def _problem(file: str, root: Node, finding: Mistake) -> Problem:
     spot = find(root, finding.loc)
     place = finding.place or (spot.key_place if finding.is_about_key else spot.node.place)
     # A missing key stands nowhere, yet its name belongs to the path; a part that we made up does not.

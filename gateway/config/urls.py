@@ -10,11 +10,11 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.config.addresses import Authority, authority, socket_path
+from gateway.config.hosts import Authority, authority, socket_path
 from gateway.config.problems import Wrong
 from gateway.core.errors import AmbiguousPath
+from gateway.core.http.target import other_readings
 from gateway.core.settings import Scheme, UpstreamSettings
-from gateway.core.target import other_readings
 
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 _BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -36,7 +36,7 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class ServerUrl:
     """A URL of the authorization server, to be sent to as it stands."""
 
     url: str
@@ -70,7 +70,7 @@ def upstream(value: object) -> Upstream:
     return Upstream(settings, "" if base == "/" else base)
 
 
-def endpoint(value: object) -> Endpoint:
+def endpoint(value: object) -> ServerUrl:
     """Read the URL of a token endpoint (RFC 6749 section 3.2); its query stays.
 
     Raises:
@@ -82,10 +82,10 @@ def endpoint(value: object) -> Endpoint:
     url = _http_url(value, expected)
     if "#" in url.rest:
         raise Wrong("an endpoint has no fragment (RFC 6749 section 3.2)")
-    return Endpoint(value, url.scheme, url.authority.host)
+    return ServerUrl(value, url.scheme, url.authority.host)
 
 
-def issuer(value: object) -> Endpoint:
+def issuer(value: object) -> ServerUrl:
     """Read an issuer identifier (RFC 8414 section 2), to be compared to the letter.
 
     Raises:
@@ -99,7 +99,7 @@ def issuer(value: object) -> Endpoint:
         raise Wrong("an issuer has neither a query nor a fragment (RFC 8414 section 2)")
     if "/.well-known/" in value:
         raise Wrong("write the issuer itself: where its metadata is follows from it (RFC 8414 section 3)")
-    return Endpoint(value, url.scheme, url.authority.host)
+    return ServerUrl(value, url.scheme, url.authority.host)
 
 
 def proxy(value: object) -> str:

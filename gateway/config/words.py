@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
-from gateway.config.problems import Finding, Loc
+from gateway.config.problems import Loc, Mistake
 from gateway.config.schema import keys_at, takes_text
 from gateway.config.strays import is_within, stray_finding, strays_of
 from gateway.config.tree import Items, Keys, Leaf, Node, Spot, find
@@ -33,7 +33,7 @@ _QUOTABLE: Final = frozenset({"true or false", "a number"})
 _NO_MERGING: Final = "merge keys belong to YAML 1.1: write the keys out"
 
 
-def in_plain_words(errors: Iterable[ErrorDetails], root: Node) -> list[Finding]:
+def in_plain_words(errors: Iterable[ErrorDetails], root: Node) -> list[Mistake]:
     """Say what the errors of a validation mean; a key that is misspelt or misplaced is not missing too."""
     there = list(errors)
     strays = strays_of(there, root)
@@ -43,18 +43,18 @@ def in_plain_words(errors: Iterable[ErrorDetails], root: Node) -> list[Finding]:
     return found + [stray_finding(loc, stray) for loc, stray in strays.items()]
 
 
-def _finding(error: ErrorDetails, root: Node) -> Finding:
+def _finding(error: ErrorDetails, root: Node) -> Mistake:
     kind, loc = error["type"], error["loc"]
     context = error.get("ctx", {})
     if loc and loc[-1] == "[key]":
-        return Finding(loc[:-1], str(context.get("error")), is_about_key=True)
+        return Mistake(loc[:-1], str(context.get("error")), is_about_key=True)
     if kind == "missing":
-        return Finding(loc, "the key is missing, and it is required", is_about_key=True)
+        return Mistake(loc, "the key is missing, and it is required", is_about_key=True)
     if kind == "extra_forbidden":
-        return Finding(loc, _unknown(loc), is_about_key=True)
+        return Mistake(loc, _unknown(loc), is_about_key=True)
     if kind in _WITH_CONTEXT:
-        return Finding(loc, _WITH_CONTEXT[kind].format(**context))
-    return Finding(loc, _of_another_kind(kind, find(root, loc)))
+        return Mistake(loc, _WITH_CONTEXT[kind].format(**context))
+    return Mistake(loc, _of_another_kind(kind, find(root, loc)))
 
 
 def close_to(word: str, known: Iterable[str]) -> str | None:

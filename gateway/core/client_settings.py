@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NewType
 
-from gateway.core.client_assertion import AssertionSettings
-from gateway.core.dpop import DpopSettings
 from gateway.core.secret import Secret
+from gateway.core.signing_settings import AssertionSettings, DpopSettings
 
 ClientName = NewType("ClientName", str)
 SecretReader = Callable[[], Secret]

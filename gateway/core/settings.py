@@ -154,7 +154,7 @@ class RouteSettings:
         base_path: what goes in front of the forwarded path, without a final slash; may be empty.
         grant: None: no token is injected.
         recover_on: the upstream's status codes that mean "the token was refused".
-        refuses_foreign_pages: on loopback listeners (`core.foreign`).
+        refuses_foreign_pages: on loopback listeners (`core.http.foreign`).
     """
 
     name: RouteName

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway.core.dpop import Prover
+
+class Prover(Protocol):
+    """Proves possession of the key that one token is bound to."""
+
+    def proof(self, method: str, url: str, nonce: str = "") -> bytes:
+        """Give the value of ``DPoP`` for one request that carries the token (RFC 9449 section 4.2).
+
+        `url` is the request's, without query and fragment; `nonce` is the server's newest, or empty.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from typing import Final
 
 from aiohttp import web
 
-from gateway.demo.credentials import Form, Refusal, Registration, authenticated, parse_form
+from gateway.demo.registrations import Denial, Form, Registration, authenticated, parse_form
 from gateway.demo.serving import DemoServer, bounded_number
 from gateway.demo.tokens import JwtMint, TokenBook, TokenFormat, opaque_token
 
@@ -95,7 +95,7 @@ class DemoAuthorizationServer(DemoServer):
             form = parse_form(request.content_type, await request.text())
             client = authenticated(request.headers.get("Authorization"), form, self._clients)
             answer = self._granted(client, form)
-        except Refusal as refusal:
+        except Denial as refusal:
             self.counters.refused[refusal.code] = self.counters.refused.get(refusal.code, 0) + 1
             return _refused(refusal)
         self.counters.issued += 1
@@ -143,15 +143,15 @@ class DemoAuthorizationServer(DemoServer):
 
 def _demand_grant_type(form: Form) -> None:
     if "grant_type" not in form:
-        raise Refusal("invalid_request", "grant_type is missing")
+        raise Denial("invalid_request", "grant_type is missing")
     if form["grant_type"] != "client_credentials":
-        raise Refusal("unsupported_grant_type", "only client_credentials is served")
+        raise Denial("unsupported_grant_type", "only client_credentials is served")
 
 
 def _scope(client: Registration, form: Form) -> str:
     asked = form.get("scope", "").split()
     if client.scopes is not None and not client.scopes.issuperset(asked):
-        raise Refusal("invalid_scope", "the client may not ask for this scope")
+        raise Denial("invalid_scope", "the client may not ask for this scope")
     return " ".join(asked)
 
 
@@ -160,11 +160,11 @@ def _lifetime_s(form: Form, default_s: int) -> int:
         return default_s
     lifetime_s = bounded_number(form["demo_lifetime"], LONGEST_LIFETIME_S)
     if not lifetime_s:
-        raise Refusal("invalid_request", f"demo_lifetime must be 1 to {LONGEST_LIFETIME_S} seconds")
+        raise Denial("invalid_request", f"demo_lifetime must be 1 to {LONGEST_LIFETIME_S} seconds")
     return lifetime_s
 
 
-def _refused(refusal: Refusal) -> web.Response:
+def _refused(refusal: Denial) -> web.Response:
     headers = dict(_NO_STORE)
     if refusal.status == 401:
         headers["WWW-Authenticate"] = 'Basic realm="demo"'

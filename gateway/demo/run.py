@@ -21,9 +21,9 @@ from typing import Final, TextIO
 from gateway.core.secret import Secret
 from gateway.demo.authorization_server import AuthorizationServerSettings, DemoAuthorizationServer
 from gateway.demo.banner import Cast, banner
-from gateway.demo.credentials import Registration
 from gateway.demo.legacy_service import LegacyService
 from gateway.demo.narrator import Narrator
+from gateway.demo.registrations import Registration
 from gateway.demo.serving import DemoServer
 from gateway.demo.tokens import TokenFormat
 from gateway.observe.fanout import Observer

@@ -14,16 +14,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gateway.core.client_assertion import (
-    AssertionSettings,
-    CertificateHeader,
-    Occasion,
-    SigningAlgorithm,
-    assertion_claims,
-)
 from gateway.core.client_settings import AuthMethod, Grant
 from gateway.core.json_object import JsonObject
+from gateway.core.oauth.client_assertion import Occasion, assertion_claims
 from gateway.core.secret import Secret
+from gateway.core.signing_settings import AssertionSettings, CertificateHeader, SigningAlgorithm
 from gateway.oauth.signing_key import (
     CredentialUnusable,
     SigningKey,

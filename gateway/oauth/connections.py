@@ -25,7 +25,7 @@ from aiohttp.connector import Connection
 
 from gateway.core.resolution import Ip
 from gateway.net.resolver import Name
-from gateway.oauth.addresses import Addresses
+from gateway.oauth.aiohttp_resolver import Addresses
 
 _NO_MATTER_OF_PLACE: Final = (aiohttp.ClientConnectorDNSError, aiohttp.ClientSSLError)
 

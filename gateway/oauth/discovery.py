@@ -24,16 +24,16 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Final
 
-from gateway.core.backoff import Rest
 from gateway.core.cause import Cause
 from gateway.core.client_settings import ClientSettings, Reach, TlsFiles
 from gateway.core.clock import Clock
-from gateway.core.metadata import Look, ServerMetadata, metadata_places, read_metadata, said_issuer
-from gateway.core.record import TokenObserver
-from gateway.core.server_answer import ServerAnswer
-from gateway.core.standing import NO_REST
-from gateway.core.token_outcome import Failed, FailureKind
-from gateway.oauth.transport import ServerRequest, Transport, trust_of
+from gateway.core.oauth.backoff import Rest
+from gateway.core.oauth.metadata import Look, ServerMetadata, metadata_places, read_metadata, said_issuer
+from gateway.core.oauth.server_answer import ServerAnswer
+from gateway.core.oauth.standing import NO_REST
+from gateway.core.oauth.token_events import TokenObserver
+from gateway.core.oauth.token_outcome import Failed, FailureKind
+from gateway.oauth.transport import ServerRequest, Transport, trust_in_server
 from gateway.tls_files import Signature, signature_of
 
 RENEW_INTERVAL_S: Final = 60.0
@@ -60,7 +60,7 @@ class _Pause:
 
 
 @dataclass(slots=True)
-class _Known:
+class _KnownMetadata:
     """What is known of one issuer.
 
     Attributes:
@@ -98,7 +98,7 @@ class Discovery:
         self._transport = transport
         self._clock = clock
         self._observer = observer
-        self._known: dict[_Key, _Known] = {}
+        self._known: dict[_Key, _KnownMetadata] = {}
 
     async def metadata(self, client: ClientSettings) -> ServerMetadata | Failed:
         """Give what is known of the client's issuer, asking if that is nothing, or in doubt."""
@@ -156,21 +156,21 @@ class Discovery:
         if questions:
             await asyncio.wait(questions)
 
-    def _of(self, client: ClientSettings) -> _Known:
+    def _of(self, client: ClientSettings) -> _KnownMetadata:
         assert client.grant.issuer is not None
         key = _Key(client.grant.issuer, client.reach)
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = _Known()
+            known = self._known[key] = _KnownMetadata()
         return known
 
-    def _renew_if_due(self, client: ClientSettings, known: _Known) -> None:
+    def _renew_if_due(self, client: ClientSettings, known: _KnownMetadata) -> None:
         if known.question is None and self._clock.now_s() >= known.renew_at_s:
             known.shown = client.grant.certificate
             # Owned by this object, not by a task group: it outlives whoever waits, and close() ends it.
             known.question = asyncio.get_running_loop().create_task(self._ask(client, known))
 
-    async def _ask(self, client: ClientSettings, known: _Known) -> ServerMetadata | Failed:
+    async def _ask(self, client: ClientSettings, known: _KnownMetadata) -> ServerMetadata | Failed:
         known.asked_at_s, signature = self._clock.now_s(), _signature(client)
         try:
             known.looks = await self._look(client)
@@ -194,7 +194,9 @@ class Discovery:
             self._pause(client, known, failed, signature)
         return failed
 
-    def _pause(self, client: ClientSettings, known: _Known, failed: Failed, signature: Signature) -> None:
+    def _pause(
+        self, client: ClientSettings, known: _KnownMetadata, failed: Failed, signature: Signature
+    ) -> None:
         is_askers, shown = _is_askers(failed), client.grant.certificate
         before = known.pauses.get(shown, _Pause()) if is_askers else known.pause
         rest = before.rest.after(failed, self._clock.now_s(), self._clock.jitter(), LONGEST_PAUSE_S)
@@ -223,7 +225,7 @@ def _is_askers(found: ServerMetadata | Failed) -> bool:
 
 
 def _signature(client: ClientSettings) -> Signature:
-    return signature_of(trust_of(client).files)
+    return signature_of(trust_in_server(client).files)
 
 
 _CLOSED: Final = Failed(FailureKind.UNREACHABLE, "the gateway is shutting down")

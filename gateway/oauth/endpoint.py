@@ -16,31 +16,31 @@ from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from gateway.core.attempt import Asked, Attempt, nonce_in
-from gateway.core.backoff import Rest
-from gateway.core.client_facts import ClientFacts
 from gateway.core.client_settings import ClientName, ClientSettings
-from gateway.core.client_trouble import credential_key
 from gateway.core.clock import Clock
-from gateway.core.metadata import Look, ServerMetadata, may_have_moved
-from gateway.core.named_secret import name_of
-from gateway.core.objections import find_objections
-from gateway.core.record import TokenObserver
+from gateway.core.oauth.attempt import Asked, Attempt, nonce_in
+from gateway.core.oauth.backoff import Rest
+from gateway.core.oauth.client_facts import ClientFacts
+from gateway.core.oauth.client_trouble import credential_key
+from gateway.core.oauth.metadata import Look, ServerMetadata, may_have_moved
+from gateway.core.oauth.named_secret import name_of
+from gateway.core.oauth.objections import find_objections
+from gateway.core.oauth.server_answer import ServerAnswer
+from gateway.core.oauth.token_answer import read_revocation_answer, read_token_answer
+from gateway.core.oauth.token_events import TokenObserver
+from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted, Outcome
+from gateway.core.oauth.token_request import FormRequest, build_revocation_request, build_token_request
 from gateway.core.secret import Secret
-from gateway.core.server_answer import ServerAnswer
 from gateway.core.server_url import origin_of
-from gateway.core.token_answer import read_revocation_answer, read_token_answer
-from gateway.core.token_outcome import Failed, FailureKind, Granted, Outcome
-from gateway.core.token_request import FormRequest, build_revocation_request, build_token_request
 from gateway.net.resolver import Resolver
+from gateway.oauth.credentials import UNFIT, UNREADABLE, Credentials, random_jti, unusable
 from gateway.oauth.discovery import Discovery
-from gateway.oauth.proofs import UNFIT, UNREADABLE, Proofs, random_jti, unusable
 from gateway.oauth.secret_choice import SecretChoice
 from gateway.oauth.transport import DEAD_CONNECTION, ServerRequest, Transport
 from gateway.trust import Trust
 
 if TYPE_CHECKING:
-    from gateway.oauth.dpop import DpopKey
+    from gateway.oauth.dpop_key import DpopKey
 
 MOST_NONCES: Final = 64
 """Servers whose nonce is kept: an issuer may name another endpoint whenever it is asked."""
@@ -62,7 +62,7 @@ class TokenEndpoint:
         self._observer = observer
         self._transport = Transport(trust, resolver)
         self._discovery = Discovery(self._transport, clock, observer)
-        self._proofs = Proofs(clock.wall_s, new_jti, observer.credential_kept, trust.aside)
+        self._proofs = Credentials(clock.wall_s, new_jti, observer.credential_kept, trust.aside)
         self._choice = SecretChoice()
         self._nonces: dict[str, str] = {}
         self._objections: dict[ClientName, tuple[str, ...]] = {}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gateway.core.client_assertion import Occasion
 from gateway.core.client_settings import ClientSettings
+from gateway.core.oauth.client_assertion import Occasion
 from gateway.core.settings import Settings
 from gateway.oauth.client_authentication import signed_assertion
-from gateway.oauth.dpop import read_dpop_key
+from gateway.oauth.dpop_key import read_dpop_key
 from gateway.oauth.signing_key import CredentialUnusable
 
 

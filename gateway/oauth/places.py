@@ -17,8 +17,8 @@ from weakref import WeakValueDictionary
 
 from gateway.core.cause import Cause
 from gateway.core.client_settings import ClientSettings
+from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.server_url import authority_of
-from gateway.core.token_outcome import Failed, FailureKind
 
 MOST_AT_ONCE: Final = 16
 NO_PLACE: Final = Failed(

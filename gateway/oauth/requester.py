@@ -21,21 +21,21 @@ from functools import partial
 from math import inf
 from typing import Protocol, assert_never
 
-from gateway.core.backoff import Rest
-from gateway.core.bearer import Held, hold
-from gateway.core.client_facts import ClientFacts
 from gateway.core.client_settings import ClientSettings
-from gateway.core.client_trouble import cause_of, key_of
 from gateway.core.clock import Clock
 from gateway.core.errors import AuthorizationServerError
-from gateway.core.lifetime import bounded_life_s, may_send_at_s, plan_life
-from gateway.core.record import Reason, TokenObserver
-from gateway.core.source_state import RequestCounts
-from gateway.core.standing import BEHIND_S, refuses_client
+from gateway.core.oauth.backoff import Rest
+from gateway.core.oauth.bearer import Held, hold
+from gateway.core.oauth.client_facts import ClientFacts
+from gateway.core.oauth.client_trouble import cause_of, key_of
+from gateway.core.oauth.lifetime import bounded_life_s, may_send_at_s, plan_life
+from gateway.core.oauth.source_state import RequestCounts
+from gateway.core.oauth.standing import BEHIND_S, refuses_client
+from gateway.core.oauth.token_answer import missing_scope
+from gateway.core.oauth.token_events import Reason, TokenObserver
+from gateway.core.oauth.token_outcome import Failed, Granted, Outcome, failure_error
 from gateway.core.token import Token
-from gateway.core.token_answer import missing_scope
-from gateway.core.token_outcome import Failed, Granted, Outcome, failure_error
-from gateway.oauth.turns import Desk, Shared, Turns
+from gateway.oauth.turns import Desk, SharedFailure, Turns
 
 Retire = Callable[[ClientSettings, Token], None]
 
@@ -115,11 +115,11 @@ class TokenRequester:
         await asyncio.sleep(max(0.0, may_send_at_s(self._last_sent_at_s) - self._clock.now_s()))
         jitter, send, desk = self._clock.jitter(), partial(self._send, reason), self._sit_down()
         outcome = await desk.ask(self._client.grant, send, self._clock, jitter, has_shared=self._has_shared)
-        self._has_shared = isinstance(outcome, Shared)
+        self._has_shared = isinstance(outcome, SharedFailure)
         match outcome:
             case Granted():
                 return self._take(outcome)
-            case Shared():
+            case SharedFailure():
                 return self._share(outcome.failed, jitter)
             case Failed():
                 return self._rest_after(outcome, jitter)

@@ -16,10 +16,10 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from gateway.core.client_settings import ClientSettings
-from gateway.core.record import TokenObserver
+from gateway.core.oauth.token_events import TokenObserver
+from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.secret import Secret
 from gateway.core.token import Token
-from gateway.core.token_outcome import Failed, FailureKind
 
 DELAY_S: Final = 10.0
 CLOSE_WITHIN_S: Final = 5.0

@@ -8,7 +8,7 @@ grants.
 from __future__ import annotations
 
 from gateway.core.client_settings import ClientName, ClientSettings
-from gateway.core.named_secret import SecretName, name_of
+from gateway.core.oauth.named_secret import SecretName, name_of
 
 
 class SecretChoice:

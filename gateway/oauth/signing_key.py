@@ -43,9 +43,9 @@ from jwt.exceptions import PyJWTError
 from jwt.utils import from_base64url_uint
 
 from gateway.core.base64url import base64url
-from gateway.core.client_assertion import SigningAlgorithm
-from gateway.core.key_text import repaired_key
+from gateway.core.oauth.key_text import repaired_key
 from gateway.core.secret import Secret
+from gateway.core.signing_settings import SigningAlgorithm
 
 PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey | Ed448PrivateKey
 
@@ -127,7 +127,7 @@ class SigningKey:
 
 
 def read_private_key(credential: Secret) -> SigningKey:
-    """Read a private key: PEM or JWK, or either after an environment or base64 had it (`core.key_text`).
+    """Read a private key: PEM or JWK, or either after an environment or base64 had it (`key_text`).
 
     Raises:
         CredentialUnusable: it is none, or none to sign with.

@@ -23,14 +23,14 @@ import asyncio
 from math import inf
 from typing import Final
 
-from gateway.core.bearer import Held
 from gateway.core.client_settings import ClientSettings
 from gateway.core.errors import AuthorizationServerError, TokenTimeout
-from gateway.core.lifetime import BODY_MARGIN_S
-from gateway.core.record import Reason
-from gateway.core.source_state import SourceState, token_state
+from gateway.core.oauth.bearer import Held
+from gateway.core.oauth.lifetime import BODY_MARGIN_S
+from gateway.core.oauth.source_state import SourceState, token_state
+from gateway.core.oauth.token_events import Reason
+from gateway.core.oauth.token_outcome import Failed, FailureKind, whole_reason
 from gateway.core.token import Token
-from gateway.core.token_outcome import Failed, FailureKind, whole_reason
 from gateway.oauth.requester import Endpoint, Retire, Surroundings, TokenRequester
 
 LOOK_AGAIN_S: Final = 1.0
@@ -43,7 +43,7 @@ CLOSED: Final = Failed(FailureKind.UNREACHABLE, "the gateway is shutting down")
 Landing = Token | Failed
 
 
-class ClientCredentialsSource:
+class GrantSource:
     """Implements `gateway.core.token.TokenSource` for one client and grant."""
 
     def __init__(
@@ -69,7 +69,7 @@ class ClientCredentialsSource:
         self._timer: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
-        return f"<ClientCredentialsSource {self._client.name}: {self._requester.granted} tokens>"
+        return f"<GrantSource {self._client.name}: {self._requester.granted} tokens>"
 
     # ── what the request's way asks ───────────────────────────────────────────────────────────────
 

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gateway.core.client_settings import ClientName, ClientSettings, Grant
+from gateway.core.oauth.source_state import SourceState
 from gateway.core.settings import Settings
-from gateway.core.source_state import SourceState
 from gateway.core.token import Token
 from gateway.net.resolver import Resolver
 from gateway.oauth.endpoint import TokenEndpoint
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.revoker import Revoker
-from gateway.oauth.source import ClientCredentialsSource
+from gateway.oauth.source import GrantSource
 from gateway.trust import Trust
 
 
@@ -30,11 +30,11 @@ class Sources:
         self._endpoint = TokenEndpoint(around.clock, around.observer, trust, resolver=resolver)
         self._revoker = Revoker(self._endpoint, around.observer, self._is_held)
         self._by_grant = {
-            client.grant: ClientCredentialsSource(client, self._endpoint, around, self._revoker.retire)
+            client.grant: GrantSource(client, self._endpoint, around, self._revoker.retire)
             for client in needed_clients(settings)
         }
 
-    def __getitem__(self, grant: Grant) -> ClientCredentialsSource:
+    def __getitem__(self, grant: Grant) -> GrantSource:
         return self._by_grant[grant]
 
     def start(self) -> None:

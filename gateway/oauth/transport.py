@@ -22,11 +22,11 @@ from yarl import URL
 from gateway import __version__
 from gateway.core.cause import Cause, clause
 from gateway.core.client_settings import ClientSettings
-from gateway.core.content_coding import Flaw, unpack
-from gateway.core.server_answer import MAX_ANSWER_BYTES, ServerAnswer, read_fields
-from gateway.core.token_outcome import Failed, FailureKind
+from gateway.core.oauth.content_coding import Flaw, unpack
+from gateway.core.oauth.server_answer import MAX_ANSWER_BYTES, ServerAnswer, read_fields
+from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.net.resolver import Resolver
-from gateway.oauth.addresses import Addresses
+from gateway.oauth.aiohttp_resolver import Addresses
 from gateway.oauth.connections import Connector, Trail
 from gateway.oauth.places import NO_PLACE, NoPlace, Places
 from gateway.trust import Trust, TrustSettings
@@ -138,7 +138,7 @@ class Transport:
             await session.close()
 
     async def _context(self, client: ClientSettings) -> ssl.SSLContext | bool:
-        settings = trust_of(client)
+        settings = trust_in_server(client)
         # True: aiohttp's own context, with the system's authorities, which most clients share.
         return True if settings == TrustSettings() else await self._trust.fresh(settings)
 
@@ -159,7 +159,7 @@ class Transport:
         return Connector(self._addresses, limit=0, limit_per_host=0, **lasting)
 
 
-def trust_of(client: ClientSettings) -> TrustSettings:
+def trust_in_server(client: ClientSettings) -> TrustSettings:
     """Give what the TLS context towards a client's authorization server is made of."""
     return TrustSettings(client.reach.ca_file, client.grant.certificate, client.reach.min_tls)
 

@@ -21,14 +21,14 @@ from weakref import WeakValueDictionary
 
 from gateway.core.client_settings import ClientSettings
 from gateway.core.clock import Clock
-from gateway.core.standing import Standing, Who, is_about_request, is_everybodys, refuses_client
-from gateway.core.token_outcome import Failed, Granted, Outcome
+from gateway.core.oauth.standing import Standing, Who, is_about_request, is_everybodys, refuses_client
+from gateway.core.oauth.token_outcome import Failed, Granted, Outcome
 
 Send = Callable[[], Awaitable[Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class SharedFailure:
     """The failure of another grant's attempt."""
 
     failed: Failed
@@ -45,7 +45,7 @@ class Desk:
 
     async def ask(
         self, who: Who, send: Send, clock: Clock, jitter: float, *, has_shared: bool
-    ) -> Outcome | Shared:
+    ) -> Outcome | SharedFailure:
         """Send when it is the turn of `who`, or give what another grant met.
 
         Args:
@@ -60,7 +60,7 @@ class Desk:
             async with self._lock:
                 failed = self._met_by_others(came_at_s, clock.now_s())
                 if failed is not None and not (has_shared and is_about_request(failed)):
-                    return Shared(failed)
+                    return SharedFailure(failed)
                 if not self.standing.is_known(clock.now_s()):
                     return self._learned(who, await send(), clock.now_s(), jitter)
         return self._learned(who, await send(), clock.now_s(), jitter)

@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Final
 
-from gateway.core.record import AccessRecord, Recovery
+from gateway.core.http.access_record import AccessRecord
+from gateway.core.http.recovery import Recovery
 from gateway.core.settings import LogFormat
 from gateway.observe.line_writer import LineWriter, Schedule
 from gateway.observe.log import writes_json

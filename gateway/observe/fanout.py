@@ -6,10 +6,11 @@ from typing import Protocol
 
 from gateway.core.client_settings import ClientName
 from gateway.core.errors import AuthorizationServerError
-from gateway.core.named_secret import SecretName
-from gateway.core.record import AccessRecord, Reason, RequestObserver, TokenObserver
+from gateway.core.http.access_record import AccessRecord, RequestObserver
+from gateway.core.oauth.named_secret import SecretName
+from gateway.core.oauth.token_events import Reason, TokenObserver
+from gateway.core.oauth.token_outcome import Failed
 from gateway.core.token import Token
-from gateway.core.token_outcome import Failed
 
 
 class Observer(RequestObserver, TokenObserver, Protocol):

@@ -17,7 +17,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Final
 
-from gateway.core.named_secret import WatchedFile
+from gateway.core.oauth.named_secret import WatchedFile
 from gateway.regular_file import MOST_PEM_BYTES, read_regular
 
 ROUND_S: Final = 2.0

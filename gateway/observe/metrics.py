@@ -19,9 +19,9 @@ from typing import Final
 
 from gateway.core.client_settings import ClientName
 from gateway.core.errors import InternalError
-from gateway.core.record import Recovery
+from gateway.core.http.recovery import Recovery
+from gateway.core.oauth.source_state import SourceState
 from gateway.core.settings import RouteName
-from gateway.core.source_state import SourceState
 from gateway.observe.histogram import BOUNDS_S, Histogram
 from gateway.observe.resolutions import Resolutions
 from gateway.observe.route_health import RouteHealth

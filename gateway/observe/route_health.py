@@ -15,7 +15,7 @@ from typing import Final
 
 from gateway.core.cause import Cause
 from gateway.core.errors import UpstreamError
-from gateway.core.route_trouble import RouteTrouble, refused_tokens, trouble_of
+from gateway.core.http.route_trouble import RouteTrouble, refused_tokens, trouble_of
 
 QUIET_S: Final = 60.0
 

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from prometheus_client.core import Metric
 
-from gateway.core.record import Recovery
+from gateway.core.http.recovery import Recovery
 from gateway.core.resolution import LookUp
 from gateway.observe.error_sides import sides_by_code
 from gateway.observe.families import counter, gauge, histogram

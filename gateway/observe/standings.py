@@ -13,7 +13,7 @@ from prometheus_client.core import Metric
 
 from gateway.core.cause import Cause
 from gateway.core.errors import Side
-from gateway.core.source_state import SourceState
+from gateway.core.oauth.source_state import SourceState
 from gateway.observe.families import Sample, gauge
 from gateway.observe.route_health import RouteHealth
 from gateway.observe.series import Family, Owners

@@ -10,10 +10,10 @@ from typing import Final
 from gateway.core.client_settings import ClientName
 from gateway.core.cut import some_of
 from gateway.core.errors import AuthorizationServerError
-from gateway.core.named_secret import SecretName
-from gateway.core.record import Reason
+from gateway.core.oauth.named_secret import SecretName
+from gateway.core.oauth.token_events import Reason
+from gateway.core.oauth.token_outcome import Failed
 from gateway.core.token import Token
-from gateway.core.token_outcome import Failed
 from gateway.observe.alike import Alike, CallLater
 
 _LOGGER: Final = logging.getLogger("gateway.token")

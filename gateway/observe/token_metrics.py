@@ -15,10 +15,10 @@ from collections.abc import Callable
 
 from gateway.core.client_settings import ClientName
 from gateway.core.errors import AuthorizationServerError
-from gateway.core.named_secret import SecretName
-from gateway.core.record import Reason
+from gateway.core.oauth.named_secret import SecretName
+from gateway.core.oauth.token_events import Reason
+from gateway.core.oauth.token_outcome import Failed
 from gateway.core.token import Token
-from gateway.core.token_outcome import Failed
 from gateway.observe.error_sides import sides_by_code
 from gateway.observe.histogram import Histogram
 

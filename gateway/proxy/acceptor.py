@@ -21,7 +21,7 @@ from email.utils import formatdate
 from typing import Final
 
 from gateway.core.errors import OutOfDescriptors, TooManyConnections
-from gateway.core.problem import problem_answer
+from gateway.core.http.problem import problem_answer
 from gateway.proxy.census import EXHAUSTED, Excess
 from gateway.proxy.listener import Listener
 

@@ -16,7 +16,6 @@ from typing import Final
 
 import httptools
 
-from gateway.core.answer_head import ANSWER_SPECIAL, Body, has_control, may_be_trailer, upstream_body
 from gateway.core.errors import (
     GatewayError,
     UpstreamAnswerIncomplete,
@@ -25,7 +24,8 @@ from gateway.core.errors import (
     UpstreamClosed,
     UpstreamError,
 )
-from gateway.core.fields import FieldNames, options
+from gateway.core.http.answer_head import ANSWER_SPECIAL, Body, has_control, may_be_trailer, upstream_body
+from gateway.core.http.fields import FieldNames, options
 from gateway.core.settings import Limits
 
 _NAMES: Final = FieldNames(ANSWER_SPECIAL)

@@ -15,7 +15,7 @@ from aiohttp import StreamReader
 from aiohttp.web import RequestPayloadError
 
 from gateway.core.errors import BodyTooLarge, MalformedRequest
-from gateway.core.request_head import RequestHead
+from gateway.core.http.request_head import RequestHead
 
 MOST_PARTS: Final = 64  # then they are put together: each costs more than a few bytes
 

@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from gateway.core.errors import CallerGone, GatewayError
-from gateway.core.problem import problem_answer
-from gateway.core.record import AccessRecord, Recovery
+from gateway.core.http.access_record import AccessRecord
+from gateway.core.http.problem import problem_answer
+from gateway.core.http.recovery import Recovery
 
 if TYPE_CHECKING:
     from aiohttp import StreamReader
     from aiohttp.http import RawRequestMessage
 
-    from gateway.core.request_head import RequestHead
+    from gateway.core.http.request_head import RequestHead
     from gateway.core.token import Token
     from gateway.proxy.body import RequestBody
     from gateway.proxy.caller import CallerConnection

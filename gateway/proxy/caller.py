@@ -13,7 +13,7 @@ head                  ``head_timeout``           408
 body                  ``timeouts.idle``          408
 answer being taken    ``timeouts.idle``          reset, unless the caller took some of it
 whole call            the route's ``timeout``    504, or broken off
-closing, lingering    ``core.ending``              closed
+closing, lingering    ``core.http.ending``              closed
 TLS handshake         ``head_timeout``           closed (uvloop looks)
 ====================  =========================  =========================================
 """
@@ -30,9 +30,9 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from gateway.core.ending import Ending
 from gateway.core.errors import CallerGone, RequestTimeout
-from gateway.core.outbound import UNKNOWN, CallerFields
+from gateway.core.http.ending import Ending
+from gateway.core.http.outbound import UNKNOWN, CallerFields
 from gateway.proxy.body import RequestBody
 from gateway.proxy.call import Call
 from gateway.proxy.handler import late

@@ -55,7 +55,7 @@ class Dialer:
         self._moved: Callable[[], None] | None = None
         if settings.scheme is Scheme.HTTPS:
             with suppress(CertificateUnusable):  # an outage of its routes, which ends when it can be used
-                self._trust.context(trust_of(settings))
+                self._trust.context(trust_in_upstream(settings))
 
     async def dial(self, make: Make, timeout_s: float) -> UpstreamConnection:
         """Open a connection.
@@ -89,7 +89,7 @@ class Dialer:
     def watch(self, replaced: Callable[[], None], moved: Callable[[], None]) -> None:
         """Have `replaced` called once files of its TLS were, and `moved` once an address is gone."""
         if self._settings.scheme is Scheme.HTTPS:
-            self._trust.watch(trust_of(self._settings), replaced)
+            self._trust.watch(trust_in_upstream(self._settings), replaced)
         if self._name is not None:
             self._name.watch(moved)
 
@@ -179,14 +179,14 @@ class Dialer:
         """Give the verifying TLS context as its files are now, or None for a service without TLS."""
         if self._settings.scheme is not Scheme.HTTPS:
             return None
-        return await self._trust.fresh(trust_of(self._settings))
+        return await self._trust.fresh(trust_in_upstream(self._settings))
 
     def _is_replaced(self, tls: ssl.SSLContext | None) -> bool:
         """Whether files were replaced while a connection was opened."""
-        return tls is not None and not self._trust.is_newest(trust_of(self._settings), tls)
+        return tls is not None and not self._trust.is_newest(trust_in_upstream(self._settings), tls)
 
 
-def trust_of(settings: UpstreamSettings) -> TrustSettings:
+def trust_in_upstream(settings: UpstreamSettings) -> TrustSettings:
     """Give what the TLS context towards an upstream is made of."""
     return TrustSettings(settings.ca_file, settings.certificate, settings.min_tls)
 

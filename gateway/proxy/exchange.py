@@ -13,15 +13,15 @@ import asyncio
 from math import inf
 from typing import Final
 
-from gateway.core.answer_head import dropped_names
 from gateway.core.errors import GatewayError, UpstreamClosed, UpstreamTimeout
-from gateway.core.outbound import expectation_lines, framing_lines
-from gateway.core.recovery import may_send_again
+from gateway.core.http.answer_head import dropped_names
+from gateway.core.http.outbound import expectation_lines, framing_lines
+from gateway.core.http.recovery import may_send_again
 from gateway.core.token import Token
 from gateway.proxy.answer import WholeAnswer
 from gateway.proxy.body import RequestBody
 from gateway.proxy.call import Call
-from gateway.proxy.proofs import Proofs, callers_lines
+from gateway.proxy.dpop_proofs import DpopProofs, callers_lines
 from gateway.proxy.route import Route
 from gateway.proxy.upstream import UpstreamConnection
 
@@ -197,7 +197,7 @@ async def exchange(call: Call, route: Route, token: Token | None) -> Exchange:
     """
     head, connection, pool = call.head, call.connection, route.pool
     authorization = route.plan.authorization(head, token.field_value if token is not None else None)
-    proofs = Proofs(call, route, token.prover) if token is not None and token.prover is not None else None
+    proofs = DpopProofs(call, route, token.prover) if token is not None and token.prover is not None else None
     call.sent_s = began_s = connection.stopwatch_s()
     while True:
         upstream = pool.idle_connection() or await pool.connect(call.within(route.timeouts.connect_s))

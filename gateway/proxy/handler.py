@@ -18,11 +18,11 @@ from gateway.core.errors import (
     RouteTimeout,
     UpstreamError,
 )
-from gateway.core.outbound import request_id
-from gateway.core.record import USELESS, Recovery, RequestObserver
-from gateway.core.recovery import ACCEPTED
-from gateway.core.request_head import HeadReader
-from gateway.core.routing import Router
+from gateway.core.http.access_record import RequestObserver
+from gateway.core.http.outbound import request_id
+from gateway.core.http.recovery import ACCEPTED, USELESS, Recovery
+from gateway.core.http.request_head import HeadReader
+from gateway.core.http.routing import Router
 from gateway.core.settings import Limits
 from gateway.core.token import Token, TokenSource
 from gateway.proxy.body import ReplayBudget, RequestBody

@@ -13,8 +13,8 @@ from typing import cast
 
 from aiohttp import web
 
-from gateway.core.entrance import Entrance
-from gateway.core.outbound import CallerFields
+from gateway.core.http.entrance import Entrance
+from gateway.core.http.outbound import CallerFields
 from gateway.core.settings import Limits
 from gateway.observe.faults import report
 from gateway.observe.sweeper import STALE_S, SWEEP_S

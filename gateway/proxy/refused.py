@@ -1,8 +1,8 @@
 """A response that says the token was refused: authenticate again and replay once, or let it pass.
 
-Rules: `core.recovery` decides. The response stays at hand, its head read and its body not, while the refused
-request waits for another token; no other request waits. It passes where a replay is not possible or not worth
-trying, and where no token is to be had although the upstream accepts the one that there is.
+Rules: `core.http.recovery` decides. The response stays at hand, its head read and its body not, while the
+refused request waits for another token; no other request waits. It passes where a replay is not possible or
+not worth trying, and where no token is to be had although the upstream accepts the one that there is.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.core.answer_head import challenges
-from gateway.core.challenge import wants_new_token
 from gateway.core.errors import AuthorizationServerError
-from gateway.core.record import Recovery
-from gateway.core.recovery import Refusal, decide, target_digest
+from gateway.core.http.answer_head import challenges
+from gateway.core.http.challenge import wants_new_token
+from gateway.core.http.recovery import Recovery, Refusal, decide, target_digest
 from gateway.core.token import Token, TokenSource
 from gateway.proxy.call import Call
 from gateway.proxy.exchange import Exchange, exchange

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from math import inf
 from typing import Final
 
-from gateway.core.answer_head import Body, caller_body, dropped_names
 from gateway.core.errors import UpstreamTimeout
+from gateway.core.http.answer_head import Body, caller_body, dropped_names
 from gateway.proxy.answer import Answer, WholeAnswer
 from gateway.proxy.call import Call
 from gateway.proxy.route import Route

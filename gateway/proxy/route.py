@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from gateway.core.fields import without
-from gateway.core.outbound import OutboundPlan, added_lines, removed_names
-from gateway.core.record import Recovery
-from gateway.core.recovery import Acceptance, RefusalMemory, target_digest
+from gateway.core.http.fields import without
+from gateway.core.http.outbound import OutboundPlan, added_lines, removed_names
+from gateway.core.http.recovery import Acceptance, Recovery, RefusalMemory, target_digest
 from gateway.core.settings import RouteSettings
 from gateway.core.token import Token, TokenSource
 from gateway.observe.route_health import RouteHealth

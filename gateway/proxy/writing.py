@@ -13,7 +13,7 @@ from aiohttp import web
 
 from gateway.core.errors import CallerGone
 from gateway.core.settings import KIB, Limits
-from gateway.proxy.reading import RequestReader
+from gateway.proxy.request_reader import RequestReader
 from gateway.proxy.unsent import unsent_bytes
 
 # A transport that holds anything counts as full: what waits for it is kept in one place, as few large parts.

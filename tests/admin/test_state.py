@@ -6,12 +6,12 @@ import pytest
 
 from gateway.admin.state import client_state, missing_token, route_state
 from gateway.admin.view import MissingToken
-from gateway.core.client_facts import ClientFacts
 from gateway.core.client_settings import AuthMethod, ClientName
-from gateway.core.named_secret import SecretName
+from gateway.core.oauth.client_facts import ClientFacts
+from gateway.core.oauth.named_secret import SecretName
+from gateway.core.oauth.source_state import RequestCounts, SourceState, TokenState
 from gateway.core.secret import MASK
 from gateway.core.settings import RouteName, RouteSettings, Scheme, UpstreamSettings
-from gateway.core.source_state import RequestCounts, SourceState, TokenState
 from tests.core.samples import GRANT, UPSTREAM, route
 
 TOKEN = TokenState("ab12cd34", 3, 10.04, 289.96, ("a",))

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.config.expand import Sources, expand
+from gateway.config.expand import ReferenceValues, expand
 from gateway.config.parse import parse
 from gateway.config.tree import plain
 
 
 def expanded(text: str, folder, environ=None):
     root, _ = parse(text)
-    return expand(root, Sources(environ or {}, folder))
+    return expand(root, ReferenceValues(environ or {}, folder))
 
 
 def test_every_text_value_may_hold_references_and_no_key_does(tmp_path):
@@ -59,4 +59,4 @@ def test_all_that_is_missing_is_found_at_once(tmp_path):
 
 
 def test_sources_show_no_environment(tmp_path):
-    assert "hunter2" not in repr(Sources({"A": "hunter2"}, tmp_path))
+    assert "hunter2" not in repr(ReferenceValues({"A": "hunter2"}, tmp_path))

@@ -20,9 +20,7 @@ from gateway.config import (
     json_schema,
     load,
 )
-from gateway.core.client_assertion import SigningAlgorithm
 from gateway.core.client_settings import AuthMethod, ClientName, Reach, TlsVersion
-from gateway.core.dpop import DpopSettings
 from gateway.core.settings import (
     Address,
     CallerAuthorization,
@@ -33,6 +31,7 @@ from gateway.core.settings import (
     SocketAccess,
     Timeouts,
 )
+from gateway.core.signing_settings import DpopSettings, SigningAlgorithm
 from tests.config.documents import CLIENT, CRM, ENVIRON, ROUTE, SECRET, load_text, problems_of
 
 BROKEN = Path(__file__).parent / "broken"

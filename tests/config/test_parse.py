@@ -5,7 +5,7 @@ from textwrap import dedent
 import pytest
 
 from gateway.config.parse import parse
-from gateway.config.problems import BadText, Finding, Place
+from gateway.config.problems import BadText, Mistake, Place
 from gateway.config.tree import Leaf, find, plain
 
 
@@ -45,7 +45,7 @@ def test_a_key_that_stands_twice_is_found_where_it_stands_the_second_time():
     root, findings = parse("a: 1\nb: 2\na: 3\n")
     assert plain(root) == {"a": 1, "b": 2}
     assert findings == [
-        Finding(("a",), "the key stands twice, first in line 1", is_about_key=True, place=Place(3, 1))
+        Mistake(("a",), "the key stands twice, first in line 1", is_about_key=True, place=Place(3, 1))
     ]
 
 

@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from gateway.config import addresses, json_schema, names, urls
-from gateway.config.reading import DEFAULT_ADMIN, DEFAULT_LISTENERS
+from gateway.config import hosts, json_schema, names, urls
 from gateway.config.template import read_template
 from gateway.config.units import duration_s, size_bytes
-from gateway.core.client_assertion import JWT_BEARER, LIFETIME_S
+from gateway.config.validation import DEFAULT_ADMIN, DEFAULT_LISTENERS
 from gateway.core.client_settings import AuthMethod, ClientSettings, GrantType, Reach, TlsVersion
+from gateway.core.oauth.client_assertion import JWT_BEARER
 from gateway.core.secret_shape import is_unfilled
 from gateway.core.settings import CallerAuthorization, Limits, LogSettings, Timeouts, UpstreamSettings
+from gateway.core.signing_settings import LIFETIME_S
 from tests.config.documents import CRM, ROUTE, load_text, problems_of
 from tests.config.schema_reader import complaints, paths
 
@@ -219,15 +220,15 @@ ANYTHING = (
     "MiB",
 )
 READERS = {
-    "listen": (addresses.listening_address, (*HOSTS, "unix:/run/a b.sock", ":65535", "off")),
-    "admin": (addresses.admin_address, (*HOSTS, "unix:/a", "off")),
+    "listen": (hosts.listening_address, (*HOSTS, "unix:/run/a b.sock", ":65535", "off")),
+    "admin": (hosts.admin_address, (*HOSTS, "unix:/a", "off")),
     "trusted_proxies[]": (
-        addresses.trusted_proxy,
+        hosts.trusted_proxy,
         ("unix", "10.0.0.0", "/8", "/255.0.0.0", "::", "2001:db8::", "/32", "1", "::ffff:"),
     ),
-    "listen[].mode": (addresses.socket_mode, ("0", "6", "7", "8", "60", "06", "0o", "rw", "-")),
-    "routes[].host": (addresses.host_pattern, HOSTS),
-    "routes[].tls.server_name": (addresses.host_name, HOSTS),
+    "listen[].mode": (hosts.socket_mode, ("0", "6", "7", "8", "60", "06", "0o", "rw", "-")),
+    "routes[].host": (hosts.host_pattern, HOSTS),
+    "routes[].tls.server_name": (hosts.host_name, HOSTS),
     "routes[].path": (urls.path_prefix, URLS),
     "routes[].upstream": (urls.upstream, URLS),
     "clients.<name>.token_endpoint": (urls.endpoint, URLS),

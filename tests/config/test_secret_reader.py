@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from gateway.config.expand import Sources
+from gateway.config.expand import ReferenceValues
 from gateway.config.secret_reader import constant_reader, template_reader
 from gateway.config.template import read_template
 from gateway.core.client_settings import ClientName
@@ -9,14 +9,14 @@ from tests.config.documents import CLIENT, ROUTE, load_text
 
 def test_a_secret_of_the_environment_is_read_once():
     environ = {"A": "one"}
-    read = template_reader(read_template("${env:A}"), Sources(environ, None))  # type: ignore[arg-type]
+    read = template_reader(read_template("${env:A}"), ReferenceValues(environ, None))  # type: ignore[arg-type]
     environ["A"] = "two"
     assert read().reveal() == "one"
 
 
 def test_a_secret_of_a_file_follows_the_file(tmp_path):
     (tmp_path / "secret").write_text("one\n")
-    read = template_reader(read_template("${file:secret}"), Sources({}, tmp_path))
+    read = template_reader(read_template("${file:secret}"), ReferenceValues({}, tmp_path))
     assert read().reveal() == "one"
     (tmp_path / "secret").write_text("second\n")
     assert read().reveal() == "second"
@@ -27,7 +27,7 @@ def test_a_secret_of_a_file_follows_the_file(tmp_path):
 def test_a_secret_may_be_put_together(tmp_path):
     (tmp_path / "f").write_text("file")
     environ = {"A": "env"}
-    read = template_reader(read_template("a-${env:A}-${file:f}-$${b}"), Sources(environ, tmp_path))
+    read = template_reader(read_template("a-${env:A}-${file:f}-$${b}"), ReferenceValues(environ, tmp_path))
     environ.clear()
     assert read().reveal() == "a-env-file-${b}"
     (tmp_path / "f").write_text("other file")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config.problems import Wrong
-from gateway.config.urls import Endpoint, endpoint, path_prefix, proxy, resource, upstream
+from gateway.config.urls import ServerUrl, endpoint, path_prefix, proxy, resource, upstream
 from gateway.core.settings import Scheme
 
 
@@ -72,7 +72,7 @@ def test_nothing_else_is_an_upstream(value):
 
 def test_the_query_of_an_endpoint_stays():
     text = "https://Login.example.com/t?tenant=a%20b"
-    assert endpoint(text) == Endpoint(text, Scheme.HTTPS, "login.example.com")
+    assert endpoint(text) == ServerUrl(text, Scheme.HTTPS, "login.example.com")
 
 
 @pytest.mark.parametrize(

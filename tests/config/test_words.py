@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from gateway.config.parse import parse
-from gateway.config.problems import Finding, dotted
+from gateway.config.problems import Mistake, dotted
 from gateway.config.words import in_plain_words
 
 
@@ -10,7 +10,7 @@ def test_an_error_that_nobody_thought_of_is_told_without_the_value():
     root, _ = parse("grace: hunter2\n")
     error = {"type": "brand_new", "loc": ("grace",), "msg": "hunter2 is no grace", "input": "hunter2"}
     assert in_plain_words([error], root) == [  # type: ignore[list-item]
-        Finding(("grace",), "the value cannot be used here, found text")
+        Mistake(("grace",), "the value cannot be used here, found text")
     ]
 
 

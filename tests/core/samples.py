@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.core.client_settings import AuthMethod, ClientName, Grant
-from gateway.core.outbound import CallerFields
-from gateway.core.request_head import HeadReader, RequestHead
+from gateway.core.http.outbound import CallerFields
+from gateway.core.http.request_head import HeadReader, RequestHead
 from gateway.core.settings import Limits, RouteName, RouteSettings, Scheme, UpstreamSettings
 from gateway.core.token import Token
 

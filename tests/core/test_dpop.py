@@ -6,18 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.dpop import (
-    MAX_NONCE_BYTES,
-    endpoint_wants_nonce,
-    nonce_of_head,
-    nonce_of_text,
-    proof_claims,
-    token_hash,
-    upstream_wants_nonce,
-    usable_nonce,
-    without_nonce,
-    without_query,
-)
+from gateway.core.dpop import MAX_NONCE_BYTES, nonce_of_text, usable_nonce, without_query
+from gateway.core.http.dpop_nonce import nonce_of_head, upstream_wants_nonce, without_nonce
+from gateway.core.oauth.dpop_proof import endpoint_wants_nonce, proof_claims, token_hash
 
 WALL_S = 1_562_262_618.9
 WANTED = b'DPoP error="use_dpop_nonce", error_description="Resource server requires nonce in DPoP proof"'

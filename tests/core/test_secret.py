@@ -59,14 +59,14 @@ def test_few_places_reveal_a_secret():
     }
 
     assert {path: count for path, count in reveals.items() if count} == {
-        "core/alternatives.py": 1,
-        "core/bearer.py": 2,
+        "doctor/alternatives.py": 1,
+        "core/oauth/bearer.py": 2,
         "core/masking.py": 1,
-        "core/probe.py": 1,
+        "doctor/report.py": 1,
         "core/secret.py": 1,
-        "core/token_request.py": 5,
-        "demo/credentials.py": 2,
-        "oauth/dpop.py": 1,
-        "oauth/probe.py": 1,  # what is odd about a secret is told without a character of it
+        "core/oauth/token_request.py": 5,
+        "demo/registrations.py": 2,
+        "oauth/dpop_key.py": 1,
+        "doctor/probe.py": 1,  # what is odd about a secret is told without a character of it
         "oauth/signing_key.py": 2,
     }

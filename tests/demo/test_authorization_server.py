@@ -1,11 +1,11 @@
 import aiohttp
 import pytest
 
-from gateway.core.metadata import ServerMetadata, metadata_places, read_metadata
+from gateway.core.oauth.metadata import ServerMetadata, metadata_places, read_metadata
+from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.secret import Secret
-from gateway.core.server_answer import ServerAnswer
 from gateway.demo.authorization_server import AuthorizationServerSettings, DemoAuthorizationServer
-from gateway.demo.credentials import Registration
+from gateway.demo.registrations import Registration
 from gateway.demo.tokens import TokenFormat
 
 BASIC = aiohttp.encode_basic_auth("crm", "s3cret")

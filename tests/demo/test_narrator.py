@@ -5,10 +5,12 @@ import pytest
 
 from gateway.core.client_settings import ClientName
 from gateway.core.errors import TokenUnavailable
-from gateway.core.named_secret import SecretName
-from gateway.core.record import AccessRecord, Reason, Recovery
+from gateway.core.http.access_record import AccessRecord
+from gateway.core.http.recovery import Recovery
+from gateway.core.oauth.named_secret import SecretName
+from gateway.core.oauth.token_events import Reason
+from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.token import Token
-from gateway.core.token_outcome import Failed, FailureKind
 from gateway.demo.narrator import Narrator
 
 CRM = ClientName("crm")

@@ -7,19 +7,19 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 
-from gateway.core.backoff import Rest
-from gateway.core.client_facts import ClientFacts
 from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, Grant, Reach
 from gateway.core.clock import Clock
 from gateway.core.errors import AuthorizationServerError
-from gateway.core.named_secret import SecretName
-from gateway.core.record import Reason
+from gateway.core.oauth.backoff import Rest
+from gateway.core.oauth.client_facts import ClientFacts
+from gateway.core.oauth.named_secret import SecretName
+from gateway.core.oauth.token_events import Reason
+from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted, Outcome
 from gateway.core.secret import Secret
 from gateway.core.token import Token
-from gateway.core.token_outcome import Failed, FailureKind, Granted, Outcome
 from gateway.oauth.endpoint import TokenEndpoint
 from gateway.oauth.requester import Surroundings
-from gateway.oauth.source import ClientCredentialsSource
+from gateway.oauth.source import GrantSource
 from gateway.trust import Trust
 
 CRM = ClientName("crm")
@@ -163,7 +163,7 @@ class Events:
 class Scene:
     """A source and all it meets."""
 
-    source: ClientCredentialsSource
+    source: GrantSource
     endpoint: ScriptedEndpoint
     events: Events
     retired: list[str] = field(default_factory=list)
@@ -196,7 +196,7 @@ async def scene(
     clock = replace(loop_clock(jitter), wall_s=wall)
     around = Surroundings(replace(clock, jitter=chance) if chance is not None else clock, events, KEY)
     retired: list[str] = []
-    source = ClientCredentialsSource(
+    source = GrantSource(
         client or client_settings(), endpoint, around, lambda _, token: retired.append(sent(token))
     )
     try:

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from gateway.core.metadata import LIFETIME_S, ServerMetadata
-from gateway.core.token_outcome import Failed, FailureKind
+from gateway.core.oauth.metadata import LIFETIME_S, ServerMetadata
+from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.oauth.discovery import RENEW_INTERVAL_S
 from tests.oauth.authorization_server import OAUTH, OPENID, http
 from tests.oauth.test_discovery import discovered, stage

@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from gateway.core.backoff import Rest
 from gateway.core.cause import Cause
-from gateway.core.client_facts import ClientFacts
 from gateway.core.client_settings import ClientName, ClientSettings, TlsFiles
-from gateway.core.metadata import ServerMetadata
+from gateway.core.oauth.backoff import Rest
+from gateway.core.oauth.client_facts import ClientFacts
+from gateway.core.oauth.metadata import ServerMetadata
+from gateway.core.oauth.server_answer import ServerAnswer
+from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted, Outcome
 from gateway.core.secret import Secret
-from gateway.core.server_answer import ServerAnswer
-from gateway.core.token_outcome import Failed, FailureKind, Granted, Outcome
 from gateway.oauth.discovery import LONGEST_PAUSE_S, Discovery
 from gateway.oauth.requester import Surroundings
-from gateway.oauth.source import ClientCredentialsSource
+from gateway.oauth.source import GrantSource
 from gateway.oauth.transport import ServerRequest
 from tests.oauth.fakes import DOWN, KEY, Events, client_settings, let_live, loop_clock
 from tests.oauth.virtual_time import in_virtual_time
@@ -100,7 +100,7 @@ async def sources(all_clients: list[ClientSettings], issuer: Issuer, events: Eve
     around = Surroundings(clock, events, KEY)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(discovery.close)
-        made = [ClientCredentialsSource(each, Endpoint(discovery), around, let_live) for each in all_clients]
+        made = [GrantSource(each, Endpoint(discovery), around, let_live) for each in all_clients]
         for each in made:
             stack.push_async_callback(each.close)
             each.start()

@@ -8,10 +8,10 @@ import pytest
 
 from gateway.core.cause import Cause
 from gateway.core.client_settings import AuthMethod, ClientSettings, TlsFiles
-from gateway.core.probe_report import render_text
+from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted
 from gateway.core.secret import Secret
-from gateway.core.token_outcome import Failed, FailureKind, Granted
-from gateway.oauth.probe import probe
+from gateway.doctor.probe import probe
+from gateway.doctor.rendering import render_text
 from tests.oauth.authorization_server import authorization_server
 from tests.oauth.certificates import asking_context, der, pair_in
 from tests.oauth.fakes import KEY, client_settings, loop_clock, new_endpoint

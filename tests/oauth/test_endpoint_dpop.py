@@ -6,13 +6,13 @@ from itertools import count
 import jwt
 import pytest
 
-from gateway.core.client_assertion import SigningAlgorithm
 from gateway.core.client_settings import ClientName, ClientSettings
-from gateway.core.dpop import DpopSettings, token_hash
+from gateway.core.oauth.dpop_proof import token_hash
+from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted
 from gateway.core.secret import Secret
-from gateway.core.token_outcome import Failed, FailureKind, Granted
+from gateway.core.signing_settings import DpopSettings, SigningAlgorithm
+from gateway.oauth.credentials import DPOP_KEY, UNREADABLE, unusable
 from gateway.oauth.endpoint import MOST_NONCES
-from gateway.oauth.proofs import DPOP_KEY, UNREADABLE, unusable
 from tests.oauth.authorization_server import (
     FakeAuthorizationServer,
     Recorded,

@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 from gateway.core.cause import Cause
-from gateway.core.server_answer import ServerAnswer
-from gateway.core.token_outcome import Failed, FailureKind
+from gateway.core.oauth.server_answer import ServerAnswer
+from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.oauth.places import MOST_AT_ONCE, NO_PLACE
 from gateway.oauth.transport import ServerRequest, Transport
 from gateway.trust import Trust

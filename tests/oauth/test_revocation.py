@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from gateway.core.client_settings import AuthMethod, ClientSettings
+from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.secret import Secret
-from gateway.core.token_outcome import Failed, FailureKind
-from gateway.oauth.proofs import UNFIT, UNREADABLE, unusable
+from gateway.oauth.credentials import UNFIT, UNREADABLE, unusable
 from tests.oauth.authorization_server import HANG, OPENID, FakeAuthorizationServer, authorization_server, http
 from tests.oauth.fakes import CLIENT_SECRET
 from tests.oauth.test_discovery import discovered

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from gateway.core.client_settings import ClientSettings
+from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.secret import Secret
 from gateway.core.token import Token
-from gateway.core.token_outcome import Failed, FailureKind
 from gateway.oauth.revoker import CLOSE_WITHIN_S, DELAY_S, Revoker
 from tests.oauth.fakes import Events, client_settings
 from tests.oauth.virtual_time import in_virtual_time

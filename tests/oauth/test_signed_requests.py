@@ -7,15 +7,16 @@ from urllib.parse import parse_qsl
 import jwt
 import pytest
 
-from gateway.core.client_assertion import JWT_BEARER, AssertionSettings
 from gateway.core.client_settings import AuthMethod, ClientSettings, GrantType
 from gateway.core.errors import AuthorizationServerError
-from gateway.core.probe_report import render_json, render_text
+from gateway.core.oauth.client_assertion import JWT_BEARER
+from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted
 from gateway.core.secret import Secret
-from gateway.core.token_outcome import Failed, FailureKind, Granted
-from gateway.oauth.probe import probe
+from gateway.core.signing_settings import AssertionSettings
+from gateway.doctor.probe import probe
+from gateway.doctor.rendering import render_json, render_text
 from gateway.oauth.requester import Surroundings
-from gateway.oauth.source import ClientCredentialsSource
+from gateway.oauth.source import GrantSource
 from gateway.observe.token_log import TokenLog
 from tests.oauth.authorization_server import FakeAuthorizationServer, authorization_server, http_json
 from tests.oauth.fakes import KEY, WALL_S, client_settings, let_live, loop_clock, new_endpoint
@@ -180,9 +181,7 @@ async def test_no_log_line_and_no_error_holds_key_or_assertion(credential: str, 
     async with verifier(key("p384").public_key(), "ES384") as checked:
         client = client_of(checked.server, AuthMethod.PRIVATE_KEY_JWT, credential)
         endpoint = new_endpoint()
-        source = ClientCredentialsSource(
-            client, endpoint, Surroundings(loop_clock(), TokenLog(), KEY), let_live
-        )
+        source = GrantSource(client, endpoint, Surroundings(loop_clock(), TokenLog(), KEY), let_live)
         with pytest.raises(AuthorizationServerError) as caught:
             await source.token(loop_clock().now_s() + 10.0)
         state = source.state()

@@ -7,9 +7,9 @@ from itertools import pairwise
 import pytest
 
 from gateway.core.errors import TokenRefused, TokenTimeout, TokenUnavailable
-from gateway.core.record import Reason
-from gateway.core.source_state import RequestCounts
-from gateway.core.token_outcome import Failed, FailureKind
+from gateway.core.oauth.source_state import RequestCounts
+from gateway.core.oauth.token_events import Reason
+from gateway.core.oauth.token_outcome import Failed, FailureKind
 from tests.oauth.fakes import CLIENT_SECRET, DOWN, REFUSED, Scene, client_settings, scene, sent
 from tests.oauth.virtual_time import in_virtual_time
 

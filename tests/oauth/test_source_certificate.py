@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 
 from gateway.core.client_settings import ClientSettings, TlsFiles
-from gateway.core.record import Reason
+from gateway.core.oauth.token_events import Reason
 from tests.oauth.fakes import DOWN, client_settings, scene, sent
 from tests.oauth.virtual_time import in_virtual_time
 

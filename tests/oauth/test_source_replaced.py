@@ -7,8 +7,8 @@ import pytest
 
 from gateway.core.client_settings import ClientSettings, TlsFiles
 from gateway.core.errors import TokenRefused, TokenUnavailable
-from gateway.core.record import Reason
-from gateway.core.token_outcome import Failed, FailureKind
+from gateway.core.oauth.token_events import Reason
+from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.oauth.source import LOOK_AT_FILES_S
 from tests.oauth.fakes import DOWN, REFUSED, client_settings, scene, sent
 from tests.oauth.virtual_time import in_virtual_time

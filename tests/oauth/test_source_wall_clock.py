@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from gateway.core.lifetime import WALL_SLACK_S
-from gateway.core.record import Reason
+from gateway.core.oauth.lifetime import WALL_SLACK_S
+from gateway.core.oauth.token_events import Reason
 from tests.oauth.fakes import DOWN, Scene, scene, sent
 from tests.oauth.virtual_time import in_virtual_time
 

@@ -6,19 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.client_assertion import (
-    JWT_BEARER,
+from gateway.core.client_settings import AuthMethod, ClientName, Grant, GrantType, TlsFiles
+from gateway.core.oauth.client_assertion import JWT_BEARER
+from gateway.core.settings import RouteName, RouteSettings, Scheme, Settings
+from gateway.core.settings import UpstreamSettings as Upstream
+from gateway.core.signing_settings import (
     AssertionSettings,
     CertificateHeader,
+    DpopSettings,
     JsonClaim,
     SigningAlgorithm,
 )
-from gateway.core.client_settings import AuthMethod, ClientName, Grant, GrantType, TlsFiles
-from gateway.core.dpop import DpopSettings
-from gateway.core.settings import RouteName, RouteSettings, Scheme, Settings
-from gateway.core.settings import UpstreamSettings as Upstream
 from gateway.oauth.requester import Surroundings
-from gateway.oauth.source import ClientCredentialsSource
+from gateway.oauth.source import GrantSource
 from gateway.oauth.store import Sources, needed_clients
 from gateway.trust import Trust
 from tests.oauth.authorization_server import authorization_server
@@ -167,8 +167,8 @@ async def test_a_grant_that_no_route_needs_has_no_source():
 async def test_states_are_made_as_they_are_asked_for(monkeypatch):
     """However many grants there are, a page that shows them makes some at a time, and readiness none."""
     made = []
-    state = ClientCredentialsSource.state
-    monkeypatch.setattr(ClientCredentialsSource, "state", lambda source: made.append(source) or state(source))
+    state = GrantSource.state
+    monkeypatch.setattr(GrantSource, "state", lambda source: made.append(source) or state(source))
     grants = [replace(client_settings().grant, scope=(f"{number}",)) for number in range(1000)]
     sources = Sources(settings_for(*grants), Surroundings(loop_clock(), Events(), KEY), Trust())
 

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.core.errors import AuthorizationServerError, TokenRefused, TokenTimeout
 from gateway.oauth.requester import Surroundings
-from gateway.oauth.source import ClientCredentialsSource
+from gateway.oauth.source import GrantSource
 from tests.oauth.authorization_server import HANG, authorization_server, http, http_json
 from tests.oauth.fakes import (
     CLIENT_SECRET,
@@ -29,7 +29,7 @@ class Stage:
         self.endpoint = new_endpoint()
         self.events = Events()
         client = client_settings(f"http://127.0.0.1:{port}/token", timeout_s=timeout_s)
-        self.source = ClientCredentialsSource(
+        self.source = GrantSource(
             client, self.endpoint, Surroundings(loop_clock(), self.events, KEY), let_live
         )
 

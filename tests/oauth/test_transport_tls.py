@@ -8,9 +8,9 @@ import pytest
 
 from gateway.core.cause import Cause, clause
 from gateway.core.client_settings import TlsFiles, TlsVersion
-from gateway.core.server_answer import ServerAnswer
-from gateway.core.token_outcome import Failed, FailureKind
-from gateway.oauth.transport import SERVER, ServerRequest, trust_of
+from gateway.core.oauth.server_answer import ServerAnswer
+from gateway.core.oauth.token_outcome import Failed, FailureKind
+from gateway.oauth.transport import SERVER, ServerRequest, trust_in_server
 from gateway.trust import TrustSettings
 from tests.oauth.authorization_server import authorization_server
 from tests.oauth.certificates import asking_context, make_certificate, pair_in
@@ -120,7 +120,7 @@ async def test_a_replaced_authority_is_trusted_at_the_next_request(tmp_path: Pat
 
 def test_what_a_context_is_made_of_stands_in_the_settings():
     client = client_settings(ca_file="ca.pem", min_tls=TlsVersion.TLS_1_3)
-    assert trust_of(client) == TrustSettings("ca.pem", None, TlsVersion.TLS_1_3)
+    assert trust_in_server(client) == TrustSettings("ca.pem", None, TlsVersion.TLS_1_3)
 
 
 # ── whose name it has, and what it demands of us ──────────────────────────────────────────────────

@@ -12,13 +12,13 @@ import pytest
 
 from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.errors import TokenRefused, TokenUnavailable
+from gateway.core.oauth.standing import KNOWN_FOR_S
+from gateway.core.oauth.token_outcome import Failed, FailureKind, Outcome
 from gateway.core.secret import Secret
 from gateway.core.settings import RouteName, RouteSettings, Scheme, Settings
 from gateway.core.settings import UpstreamSettings as Upstream
-from gateway.core.standing import KNOWN_FOR_S
-from gateway.core.token_outcome import Failed, FailureKind, Outcome
 from gateway.oauth.requester import Surroundings
-from gateway.oauth.source import ClientCredentialsSource
+from gateway.oauth.source import GrantSource
 from gateway.oauth.store import Sources
 from gateway.trust import Trust
 from tests.oauth.authorization_server import Recorded, authorization_server, http, http_json
@@ -60,7 +60,7 @@ class Endpoint(ScriptedEndpoint):
 class Stage:
     endpoint: Endpoint
     events: Events
-    sources: dict[str, ClientCredentialsSource] = field(default_factory=dict)
+    sources: dict[str, GrantSource] = field(default_factory=dict)
 
     def start(self) -> None:
         for source in self.sources.values():
@@ -85,7 +85,7 @@ async def stage(*, jitter: float = 0.0, names: dict[str, str] | None = None):
         grant = replace(client_settings().grant, scope=(scope,))
         grant = replace(grant, client=ClientName((names or {}).get(scope, "crm")))
         client = replace(client_settings(), grant=grant)
-        made.sources[scope] = ClientCredentialsSource(client, endpoint, around, let_live)
+        made.sources[scope] = GrantSource(client, endpoint, around, let_live)
     try:
         yield made
     finally:

@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.core.cause import Cause
-from gateway.core.client_facts import ClientFacts
 from gateway.core.client_settings import AuthMethod, ClientName
 from gateway.core.errors import UpstreamUnreachable
-from gateway.core.named_secret import SecretName
-from gateway.core.record import AccessRecord, Recovery
-from gateway.core.source_state import RequestCounts, SourceState, TokenState
+from gateway.core.http.access_record import AccessRecord
+from gateway.core.http.recovery import Recovery
+from gateway.core.oauth.client_facts import ClientFacts
+from gateway.core.oauth.named_secret import SecretName
+from gateway.core.oauth.source_state import RequestCounts, SourceState, TokenState
 from gateway.core.token import Token
 from gateway.observe.route_health import RouteHealth
 

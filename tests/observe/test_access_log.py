@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.record import Recovery
+from gateway.core.http.recovery import Recovery
 from gateway.core.settings import LogFormat
 from gateway.observe.access_log import open_access_log
 

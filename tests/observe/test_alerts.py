@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
 from gateway.core.client_settings import ClientName
-from gateway.core.source_state import TokenState
+from gateway.core.oauth.source_state import TokenState
 from gateway.observe.metrics import Gauges, Metrics
 
 from .samples import FAILING, HEALTHY

@@ -9,7 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.admin.pages import PAGES
 from gateway.core.client_settings import ClientName
 from gateway.core.errors import TokenRefused
-from gateway.core.record import Reason, Recovery
+from gateway.core.http.recovery import Recovery
+from gateway.core.oauth.token_events import Reason
 from gateway.core.settings import LogFormat, RouteName
 from gateway.observe.access_log import open_access_log
 from gateway.observe.metrics import Connections, Gauges, Metrics

@@ -4,7 +4,8 @@ import inspect
 
 import pytest
 
-from gateway.core.record import RequestObserver, TokenObserver
+from gateway.core.http.access_record import RequestObserver
+from gateway.core.oauth.token_events import TokenObserver
 from gateway.demo.narrator import Narrator
 from gateway.observe.fanout import Fanout
 from gateway.observe.token_log import TokenLog

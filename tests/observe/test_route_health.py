@@ -15,7 +15,7 @@ from gateway.core.errors import (
     UpstreamTlsFailed,
     UpstreamUnreachable,
 )
-from gateway.core.route_trouble import trouble_of
+from gateway.core.http.route_trouble import trouble_of
 from gateway.observe.route_health import QUIET_S, RouteHealth
 
 DOWN = UpstreamUnreachable(

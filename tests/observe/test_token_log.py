@@ -5,9 +5,9 @@ import pytest
 from gateway.core.cause import Cause
 from gateway.core.client_settings import ClientName
 from gateway.core.errors import TokenUnavailable
-from gateway.core.named_secret import SecretName
-from gateway.core.record import Reason
-from gateway.core.token_outcome import Failed, FailureKind
+from gateway.core.oauth.named_secret import SecretName
+from gateway.core.oauth.token_events import Reason
+from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.observe.token_log import TokenLog
 
 from .samples import token

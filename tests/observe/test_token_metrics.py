@@ -1,8 +1,8 @@
 """What is counted of a client's secrets, scopes and revocations."""
 
 from gateway.core.client_settings import ClientName
-from gateway.core.named_secret import SecretName
-from gateway.core.token_outcome import Failed, FailureKind
+from gateway.core.oauth.named_secret import SecretName
+from gateway.core.oauth.token_outcome import Failed, FailureKind
 
 from .test_metrics import made, samples
 

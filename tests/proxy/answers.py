@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.core.answer_head import Body
+from gateway.core.http.answer_head import Body
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from itertools import pairwise
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.core.answer_head import Body
 from gateway.core.errors import UpstreamAnswerIncomplete, UpstreamClosed, UpstreamError
+from gateway.core.http.answer_head import Body
 from gateway.core.settings import Limits
 from gateway.proxy.answer import AnswerReader
 from tests.proxy.answers import WHOLE

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.errors import BodyTooLarge, MalformedRequest
-from gateway.core.request_head import HeadReader
+from gateway.core.http.request_head import HeadReader
 from gateway.core.settings import Limits
 from gateway.proxy.body import ReplayBudget, RequestBody
 

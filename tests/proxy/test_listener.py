@@ -6,7 +6,7 @@ from ipaddress import ip_network
 import pytest
 
 from gateway.core.client_settings import TlsFiles
-from gateway.core.entrance import Entrance
+from gateway.core.http.entrance import Entrance
 from gateway.core.proxies import TrustedProxies
 from gateway.core.settings import Address, Limits, ListenerSettings
 from gateway.proxy.census import Census

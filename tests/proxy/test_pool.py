@@ -21,7 +21,7 @@ from gateway.core.errors import (
 from gateway.core.settings import Limits, Scheme, UpstreamSettings
 from gateway.net.resolver import Resolver
 from gateway.proxy.census import Census
-from gateway.proxy.dialer import connect_error, trust_of, way_to
+from gateway.proxy.dialer import connect_error, trust_in_upstream, way_to
 from gateway.proxy.pool import IDLE_TIMEOUT_S, MOST_IDLE, Pool
 from gateway.proxy.room import Room
 from gateway.tls_files import CertificateUnusable, FileUnusable
@@ -349,7 +349,7 @@ async def test_a_file_that_cannot_be_read_is_told_before_anything_listens(tmp_pa
 
 def test_the_oldest_version_of_tls_is_the_routes_own():
     settings = UpstreamSettings(Scheme.HTTPS, "a", 443, min_tls=TlsVersion.TLS_1_3)
-    assert Trust().context(trust_of(settings)).minimum_version is ssl.TLSVersion.TLSv1_3
+    assert Trust().context(trust_in_upstream(settings)).minimum_version is ssl.TLSVersion.TLSv1_3
 
 
 # ── why there is no connection ────────────────────────────────────────────────────────────────────

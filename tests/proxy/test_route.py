@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.core.recovery import Acceptance, target_digest
+from gateway.core.http.recovery import Acceptance, target_digest
 from gateway.core.settings import HeaderRules, RouteName, RouteSettings, Scheme, UpstreamSettings
 from gateway.observe.route_health import RouteHealth
 from gateway.proxy.route import Route

@@ -11,8 +11,8 @@ from aiohttp import ClientSession, web
 
 from gateway.config import load
 from gateway.core.clock import Clock
-from gateway.core.probe_report import render_json, render_text
-from gateway.oauth.probe import probe
+from gateway.doctor.probe import probe
+from gateway.doctor.rendering import render_json, render_text
 from tests.oauth.fakes import KEY
 from tests.oauth.keys import pem
 from tests.real.authlib_server import AUDIENCE, BASIC, POST, SECRET, Server

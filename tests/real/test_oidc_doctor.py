@@ -18,9 +18,9 @@ from yarl import URL
 
 from gateway.config import load
 from gateway.core.clock import Clock
-from gateway.core.probe import ProbeReport
-from gateway.core.probe_report import render_json, render_text
-from gateway.oauth.probe import probe
+from gateway.doctor.probe import probe
+from gateway.doctor.rendering import render_json, render_text
+from gateway.doctor.report import ProbeReport
 from tests.oauth.fakes import KEY
 from tests.oauth.keys import jwk, pem
 from tests.real.gateways import write_configuration

@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 
 from gateway.app import Gateway
-from gateway.core.record import Reason
+from gateway.core.oauth.token_events import Reason
 from tests.oauth.keys import jwk, pem
 from tests.real.callers import Callers, callers
 from tests.real.certificates import SUBJECT

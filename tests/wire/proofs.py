@@ -9,10 +9,11 @@ from typing import Any, Self
 
 import jwt
 
-from gateway.core.dpop import DpopSettings, token_hash
+from gateway.core.oauth.dpop_proof import token_hash
 from gateway.core.secret import Secret
+from gateway.core.signing_settings import DpopSettings
 from gateway.core.token import Token, TokenSource
-from gateway.oauth.dpop import DpopKey, make_dpop_key
+from gateway.oauth.dpop_key import DpopKey, make_dpop_key
 from tests.wire.messages import ok
 from tests.wire.rig import Rig
 from tests.wire.servers import Exchange

@@ -16,8 +16,10 @@ from typing import Any, Self
 from gateway.app import Gateway
 from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, Grant, Reach
 from gateway.core.errors import AuthorizationServerError
-from gateway.core.named_secret import SecretName
-from gateway.core.record import AccessRecord, Reason
+from gateway.core.http.access_record import AccessRecord
+from gateway.core.oauth.named_secret import SecretName
+from gateway.core.oauth.token_events import Reason
+from gateway.core.oauth.token_outcome import Failed
 from gateway.core.secret import Secret
 from gateway.core.settings import (
     Address,
@@ -32,7 +34,6 @@ from gateway.core.settings import (
     UpstreamSettings,
 )
 from gateway.core.token import Token
-from gateway.core.token_outcome import Failed
 from tests.wire.authorization_server import FakeAuthorizationServer
 from tests.wire.caller import RawCaller
 from tests.wire.messages import Answer, request

@@ -12,14 +12,14 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from gateway.core.client_assertion import JWT_BEARER, AssertionSettings
 from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, Grant, GrantType, Reach
 from gateway.core.clock import Clock
-from gateway.core.dpop import DpopSettings
-from gateway.core.probe_report import render_json, render_text
+from gateway.core.oauth.client_assertion import JWT_BEARER
 from gateway.core.secret import Secret
 from gateway.core.settings import LogFormat, LogSettings
-from gateway.oauth.probe import probe
+from gateway.core.signing_settings import AssertionSettings, DpopSettings
+from gateway.doctor.probe import probe
+from gateway.doctor.rendering import render_json, render_text
 from tests.oauth.keys import pem
 from tests.wire.messages import ok, request
 from tests.wire.rig import LOOPBACK, Rig

@@ -7,7 +7,7 @@ import asyncio
 
 import pytest
 
-from gateway.core.record import Recovery
+from gateway.core.http.recovery import Recovery
 from gateway.core.settings import CallerAuthorization, Limits, Scheme
 from tests.wire.certificates import Authority, server_context
 from tests.wire.messages import chunked, ok, request

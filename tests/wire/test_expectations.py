@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from gateway.core.record import Recovery
+from gateway.core.http.recovery import Recovery
 from gateway.core.settings import Limits
 from tests.wire.messages import Broken, chunked, ok, request
 from tests.wire.moods import echo

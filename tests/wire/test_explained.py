@@ -8,12 +8,12 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.core.arrival import arrival
 from gateway.core.errors import GatewayError
-from gateway.core.explain import Asked, explain, request_bytes
 from gateway.core.proxies import TrustedProxies
 from gateway.core.settings import Address, CallerAuthorization, HeaderRules, ListenerSettings
-from gateway.proxy.reading import read_alone
+from gateway.doctor.arrival import arrival
+from gateway.doctor.explain import Asked, explain, request_bytes
+from gateway.proxy.request_reader import read_alone
 from tests.wire.rig import LOOPBACK, Rig
 
 RULES = HeaderRules(

@@ -1,7 +1,7 @@
 """The end of a caller's connection: the last answer arrives, and the connection ends, whatever the caller does.
 
 RFC 9112 section 9.6; threat "a connection that outlives its end". On the time-lapse loop the seconds of
-`core.ending` are tenths.
+`core.http.ending` are tenths.
 """
 
 import asyncio

@@ -21,7 +21,7 @@ import pytest
 
 from gateway.app import Gateway
 from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, Grant, Reach, TlsFiles
-from gateway.core.record import Reason
+from gateway.core.oauth.token_events import Reason
 from gateway.core.secret import Secret
 from gateway.core.settings import (
     ListenerSettings,

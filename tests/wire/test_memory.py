@@ -12,7 +12,7 @@ import pytest
 
 from gateway.core.settings import MIB, Limits, Timeouts
 from gateway.proxy.census import Excess
-from gateway.proxy.reading import MOST_QUEUED
+from gateway.proxy.request_reader import MOST_QUEUED
 from tests.wire.messages import request
 from tests.wire.rig import Rig
 

@@ -7,7 +7,8 @@ import asyncio
 
 import pytest
 
-from gateway.core.record import Reason, Recovery
+from gateway.core.http.recovery import Recovery
+from gateway.core.oauth.token_events import Reason
 from gateway.core.settings import CallerAuthorization, Limits, Timeouts
 from tests.wire.messages import chunked, ok, request
 from tests.wire.rig import Rig

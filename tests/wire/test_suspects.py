@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.record import Reason, Recovery
-from gateway.core.recovery import BUDGET, KNOWN_S
+from gateway.core.http.recovery import BUDGET, KNOWN_S, Recovery
+from gateway.core.oauth.token_events import Reason
 from gateway.core.settings import Limits
 from tests.time_lapse import TimeLapseLoop
 from tests.wire.messages import ok, request

@@ -1,0 +1,81 @@
+"""Requests that a foreign web page caused, on a listener that only this machine reaches.
+
+Whoever reaches a route with a client acts with our credentials, and a browser on this machine lends its reach
+to every page that it shows: by a form or a script that sends across sites, or by a name of the page's own
+that resolves to 127.0.0.1 (DNS rebinding). Rules:
+
+- ``Host`` names this machine, or the route says which `host` it serves (then it matched). Without a Host
+  (HTTP/1.0) no browser sent it. A target in absolute form is sent only by who has the gateway for its proxy.
+- ``Origin``, where there is one, is of this machine or of the route's host. ``null`` is nobody's.
+- ``Sec-Fetch-Site`` is not ``cross-site`` (Fetch Metadata). ``same-site`` pages are of this machine, or of
+  the domain of the route's host.
+- Programs send none of these but Host, and pass.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway.core.errors import ForeignPage, MalformedRequest
+from gateway.core.http.request_head import RequestHead, host_of
+from gateway.core.server_url import is_loopback
+
+USUAL_HOSTS: Final = frozenset({"", "127.0.0.1", "::1", "localhost"})
+# As the files of hosts of common systems name it; nobody can register these (RFC 6761 section 6.3).
+_NAMES: Final = frozenset(
+    {
+        "ip6-localhost",
+        "ip6-loopback",
+        "localhost4",
+        "localhost4.localdomain4",
+        "localhost6",
+        "localhost6.localdomain6",
+        "localhost.localdomain",
+    }
+)
+_OWN_SITES: Final = frozenset({b"none", b"same-origin", b"same-site"})
+
+
+def refuse_foreign_page(head: RequestHead, route_host: str | None) -> None:
+    """Refuse what a page of another site caused, as far as the head tells.
+
+    Args:
+        head: of the request.
+        route_host: the `host` of the route that it matched.
+
+    Raises:
+        ForeignPage: it did.
+    """
+    is_named = route_host is not None or head.target.authority is not None or names_this_machine(head.host)
+    if not is_named and head.host:
+        raise ForeignPage("Host names neither this machine nor a host of the route")
+    special = head.special
+    if b"origin" in special and not _is_own_origin(special[b"origin"], route_host):
+        raise ForeignPage("Origin is neither of this machine nor of a host of the route")
+    if b"sec-fetch-site" in special and special[b"sec-fetch-site"].lower() not in _OWN_SITES:
+        raise ForeignPage("a web page of another site caused the request")
+
+
+def names_this_machine(host: str) -> bool:
+    """Whether a name or address in lower case, without brackets and port, is this machine's own."""
+    if host in USUAL_HOSTS or host in _NAMES or host.endswith(".localhost"):
+        return bool(host)
+    return is_loopback(host)
+
+
+def _is_own_origin(origin: bytes, route_host: str | None) -> bool:
+    """RFC 6454 section 7: ``scheme://host[:port]``, or ``null``; a list is nobody's."""
+    scheme, mark, authority = origin.partition(b"://")
+    if not mark or scheme.lower() not in (b"http", b"https"):
+        return False
+    try:
+        host = host_of(authority)
+    except MalformedRequest:
+        return False
+    return names_this_machine(host) or (route_host is not None and _is_of(host, route_host))
+
+
+def _is_of(host: str, route_host: str) -> bool:
+    if route_host.startswith("*."):
+        return host.endswith(route_host[1:]) and len(host) > len(route_host) - 1
+    return host == route_host

@@ -1,0 +1,268 @@
+"""The request that goes out: built from what is allowed, the token injected last.
+
+Rules: strip first, inject last; exactly one ``Authorization`` where a token is injected; one framing
+field, written here; path and query byte for byte. RFC 9110 sections 7.6.1 and 7.6.3, RFC 9112 section 3.
+
+The caller's ``DPoP`` proves something of the token beside it (RFC 9449 section 7.1), so it goes where the
+caller's ``Authorization`` goes, and nowhere with a token of ours; where the caller sent none and none is
+injected, it may belong to a token request (section 5), and passes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.core.dpop import without_query
+from gateway.core.errors import AuthorizationNotAllowed, BodyTooLarge, MalformedRequest
+from gateway.core.http.fields import folded, line, without
+from gateway.core.http.foreign import USUAL_HOSTS, refuse_foreign_page
+from gateway.core.http.request_head import RequestHead
+from gateway.core.http.target import Target
+from gateway.core.proxies import NO_PROXIES, TrustedProxies
+from gateway.core.settings import CallerAuthorization, HeaderRules, RouteSettings, Scheme
+
+_CRLF: Final = b"\r\n"
+UNKNOWN: Final = b"unknown"
+_VIA: Final = b"1.1 gateway"
+_VIA_10: Final = b"1.0 gateway"
+_REQUEST_ID_BYTES: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class CallerFields:
+    """What every request of one connection says of its caller.
+
+    Attributes:
+        address: of the peer, as text bytes; an IPv6 address without brackets (X-Forwarded-For's habit);
+            `UNKNOWN` (RFC 7239 section 6.2) for one on a unix socket.
+        proto: ``http`` or ``https``, as the caller reached us.
+        is_trusted: the peer is in ``trusted_proxies``; what it says of its own callers is kept.
+        is_local: it came to a loopback address, which a browser on this machine reaches for any page.
+        is_unix: it came over a unix socket, where nobody has an address.
+        proxies: those that are trusted.
+        lines: the fields that tell it, ready for a request that brings none of its own.
+        name: the address as records tell it.
+    """
+
+    address: bytes
+    proto: bytes
+    is_trusted: bool
+    is_local: bool = False
+    is_unix: bool = False
+    proxies: TrustedProxies = NO_PROXIES
+    lines: bytes = field(init=False)
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        told = (b"X-Forwarded-For: " + self.address, b"X-Forwarded-Proto: " + self.proto, b"Via: " + _VIA)
+        object.__setattr__(self, "lines", _CRLF.join(told))
+        name = "unix" if self.is_unix else self.address.decode("ascii")
+        object.__setattr__(self, "name", name)
+
+    def client_behind(self, head: RequestHead) -> str:
+        """Give the address of the client that a trusted peer speaks of; empty if it does not."""
+        told = head.special.get(b"x-forwarded-for") if self.is_trusted else None
+        return self.proxies.client_behind(told) if told is not None else ""
+
+
+class OutboundPlan:
+    """All of a route that can be prepared before a request comes.
+
+    Attributes:
+        may_keep: the route forwards the caller's own ``Authorization`` where there is one.
+    """
+
+    __slots__ = (
+        "_added",
+        "_allowed",
+        "_base",
+        "_changes",
+        "_cut",
+        "_host",
+        "_refuses_pages",
+        "_removed",
+        "_scheme",
+        "may_keep",
+        "settings",
+    )
+
+    def __init__(self, settings: RouteSettings) -> None:
+        self.settings = settings
+        rules = settings.request_headers
+        self._base = settings.base_path
+        self._cut = len(settings.path) if settings.strips_prefix and settings.path != "/" else 0
+        self._host = None if settings.preserves_host else line("Host", settings.upstream.authority)
+        self._scheme = "https" if settings.upstream.scheme is Scheme.HTTPS else "http"
+        self._added = added_lines(rules)
+        self._removed = removed_names(rules)
+        self._refuses_pages = settings.refuses_foreign_pages
+        self.may_keep = settings.authorization is CallerAuthorization.KEEP
+        self._allowed = tuple((name.lower().encode("ascii"), line(name, "")) for name in rules.allow)
+        self._changes = bool(self._removed or self._allowed)
+
+    def target(self, target: Target) -> str:
+        """Give path and query for the upstream."""
+        if target.path == "*":
+            return target.path
+        path = self._base + (target.path[self._cut :] if self._cut else target.path)
+        return (path if path[:1] == "/" else "/" + path) + target.query
+
+    def uri(self, head: RequestHead) -> str:
+        """Give the target URI without its query, as the upstream reads it from what it gets.
+
+        RFC 9112 section 3.3: scheme, ``Host`` and path, where ``*`` is none. A caller's host that was to be
+        preserved and is missing leaves the upstream's own name as the best guess at its default.
+        """
+        authority = self.settings.upstream.authority
+        if self.settings.preserves_host and head.authority:
+            authority = head.authority.decode("latin-1")
+        target = self.target(head.target)
+        return f"{self._scheme}://{authority}{without_query(target) if target != '*' else ''}"
+
+    def admit(self, head: RequestHead, *, is_local: bool = False) -> None:
+        """Refuse what the route does not take; `is_local` as of `CallerFields`.
+
+        Raises:
+            ForeignPage, AuthorizationNotAllowed, BodyTooLarge.
+        """
+        settings, special = self.settings, head.special
+        # As mostly nothing of it is there to be looked at, the quick way past is here.
+        if (
+            is_local
+            and self._refuses_pages
+            and (head.host not in USUAL_HOSTS or b"origin" in special or b"sec-fetch-site" in special)
+        ):
+            refuse_foreign_page(head, settings.host)
+        if b"authorization" in special and settings.authorization is CallerAuthorization.REJECT:
+            raise AuthorizationNotAllowed("this route does not take the caller's Authorization")
+        limit = settings.max_body_bytes
+        if limit is not None and head.content_length is not None and head.content_length > limit:
+            raise BodyTooLarge(f"this route takes at most {limit} bytes")
+
+    def authorization(self, head: RequestHead, token: bytes | None) -> bytes | None:
+        """Give the one value of ``Authorization`` that goes out: the token's, unless the route keeps."""
+        return head.special[b"authorization"] if self.may_keep and self.keeps_callers(head) else token
+
+    def keeps_callers(self, head: RequestHead) -> bool:
+        """Tell whether the caller's own ``Authorization`` goes out; never where not `may_keep`.
+
+        Raises:
+            MalformedRequest: it would, but there are two.
+        """
+        if not self.may_keep:
+            return False
+        if b"authorization" not in head.special or b"authorization" in head.dropped:
+            return False
+        if head.repeats_authorization:
+            raise MalformedRequest("there is more than one Authorization")
+        return True
+
+    def head(
+        self, head: RequestHead, caller: CallerFields, authorization: bytes | None, request_id: bytes
+    ) -> list[bytes]:
+        """Build the request line and the fields, without framing; the last line ends without CRLF."""
+        lines, special = head.lines, head.special
+        if head.dropped or self._changes:
+            lines = lines + [start + special[name] for name, start in self._allowed if name in special]
+            lines = without(lines, head.dropped | self._removed)
+        out = [
+            f"{head.method} {self.target(head.target)} HTTP/1.1".encode("latin-1"),
+            self._host or b"Host: " + head.authority,
+            *lines,
+            *self._added,
+            b"X-Request-ID: " + request_id,
+            b"X-Forwarded-Host: " + head.authority,
+            caller.lines,
+        ]
+        if caller.is_trusted or head.is_http10 or b"via" in special or not head.authority:
+            out[-2:] = _forwarded(head, caller, self._removed)
+        if authorization is not None:
+            out.append(b"Authorization: " + authorization)
+        if b"dpop" in special and self._passes_proof(head, authorization):
+            out.append(b"DPoP: " + special[b"dpop"])
+        if b"max-forwards" in special:
+            out.append(b"Max-Forwards: " + _fewer_forwards(head))
+        if head.wants_trailers:
+            out.append(b"TE: trailers\r\nConnection: TE")
+        return out
+
+    def _passes_proof(self, head: RequestHead, authorization: bytes | None) -> bool:
+        if b"dpop" in head.dropped or b"dpop" in self._removed:
+            return False
+        if authorization is None:
+            return b"authorization" not in head.special
+        return self.keeps_callers(head)
+
+
+def framing_lines(head: RequestHead) -> tuple[bytes, ...]:
+    """Give the one field that frames the body, if the request has any."""
+    if head.is_chunked:
+        return (b"Transfer-Encoding: chunked",)
+    return () if head.content_length is None else (b"Content-Length: %d" % head.content_length,)
+
+
+def expectation_lines(head: RequestHead) -> tuple[bytes, ...]:
+    """Give what asks the upstream whether it wants a body that has not come yet (RFC 9110 section 10.1.1)."""
+    has_body = head.is_chunked or bool(head.content_length)
+    return (b"Expect: 100-continue",) if head.expects_continue and has_body else ()
+
+
+def added_lines(rules: HeaderRules) -> tuple[bytes, ...]:
+    """Give the lines that header rules put in."""
+    return tuple(line(name, value) for name, value in (*rules.set, *rules.add))
+
+
+def removed_names(rules: HeaderRules) -> frozenset[bytes]:
+    """Give the names that header rules take out; what is set is taken out first, in any spelling."""
+    return frozenset(
+        folded(name.encode("ascii")) for name in (*rules.remove, *(name for name, _ in rules.set))
+    )
+
+
+def _forwarded(head: RequestHead, caller: CallerFields, removed: frozenset[bytes]) -> list[bytes]:
+    """X-Forwarded-* and Via: the peer's own word counts only if it is a trusted proxy."""
+    special = head.special
+    via = _VIA_10 if head.is_http10 else _VIA
+    if b"via" in special:
+        via = special[b"via"] + b", " + via
+    address, proto, host = caller.address, caller.proto, head.authority
+    kept: list[bytes] = []
+    if caller.is_trusted:
+        if before := special.get(b"x-forwarded-for"):
+            # A peer on a unix socket is no hop that anybody could name: what it says stands.
+            address = before if caller.is_unix else before + b", " + address
+        proto = special.get(b"x-forwarded-proto", proto)
+        host = special.get(b"x-forwarded-host", host)
+        kept = without(_other_forwarded(special), removed)
+    out = [b"X-Forwarded-For: " + address, b"X-Forwarded-Proto: " + proto, b"Via: " + via, *kept]
+    if host:
+        out.append(b"X-Forwarded-Host: " + host)
+    return out
+
+
+_REWRITTEN: Final = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"})
+
+
+def _other_forwarded(special: dict[bytes, bytes]) -> list[bytes]:
+    """What a trusted proxy says beyond the three fields that we write: passed as it is."""
+    return [
+        name + b": " + value
+        for name, value in special.items()
+        if name in (b"forwarded", b"x-real-ip")
+        or (name.startswith(b"x-forwarded-") and name not in _REWRITTEN and name == folded(name))
+    ]
+
+
+def _fewer_forwards(head: RequestHead) -> bytes:
+    """RFC 9110 section 7.6.2: counted down for OPTIONS only."""
+    value = head.special[b"max-forwards"]
+    return b"%d" % (head.max_forwards - 1) if head.max_forwards else value
+
+
+def request_id(head: RequestHead, made: bytes) -> bytes:
+    """Give the caller's X-Request-ID if it is visible ASCII of a decent length, else `made`."""
+    given = head.special.get(b"x-request-id")
+    if given is None or not 0 < len(given) <= _REQUEST_ID_BYTES:
+        return made
+    return given if all(0x21 <= byte <= 0x7E for byte in given) else made

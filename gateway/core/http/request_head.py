@@ -1,0 +1,257 @@
+"""What a caller's request head says, read once.
+
+Rules: lines that pass are made ready to send while they are read; whatever the gateway decides by, sets
+itself or may not pass is kept apart in `special`. RFC 9110 sections 7.2, 7.6.1, 7.8, 10.1.1;
+RFC 9112 sections 3.2, 6.1, 6.3.
+
+What looks like a special field (``X_Forwarded_For``, ``X.Forwarded.For``) never passes: servers read both as
+one name (`fields.folded`). Fields by which some servers let a caller replace what was matched and permitted
+(`OVERRIDES`) pass only where the route allows them by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from gateway.core.errors import (
+    ExpectationFailed,
+    HeadTooLarge,
+    MalformedRequest,
+    MethodUnsupported,
+    TargetTooLong,
+    TransferCodingUnsupported,
+    UpgradeUnsupported,
+    VersionUnsupported,
+)
+from gateway.core.http.fields import FieldNames, folded, options
+from gateway.core.http.target import Target, read_target
+from gateway.core.settings import Limits
+
+RawHeaders = Collection[tuple[bytes, bytes]]
+
+# Never copied from a request: hop-by-hop (RFC 9110 section 7.6.1), framing, and what the gateway sets.
+SPECIAL: Final = frozenset(
+    {
+        b"authorization",
+        b"connection",
+        b"content-length",
+        b"dpop",
+        b"expect",
+        b"forwarded",
+        b"host",
+        b"http2-settings",
+        b"keep-alive",
+        b"max-forwards",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"via",
+        b"x-real-ip",
+        b"x-request-id",
+    }
+)
+# What some frameworks and servers believe in place of method, target, Host or scheme, or take for their own
+# setting; the twins of `Proxy` and `Script-Name` are variables of CGI (CVE-2016-5385) and WSGI.
+OVERRIDES: Final = frozenset(
+    {
+        b"front-end-https",
+        b"path-info",
+        b"proxy",
+        b"script-name",
+        b"x-envoy-original-host",
+        b"x-envoy-original-path",
+        b"x-host",
+        b"x-http-host-override",
+        b"x-http-method",
+        b"x-http-method-override",
+        b"x-http-path-override",
+        b"x-method-override",
+        b"x-original-host",
+        b"x-original-method",
+        b"x-original-path",
+        b"x-original-uri",
+        b"x-original-url",
+        b"x-override-method",
+        b"x-override-url",
+        b"x-rewrite-uri",
+        b"x-rewrite-url",
+        b"x-scheme",
+        b"x-script-name",
+        b"x-url-scheme",
+        b"x-waws-unencoded-url",
+    }
+)
+# What a browser says of the page that caused the request: it passes, and is decided by (`core.http.foreign`).
+NOTED: Final = frozenset({b"origin", b"sec-fetch-site"})
+# Connection options that name no field which could have passed.
+_KNOWN_OPTIONS: Final = frozenset({b"close", b"http2-settings", b"keep-alive", b"te", b"upgrade"})
+_NAME_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_~%!$&'()*+;="
+_IPV6_BYTES: Final = b"ABCDEFabcdef0123456789.:"
+_LENGTH_DIGITS: Final = 18  # below 2**63, and what int() takes without complaint
+_HOST_BYTES: Final = 255  # no name is longer (RFC 1035 section 2.3.4)
+_PORT_DIGITS: Final = 5
+_HOSTS_KEPT: Final = 1024  # of `_HOST_BYTES` and a port at most: less than half a MiB
+
+
+class RequestHead:
+    """A caller's request head. Mutable only to be cheap: nobody changes it after `HeadReader.read`.
+
+    Attributes:
+        method, target: as received.
+        host: lower case, without port; may be empty.
+        authority: the host as received, with its port, for ``Host`` and ``X-Forwarded-Host``.
+        lines: fields that pass, each as ``Name: value``.
+        special: fields that are decided on or by, lower-case name -> value (joined with a comma).
+        dropped: names that ``Connection`` listed beyond the known ones, folded.
+        max_forwards: of an OPTIONS request (RFC 9110 section 7.6.2), else None.
+        content_length: of the body, or None when it is chunked or there is none.
+        is_chunked, is_http10, expects_continue, wants_trailers: claims.
+        repeats_authorization: it is no list (RFC 9110 section 5.3), so it has no one meaning.
+        offers_upgrade: an upgrade other than WebSocket was offered, and is ignored.
+    """
+
+    # Not slotted: defaults that stand in the class cost nothing per request.
+    host: str = ""
+    authority: bytes = b""
+    dropped: frozenset[bytes] = frozenset()
+    content_length: int | None = None
+    max_forwards: int | None = None
+    is_chunked = False
+    expects_continue = False
+    wants_trailers = False
+    offers_upgrade = False
+    repeats_authorization = False
+
+    def __init__(
+        self, method: str, target: Target, lines: list[bytes], special: dict[bytes, bytes], *, is_http10: bool
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.lines = lines
+        self.special = special
+        self.is_http10 = is_http10
+
+
+class HeadReader:
+    """Reads request heads; knows the field names and hosts that it met before (bounded)."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._names = FieldNames(SPECIAL | OVERRIDES, b"x-forwarded-", NOTED)
+        self._hosts: dict[bytes, str] = {}
+
+    def read(
+        self,
+        method: str,
+        target: str,
+        version: tuple[int, int],
+        fields: RawHeaders,
+        *,
+        is_small: bool = False,
+    ) -> RequestHead:
+        """Read one head that the parser found well formed; `is_small`: it is surely not too large.
+
+        Raises:
+            CallerError: it is not to be served; see the classes for each reason.
+        """
+        if version != (1, 1) and version != (1, 0):  # noqa: PLR1714 - two compares, no tuple of tuples
+            raise VersionUnsupported("the request is neither HTTP/1.0 nor HTTP/1.1")
+        if method in ("CONNECT", "TRACE"):
+            raise MethodUnsupported(f"{method} is not served")
+        limits = self._limits
+        if len(target) > limits.target_bytes:
+            raise TargetTooLong(f"the request target exceeds {limits.target_bytes} bytes")
+        if len(fields) > limits.headers:
+            raise HeadTooLarge(f"the header has more than {limits.headers} fields")
+        lines, special = self._names.sort(fields)
+        if not is_small and sum(map(len, lines)) + sum(map(len, special.values())) > limits.header_bytes:
+            raise HeadTooLarge(f"the header exceeds {limits.header_bytes} bytes")
+        head = RequestHead(method, read_target(target), lines, special, is_http10=version[1] == 0)
+        self._read_host(head)
+        if len(head.special) > 1 or b"host" not in head.special:
+            head.repeats_authorization = _repeats_authorization(head.special, fields)
+            _read_special(head)
+        return head
+
+    def _read_host(self, head: RequestHead) -> None:
+        """RFC 9112 section 3.2: an absolute-form target replaces Host; HTTP/1.0 may have none."""
+        authority = head.target.authority
+        head.authority = head.special.get(b"host", b"") if authority is None else authority.encode("latin-1")
+        host = self._hosts.get(head.authority)
+        if host is None:
+            host = host_of(head.authority)
+            if len(self._hosts) >= _HOSTS_KEPT:
+                self._hosts.clear()
+            self._hosts[head.authority] = host
+        head.host = host
+
+
+def host_of(authority: bytes) -> str:
+    """Give the host of ``host[:port]`` in lower case, without a final dot.
+
+    Raises:
+        MalformedRequest: it is no such thing, or longer than any.
+    """
+    if authority[:1] == b"[":
+        host, mark, rest = authority[1:].partition(b"]")
+        colon, port = rest[:1], rest[1:]
+        is_good = mark and not host.translate(None, _IPV6_BYTES) and colon in (b"", b":")
+    else:
+        host, _, port = authority.partition(b":")
+        is_good = not host.translate(None, _NAME_BYTES)
+    if not is_good or (port and not port.isdigit()):
+        raise MalformedRequest("Host is not a host name or address with an optional port")
+    if len(host) > _HOST_BYTES or len(port) > _PORT_DIGITS:
+        raise MalformedRequest(f"Host is longer than {_HOST_BYTES} bytes, or its port than five digits")
+    return host.decode("ascii").lower().removesuffix(".")
+
+
+def _repeats_authorization(special: dict[bytes, bytes], fields: RawHeaders) -> bool:
+    return b"authorization" in special and sum(name.lower() == b"authorization" for name, _ in fields) > 1
+
+
+def _read_special(head: RequestHead) -> None:
+    special = head.special
+    if head.method == "OPTIONS" and b"max-forwards" in special:
+        value = special[b"max-forwards"]
+        head.max_forwards = int(value) if value.isdigit() and len(value) <= _LENGTH_DIGITS else None
+    if b"transfer-encoding" in special or b"content-length" in special:
+        _read_framing(head)
+    if b"connection" in special:
+        _read_connection(head, options(special[b"connection"]))
+    if b"expect" in special and not head.is_http10:
+        # RFC 9110 section 10.1.1: an HTTP/1.0 caller's expectation is ignored.
+        if special[b"expect"].lower() != b"100-continue":
+            raise ExpectationFailed("only 100-continue can be expected")
+        head.expects_continue = True
+
+
+def _read_framing(head: RequestHead) -> None:
+    """RFC 9112 sections 6.1 and 6.3: one framing field, of one meaning."""
+    coding = head.special.get(b"transfer-encoding")
+    length = head.special.get(b"content-length")
+    if coding is None:
+        assert length is not None
+        if not length.isdigit() or len(length) > _LENGTH_DIGITS:
+            raise MalformedRequest("Content-Length is not one number")
+        head.content_length = int(length)
+        return
+    if length is not None or head.is_http10:
+        raise MalformedRequest("Transfer-Encoding stands beside Content-Length or in HTTP/1.0")
+    if coding.lower() != b"chunked":
+        raise TransferCodingUnsupported("the only transfer coding served is one chunked")
+    head.is_chunked = True
+
+
+def _read_connection(head: RequestHead, listed: frozenset[bytes]) -> None:
+    if b"upgrade" in listed and b"upgrade" in head.special:
+        if b"websocket" in options(head.special[b"upgrade"]):
+            raise UpgradeUnsupported("WebSocket is not served")
+        head.offers_upgrade = True
+    if b"te" in listed and b"te" in head.special:
+        head.wants_trailers = b"trailers" in options(head.special[b"te"])
+    head.dropped = frozenset(map(folded, listed - _KNOWN_OPTIONS))

@@ -1,0 +1,78 @@
+"""What keeps a client from its token, as the operator is told it: whose fault, why, and which key to look at.
+
+Rules: the key is the one to change where that may cure it. Where nothing in `gateway.yaml` need be wrong (the
+server is down, its certificate has expired) it is the one that leads to the server. What a registered error
+code means is read from RFC 6749 section 5.2.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway.core.cause import TLS_KEYS, Cause
+from gateway.core.client_settings import AuthMethod, ClientSettings
+from gateway.core.oauth.client_facts import blames_secret
+from gateway.core.oauth.token_answer import PROOF_CODES
+from gateway.core.oauth.token_outcome import Failed, FailureKind
+
+_OF_CODES: Final = {
+    "invalid_client": Cause.CREDENTIALS_REFUSED,
+    "invalid_grant": Cause.CREDENTIALS_REFUSED,
+    "invalid_scope": Cause.SCOPE_REFUSED,
+    "invalid_target": Cause.RESOURCE_REFUSED,
+    "unauthorized_client": Cause.CLIENT_NOT_ALLOWED,
+    "access_denied": Cause.CLIENT_NOT_ALLOWED,
+    **dict.fromkeys(PROOF_CODES, Cause.PROOF_REFUSED),
+}
+_OF_KINDS: Final = {
+    FailureKind.REFUSED: Cause.REQUEST_REFUSED,
+    FailureKind.INVALID: Cause.ANSWER_UNUSABLE,
+    FailureKind.SLOW: Cause.ANSWER_TIMEOUT,
+    FailureKind.UNREACHABLE: Cause.SERVER_FAILED,
+    FailureKind.UNSENT: Cause.FILE_UNUSABLE,
+}
+_KEYS: Final = {
+    **TLS_KEYS,
+    Cause.PROXY_FAILED: "proxy",
+    Cause.CONNECT_TIMEOUT: "timeouts.connect",
+    Cause.ANSWER_TIMEOUT: "timeout",
+    Cause.SCOPE_REFUSED: "scope",
+    Cause.CLIENT_NOT_ALLOWED: "client_id",
+    Cause.PROOF_REFUSED: "dpop_bound_access_tokens",
+    Cause.REQUEST_REFUSED: "grant_type",
+}
+
+
+def cause_of(failed: Failed) -> Cause:
+    """Say why there is no token."""
+    if failed.cause is not None:
+        return failed.cause
+    if blames_secret(failed.status, failed):
+        return Cause.CREDENTIALS_REFUSED
+    return _OF_CODES.get(failed.code) or _OF_KINDS[failed.kind]
+
+
+def key_of(failed: Failed, client: ClientSettings) -> str:
+    """Name the key of `gateway.yaml` to look at, whole: ``clients.crm.scope``."""
+    return f"clients.{client.name}.{failed.key or _key(cause_of(failed), client)}"
+
+
+def credential_key(client: ClientSettings) -> str:
+    """Name the key below the client that holds what proves who we are."""
+    match client.grant.method:
+        case AuthMethod.CLIENT_SECRET_BASIC | AuthMethod.CLIENT_SECRET_POST | AuthMethod.CLIENT_SECRET_JWT:
+            return "client_secret"
+        case AuthMethod.CLIENT_ASSERTION:
+            return "client_assertion"
+        case AuthMethod.TLS_CLIENT_AUTH | AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH:
+            return "tls.certificate"
+        case AuthMethod.PRIVATE_KEY_JWT | AuthMethod.NONE:
+            return "client_id" if client.grant.assertion is None else "private_key"
+
+
+def _key(cause: Cause, client: ClientSettings) -> str:
+    if cause is Cause.CREDENTIALS_REFUSED:
+        return credential_key(client)
+    if cause is Cause.RESOURCE_REFUSED:
+        return "resource" if client.grant.resource else "audience"
+    return _KEYS.get(cause) or ("issuer" if client.grant.token_endpoint is None else "token_endpoint")

@@ -1,0 +1,177 @@
+"""What an authorization server says of itself: bytes in, endpoints out (RFC 8414, OpenID Discovery 1.0).
+
+Rules:
+
+- Two places are looked at, in this order: RFC 8414 section 3 puts its well-known part between host and path,
+  OpenID Connect Discovery section 4 puts its own behind the path.
+- The ``issuer`` in the answer is the one that was asked for, to the letter (RFC 8414 section 3.3): else
+  another server could answer in its name. So no redirect is followed either.
+- An endpoint that it names is believed only if credentials may be sent there (`server_url`).
+- Where we show a certificate, ``mtls_endpoint_aliases`` are preferred (RFC 8705 section 5).
+- Members of another shape than the RFC has are taken for left out; unknown ones are ignored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.core.json_object import JsonObject
+from gateway.core.oauth.server_answer import ServerAnswer, is_transient_status
+from gateway.core.oauth.token_outcome import Failed, FailureKind
+from gateway.core.server_url import may_be_asked
+
+LIFETIME_S: Final = 3600.0
+"""How long metadata is believed that does not say it; servers say an hour to a day."""
+SHORTEST_LIFETIME_S: Final = 300.0
+LONGEST_LIFETIME_S: Final = 24 * 3600.0
+
+_OAUTH: Final = "/.well-known/oauth-authorization-server"
+_OPENID: Final = "/.well-known/openid-configuration"
+_MAX_AGE: Final = re.compile(r"(?:^|[ ,])max-age=\"?(?P<seconds>[0-9]{1,9})\"?(?:$|[ ,])", re.IGNORECASE)
+_WORD: Final = re.compile(r"[A-Za-z0-9:/._+-]{1,100}")
+_MOST_WORDS: Final = 100
+
+Words = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerMetadata:
+    """An authorization server's metadata, as far as it is of use here; None where it says nothing.
+
+    Attributes:
+        token_endpoint, revocation_endpoint: where a client without a certificate asks.
+        aliases: the same by their names, for a client that shows one.
+        lifetime_s: how long this may be believed.
+    """
+
+    issuer: str
+    token_endpoint: str
+    revocation_endpoint: str | None = None
+    aliases: Mapping[str, str] | None = None
+    auth_methods: Words | None = None
+    signing_algorithms: Words | None = None
+    grant_types: Words | None = None
+    dpop_algorithms: Words | None = None
+    lifetime_s: float = LIFETIME_S
+
+    def token_endpoint_for(self, *, shows_certificate: bool) -> str:
+        """Give where tokens are requested."""
+        alias = (self.aliases or {}).get("token_endpoint") if shows_certificate else None
+        return alias or self.token_endpoint
+
+    def revocation_endpoint_for(self, *, shows_certificate: bool) -> str | None:
+        """Give where tokens are revoked, or None where the server says no such place."""
+        alias = (self.aliases or {}).get("revocation_endpoint") if shows_certificate else None
+        return alias or self.revocation_endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One place that was looked at.
+
+    Attributes:
+        said_issuer: in whose name the answer was; foreign text.
+    """
+
+    url: str
+    found: ServerMetadata | Failed
+    status: int | None = None
+    said_issuer: str = ""
+
+
+def metadata_places(issuer: str) -> tuple[str, ...]:
+    """Give the URLs where an issuer's metadata may be, in the order in which they are tried."""
+    scheme, _, rest = issuer.partition("://")
+    host, slash, path = rest.partition("/")
+    path = (slash + path).rstrip("/")
+    return f"{scheme}://{host}{_OAUTH}{path}", f"{scheme}://{host}{path}{_OPENID}"
+
+
+def read_metadata(
+    answer: ServerAnswer, issuer: str, wall_now_s: float, *, allows_insecure: bool
+) -> ServerMetadata | Failed:
+    """Give the metadata in the answer of one place, or why there is none."""
+    if is_transient_status(answer.status):
+        reason = f"the issuer answered {answer.status} when asked for its metadata"
+        return Failed(FailureKind.UNREACHABLE, reason, retry_after_s=answer.retry_after_s(wall_now_s))
+    document = answer.document() if answer.status == 200 else None
+    if document is None:
+        return Failed(FailureKind.INVALID, f"the issuer publishes no metadata: it answered {_kind(answer)}")
+    if document.get("issuer") != issuer:
+        return Failed(FailureKind.INVALID, "the issuer's metadata is in the name of another issuer")
+    endpoint = document.get("token_endpoint")
+    if not may_be_asked(endpoint, issuer, allows_insecure=allows_insecure):
+        return Failed(FailureKind.INVALID, f"the issuer's metadata has {_flaw(endpoint)}")
+    assert isinstance(endpoint, str)
+    return ServerMetadata(
+        issuer=issuer,
+        token_endpoint=endpoint,
+        revocation_endpoint=_endpoint(
+            document, "revocation_endpoint", issuer, allows_insecure=allows_insecure
+        ),
+        aliases=_aliases(document, issuer, allows_insecure=allows_insecure),
+        auth_methods=_words(document, "token_endpoint_auth_methods_supported"),
+        signing_algorithms=_words(document, "token_endpoint_auth_signing_alg_values_supported"),
+        grant_types=_words(document, "grant_types_supported"),
+        dpop_algorithms=_words(document, "dpop_signing_alg_values_supported"),
+        lifetime_s=metadata_lifetime_s(answer.header("cache-control")),
+    )
+
+
+def may_have_moved(failed: Failed) -> bool:
+    """Whether the endpoint that failed may be elsewhere by now: whoever answered was no OAuth endpoint.
+
+    One that asks for time is where it was.
+    """
+    return not failed.code and failed.retry_after_s is None and failed.status != 429
+
+
+def said_issuer(answer: ServerAnswer) -> str:
+    """Give the issuer in whose name an answer is, foreign text, or an empty one."""
+    named = (answer.document() or {}).get("issuer")
+    return named if isinstance(named, str) else ""
+
+
+def metadata_lifetime_s(cache_control: str) -> float:
+    """Give how long metadata may be believed: its ``max-age`` (RFC 9111 section 5.2.2.1), within bounds."""
+    found = _MAX_AGE.search(cache_control)
+    stated_s = LIFETIME_S if found is None else float(found["seconds"])
+    return min(max(stated_s, SHORTEST_LIFETIME_S), LONGEST_LIFETIME_S)
+
+
+def _kind(answer: ServerAnswer) -> str:
+    return f"{answer.status}" if answer.status != 200 else "with no JSON object"
+
+
+def _flaw(endpoint: object) -> str:
+    if endpoint is None:
+        return "no token_endpoint"
+    return (
+        "a token_endpoint that credentials are not sent to: no https:// URL, or one with a user or a fragment"
+    )
+
+
+def _endpoint(document: JsonObject, name: str, issuer: str, *, allows_insecure: bool) -> str | None:
+    url = document.get(name)
+    is_good = isinstance(url, str) and may_be_asked(url, issuer, allows_insecure=allows_insecure)
+    return url if is_good else None
+
+
+def _aliases(document: JsonObject, issuer: str, *, allows_insecure: bool) -> dict[str, str]:
+    aliases = document.get("mtls_endpoint_aliases")
+    if not isinstance(aliases, dict):
+        return {}
+    names = ("token_endpoint", "revocation_endpoint")
+    found = {name: _endpoint(aliases, name, issuer, allows_insecure=allows_insecure) for name in names}
+    return {name: url for name, url in found.items() if url is not None}
+
+
+def _words(document: JsonObject, name: str) -> Words | None:
+    words = document.get(name)
+    if not isinstance(words, list):
+        return None
+    known = [word for word in words if isinstance(word, str) and _WORD.fullmatch(word)]
+    return tuple(known[:_MOST_WORDS])

@@ -1,0 +1,70 @@
+"""Where an authorization server's metadata does not fit what the owner configured, in plain sentences.
+
+Nothing is decided by it: metadata is often incomplete or out of date, so the token request goes out all the
+same and these sentences are what an operator reads first when it is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gateway.core.client_settings import AuthMethod, ClientSettings, Grant, GrantType
+from gateway.core.cut import some_of
+from gateway.core.oauth.client_assertion import JWT_BEARER
+from gateway.core.oauth.metadata import ServerMetadata, Words
+from gateway.core.signing_settings import SigningAlgorithm
+
+
+@dataclass(frozen=True, slots=True)
+class UsedAlgorithms:
+    """What signs, as follows from the keys; None where there is no key, or one that cannot be used."""
+
+    assertion: SigningAlgorithm | None = None
+    dpop: SigningAlgorithm | None = None
+
+
+def find_objections(
+    metadata: ServerMetadata, client: ClientSettings, used: UsedAlgorithms
+) -> tuple[str, ...]:
+    """Give what the metadata says against the client's settings, and against its keys."""
+    return tuple(_objections(metadata, client, used))
+
+
+def _objections(metadata: ServerMetadata, client: ClientSettings, used: UsedAlgorithms) -> Iterator[str]:
+    grant = client.grant
+    yield from _unlisted("grant_types_supported", grant.grant_type.value, metadata.grant_types)
+    if grant.grant_type is GrantType.CLIENT_CREDENTIALS:
+        method = _registered_method(grant)
+        yield from _unlisted("token_endpoint_auth_methods_supported", method, metadata.auth_methods)
+        if used.assertion is not None:
+            name = "token_endpoint_auth_signing_alg_values_supported"
+            yield from _unlisted(name, used.assertion.value, metadata.signing_algorithms)
+    if grant.dpop is not None:
+        yield from _about_dpop(used.dpop, metadata.dpop_algorithms)
+    if client.revokes and client.revocation_endpoint is None:
+        yield from _about_revocation(metadata, shows_certificate=grant.certificate is not None)
+
+
+def _registered_method(grant: Grant) -> str:
+    """An assertion that somebody else signed is, to the server, one that was signed with a private key."""
+    if grant.method is AuthMethod.CLIENT_ASSERTION and grant.assertion_type == JWT_BEARER:
+        return AuthMethod.PRIVATE_KEY_JWT.value
+    return grant.method.value
+
+
+def _about_dpop(algorithm: SigningAlgorithm | None, supported: Words | None) -> Iterator[str]:
+    if supported is None:
+        yield "it does not say that it binds tokens by DPoP (dpop_signing_alg_values_supported is missing)"
+    elif algorithm is not None:
+        yield from _unlisted("dpop_signing_alg_values_supported", algorithm.value, supported)
+
+
+def _about_revocation(metadata: ServerMetadata, *, shows_certificate: bool) -> Iterator[str]:
+    if metadata.revocation_endpoint_for(shows_certificate=shows_certificate) is None:
+        yield "it names no revocation_endpoint, so no token is revoked"
+
+
+def _unlisted(name: str, value: str, listed: Words | None) -> Iterator[str]:
+    if listed is not None and value not in listed:
+        yield f"{name} does not list {value}: it has {some_of(listed) or 'nothing'}"

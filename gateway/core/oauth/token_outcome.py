@@ -1,0 +1,124 @@
+"""What comes of a token request: a token's text, or a failure that says whose fault and how long to wait.
+
+Failures are values, for they are expected; they become errors only towards a caller who waits. The
+kind decides both the pause (`backoff`) and the answer to callers (design section 5):
+
+=============  =======================================================  ==========================
+REFUSED        the client or its grant is not accepted; needs a human   502, long pauses
+INVALID        it answered, but nothing that can be used                502, short pauses
+UNREACHABLE    network, 5xx, 429, or it asked for time                  503, short pauses
+UNSENT         a file of ours that it takes cannot be used              503, short pauses
+SLOW           no answer within the client's ``timeout``                504 to whom waited, then 503
+=============  =======================================================  ==========================
+
+``reason`` is ours. The authorization server's own words are kept nowhere; only ``gateway token`` shows them,
+from the very answer (`doctor.report`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from math import ceil
+from typing import assert_never
+
+from gateway.core.cause import Cause
+from gateway.core.client_settings import ClientName
+from gateway.core.errors import (
+    AuthorizationServerError,
+    ClientFileUnusable,
+    TokenAnswerInvalid,
+    TokenRefused,
+    TokenTimeout,
+    TokenUnavailable,
+)
+from gateway.core.secret import Secret
+from gateway.core.token import Prover
+
+
+class FailureKind(Enum):
+    """Why there is no token."""
+
+    REFUSED = "refused"
+    INVALID = "invalid"
+    UNREACHABLE = "unreachable"
+    SLOW = "slow"
+    UNSENT = "unsent"
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The authorization server gave a token.
+
+    Attributes:
+        lifetime_s: the earlier of ``expires_in`` and a JWT's ``exp``, or None where neither is stated.
+        scope: what was granted; what was asked, where the answer does not say.
+        is_bound: it is worth something only together with proofs of our key (RFC 9449).
+        prover: makes these proofs.
+    """
+
+    access_token: Secret
+    lifetime_s: float | None
+    scope: tuple[str, ...]
+    is_bound: bool = False
+    prover: Prover | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """There is no token.
+
+    Attributes:
+        reason: a clause of ours, free of foreign text: ``the authorization server answered 503``.
+        code: a registered error code that it answered with, or empty.
+        retry_after_s: how long it asked us to wait, bounded, or None.
+        status: of the answer, or 0 where there was none.
+        cause: why, as far as it was seen on the way there.
+        key: the key below the client whose file is at fault (``tls.ca``), or empty; `reason` begins with it.
+        was_sent: something of the request may have reached the server.
+    """
+
+    kind: FailureKind
+    reason: str
+    code: str = ""
+    retry_after_s: float | None = None
+    status: int = field(default=0, compare=False)
+    cause: Cause | None = field(default=None, compare=False)
+    key: str = field(default="", compare=False)
+    was_sent: bool = field(default=True, compare=False)
+
+
+Outcome = Granted | Failed
+
+
+def failure_error(
+    failed: Failed, client: ClientName, retry_in_s: float, *, has_waited: bool
+) -> AuthorizationServerError:
+    """Give a fresh error for a caller, with ``Retry-After`` in whole seconds, at least one.
+
+    `has_waited` is False for callers who are turned away at once while the back-off lasts.
+    """
+    error = _error_class(failed.kind, has_waited=has_waited)
+    detail = whole_reason(failed, client) if failed.key else f"client {client}: {failed.reason}"
+    return error(detail, retry_after_s=max(1, ceil(retry_in_s)), cause=failed.cause)
+
+
+def whole_reason(failed: Failed, client: ClientName) -> str:
+    """Say what went wrong; a key is written from the file's top: ``clients.crm.tls.ca: ...``."""
+    return f"clients.{client}.{failed.reason}" if failed.key else failed.reason
+
+
+def _error_class(kind: FailureKind, *, has_waited: bool) -> type[AuthorizationServerError]:
+    match kind:
+        case FailureKind.REFUSED:
+            return TokenRefused
+        case FailureKind.INVALID:
+            return TokenAnswerInvalid
+        case FailureKind.UNREACHABLE:
+            return TokenUnavailable
+        case FailureKind.UNSENT:
+            return ClientFileUnusable
+        case FailureKind.SLOW:
+            return TokenTimeout if has_waited else TokenUnavailable
+        case _:
+            assert_never(kind)

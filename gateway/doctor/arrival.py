@@ -1,0 +1,99 @@
+"""Where a request that nobody has sent yet would come in, and from whom: for `explain`.
+
+Rules: who comes over a unix socket has no address; an address of another machine does not reach a listener on
+a loopback address, nor one of IPv4 a listener on an IPv6 address, not even ``[::]``. Of the listeners left,
+that of the URL's port is taken, then one that speaks its scheme, then the first. What a listener knows of its
+callers is the listener's own matter (`entrance`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.core.http.foreign import names_this_machine
+from gateway.core.proxies import plain_address
+from gateway.core.settings import ListenerSettings
+
+UNIX: Final = "unix"
+
+
+class NoArrival(ValueError):
+    """Nobody comes in this way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A listener and the address of a caller there; None on a unix socket."""
+
+    listener: ListenerSettings
+    peer: str | None
+
+
+def arrival(listeners: Sequence[ListenerSettings], url: str, origin: str | None, at: str | None) -> Arrival:
+    """Choose where a request for `url` comes in.
+
+    Args:
+        listeners: of the gateway.
+        url: a path, or an absolute URL.
+        origin: the caller's address, ``unix``, or None for somebody on this machine.
+        at: the address of the listener as the file has it, or None.
+
+    Raises:
+        NoArrival: there is no such listener, or this caller cannot come there.
+    """
+    named = [one for one in listeners if at is None or str(one.address) == at]
+    if not named:
+        known = ", ".join(str(one.address) for one in listeners)
+        raise NoArrival(f"no listener has the address {at}; there are: {known}")
+    _check(origin)
+    open_to = [one for one in named if _takes(one, origin)]
+    if not open_to:
+        where = at or "any listener"
+        raise NoArrival(f"a caller from {origin} does not reach {where}: {_why(origin)}")
+    listener = min(open_to, key=lambda one: _distance(one, url))  # the first of those that are equal
+    return Arrival(listener, _peer(listener, origin))
+
+
+def _check(origin: str | None) -> None:
+    if origin is not None and origin != UNIX and plain_address(origin) is None:
+        raise NoArrival("expected an IP address such as 203.0.113.7 or 2001:db8::1, or unix")
+
+
+def _takes(listener: ListenerSettings, origin: str | None) -> bool:
+    if origin is None:
+        return True
+    is_unix = listener.address.path is not None
+    if origin == UNIX or is_unix:
+        return is_unix and origin == UNIX
+    caller, bound = plain_address(origin), plain_address(listener.address.host)
+    if caller is None or (bound is not None and bound.version != caller.version):
+        return False
+    return caller.is_loopback or not names_this_machine(listener.address.host)
+
+
+def _why(origin: str | None) -> str:
+    if origin == UNIX:
+        return "that is no unix socket"
+    return (
+        "a loopback address is for this machine, an address of IPv6 for callers with one, "
+        "and over a unix socket nobody has an address"
+    )
+
+
+def _distance(listener: ListenerSettings, url: str) -> tuple[bool, bool]:
+    scheme, mark, rest = url.partition("://")
+    if not mark:
+        return False, False
+    _, _, port = rest.partition("/")[0].rpartition(":")
+    is_elsewhere = listener.address.path is not None or port != str(listener.address.port)
+    return is_elsewhere, (listener.tls is not None) != (scheme == "https")
+
+
+def _peer(listener: ListenerSettings, origin: str | None) -> str | None:
+    if listener.address.path is not None:
+        return None
+    if origin is not None:
+        return origin
+    return "::1" if ":" in listener.address.host else "127.0.0.1"

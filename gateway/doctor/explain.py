@@ -1,0 +1,167 @@
+"""What would happen to a request: route, upstream URL, header before and after; nothing is sent.
+
+Rules: no rules. The request is written as bytes and read by the parser of the listeners; the decisions are
+those of the handler, in its order, made by the same functions. A test compares the two over real sockets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.core.errors import NoRoute
+from gateway.core.http.entrance import Entrance
+from gateway.core.http.outbound import (
+    CallerFields,
+    OutboundPlan,
+    expectation_lines,
+    framing_lines,
+    request_id,
+)
+from gateway.core.http.request_head import HeadReader, RawHeaders, RequestHead
+from gateway.core.http.routing import Router
+from gateway.core.masking import MASKED_FROM_CHARS
+from gateway.core.secret import MASK
+from gateway.core.settings import Address, RouteSettings, Scheme, Settings
+from gateway.doctor.arrival import Arrival
+from gateway.doctor.near_routes import near_routes
+
+TOKEN_SHOWN = b"%b <the token of client %b>"
+PROOF_SHOWN = b"DPoP: <a new proof>"
+ID_SHOWN = b"<a new id>"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request as the parser of a listener read it."""
+
+    method: str
+    target: str
+    version: tuple[int, int]
+    fields: RawHeaders
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A request as it comes in and as it goes out; header lines as text.
+
+    Attributes:
+        upstream_url: empty where the gateway answers by itself.
+    """
+
+    route: RouteSettings
+    upstream_url: str
+    caller: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+def request_bytes(
+    method: str, url: str, fields: Sequence[str], arrived: Arrival, *, is_http10: bool = False
+) -> bytes:
+    """Write a request as a caller would send it; a Host is added where HTTP/1.1 wants one."""
+    lines = [f"{method} {url} HTTP/1.{0 if is_http10 else 1}", *fields]
+    has_host = any(line.partition(":")[0].strip().lower() == "host" for line in fields)
+    if not has_host and not is_http10:
+        lines.insert(1, f"Host: {_host_of(url, arrived.listener.address)}")
+    return "\r\n".join((*lines, "", "")).encode("utf-8", "surrogateescape")
+
+
+def explain(settings: Settings, asked: Question, arrived: Arrival) -> Explanation:
+    """Say what would become of a request.
+
+    Args:
+        settings: the gateway's.
+        asked: the request.
+        arrived: where it came in, and from whom.
+
+    Raises:
+        GatewayError: the request would be refused.
+    """
+    caller = Entrance.of(arrived.listener, settings.trusted_proxies).caller(arrived.peer)
+    head = HeadReader(settings.limits).read(asked.method, asked.target, asked.version, asked.fields)
+    route = _route(settings, head)
+    plan = OutboundPlan(route)
+    plan.admit(head, is_local=caller.is_local)
+    is_ours = head.max_forwards == 0
+    lines = b"" if is_ours else b"\r\n".join(_outbound_lines(plan, head, caller))
+    return Explanation(
+        route,
+        "" if is_ours else _masked(_upstream_url(route, plan.target(head.target)), settings),
+        _caller(caller, arrived, head),
+        tuple(f"{_text(name)}: {_text(value)}" for name, value in asked.fields),
+        tuple(_masked(_text(lines), settings).split("\r\n")[1:]),
+    )
+
+
+def _route(settings: Settings, head: RequestHead) -> RouteSettings:
+    router = Router((route, route) for route in settings.routes)
+    try:
+        return router.match(head.host, head.target.path, head.method)
+    except NoRoute as missed:
+        near = near_routes(settings.routes, head.host, head.target.path)
+        raise NoRoute("\n  ".join((f"{missed.detail}; the nearest:", *near))) from None
+
+
+def _outbound_lines(plan: OutboundPlan, head: RequestHead, caller: CallerFields) -> list[bytes]:
+    return [*_head_lines(plan, head, caller), *framing_lines(head), *expectation_lines(head)]
+
+
+def _head_lines(plan: OutboundPlan, head: RequestHead, caller: CallerFields) -> list[bytes]:
+    grant, shown_id = plan.settings.grant, request_id(head, ID_SHOWN)
+    if grant is None or plan.keeps_callers(head):
+        return plan.head(head, caller, plan.authorization(head, None), shown_id)
+    scheme = b"Bearer" if grant.dpop is None else b"DPoP"
+    lines = plan.head(head, caller, TOKEN_SHOWN % (scheme, grant.client.encode()), shown_id)
+    return lines if grant.dpop is None else [*lines, PROOF_SHOWN]
+
+
+def _caller(caller: CallerFields, arrived: Arrival, head: RequestHead) -> str:
+    words = f"{caller.name}, over {caller.proto.decode('ascii')}, at {arrived.listener.address}"
+    if not caller.is_trusted:
+        return words
+    client = caller.client_behind(head)
+    return f"{words}; a trusted proxy, which " + (f"speaks of {client}" if client else "names no client")
+
+
+def _masked(text: str, settings: Settings) -> str:
+    """What came from the environment or a file into such a key may be a secret, so it is not shown."""
+    for referenced in sorted(settings.referenced, key=len, reverse=True):
+        if len(referenced) >= MASKED_FROM_CHARS:
+            text = text.replace(referenced, MASK)
+    return text
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace")
+
+
+def _host_of(url: str, address: Address) -> str:
+    """As curl makes it: from the URL, or from the listener's address."""
+    if "://" in url:
+        return url.partition("://")[2].partition("/")[0].partition("?")[0]
+    return "localhost" if address.path is not None else str(address)
+
+
+def _upstream_url(route: RouteSettings, target: str) -> str:
+    upstream = route.upstream
+    if upstream.scheme is Scheme.UNIX:
+        return f"unix:{upstream.socket_path} {target}"
+    return f"{upstream.scheme.value}://{upstream.authority}{target}"
+
+
+def render(explanation: Explanation) -> str:
+    """Write an explanation for a person."""
+    route = explanation.route
+    client = f"client {route.grant.client}" if route.grant is not None else "no client: no token is injected"
+    return "\n".join(
+        (
+            f"route      {route.name} ({client})",
+            f"upstream   {explanation.upstream_url or 'none: the gateway itself answers (Max-Forwards: 0)'}",
+            f"caller     {explanation.caller}",
+            "before",
+            *(f"  {line}" for line in explanation.before),
+            "after",
+            *(f"  {line}" for line in explanation.after),
+        )
+    )

@@ -1,0 +1,216 @@
+"""What proves who we are, made anew for every request: a secret, an assertion, a key of bound tokens.
+
+Nothing here raises: what cannot be read or used is an outage of that client, told in a clause of ours. But a
+key that was usable stays in use while what replaces it is not: it may be half-written, or its certificate the
+old one. Each client's keys are read once, and again when their text or certificate was replaced, however many
+clients there are. What signs is imported by the first client that needs it: who needs no signatures does not
+pay for them in memory.
+"""
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar, cast
+
+from gateway.aside import Aside
+from gateway.core.cause import Cause
+from gateway.core.client_settings import ClientName, ClientSettings, SecretReader, TlsFiles
+from gateway.core.oauth.client_assertion import Occasion
+from gateway.core.oauth.client_trouble import credential_key
+from gateway.core.oauth.objections import UsedAlgorithms
+from gateway.core.oauth.token_outcome import Failed, FailureKind
+from gateway.core.secret import Secret
+from gateway.core.signing_settings import DpopSettings, SigningAlgorithm
+from gateway.oauth.transport import trust_in_server
+from gateway.tls_files import Contents, Signature, digest_of, signature_of
+
+if TYPE_CHECKING:
+    from gateway.oauth.client_authentication import Signer
+    from gateway.oauth.dpop_key import DpopKey
+
+Key = TypeVar("Key", "Signer", "DpopKey")
+TellKept = Callable[[ClientName, str], None]
+
+DPOP_KEY: Final = "dpop_private_key"
+UNREADABLE: Final = "it cannot be read"
+UNFIT: Final = "it cannot stand in a token request"
+
+
+def unusable(key: str, complaint: str) -> Failed:
+    """Give the failure of a client whose `key` names, or holds, what cannot be used."""
+    return Failed(FailureKind.UNSENT, f"{key}: {complaint}", cause=Cause.FILE_UNUSABLE, key=key)
+
+
+def random_jti() -> str:
+    """Give an identifier that is used once."""
+    return secrets.token_urlsafe(16)  # 128 bits: no two are ever equal
+
+
+@dataclass(frozen=True, slots=True)
+class _Good:
+    """A key that could be used, and what it was made of."""
+
+    made_of: Hashable
+    key: Signer | DpopKey
+
+
+class Credentials:
+    """Makes the proofs of all clients of a process."""
+
+    def __init__(
+        self,
+        wall_s: Callable[[], float],
+        new_jti: Callable[[], str],
+        tell_kept: TellKept = lambda *_: None,
+        aside: Aside | None = None,
+    ) -> None:
+        """`tell_kept` is told once of each key that stays in use, and why the new one cannot be used."""
+        self._aside = aside or Aside()
+        self._wall_s = wall_s
+        self._new_jti = new_jti
+        self._tell_kept = tell_kept
+        self._own_keys: dict[ClientName, DpopKey] = {}
+        self._good: dict[Hashable, _Good] = {}
+        self._kept: set[Hashable] = set()
+        self._shown: dict[TlsFiles, tuple[Signature, bytes]] = {}
+
+    def of_client(self, client: ClientSettings, number: int, token_endpoint: str) -> Secret | Failed:
+        """Give what goes out: the client's `number`-th secret, or an assertion made for this one request."""
+        try:
+            credential = client.credentials[number]()
+            if client.grant.assertion is None:
+                return credential
+            return self._signed(client, number, credential, token_endpoint)
+        except (OSError, ValueError):
+            return unusable(credential_key(client), UNREADABLE)
+
+    async def dpop_key(self, client: ClientSettings) -> DpopKey | Failed | None:
+        """Give the key that the next token is bound to; None where tokens are bound to none."""
+        settings = client.grant.dpop
+        if settings is None:
+            return None
+        from gateway.oauth import dpop_key as dpop
+        from gateway.oauth.signing_key import CredentialUnusable
+
+        try:
+            if client.dpop_key is None:
+                return await self._own_key(client.name, settings)
+            text = client.dpop_key()
+            read = partial(dpop.read_dpop_key, text, settings, self._wall_s, self._new_jti)
+            return self._usable(client, (client.name, settings), text, read)
+        except CredentialUnusable as wrong:
+            return unusable(DPOP_KEY, f"the client cannot prove possession of its key: {wrong}")
+        except (OSError, ValueError):
+            return unusable(DPOP_KEY, UNREADABLE)
+
+    async def _own_key(self, client: ClientName, settings: DpopSettings) -> DpopKey:
+        from gateway.oauth import dpop_key as dpop
+
+        def make() -> DpopKey:
+            if client not in self._own_keys:  # another grant's request may have been the first
+                self._own_keys[client] = dpop.make_dpop_key(settings, self._wall_s, self._new_jti)
+            return self._own_keys[client]
+
+        algorithm = settings.algorithm
+        if client in self._own_keys or algorithm is None or not algorithm.is_rsa:
+            return make()
+        return await self._aside.run(make)  # an RSA key takes 40 to 400 ms
+
+    async def used_algorithms(self, client: ClientSettings) -> UsedAlgorithms:
+        """Give what signs with the keys as they are now; nothing is said of one that cannot be used."""
+        key = await self.dpop_key(client)
+        dpop = key.algorithm if key is not None and not isinstance(key, Failed) else None
+        return UsedAlgorithms(self._assertion_algorithm(client), dpop)
+
+    def _assertion_algorithm(self, client: ClientSettings) -> SigningAlgorithm | None:
+        if client.grant.assertion is None:
+            return None
+        try:
+            return self._signer(client, 0, client.credentials[0]()).algorithm
+        except (OSError, ValueError):  # CredentialUnusable among them
+            return None
+
+    def shown(self, client: ClientSettings) -> bytes:
+        """Give a value that changes when the client's certificate or its key do: empty if it has none.
+
+        Not so when files are replaced by others that hold the same: those of a volume are swapped at once.
+        """
+        ours = client.grant.certificate
+        if ours is None:
+            return b""
+        signature, known = signature_of((ours.certificate, ours.key)), self._shown.get(ours)
+        if known is not None and known[0] == signature:
+            return known[1]
+        try:
+            contents = Contents.of(ours)
+            digest = digest_of(contents.certificate, contents.key)
+        except OSError:  # what cannot be read replaces nothing
+            digest = b"" if known is None else known[1]
+        self._shown[ours] = signature, digest
+        return digest
+
+    @staticmethod
+    def mark(client: ClientSettings) -> Hashable:
+        """Give a value that changes when anything was replaced that the client proves itself with."""
+        readers = (*client.credentials, client.dpop_key)
+        assertion = client.grant.assertion
+        files = [] if assertion is None or assertion.certificate is None else [assertion.certificate]
+        return tuple(map(_reading, readers)), signature_of((*trust_in_server(client).files, *files))
+
+    def _signed(
+        self, client: ClientSettings, number: int, credential: Secret, token_endpoint: str
+    ) -> Secret | Failed:
+        from gateway.oauth.signing_key import CredentialUnusable
+
+        try:
+            signer = self._signer(client, number, credential)
+        except CredentialUnusable as wrong:
+            return unusable(
+                wrong.key or credential_key(client), f"the client cannot sign its assertion: {wrong}"
+            )
+        return signer.assertion(client.grant, Occasion(token_endpoint, self._wall_s(), self._new_jti()))
+
+    def _signer(self, client: ClientSettings, number: int, credential: Secret) -> Signer:
+        from gateway.oauth.client_authentication import signer_of
+
+        grant = client.grant
+        assert grant.assertion is not None
+        certificate = grant.assertion.certificate
+        made_of = credential, None if certificate is None else signature_of((certificate,))
+        use = client.name, number, grant.method, grant.assertion
+        return self._usable(client, use, made_of, lambda: signer_of(grant, credential))
+
+    def _usable(
+        self, client: ClientSettings, use: Hashable, made_of: Hashable, read: Callable[[], Key]
+    ) -> Key:
+        """Give the key that is made of what is there now, or the one that was usable last.
+
+        Raises:
+            CredentialUnusable: neither can be used.
+        """
+        from gateway.oauth.signing_key import CredentialUnusable
+
+        known = self._good.get(use)
+        if known is None or known.made_of != made_of:
+            try:
+                known = self._good[use] = _Good(made_of, read())
+            except CredentialUnusable as wrong:
+                if known is None:
+                    raise
+                if use not in self._kept:
+                    self._kept.add(use)
+                    self._tell_kept(client.name, str(wrong))
+                return cast("Key", known.key)
+        self._kept.discard(use)
+        return cast("Key", known.key)
+
+
+def _reading(reader: SecretReader | None) -> Secret | None:
+    try:
+        return None if reader is None else reader()
+    except (OSError, ValueError):
+        return None

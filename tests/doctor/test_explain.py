@@ -1,0 +1,210 @@
+from dataclasses import replace
+from ipaddress import ip_network
+
+import pytest
+
+from gateway.core.client_settings import TlsFiles
+from gateway.core.errors import AmbiguousPath, AuthorizationNotAllowed, MethodNotAllowed, NoRoute
+from gateway.core.proxies import TrustedProxies
+from gateway.core.settings import (
+    Address,
+    CallerAuthorization,
+    HeaderRules,
+    ListenerSettings,
+    Scheme,
+    Settings,
+    UpstreamSettings,
+)
+from gateway.core.signing_settings import DpopSettings
+from gateway.doctor.arrival import arrival
+from gateway.doctor.explain import Question, render, request_bytes
+from gateway.doctor.explain import explain as explain_asked
+from tests.core.samples import GRANT, route
+
+TLS = TlsFiles("a", "b")
+LEGACY = UpstreamSettings(Scheme.UNIX, "localhost", 80, "/run/legacy.sock")
+
+
+def settings(*routes):
+    return Settings((ListenerSettings(Address("127.0.0.1", 8080)),), None, {}, routes)
+
+
+CRM = route(
+    "/crm",
+    base_path="/occ/v2",
+    strips_prefix=True,
+    methods=frozenset({"GET"}),
+    request_headers=HeaderRules(set=(("X-Tenant", "acme"),), remove=("Cookie",)),
+)
+ALL = settings(CRM, route("/", upstream=LEGACY, grant=None), route("/", name="host", host="b.test"))
+
+
+def explain(settings, method, url, fields, origin=None, *, is_http10=False):
+    """As the command does, but for the parser, which takes these lines apart as they are."""
+    arrived = arrival(settings.listeners, url, origin, None)
+    sent = request_bytes(
+        method, url, [f"{name}: {value}" for name, value in fields], arrived, is_http10=is_http10
+    )
+    _, *lines = sent.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    raw = [tuple(line.split(b": ", 1)) for line in lines]
+    return explain_asked(settings, Question(method, url, (1, 0 if is_http10 else 1), raw), arrived)
+
+
+def test_route_and_upstream_url_are_told():
+    explained = explain(ALL, "GET", "/crm/users?a=b", ())
+
+    assert explained.route is CRM
+    assert explained.upstream_url == "https://api.example.com/occ/v2/users?a=b"
+
+
+def test_the_header_is_shown_before_and_after():
+    fields = (
+        ("Cookie", "a"),
+        ("X-Foo", "1"),
+        ("Authorization", "Bearer mine"),
+        ("Connection", "X-Drop"),
+        ("X-Drop", "1"),
+    )
+    explained = explain(ALL, "GET", "/crm", fields)
+
+    assert explained.before == ("Host: 127.0.0.1:8080", *(f"{name}: {value}" for name, value in fields))
+    assert explained.after[0] == "Host: api.example.com"
+    assert "X-Foo: 1" in explained.after
+    assert "X-Tenant: acme" in explained.after
+    assert [line for line in explained.after if line.startswith("Authorization")] == [
+        "Authorization: Bearer <the token of client crm>"
+    ]
+    assert not [line for line in explained.after if line.startswith(("Cookie", "X-Drop", "Connection"))]
+
+
+def test_a_route_whose_tokens_are_bound_shows_a_proof():
+    bound = route("/", grant=replace(GRANT, dpop=DpopSettings()), authorization=CallerAuthorization.KEEP)
+    proof = ("DPoP", "the.callers.proof")
+    ours = explain(settings(bound), "GET", "/", (proof,)).after
+    kept = explain(settings(bound), "GET", "/", (proof, ("Authorization", "DPoP mine"))).after
+
+    assert [line for line in ours if line.startswith(("Authorization", "DPoP"))] == [
+        "Authorization: DPoP <the token of client crm>",
+        "DPoP: <a new proof>",
+    ]
+    assert [line for line in kept if line.startswith(("Authorization", "DPoP"))] == [
+        "Authorization: DPoP mine",
+        "DPoP: the.callers.proof",
+    ]
+
+
+def test_a_unix_upstream_is_told_by_its_path():
+    assert explain(ALL, "PUT", "/other", ()).upstream_url == "unix:/run/legacy.sock /other"
+
+
+def test_a_route_without_a_client_sends_no_authorization():
+    after = explain(ALL, "GET", "/other", (("Authorization", "Bearer mine"),)).after
+
+    assert not [line for line in after if line.startswith("Authorization")]
+
+
+@pytest.mark.parametrize(
+    ("url", "fields"),
+    [
+        ("http://b.test:81/x", ()),
+        ("http://b.test", ()),
+        ("http://b.test?q", ()),
+        ("/x", (("host", "b.test"),)),
+    ],
+)
+def test_the_host_comes_from_the_url_or_from_the_field(url, fields):
+    assert explain(ALL, "GET", url, fields).route.name == "host"
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "error"),
+    [("GET", "/crm/../x", AmbiguousPath), ("GET", "//crm", AmbiguousPath)],
+)
+def test_what_would_be_refused_is_refused(method, url, error):
+    with pytest.raises(error):
+        explain(ALL, method, url, ())
+
+
+def test_no_route_and_no_method_are_told_apart():
+    with pytest.raises(NoRoute):
+        explain(settings(CRM), "GET", "/", ())
+    with pytest.raises(MethodNotAllowed):
+        explain(settings(CRM), "POST", "/crm", ())
+
+
+def test_a_route_that_rejects_authorization_says_so():
+    with pytest.raises(AuthorizationNotAllowed):
+        explain(
+            settings(route(authorization=CallerAuthorization.REJECT)), "GET", "/", (("Authorization", "x"),)
+        )
+
+
+def test_an_explanation_is_written_for_people():
+    text = render(explain(ALL, "GET", "/crm", (("X-Foo", "1"),)))
+
+    assert text.splitlines()[:3] == [
+        "route      /crm (client crm)",
+        "upstream   https://api.example.com/occ/v2",
+        "caller     127.0.0.1, over http, at 127.0.0.1:8080",
+    ]
+    assert "  X-Foo: 1" in text
+    assert "no client: no token is injected" in render(explain(ALL, "GET", "/other", ()))
+
+
+def behind(**proxies):
+    listeners = (ListenerSettings(Address(path="/run/a")), ListenerSettings(Address("0.0.0.0", 80), TLS))
+    trusted = TrustedProxies(**proxies)
+    return Settings(listeners, None, {}, (route("/", grant=None),), trusted_proxies=trusted)
+
+
+@pytest.mark.parametrize(
+    ("settings", "origin", "caller", "forwarded"),
+    [
+        (behind(), "unix", "unix, over http, at unix:/run/a", ["unknown", "http"]),
+        (
+            behind(unix=True),
+            "unix",
+            "unix, over http, at unix:/run/a; a trusted proxy, which speaks of 203.0.113.7",
+            ["203.0.113.7", "gopher"],
+        ),
+        (behind(unix=True), "10.0.0.1", "10.0.0.1, over https, at 0.0.0.0:80", ["10.0.0.1", "https"]),
+        (
+            behind(networks=(ip_network("10.0.0.0/8"),)),
+            "10.0.0.1",
+            "10.0.0.1, over https, at 0.0.0.0:80; a trusted proxy, which speaks of 203.0.113.7",
+            ["203.0.113.7, 10.0.0.1", "gopher"],
+        ),
+    ],
+)
+def test_whom_the_listener_trusts_is_believed(settings, origin, caller, forwarded):
+    fields = (("X-Forwarded-For", "203.0.113.7"), ("X-Forwarded-Proto", "gopher"))
+    explained = explain(settings, "GET", "/", fields, origin)
+    told = dict(line.split(": ", 1) for line in explained.after)
+
+    assert explained.caller == caller
+    assert [told["X-Forwarded-For"], told["X-Forwarded-Proto"]] == forwarded
+
+
+def test_a_trusted_proxy_that_says_nothing_names_no_client():
+    assert explain(behind(unix=True), "GET", "/", (), "unix").caller.endswith("which names no client")
+
+
+def test_a_request_over_a_unix_socket_goes_to_localhost():
+    assert explain(behind(), "GET", "/", (), "unix").before == ("Host: localhost",)
+
+
+def test_the_callers_own_request_id_passes_as_it_does():
+    after = explain(ALL, "GET", "/other", (("X-Request-ID", "mine"),)).after
+    assert [line for line in after if line.startswith("X-Request-ID")] == ["X-Request-ID: mine"]
+
+
+def test_what_the_gateway_answers_by_itself_goes_nowhere():
+    explained = explain(ALL, "OPTIONS", "/other", (("Max-Forwards", "0"),))
+    assert (explained.upstream_url, explained.after) == ("", ())
+    assert "none: the gateway itself answers" in render(explained)
+
+
+def test_a_request_of_http_1_0_has_no_host_unless_it_says_one():
+    explained = explain(ALL, "GET", "/other", (), is_http10=True)
+    assert explained.before == ()
+    assert "Via: 1.0 gateway" in explained.after
