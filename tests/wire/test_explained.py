@@ -12,7 +12,7 @@ from gateway.core.errors import GatewayError
 from gateway.core.proxies import TrustedProxies
 from gateway.core.settings import Address, CallerAuthorization, HeaderRules, ListenerSettings
 from gateway.doctor.arrival import arrival
-from gateway.doctor.explain import Asked, explain, request_bytes
+from gateway.doctor.explain import Question, explain, request_bytes
 from gateway.proxy.request_reader import read_alone
 from tests.wire.rig import LOOPBACK, Rig
 
@@ -123,7 +123,7 @@ async def explained(rig, listener, method, target, fields, *, is_http10):
     sent = request_bytes(method, target, fields, arrived, is_http10=is_http10)
     try:
         read = await read_alone(sent, rig.settings.limits)
-        asked = Asked(read.method, read.path, read.version, read.raw_headers)
+        asked = Question(read.method, read.path, read.version, read.raw_headers)
         return sent, explain(rig.settings, asked, arrived), None
     except GatewayError as error:
         return sent, None, error
