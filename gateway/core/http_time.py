@@ -1,12 +1,13 @@
 """Instants and delays in header fields: ``Date`` and ``Retry-After`` (RFC 9110 sections 5.6.7, 10.2.3).
 
-What cannot be read is None, never an exception: another server wrote it.
+What cannot be read is None, never an exception: another server wrote it. What we write, each response has,
+and it changes once a second.
 """
 
 from __future__ import annotations
 
 from datetime import UTC
-from email.utils import parsedate_to_datetime
+from email.utils import formatdate, parsedate_to_datetime
 from typing import Final
 
 MAX_RETRY_AFTER_S: Final = 5 * 60.0
@@ -14,6 +15,24 @@ MAX_RETRY_AFTER_S: Final = 5 * 60.0
 
 _MAX_DIGITS: Final = 9
 _LONGEST_DATE: Final = 64
+
+
+class HttpDate:
+    """Write instants as ``Date`` has them, each second once."""
+
+    __slots__ = ("_second", "_written")
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._written = b""
+
+    def at(self, wall_s: float) -> bytes:
+        """Return `wall_s`, seconds since 1970, as an IMF-fixdate; the hot path."""
+        second = int(wall_s)
+        if second != self._second:
+            self._second = second
+            self._written = formatdate(second, usegmt=True).encode("ascii")
+        return self._written
 
 
 def read_http_date(text: str) -> float | None:

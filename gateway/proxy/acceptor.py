@@ -17,11 +17,11 @@ import socket
 import ssl
 from collections import deque
 from contextlib import suppress
-from email.utils import formatdate
 from typing import Final
 
 from gateway.core.errors import OutOfDescriptors, TooManyConnections
 from gateway.core.http.problem import problem_answer
+from gateway.core.http_time import HttpDate
 from gateway.proxy.census import EXHAUSTED, Excess
 from gateway.proxy.listener import Listener
 
@@ -49,6 +49,7 @@ class Acceptor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._refused: deque[socket.socket] = deque()
         self._pause: asyncio.TimerHandle | None = None
+        self._date = HttpDate()
         self._spare: int | None = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self.sockets = sockets
         self._resume()
@@ -154,7 +155,7 @@ class Acceptor:
     def _words(self, reason: Excess) -> bytes:
         kind = TooManyConnections if reason is Excess.CONNECTIONS else OutOfDescriptors
         error = kind("the gateway has no room for another connection", retry_after_s=1)
-        date = formatdate(self._listener.handler.wall_s(), usegmt=True)
+        date = self._date.at(self._listener.handler.wall_s()).decode("ascii")
         request_id = self._listener.next_id().decode("ascii")
         return problem_answer(error, request_id, date, closes=True, is_head=False)
 
