@@ -49,4 +49,4 @@ lock:              ## writes the hash-locked requirements anew; make lock UPGRAD
 		$(COMPILE) pyproject.toml --all-extras - -c deploy/requirements.txt -o .ci/requirements.txt
 
 clean:             ## removes what the other targets made
-	rm -rf $(VENV) build dist bench/.venv bench/results.json .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf $(VENV) build dist bench/.venv bench/.compiled bench/results.json .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info

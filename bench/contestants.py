@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import pathlib
 import sys
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from bench import client, configs
-from bench.processes import Child, wait_until
+from bench.compiled import RUN
+from bench.processes import ROOT, Child, wait_until
+from bench.scenarios import DPOP, LOG, PLAIN, Scenario
 from bench.stage import Stage
 
 _Argv: TypeAlias = tuple[str, ...]
+_Command: TypeAlias = Callable[[Stage, configs.Front], _Argv | None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,9 +29,8 @@ class Contestant:
     name: str
     title: str
     rival: str
-    command: Callable[[Stage, configs.Front], _Argv | None]
-    logs: bool = False
-    proves: bool = False
+    command: _Command
+    scenario: Scenario = PLAIN
     has_readiness: bool = False
 
 
@@ -48,12 +51,17 @@ class Running:
     @property
     def url(self) -> str:
         """The URL of the small answer."""
-        return f"http://127.0.0.1:{self.front.listen}/"
+        return self.front.url
 
 
-def _gateway(stage: Stage, front: configs.Front) -> _Argv:
-    config = stage.write(f"{front.client_id}.yaml", configs.gateway(stage.places, front))
-    return (sys.executable, "-m", "gateway", "run", "-c", config)
+def gateway_from(folder: pathlib.Path) -> _Command:
+    """Return the command of a gateway whose package is in a folder: a checkout, or where it was compiled."""
+
+    def command(stage: Stage, front: configs.Front) -> _Argv:
+        config = stage.write(f"{front.client_id}.yaml", configs.gateway(stage.places, front))
+        return (sys.executable, "-P", "-c", RUN, str(folder), "run", "-c", config)
+
+    return command
 
 
 def _envoy(stage: Stage, front: configs.Front) -> _Argv | None:
@@ -77,14 +85,15 @@ def _aiohttp(stage: Stage, front: configs.Front) -> _Argv:
     return (sys.executable, "-m", "bench.plain_aiohttp", str(front.listen), upstream)
 
 
+_gateway = gateway_from(ROOT)
 GATEWAY = Contestant("gateway", "gateway", "envoy", _gateway, has_readiness=True)
 ENVOY = Contestant("envoy", "Envoy, credential_injector", "envoy", _envoy)
 CONTESTANTS = (
     GATEWAY,
     ENVOY,
-    Contestant("gateway-log", "gateway, access log", "envoy-log", _gateway, logs=True, has_readiness=True),
-    Contestant("envoy-log", "Envoy, access log", "envoy-log", _envoy, logs=True),
-    Contestant("gateway-dpop", "gateway, DPoP proofs", "gateway", _gateway, proves=True, has_readiness=True),
+    Contestant("gateway-log", "gateway, access log", "envoy-log", _gateway, LOG, has_readiness=True),
+    Contestant("envoy-log", "Envoy, access log", "envoy-log", _envoy, LOG),
+    Contestant("gateway-dpop", "gateway, DPoP proofs", "gateway", _gateway, DPOP, has_readiness=True),
     Contestant("nginx", "nginx, static header", "envoy", _nginx),
     Contestant("haproxy", "HAProxy, static header", "envoy", _haproxy),
     Contestant("aiohttp", "plain aiohttp, static header", "envoy", _aiohttp),
@@ -98,7 +107,7 @@ def start(stage: Stage, contestant: Contestant, front: configs.Front | None = No
         NotReadyError: it ended, or was not ready in time.
 
     """
-    front = front or stage.front(contestant.name, logs=contestant.logs, proves=contestant.proves)
+    front = front or stage.front(contestant.name, contestant.scenario)
     argv = contestant.command(stage, front)
     if argv is None:
         return None
@@ -109,7 +118,7 @@ def start(stage: Stage, contestant: Contestant, front: configs.Front | None = No
 
 def _wait(contestant: Contestant, front: configs.Front, child: Child) -> float:
     def is_answered() -> bool:
-        return client.status(front.listen, "/") == 200
+        return client.status(front.listen, "/", is_tls=front.scenario.has_tls_listener) == 200
 
     def is_ready() -> bool:
         return client.status(front.admin, "/readyz") == 200

@@ -1,81 +1,144 @@
 """`python -m bench.pairs CHECKOUT`: what a request costs here, beside what it costs in another checkout.
 
-Both gateways run at once on the first processor, idle but for the one that is loaded: turn by turn, for a
-second each, many times, so that what drifts drifts for both. Printed is the median of the ratios
-of processor time per request, here to there, and its quartiles.
+Both sides run at once on the first processor, idle but for the one that is loaded: turn by turn, for a
+second each, many times, so that what drifts drifts for both. Both are started anew on the way, for one
+start differs from the next by what falls together in the caches. Printed is, for each scenario, the median
+of the ratios of processor time per request, here to there, and its quartiles.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import dataclasses
 import pathlib
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
-from bench import client, configs, kernel, programs
+from bench import compiled, kernel, programs
+from bench.contestants import ENVOY, Contestant, Running, gateway_from, running
 from bench.note import note
 from bench.plan import QUICK
-from bench.processes import ROOT, Child, wait_until
+from bench.processes import FAILURES, ROOT
+from bench.scenarios import BROWSER, LOG, PLAIN, TLS_LISTENER, TLS_UPSTREAM, Scenario
 from bench.stage import Stage, stage
 
-_RUN = "import sys; sys.path.insert(0, sys.argv.pop(1)); from gateway.cli import main; main()"
+SCENARIOS = {"plain": PLAIN, **{one.suffix: one for one in (BROWSER, LOG, TLS_UPSTREAM, TLS_LISTENER)}}
+_USUAL = "plain,browser,log,tls-upstream"
+_HEAD = f"{'here µs':>38}{'there µs':>10}{'more µs':>9}{'ratio':>8}  quartiles      busy here, there\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print the figures, and return 0."""
-    parser = argparse.ArgumentParser(prog="python -m bench.pairs", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("checkout", type=pathlib.Path)
-    parser.add_argument("--pairs", type=int, default=40)
-    parser.add_argument(
-        "--logs",
-        nargs="?",
-        const="both",
-        default="none",
-        choices=("none", "both", "here"),
-        help="who keeps an access log, in a file; `. --logs here` shows what it costs",
-    )
+    """Measure, print the figures, and return the exit status."""
+    parser = _parser()
     options = parser.parse_args(arguments)
-    with stage(programs.find([]), QUICK) as built:
-        here = _start(built, ROOT, logs=options.logs != "none")
-        there = _start(built, options.checkout.resolve(), logs=options.logs == "both")
-        pairs = [_pair(built, here, there, is_turned=number % 2 == 1) for number in range(options.pairs)]
-    _tell(pairs)
+    if (options.checkout is None) == (options.against is None):
+        parser.error("either CHECKOUT or --against envoy is needed")
+    try:
+        _measure(options, *_sides(options))
+    except (compiled.NotCompiledError, programs.NothingToMeasureError, *FAILURES) as error:
+        note(str(error))
+        return 1
     return 0
 
 
-def _start(built: Stage, checkout: pathlib.Path, *, logs: bool) -> tuple[configs.Front, Child]:
-    front = built.front("gateway", logs=logs)
-    config = built.write(f"{front.client_id}.yaml", configs.gateway(built.places, front))
-    argv = (sys.executable, "-P", "-c", _RUN, str(checkout), "run", "-c", config)
-    child = built.processes.start(front.client_id, argv, built.proxy_cpu)
-    wait_until(lambda: client.status(front.listen, "/") == 200, child)
-    note(f"{checkout}: {kernel.rss_bytes(child.pid) / 1024**2:.1f} MiB when ready")
-    return front, child
-
-
-def _pair(
-    built: Stage, here: tuple[configs.Front, Child], there: tuple[configs.Front, Child], *, is_turned: bool
-) -> tuple[float, float]:
-    costs = {id(one): _cost_us(built, *one) for one in ((there, here) if is_turned else (here, there))}
-    return costs[id(here)], costs[id(there)]
-
-
-def _cost_us(built: Stage, front: configs.Front, child: Child) -> float:
-    before_ns = kernel.cpu_ns(child.pid)
-    outcome = built.wrk.run(f"http://127.0.0.1:{front.listen}/", QUICK.connections, 1)
-    return (kernel.cpu_ns(child.pid) - before_ns) / 1000 / outcome.requests
-
-
-def _tell(pairs: Sequence[tuple[float, float]]) -> None:
-    ratios = sorted(here / there for here, there in pairs)
-    low, middle, high = statistics.quantiles(ratios, n=4)
-    more_us = statistics.median(here - there for here, there in pairs)
-    here_us, there_us = (statistics.median(costs) for costs in zip(*pairs, strict=True))
-    sys.stdout.write(
-        f"{len(pairs)} pairs: {here_us:.1f} µs a request here, {there_us:.1f} there;"
-        f" {more_us:+.1f} µs, ratio {middle:.3f} (quartiles {low:.3f}, {high:.3f})\n"
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench.pairs", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("checkout", type=pathlib.Path, nargs="?")
+    parser.add_argument("--against", choices=("envoy",), help="instead of another checkout")
+    parser.add_argument("--only", type=_only, default=_USUAL, help=f"a list of {','.join(SCENARIOS)}")
+    parser.add_argument("--compiled", nargs="?", const="both", choices=("here", "there", "both"))
+    parser.add_argument("--pairs", type=int, default=10, help="of two seconds each, for each scenario (10)")
+    parser.add_argument("--starts", type=int, default=2, help="how often both sides are started (2)")
+    parser.add_argument(
+        "--logs", choices=("here",), help="an access log on one side: `. --logs here` shows what it costs"
     )
+    return parser
+
+
+def _only(text: str) -> list[Scenario]:
+    if unknown := [name for name in text.split(",") if name not in SCENARIOS]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(SCENARIOS)}")
+    return [SCENARIOS[name] for name in text.split(",")]
+
+
+def _sides(options: argparse.Namespace) -> tuple[Contestant, Contestant]:
+    def side(checkout: pathlib.Path, name: str) -> Contestant:
+        is_compiled = options.compiled in (name, "both")
+        folder = compiled.folder(checkout) if is_compiled else checkout
+        title = f"{checkout}{', compiled' if is_compiled else ''}"
+        return Contestant(name, title, "there", gateway_from(folder), has_readiness=True)
+
+    here = side(ROOT, "here")
+    return here, side(options.checkout.resolve(), "there") if options.checkout else ENVOY
+
+
+def _measure(options: argparse.Namespace, here: Contestant, there: Contestant) -> None:
+    bouts = [(LOG, PLAIN)] if options.logs else [(one, one) for one in options.only]
+    with stage(programs.find([there.name]), QUICK) as built:
+        sys.stdout.write(f"here:  {here.title}\nthere: {there.title}\n{_HEAD}")
+        for ours, theirs in bouts:
+            sides = [
+                dataclasses.replace(side, scenario=scenario)
+                for side, scenario in ((here, ours), (there, theirs))
+            ]
+            pairs = [
+                pair
+                for start in range(options.starts)
+                for pair in _pairs(built, sides, range(start, options.pairs, options.starts))
+            ]
+            _tell(ours.title, pairs)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Cost:
+    """Processor time per request, and the share of a second that the processor was at work."""
+
+    cpu_us: float
+    busy: float
+
+
+_Pair: TypeAlias = tuple[_Cost, _Cost]
+
+
+def _pairs(
+    built: Stage, sides: Sequence[Contestant], numbers: Sequence[int]
+) -> Iterator[tuple[_Cost, _Cost]]:
+    with contextlib.ExitStack() as stack:
+        here, there = (stack.enter_context(running(built, side)) for side in sides)
+        if here is None or there is None:
+            raise programs.NothingToMeasureError("there is no Envoy to be measured")
+        for warm in (here, there):
+            _cost(built, warm)
+        for number in numbers:
+            costs = {id(one): _cost(built, one) for one in (here, there)[:: 1 if number % 2 else -1]}
+            yield costs[id(here)], costs[id(there)]
+
+
+def _cost(built: Stage, one: Running) -> _Cost:
+    before_ns = kernel.cpu_ns(one.pid)
+    outcome = built.wrk.run(one.front.url, QUICK.connections, 1, one.contestant.scenario.fields)
+    used_us = (kernel.cpu_ns(one.pid) - before_ns) / 1000
+    if outcome.failures:
+        note(f"{one.contestant.name}: {outcome.failures} of {outcome.requests} requests failed")
+    return _Cost(used_us / outcome.requests, used_us / outcome.duration_us)
+
+
+def _tell(title: str, pairs: Sequence[_Pair]) -> None:
+    ratios = [here.cpu_us / there.cpu_us for here, there in pairs]
+    low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+    more_us = statistics.median(here.cpu_us - there.cpu_us for here, there in pairs)
+    here_us, there_us = (statistics.median(one.cpu_us for one in costs) for costs in zip(*pairs, strict=True))
+    here_busy, there_busy = (
+        statistics.median(one.busy for one in costs) for costs in zip(*pairs, strict=True)
+    )
+    sys.stdout.write(
+        f"{title:30}{here_us:8.1f}{there_us:10.1f}{more_us:+9.1f}{middle:8.3f}"
+        f"  {low:.3f}, {high:.3f}   {here_busy:4.0%}, {there_busy:4.0%}\n"
+    )
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from bench import client, configs
 from bench.plan import Plan
 from bench.processes import Child, Processes, bound_to, free_ports, wait_until
 from bench.programs import Programs
+from bench.scenarios import PLAIN, Scenario
 from bench.wrk import Wrk
 
 _numbers = itertools.count(1)
@@ -36,13 +37,13 @@ class Stage:
     load_cpu: int
 
     def front(
-        self, name: str, *, token_path: str = "/token/3600", logs: bool = False, proves: bool = False
+        self, name: str, scenario: Scenario = PLAIN, *, token_path: str = "/token/3600"
     ) -> configs.Front:
         """Return fresh ports and a client of its own for a contestant."""
         listen, admin = free_ports(2)
         client_id = f"{name}-{next(_numbers)}"
-        access_log = self.places.directory / f"{client_id}.log" if logs else None
-        return configs.Front(listen, admin, client_id, token_path, access_log, proves)
+        access_log = self.places.directory / f"{client_id}.log" if scenario.logs else None
+        return configs.Front(listen, admin, client_id, token_path, access_log, scenario)
 
     def write(self, name: str, text: str) -> str:
         """Write a configuration file and return its path."""
@@ -59,7 +60,8 @@ def stage(programs: Programs, plan: Plan) -> Iterator[Stage]:
         directory = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         stack.enter_context(bound_to(cpus[-1]))
         processes = stack.enter_context(Processes(directory))
-        places = configs.Places(directory, *free_ports(3))
+        places = configs.Places(directory, *free_ports(4))
+        places.certificates.make()
         wrk = Wrk.prepare(programs.wrk, directory)
         built = Stage(places, processes, programs, wrk, cpus[0], cpus[-1])
         _write_large_file(directory / "download", plan.transfer_bytes)

@@ -1,13 +1,31 @@
-"""Load by wrk: how it is called, and what it says."""
+"""Load by wrk: how it is called, and what it says.
+
+wrk cannot be told how to speak TLS, but the OpenSSL in it reads its system's defaults from a file, and so
+offers the one cipher that everybody has.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import pathlib
 import subprocess
+from collections.abc import Iterable
+
+from bench.configs import CIPHER
 
 _PATIENCE_S = 20
+_OPENSSL = f"""\
+openssl_conf = library
+[library]
+ssl_conf = ssl
+[ssl]
+system_default = callers
+[callers]
+MinProtocol = TLSv1.3
+Ciphersuites = {CIPHER}
+"""
 _REPORT = """\
 done = function(summary, latency)
   local errors = summary.errors
@@ -40,21 +58,34 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Wrk:
-    """The program, and the script that makes it speak JSON."""
+    """The program, the script that makes it speak JSON, and the defaults of its OpenSSL."""
 
     program: str
     script: pathlib.Path
+    openssl: pathlib.Path
 
     @classmethod
     def prepare(cls, program: str, directory: pathlib.Path) -> Wrk:
-        """Write the script into the directory."""
-        script = directory / "report.lua"
+        """Write both files into the directory."""
+        script, openssl = directory / "report.lua", directory / "openssl.cnf"
         script.write_text(_REPORT)
-        return cls(program, script)
+        openssl.write_text(_OPENSSL)
+        return cls(program, script, openssl)
 
-    def run(self, url: str, connections: int, duration_s: int) -> Outcome:
-        """Load the URL from one thread over so many kept connections."""
-        argv = (self.program, "-t1", f"-c{connections}", f"-d{duration_s}s", f"-s{self.script}", url)
-        limit_s = duration_s + _PATIENCE_S
-        done = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=limit_s)
+    def run(self, url: str, connections: int, duration_s: int, fields: Iterable[str] = ()) -> Outcome:
+        """Load the URL from one thread over so many kept connections, with the fields in every head."""
+        options = (
+            f"-c{connections}",
+            f"-d{duration_s}s",
+            f"-s{self.script}",
+            *(f"-H{one}" for one in fields),
+        )
+        done = subprocess.run(
+            (self.program, "-t1", *options, *(f"-H{one}" for one in fields), url),
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=duration_s + _PATIENCE_S,
+            env={**os.environ, "OPENSSL_CONF": str(self.openssl)},
+        )
         return Outcome(**json.loads(done.stdout.splitlines()[-1]))

@@ -5,6 +5,7 @@ import pytest
 from bench.__main__ import PARTS, Choice, _choice, _exit_status, _parser
 from bench.contestants import CONTESTANTS, ENVOY, GATEWAY
 from bench.results import Results
+from bench.scenarios import DPOP
 from bench.targets import Verdict
 from bench.wrk import Outcome
 from tests.bench.samples import good, load
@@ -62,9 +63,11 @@ def test_every_ratio_is_taken_to_an_envoy_that_takes_part_and_that_of_proofs_to_
     names = {one.name for one in CONTESTANTS}
 
     assert len(names) == len(CONTESTANTS)
-    assert {one.rival for one in CONTESTANTS if not one.proves} == {"envoy", "envoy-log"} < names
-    assert [(one.name, one.rival) for one in CONTESTANTS if one.proves] == [("gateway-dpop", "gateway")]
-    assert [one.name for one in CONTESTANTS if one.logs] == ["gateway-log", "envoy-log"]
+    assert {one.rival for one in CONTESTANTS if one.scenario is not DPOP} == {"envoy", "envoy-log"} < names
+    assert [(one.name, one.rival) for one in CONTESTANTS if one.scenario is DPOP] == [
+        ("gateway-dpop", "gateway")
+    ]
+    assert [one.name for one in CONTESTANTS if one.scenario.logs] == ["gateway-log", "envoy-log"]
 
 
 def test_what_wrk_calls_an_error_is_a_failure():

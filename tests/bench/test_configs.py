@@ -6,9 +6,10 @@ import pytest
 
 from bench import configs
 from bench.configs import Front, Places
+from bench.scenarios import DPOP, PLAIN, TLS_LISTENER, TLS_UPSTREAM
 from gateway.config import load
 
-PLACES = Places(Path("/tmp/bench"), api=9001, strict=9002, authorization_server=9003)
+PLACES = Places(Path("/tmp/bench"), api=9001, strict=9002, authorization_server=9003, tls_api=9006)
 FRONT = Front(listen=9004, admin=9005, client_id="gateway-1", token_path="/token/2")
 LOGGED = Front(listen=9004, admin=9005, client_id="gateway-1", access_log=Path("/tmp/bench/a log.json"))
 
@@ -33,10 +34,40 @@ def test_our_configuration_is_one_that_the_gateway_takes(tmp_path):
     assert {route.grant.client for route in loaded.routes} == {"bench"}
 
 
-@pytest.mark.parametrize("proves", [True, False])
-def test_tokens_are_bound_only_where_proofs_are_measured(tmp_path, proves):
-    [client] = settings(tmp_path, replace(FRONT, proves=proves)).clients.values()
-    assert (client.grant.dpop is not None) == proves
+@pytest.mark.parametrize("scenario", [PLAIN, DPOP])
+def test_tokens_are_bound_only_where_proofs_are_measured(tmp_path, scenario):
+    [client] = settings(tmp_path, replace(FRONT, scenario=scenario)).clients.values()
+    assert (client.grant.dpop is not None) == scenario.proves
+
+
+@pytest.fixture
+def places(tmp_path):
+    places = replace(PLACES, directory=tmp_path)
+    places.certificates.make()
+    return places
+
+
+@pytest.mark.parametrize("scenario", [PLAIN, TLS_UPSTREAM, TLS_LISTENER])
+def test_tls_is_spoken_only_where_it_is_measured(places, scenario):
+    """And by Envoy as by the gateway: verified, in the one version and with the one cipher that all have."""
+    front = replace(FRONT, scenario=scenario)
+    file = places.directory / "gateway.yaml"
+    file.write_text(configs.gateway(places, front))
+    loaded = load(file, {})
+    envoy = json.loads(configs.envoy(places, front))
+
+    assert (loaded.routes[0].upstream.port == 9006) == scenario.has_tls_upstream
+    assert (loaded.listeners[0].tls is not None) == scenario.has_tls_listener
+    assert [node["@type"].rpartition(".")[2] for node in nodes(envoy) if "common_tls_context" in node] == [
+        *["DownstreamTlsContext"] * scenario.has_tls_listener,
+        *["UpstreamTlsContext"] * scenario.has_tls_upstream,
+    ]
+    assert [
+        node["tls_minimum_protocol_version"]
+        for node in nodes(envoy)
+        if "tls_minimum_protocol_version" in node
+    ] == ["TLSv1_3"] * (scenario is not PLAIN)
+    assert front.url == f"{'https' if scenario.has_tls_listener else 'http'}://127.0.0.1:9004/"
 
 
 @pytest.mark.parametrize(("front", "path"), [(FRONT, None), (LOGGED, "/tmp/bench/a log.json")])
