@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.app import Gateway, names_in
 from gateway.config import load
+from gateway.core.oauth.token_events import TokenFailed, TokenObtained, TokenRejected
 from gateway.observe.fanout import Fanout
 from tests.processes import write_configuration
 from tests.wire.authorization_server import FakeAuthorizationServer
@@ -36,15 +37,10 @@ class Told(Changes, Fanout):
         Fanout.__init__(self, (), ())
         self.obtained = 0
 
-    def token_obtained(self, client, token, lifetime_s, took_s):
-        self.obtained += 1
-        self.changed()
-
-    def token_failed(self, client, error, retry_in_s):
-        self.changed()
-
-    def token_rejected(self, client, token):
-        self.changed()
+    def told(self, event):
+        self.obtained += isinstance(event, TokenObtained)
+        if isinstance(event, TokenObtained | TokenFailed | TokenRejected):
+            self.changed()
 
 
 @pytest.fixture

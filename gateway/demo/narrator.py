@@ -7,18 +7,28 @@ escaped.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
-from typing import Final, TextIO
+from typing import Final, TextIO, assert_never
 
-from gateway.core.client_settings import ClientName
-from gateway.core.errors import AuthorizationServerError
 from gateway.core.http.access_record import AccessRecord
 from gateway.core.http.recovery import Recovery
-from gateway.core.oauth.named_secret import SecretName
-from gateway.core.oauth.token_events import Reason
-from gateway.core.oauth.token_outcome import Failed
-from gateway.core.token import Token
+from gateway.core.oauth.token_events import (
+    CredentialKept,
+    CredentialSwitched,
+    MetadataKept,
+    MetadataObjected,
+    OfClient,
+    OfToken,
+    Reason,
+    ScopeReduced,
+    TokenEvent,
+    TokenFailed,
+    TokenObtained,
+    TokenRejected,
+    TokenRequested,
+    TokenRevoked,
+)
 from gateway.observe.text import escaped
 
 
@@ -73,55 +83,10 @@ class Narrator:
         colour = Colour.GOOD if record.status < 400 else Colour.BAD
         self._tell(colour, f"{told}{cause}{self._with_token(record)}{_RECOVERED[record.recovery]}")
 
-    def token_requested(self, client: ClientName, reason: Reason) -> None:
-        """Tell why."""
-        self._tell(Colour.NOTE, f"token requested for client {client}: {_WHY[reason]}")
-
-    def token_obtained(self, client: ClientName, token: Token, lifetime_s: float, took_s: float) -> None:
-        """Tell how long it lives."""
-        took = f"after {took_s * 1000:.0f} ms"
-        self._tell(
-            Colour.NOTE, f"token {token.fingerprint} obtained for {client} {took}: lives {lifetime_s:.0f} s"
-        )
-
-    def token_failed(self, client: ClientName, error: AuthorizationServerError, retry_in_s: float) -> None:
-        """Tell what is wrong and how long nobody asks again."""
-        told = f"no token for client {client}: {error.title} ({error.code})"
-        self._tell(Colour.BAD, f"{told}; no other token request for {retry_in_s:.1f} s")
-
-    def token_rejected(self, client: ClientName, token: Token) -> None:
-        """Tell that the token is suspect."""
-        self._tell(Colour.BAD, f"the upstream refused token {token.fingerprint} of client {client}: suspect")
-
-    def credential_switched(self, client: ClientName, accepted: SecretName) -> None:
-        """Tell which one."""
-        self._tell(Colour.NOTE, f"another secret of client {client} was refused: {accepted} is accepted")
-
-    def credential_kept(self, client: ClientName, reason: str) -> None:
-        """Tell which client's, and why."""
-        self._tell(
-            Colour.NOTE, f"the key of client {client} was replaced and the last good one is kept: {reason}"
-        )
-
-    def scope_reduced(self, client: ClientName, missing: tuple[str, ...]) -> None:
-        """Tell what is missing."""
-        self._tell(
-            Colour.BAD, f"client {client} was granted less than it asked for: without {' '.join(missing)}"
-        )
-
-    def metadata_objected(self, client: ClientName, objections: tuple[str, ...]) -> None:
-        """Tell what the server says of itself."""
-        for objection in objections:
-            self._tell(Colour.BAD, f"client {client}: the issuer's metadata: {objection}")
-
-    def metadata_kept(self, client: ClientName, failed: Failed) -> None:
-        """Tell that nothing changes."""
-        self._tell(Colour.BAD, f"client {client}: {failed.reason}; what is known stays in use")
-
-    def token_revoked(self, client: ClientName, fingerprint: str, failed: Failed | None) -> None:
-        """Tell that it is gone, or why not."""
-        ending = "is revoked" if failed is None else f"could not be revoked: {failed.reason}"
-        self._tell(Colour.NOTE, f"token {fingerprint} of client {client} {ending}")
+    def told(self, event: TokenEvent) -> None:
+        """Tell what happened to a client or a token."""
+        for colour, words in _of_token(event) if isinstance(event, OfToken) else _of_client(event):
+            self._tell(colour, words)
 
     def _with_token(self, record: AccessRecord) -> str:
         if not record.token:
@@ -135,3 +100,54 @@ class Narrator:
         at = time.strftime("%H:%M:%S", time.localtime(self._wall_s()))
         line = f"{at}  {escaped(text)}"
         print(f"{colour.value}{line}{_OFF}" if self._out.isatty() else line, file=self._out, flush=True)
+
+
+def _of_token(event: OfToken) -> Iterator[tuple[Colour, str]]:
+    client = f"client {event.client}"
+    match event:
+        case TokenRequested():
+            yield Colour.NOTE, f"token requested for {client}: {_WHY[event.reason]}"
+        case TokenObtained():
+            yield Colour.NOTE, _obtained(event)
+        case TokenFailed():
+            error = f"{event.error.title} ({event.error.code})"
+            pause = f"no other token request for {event.retry_in_s:.1f} s"
+            yield Colour.BAD, f"no token for {client}: {error}; {pause}"
+        case TokenRejected():
+            yield Colour.BAD, f"the upstream refused token {event.token.fingerprint} of {client}: suspect"
+        case TokenRevoked():
+            ending = "is revoked" if event.failed is None else f"could not be revoked: {event.failed.reason}"
+            yield Colour.NOTE, f"token {event.fingerprint} of {client} {ending}"
+        case _:
+            assert_never(event)
+
+
+def _of_client(event: OfClient) -> Iterator[tuple[Colour, str]]:
+    client = f"client {event.client}"
+    match event:
+        case CredentialSwitched():
+            yield Colour.NOTE, f"another secret of {client} was refused: {event.accepted} is accepted"
+        case CredentialKept():
+            yield (
+                Colour.NOTE,
+                f"the key of {client} was replaced and the last good one is kept: {event.reason}",
+            )
+        case ScopeReduced():
+            yield (
+                Colour.BAD,
+                f"{client} was granted less than it asked for: without {' '.join(event.missing)}",
+            )
+        case MetadataObjected():
+            for objection in event.objections:
+                yield Colour.BAD, f"{client}: the issuer's metadata: {objection}"
+        case MetadataKept():
+            yield Colour.BAD, f"{client}: {event.failed.reason}; what is known stays in use"
+        case _:
+            assert_never(event)
+
+
+def _obtained(event: TokenObtained) -> str:
+    took = f"after {event.took_s * 1000:.0f} ms"
+    return (
+        f"token {event.token.fingerprint} obtained for {event.client} {took}: lives {event.lifetime_s:.0f} s"
+    )

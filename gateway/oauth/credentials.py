@@ -22,6 +22,7 @@ from gateway.core.client_settings import ClientName, ClientSettings, SecretReade
 from gateway.core.oauth.client_assertion import Occasion
 from gateway.core.oauth.client_trouble import credential_key
 from gateway.core.oauth.objections import UsedAlgorithms
+from gateway.core.oauth.token_events import CredentialKept
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.secret import Secret
 from gateway.core.signing_settings import DpopSettings, SigningAlgorithm
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from gateway.oauth.dpop_key import DpopKey
 
 Key = TypeVar("Key", "Signer", "DpopKey")
-TellKept = Callable[[ClientName, str], None]
+Tell = Callable[[CredentialKept], None]
 
 DPOP_KEY: Final = "dpop_private_key"
 UNREADABLE: Final = "it cannot be read"
@@ -65,14 +66,14 @@ class Credentials:
         self,
         wall_s: Callable[[], float],
         new_jti: Callable[[], str],
-        tell_kept: TellKept = lambda *_: None,
+        tell: Tell = lambda _: None,
         aside: Aside | None = None,
     ) -> None:
-        """`tell_kept` is told once of each key that stays in use, and why the new one cannot be used."""
+        """`tell` is told once of each key that stays in use, and why the new one cannot be used."""
         self._aside = aside or Aside()
         self._wall_s = wall_s
         self._new_jti = new_jti
-        self._tell_kept = tell_kept
+        self._tell = tell
         self._own_keys: dict[ClientName, DpopKey] = {}
         self._good: dict[Hashable, _Good] = {}
         self._kept: set[Hashable] = set()
@@ -203,7 +204,7 @@ class Credentials:
                     raise
                 if use not in self._kept:
                     self._kept.add(use)
-                    self._tell_kept(client.name, str(wrong))
+                    self._tell(CredentialKept(client.name, str(wrong)))
                 return cast("Key", known.key)
         self._kept.discard(use)
         return cast("Key", known.key)

@@ -31,7 +31,7 @@ from gateway.core.oauth.backoff import Rest
 from gateway.core.oauth.metadata import Look, ServerMetadata, metadata_places, read_metadata, said_issuer
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.standing import NO_REST
-from gateway.core.oauth.token_events import TokenObserver
+from gateway.core.oauth.token_events import MetadataKept, TokenObserver
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.oauth.transport import ServerRequest, Transport, trust_in_server
 from gateway.tls_files import Signature, signature_of
@@ -189,7 +189,7 @@ class Discovery:
         if known.metadata is not None:
             known.not_before_s = known.asked_at_s + (failed.retry_after_s or 0.0)
             known.renew_at_s = max(known.asked_at_s + RENEW_INTERVAL_S, known.not_before_s)
-            self._observer.metadata_kept(client.name, failed)
+            self._observer.told(MetadataKept(client.name, failed))
         else:
             self._pause(client, known, failed, signature)
         return failed

@@ -27,7 +27,7 @@ from gateway.core.oauth.named_secret import name_of
 from gateway.core.oauth.objections import find_objections
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.token_answer import read_revocation_answer, read_token_answer
-from gateway.core.oauth.token_events import TokenObserver
+from gateway.core.oauth.token_events import CredentialSwitched, MetadataObjected, TokenObserver
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted, Outcome
 from gateway.core.oauth.token_request import FormRequest, build_revocation_request, build_token_request
 from gateway.core.secret import Secret
@@ -62,7 +62,7 @@ class TokenEndpoint:
         self._observer = observer
         self._transport = Transport(trust, resolver)
         self._discovery = Discovery(self._transport, clock, observer)
-        self._proofs = Credentials(clock.wall_s, new_jti, observer.credential_kept, trust.aside)
+        self._proofs = Credentials(clock.wall_s, new_jti, observer.told, trust.aside)
         self._choice = SecretChoice()
         self._nonces: dict[str, str] = {}
         self._objections: dict[ClientName, tuple[str, ...]] = {}
@@ -176,7 +176,7 @@ class TokenEndpoint:
         found = find_objections(metadata, client, await self._proofs.used_algorithms(client))
         if found != self._objections.get(client.name, ()):
             self._objections[client.name] = found
-            self._observer.metadata_objected(client.name, found)
+            self._observer.told(MetadataObjected(client.name, found))
 
     # ── one request ───────────────────────────────────────────────────────────────────────────────
 
@@ -249,7 +249,8 @@ class TokenEndpoint:
     def _learn(self, client: ClientSettings, last: Attempt) -> None:
         if isinstance(last.outcome, Granted):
             if self._choice.took(client, last.number):
-                self._observer.credential_switched(client.name, name_of(client.credentials, last.number))
+                accepted = name_of(client.credentials, last.number)
+                self._observer.told(CredentialSwitched(client.name, accepted))
         elif last.blames_secret:
             self._choice.refused(client, last.number)
         if client.grant.token_endpoint is None:

@@ -32,7 +32,14 @@ from gateway.core.oauth.lifetime import bounded_life_s, may_send_at_s, plan_life
 from gateway.core.oauth.source_state import RequestCounts
 from gateway.core.oauth.standing import BEHIND_S, refuses_client
 from gateway.core.oauth.token_answer import missing_scope
-from gateway.core.oauth.token_events import Reason, TokenObserver
+from gateway.core.oauth.token_events import (
+    Reason,
+    ScopeReduced,
+    TokenFailed,
+    TokenObserver,
+    TokenObtained,
+    TokenRequested,
+)
 from gateway.core.oauth.token_outcome import Failed, Granted, Outcome, failure_error
 from gateway.core.token import Token
 from gateway.oauth.turns import Desk, SharedFailure, Turns
@@ -134,7 +141,7 @@ class TokenRequester:
         return self._desk
 
     async def _send(self, reason: Reason) -> Outcome:
-        self._observer.token_requested(self._client.name, reason)
+        self._observer.told(TokenRequested(self._client.name, reason))
         self._last_sent_at_s, self._last_sent_at_wall_s = self._clock.now_s(), self._clock.wall_s()
         self._began_s = self._clock.stopwatch_s()
         return await self._endpoint.fetch(self._client)
@@ -204,14 +211,14 @@ class TokenRequester:
         self._own_rest = Rest()
         held = hold(granted, life, self.granted, self._fingerprint_key)
         took_s = self._clock.stopwatch_s() - self._began_s
-        self._observer.token_obtained(self._client.name, held.token, lifetime_s, took_s)
+        self._observer.told(TokenObtained(self._client.name, held.token, lifetime_s, took_s))
         self._compare_scope(granted)
         return held
 
     def _compare_scope(self, granted: Granted) -> None:
         missing = missing_scope(self._client.grant.scope, granted.scope)
         if missing and missing != self._missing_scope:
-            self._observer.scope_reduced(self._client.name, missing)
+            self._observer.told(ScopeReduced(self._client.name, missing))
         self._missing_scope = missing
 
     def _rest_after(self, failed: Failed, jitter: float) -> Failed:
@@ -221,7 +228,7 @@ class TokenRequester:
             until_s = max(self._own_rest.until_s, self._desk.standing.rest.until_s) + BEHIND_S
             self._own_rest = replace(self._own_rest, until_s=until_s)
         self._counts[failed.kind.value] += 1
-        self._observer.token_failed(self._client.name, self.error(failed), self.rest.left_s(now_s))
+        self._observer.told(TokenFailed(self._client.name, self.error(failed), self.rest.left_s(now_s)))
         return failed
 
     def _share(self, failed: Failed, jitter: float) -> Failed:

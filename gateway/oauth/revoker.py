@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from gateway.core.client_settings import ClientSettings
-from gateway.core.oauth.token_events import TokenObserver
+from gateway.core.oauth.token_events import TokenObserver, TokenRevoked
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.secret import Secret
 from gateway.core.token import Token
@@ -87,6 +87,6 @@ class Revoker:
         try:
             failed = await self._endpoint.revoke(client, secret)
         except asyncio.CancelledError:
-            self._observer.token_revoked(client.name, token.fingerprint, _TOO_SLOW)
+            self._observer.told(TokenRevoked(client.name, token.fingerprint, _TOO_SLOW))
             raise
-        self._observer.token_revoked(client.name, token.fingerprint, failed)
+        self._observer.told(TokenRevoked(client.name, token.fingerprint, failed))

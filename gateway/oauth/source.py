@@ -28,7 +28,7 @@ from gateway.core.errors import AuthorizationServerError, TokenTimeout
 from gateway.core.oauth.bearer import Held
 from gateway.core.oauth.lifetime import BODY_MARGIN_S
 from gateway.core.oauth.source_state import SourceState, token_state
-from gateway.core.oauth.token_events import Reason
+from gateway.core.oauth.token_events import Reason, TokenRejected
 from gateway.core.oauth.token_outcome import Failed, FailureKind, whole_reason
 from gateway.core.token import Token
 from gateway.oauth.requester import Endpoint, Retire, Surroundings, TokenRequester
@@ -236,7 +236,7 @@ class GrantSource:
     def _suspect(self, rejected: Token) -> None:
         if not self._is_suspect:
             self._is_suspect = True
-            self._observer.token_rejected(self._client.name, rejected)
+            self._observer.told(TokenRejected(self._client.name, rejected))
 
     # ── the timer: the early refresh, and the next attempt after a failure ────────────────────────
 

@@ -5,15 +5,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from functools import partial
-from typing import Final
+from logging import DEBUG, INFO, WARNING
+from typing import Final, assert_never
 
 from gateway.core.client_settings import ClientName
 from gateway.core.cut import some_of
-from gateway.core.errors import AuthorizationServerError
-from gateway.core.oauth.named_secret import SecretName
-from gateway.core.oauth.token_events import Reason
-from gateway.core.oauth.token_outcome import Failed
-from gateway.core.token import Token
+from gateway.core.oauth.token_events import (
+    CredentialKept,
+    CredentialSwitched,
+    MetadataKept,
+    MetadataObjected,
+    Reason,
+    ScopeReduced,
+    TokenEvent,
+    TokenFailed,
+    TokenObtained,
+    TokenRejected,
+    TokenRequested,
+    TokenRevoked,
+)
 from gateway.observe.alike import Alike, CallLater
 
 _LOGGER: Final = logging.getLogger("gateway.token")
@@ -41,129 +51,110 @@ class TokenLog:
         self._servers = servers or {}
         self._alike = Alike(call_later)
 
-    def token_requested(self, client: ClientName, reason: Reason) -> None:
-        """Tell at debug: the outcome follows."""
-        fields = {"client": client, "reason": reason.value}
-        _LOGGER.debug(
-            "client %s: a token is requested, because %s", client, _WHY[reason], extra={"fields": fields}
-        )
+    def told(self, event: TokenEvent) -> None:
+        """Log it: what mends itself below warning, what may need a human at warning."""
+        match event:
+            case TokenRequested():
+                _log_request(event)
+            case TokenObtained():
+                _log_token(event)
+            case TokenFailed():
+                self._log_failure(event)
+            case TokenRejected():
+                _log_rejection(event)
+            case TokenRevoked():
+                _log_revocation(event)
+            case CredentialSwitched():
+                _log_switch(event)
+            case CredentialKept() | MetadataKept():
+                _log_kept(event)
+            case ScopeReduced():
+                _log_scope(event)
+            case MetadataObjected():
+                self._log_objections(event)
+            case _:
+                assert_never(event)
 
-    def token_obtained(self, client: ClientName, token: Token, lifetime_s: float, took_s: float) -> None:
-        """Tell at info."""
-        fields = {
-            "client": client,
-            "token": token.fingerprint,
-            "lifetime_s": lifetime_s,
-            "took_ms": round(took_s * 1000, 3),
-        }
-        _LOGGER.info(
-            "client %s: token %s obtained, it lives %.0f s",
-            client,
-            token.fingerprint,
-            lifetime_s,
-            extra={"fields": fields},
-        )
-
-    def token_failed(self, client: ClientName, error: AuthorizationServerError, retry_in_s: float) -> None:
-        """Tell at warning; back-off bounds how often, and what is alike is summed up."""
+    def _log_failure(self, event: TokenFailed) -> None:
+        """Back-off bounds how often; what is alike is summed up."""
+        client, error = event.client, event.error
         cause = error.cause.value if error.cause is not None else ""
         kind = {"error": error.code, "side": error.side.value, "cause": cause}
         server = self._servers.get(client, "")
         key = error.key.removeprefix(f"clients.{client}.")
         if not self._alike.is_told((server, *kind.values(), key), client, partial(_sum_up, server, kind)):
             return
-        fields = {"client": client, **kind, "key": error.key, "retry_in_s": round(retry_in_s, 3)}
+        fields = {"client": client, **kind, "key": error.key, "retry_in_s": round(event.retry_in_s, 3)}
         _LOGGER.warning(
             "no token: %s (%s%s); the next attempt follows in %.0f s at the earliest",
             error.detail or f"client {client}: {error.title}",  # a detail names the client itself
             error.code,
             f", see {error.key}" if error.key else "",
-            retry_in_s,
+            event.retry_in_s,
             extra={"fields": fields},
         )
 
-    def token_rejected(self, client: ClientName, token: Token) -> None:
-        """Tell at warning."""
-        fields = {"client": client, "token": token.fingerprint}
-        _LOGGER.warning(
-            "client %s: an upstream refused token %s; it stays in use until another one is here",
-            client,
-            token.fingerprint,
-            extra={"fields": fields},
-        )
+    def _log_objections(self, event: MetadataObjected) -> None:
+        if not event.objections:
+            _log(INFO, event.client, {}, "the issuer's metadata fits its settings now")
+        server = self._servers.get(event.client, "")
+        for objection in event.objections:
+            sum_up = partial(_sum_up_objection, server, objection)
+            if self._alike.is_told((server, objection), event.client, sum_up):
+                _log(WARNING, event.client, {}, "the issuer's metadata: %s", objection)
 
-    def credential_switched(self, client: ClientName, accepted: SecretName) -> None:
-        """Tell at warning, with the name of the one that is in use."""
-        fields = {
-            "client": client,
-            "secret": accepted.number,
-            "secrets": accepted.of,
-            "source": accepted.source,
-        }
-        _LOGGER.warning(
-            "client %s: another secret was refused; %s is accepted and taken first from now on",
-            client,
-            accepted,
-            extra={"fields": fields},
-        )
 
-    def credential_kept(self, client: ClientName, reason: str) -> None:
-        """Tell at warning, once for each time."""
-        _LOGGER.warning(
-            "client %s: its key was replaced by what cannot be used, the last good one stays in use: %s",
-            client,
-            reason,
-            extra={"fields": {"client": client}},
-        )
+def _log_request(event: TokenRequested) -> None:
+    fields = {"reason": event.reason.value}
+    _log(DEBUG, event.client, fields, "a token is requested, because %s", _WHY[event.reason])
 
-    def scope_reduced(self, client: ClientName, missing: tuple[str, ...]) -> None:
-        """Tell at warning, once per kind of reduction."""
-        fields = {"client": client, "missing_scope": " ".join(missing)}
-        _LOGGER.warning(
-            "client %s: less scope is granted than was asked, without %s",
-            client,
-            " ".join(missing),
-            extra={"fields": fields},
-        )
 
-    def metadata_objected(self, client: ClientName, objections: tuple[str, ...]) -> None:
-        """Tell each at warning, and at info that there are none any more."""
-        fields = {"client": client}
-        if not objections:
-            _LOGGER.info(
-                "client %s: the issuer's metadata fits its settings now", client, extra={"fields": fields}
-            )
-        server = self._servers.get(client, "")
-        for objection in objections:
-            if self._alike.is_told(
-                (server, objection), client, partial(_sum_up_objection, server, objection)
-            ):
-                _LOGGER.warning(
-                    "client %s: the issuer's metadata: %s", client, objection, extra={"fields": fields}
-                )
+def _log_token(event: TokenObtained) -> None:
+    token, lifetime_s = event.token.fingerprint, event.lifetime_s
+    fields = {"token": token, "lifetime_s": lifetime_s, "took_ms": round(event.took_s * 1000, 3)}
+    _log(INFO, event.client, fields, "token %s obtained, it lives %.0f s", token, lifetime_s)
 
-    def metadata_kept(self, client: ClientName, failed: Failed) -> None:
-        """Tell at warning."""
-        _LOGGER.warning(
-            "client %s: the issuer's metadata could not be renewed, what is known stays in use: %s",
-            client,
-            failed.reason,
-            extra={"fields": {"client": client}},
-        )
 
-    def token_revoked(self, client: ClientName, fingerprint: str, failed: Failed | None) -> None:
-        """Tell at info, or at warning that it lives on."""
-        fields = {"client": client, "token": fingerprint}
-        if failed is None:
-            _LOGGER.info("client %s: token %s is revoked", client, fingerprint, extra={"fields": fields})
-        else:
-            _LOGGER.warning(
-                "client %s: token %s could not be revoked and lives on: %s",
-                client,
-                fingerprint,
-                failed.reason,
-                extra={"fields": fields},
-            )
+def _log_rejection(event: TokenRejected) -> None:
+    token = event.token.fingerprint
+    words = "an upstream refused token %s; it stays in use until another one is here"
+    _log(WARNING, event.client, {"token": token}, words, token)
+
+
+def _log_revocation(event: TokenRevoked) -> None:
+    token, failed = event.fingerprint, event.failed
+    if failed is None:
+        _log(INFO, event.client, {"token": token}, "token %s is revoked", token)
+    else:
+        words = "token %s could not be revoked and lives on: %s"
+        _log(WARNING, event.client, {"token": token}, words, token, failed.reason)
+
+
+def _log_switch(event: CredentialSwitched) -> None:
+    accepted = event.accepted
+    fields = {"secret": accepted.number, "secrets": accepted.of, "source": accepted.source}
+    words = "another secret was refused; %s is accepted and taken first from now on"
+    _log(WARNING, event.client, fields, words, accepted)
+
+
+def _log_kept(event: CredentialKept | MetadataKept) -> None:
+    if isinstance(event, CredentialKept):
+        words = "its key was replaced by what cannot be used, the last good one stays in use: %s"
+        _log(WARNING, event.client, {}, words, event.reason)
+    else:
+        words = "the issuer's metadata could not be renewed, what is known stays in use: %s"
+        _log(WARNING, event.client, {}, words, event.failed.reason)
+
+
+def _log_scope(event: ScopeReduced) -> None:
+    missing = " ".join(event.missing)
+    words = "less scope is granted than was asked, without %s"
+    _log(WARNING, event.client, {"missing_scope": missing}, words, missing)
+
+
+def _log(level: int, client: ClientName, fields: Mapping[str, object], words: str, *values: object) -> None:
+    words = f"client %s: {words}"
+    _LOGGER.log(level, words, client, *values, extra={"fields": {"client": client, **fields}})
 
 
 def _sum_up(server: str, kind: dict[str, str], clients: tuple[ClientName, ...]) -> None:

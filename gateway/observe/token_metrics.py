@@ -12,13 +12,24 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import assert_never
 
 from gateway.core.client_settings import ClientName
 from gateway.core.errors import AuthorizationServerError
-from gateway.core.oauth.named_secret import SecretName
-from gateway.core.oauth.token_events import Reason
-from gateway.core.oauth.token_outcome import Failed
-from gateway.core.token import Token
+from gateway.core.oauth.token_events import (
+    CredentialKept,
+    CredentialSwitched,
+    MetadataKept,
+    MetadataObjected,
+    Reason,
+    ScopeReduced,
+    TokenEvent,
+    TokenFailed,
+    TokenObtained,
+    TokenRejected,
+    TokenRequested,
+    TokenRevoked,
+)
 from gateway.observe.error_sides import sides_by_code
 from gateway.observe.histogram import Histogram
 
@@ -61,44 +72,31 @@ class TokenMetrics:
         """Give the counters of a client; called once for each at the start, so that its zeros are seen."""
         return self.clients.setdefault(name, ClientMetrics())
 
-    def token_requested(self, client: ClientName, reason: Reason) -> None:
-        """Count a token request by its reason."""
-        self.client(client).requests[reason] += 1
+    def told(self, event: TokenEvent) -> None:
+        """Count it for its client."""
+        metrics = self.client(event.client)
+        match event:
+            case TokenRequested():
+                metrics.requests[event.reason] += 1
+            case TokenObtained():
+                self._remember(metrics, event)
+            case TokenFailed():
+                metrics.failures[event.error.code] = metrics.failures.get(event.error.code, 0) + 1
+            case TokenRejected():
+                metrics.rejected += 1
+            case TokenRevoked():
+                metrics.revocations["revoked" if event.failed is None else "failed"] += 1
+            case CredentialSwitched():
+                metrics.switches += 1
+            case ScopeReduced():
+                metrics.scope_reductions += 1
+            case CredentialKept() | MetadataObjected() | MetadataKept():
+                pass  # not counted: token requests go on, and `/clients` and the log tell it
+            case _:
+                assert_never(event)
 
-    def token_obtained(self, client: ClientName, token: Token, lifetime_s: float, took_s: float) -> None:
-        """Observe how long it took, and remember from when to when the token lives."""
-        metrics = self.client(client)
-        metrics.durations.observe(took_s)
-        metrics.fingerprint = token.fingerprint
-        metrics.requested_at_s = self._wall_s() - took_s
-        metrics.expires_at_s = metrics.requested_at_s + lifetime_s
-
-    def token_failed(self, client: ClientName, error: AuthorizationServerError, retry_in_s: float) -> None:  # noqa: ARG002 - the observer's signature
-        """Count a failed token request by the error's code."""
-        failures = self.client(client).failures
-        failures[error.code] = failures.get(error.code, 0) + 1
-
-    def token_rejected(self, client: ClientName, token: Token) -> None:  # noqa: ARG002 - as above
-        """Count a rejected token; it may live on all the same."""
-        self.client(client).rejected += 1
-
-    def credential_switched(self, client: ClientName, accepted: SecretName) -> None:  # noqa: ARG002 - as above
-        """Count that another secret than before is accepted."""
-        self.client(client).switches += 1
-
-    def credential_kept(self, client: ClientName, reason: str) -> None:
-        """Nothing to count: the token requests go on."""
-
-    def scope_reduced(self, client: ClientName, missing: tuple[str, ...]) -> None:  # noqa: ARG002 - as above
-        """Count that less is granted than was asked."""
-        self.client(client).scope_reductions += 1
-
-    def metadata_objected(self, client: ClientName, objections: tuple[str, ...]) -> None:
-        """Nothing to count: `/clients` and the log tell it."""
-
-    def metadata_kept(self, client: ClientName, failed: Failed) -> None:
-        """Nothing to count: the token requests tell whether it matters."""
-
-    def token_revoked(self, client: ClientName, fingerprint: str, failed: Failed | None) -> None:  # noqa: ARG002 - as above
-        """Count by outcome."""
-        self.client(client).revocations["revoked" if failed is None else "failed"] += 1
+    def _remember(self, metrics: ClientMetrics, event: TokenObtained) -> None:
+        metrics.durations.observe(event.took_s)
+        metrics.fingerprint = event.token.fingerprint
+        metrics.requested_at_s = self._wall_s() - event.took_s
+        metrics.expires_at_s = metrics.requested_at_s + event.lifetime_s

@@ -8,7 +8,19 @@ from gateway.core.errors import TokenUnavailable
 from gateway.core.http.access_record import AccessRecord
 from gateway.core.http.recovery import Recovery
 from gateway.core.oauth.named_secret import SecretName
-from gateway.core.oauth.token_events import Reason
+from gateway.core.oauth.token_events import (
+    CredentialKept,
+    CredentialSwitched,
+    MetadataKept,
+    MetadataObjected,
+    Reason,
+    ScopeReduced,
+    TokenFailed,
+    TokenObtained,
+    TokenRejected,
+    TokenRequested,
+    TokenRevoked,
+)
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.token import Token
 from gateway.demo.narrator import Narrator
@@ -48,8 +60,11 @@ def record(path="/crm/users", status=200, error="", token="ab12cd34", recovery=R
 def told(*events, out=None):
     out = out or io.StringIO()
     narrator = Narrator(out, lambda: 0.0)
-    for name, *arguments in events:
-        getattr(narrator, name)(*arguments)
+    for event in events:
+        if isinstance(event, AccessRecord):
+            narrator.request_done(event)
+        else:
+            narrator.told(event)
     return [line[10:] for line in out.getvalue().splitlines()]
 
 
@@ -64,7 +79,7 @@ def told(*events, out=None):
     ],
 )
 def test_it_tells_why_a_token_is_requested(reason, words):
-    (line,) = told(("token_requested", CRM, reason))
+    (line,) = told(TokenRequested(CRM, reason))
 
     assert line.startswith("token requested for client crm: ")
     assert words in line
@@ -72,9 +87,9 @@ def test_it_tells_why_a_token_is_requested(reason, words):
 
 def test_it_tells_of_a_tokens_life():
     assert told(
-        ("token_obtained", CRM, TOKEN, 15.0, 0.021),
-        ("token_rejected", CRM, TOKEN),
-        ("token_failed", CRM, TokenUnavailable("x"), 1.5),
+        TokenObtained(CRM, TOKEN, 15.0, 0.021),
+        TokenRejected(CRM, TOKEN),
+        TokenFailed(CRM, TokenUnavailable("x"), 1.5),
     ) == [
         "token ab12cd34 obtained for crm after 21 ms: lives 15 s",
         "the upstream refused token ab12cd34 of client crm: suspect",
@@ -86,21 +101,21 @@ def test_it_tells_of_a_tokens_life():
 
 
 def test_every_reason_has_words():
-    assert len({told(("token_requested", CRM, reason))[0] for reason in Reason}) == len(Reason)
+    assert len({told(TokenRequested(CRM, reason))[0] for reason in Reason}) == len(Reason)
 
 
 def test_it_tells_what_else_happens_to_a_client():
     failed = Failed(FailureKind.UNREACHABLE, "it failed")
 
     assert told(
-        ("credential_switched", CRM, SecretName(2, 3, "env:A")),
-        ("credential_kept", CRM, "it is none"),
-        ("scope_reduced", CRM, ("b", "c")),
-        ("metadata_objected", CRM, ("it has none", "nor that")),
-        ("metadata_objected", CRM, ()),
-        ("metadata_kept", CRM, failed),
-        ("token_revoked", CRM, "ab12cd34", None),
-        ("token_revoked", CRM, "ab12cd34", failed),
+        CredentialSwitched(CRM, SecretName(2, 3, "env:A")),
+        CredentialKept(CRM, "it is none"),
+        ScopeReduced(CRM, ("b", "c")),
+        MetadataObjected(CRM, ("it has none", "nor that")),
+        MetadataObjected(CRM, ()),
+        MetadataKept(CRM, failed),
+        TokenRevoked(CRM, "ab12cd34", None),
+        TokenRevoked(CRM, "ab12cd34", failed),
     ) == [
         "another secret of client crm was refused: secret 2 of 3 (env:A) is accepted",
         "the key of client crm was replaced and the last good one is kept: it is none",
@@ -115,10 +130,10 @@ def test_it_tells_what_else_happens_to_a_client():
 
 def test_it_tells_when_a_token_is_reused():
     assert told(
-        ("request_done", record()),
-        ("request_done", record()),
-        ("request_done", record(token="00000002")),
-        ("request_done", record(path="/", status=404, error="no_route", token="")),
+        record(),
+        record(),
+        record(token="00000002"),
+        record(path="/", status=404, error="no_route", token=""),
     ) == [
         "GET /crm/users -> 200 in 12 ms, token ab12cd34 used for the first time",
         "GET /crm/users -> 200 in 12 ms, token ab12cd34 reused (use 2)",
@@ -129,15 +144,15 @@ def test_it_tells_when_a_token_is_reused():
 
 @pytest.mark.parametrize("recovery", list(Recovery))
 def test_every_outcome_of_a_recovery_has_words(recovery):
-    (line,) = told(("request_done", record(recovery=recovery)))
+    (line,) = told(record(recovery=recovery))
 
     assert ("; " in line) == (recovery is not Recovery.NONE)
 
 
 def test_no_line_shows_a_token_or_a_control_character():
     lines = told(
-        ("request_done", record(path="/a\n\x1b[2Jforged")),
-        ("token_obtained", CRM, TOKEN, 15.0, 0.0),
+        record(path="/a\n\x1b[2Jforged"),
+        TokenObtained(CRM, TOKEN, 15.0, 0.0),
     )
 
     assert len(lines) == 2
@@ -146,6 +161,6 @@ def test_no_line_shows_a_token_or_a_control_character():
 
 @pytest.mark.parametrize(("out", "is_coloured"), [(io.StringIO(), False), (Terminal(), True)])
 def test_only_a_terminal_is_coloured(out, is_coloured):
-    told(("request_done", record()), out=out)
+    told(record(), out=out)
 
     assert is_coloured == bool(re.search(r"\x1b\[32m.*\x1b\[0m$", out.getvalue().rstrip("\n")))

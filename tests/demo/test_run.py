@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from gateway.core.client_settings import ClientName
-from gateway.core.oauth.token_events import Reason
+from gateway.core.oauth.token_events import Reason, TokenRequested
 from gateway.demo.run import CLIENTS, DemoCannotStart, DemoOptions, run_demo
 
 FREE_PORTS = DemoOptions(authorization_server_port=0, legacy_service_port=0)
@@ -24,7 +24,7 @@ class FakeGateway:
     @asynccontextmanager
     async def __call__(self, environ, observer):
         self.environ = dict(environ)
-        observer.token_requested(ClientName("crm"), Reason.FIRST)
+        observer.told(TokenRequested(ClientName("crm"), Reason.FIRST))
         self.started.set()
         yield
         self.is_stopped = True

@@ -9,11 +9,22 @@ from dataclasses import dataclass, field, fields, replace
 
 from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, Grant, Reach
 from gateway.core.clock import Clock
-from gateway.core.errors import AuthorizationServerError
 from gateway.core.oauth.backoff import Rest
 from gateway.core.oauth.client_facts import ClientFacts
-from gateway.core.oauth.named_secret import SecretName
-from gateway.core.oauth.token_events import Reason
+from gateway.core.oauth.token_events import (
+    CredentialKept,
+    CredentialSwitched,
+    MetadataKept,
+    MetadataObjected,
+    Reason,
+    ScopeReduced,
+    TokenEvent,
+    TokenFailed,
+    TokenObtained,
+    TokenRejected,
+    TokenRequested,
+    TokenRevoked,
+)
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted, Outcome
 from gateway.core.secret import Secret
 from gateway.core.token import Token
@@ -128,35 +139,30 @@ class Events:
     kept: list[str] = field(default_factory=list)
     revoked: list[tuple[str, str]] = field(default_factory=list)
 
-    def token_requested(self, client: ClientName, reason: Reason) -> None:
-        self.requested.append(reason)
-
-    def token_obtained(self, client: ClientName, token: Token, lifetime_s: float, took_s: float) -> None:
-        self.obtained.append((token.serial, lifetime_s))
-
-    def token_failed(self, client: ClientName, error: AuthorizationServerError, retry_in_s: float) -> None:
-        self.failed.append((error.code, retry_in_s))
-
-    def token_rejected(self, client: ClientName, token: Token) -> None:
-        self.rejected.append(token.serial)
-
-    def credential_switched(self, client: ClientName, accepted: SecretName) -> None:
-        self.switched.append((accepted.number, accepted.of))
-
-    def credential_kept(self, client: ClientName, reason: str) -> None:
-        self.kept.append(reason)
-
-    def scope_reduced(self, client: ClientName, missing: tuple[str, ...]) -> None:
-        self.reduced.append(missing)
-
-    def metadata_objected(self, client: ClientName, objections: tuple[str, ...]) -> None:
-        self.objected.append(objections)
-
-    def metadata_kept(self, client: ClientName, failed: Failed) -> None:
-        self.kept.append(failed.reason)
-
-    def token_revoked(self, client: ClientName, fingerprint: str, failed: Failed | None) -> None:
-        self.revoked.append((fingerprint, failed.reason if failed is not None else ""))
+    def told(self, event: TokenEvent) -> None:
+        match event:
+            case TokenRequested():
+                self.requested.append(event.reason)
+            case TokenObtained():
+                self.obtained.append((event.token.serial, event.lifetime_s))
+            case TokenFailed():
+                self.failed.append((event.error.code, event.retry_in_s))
+            case TokenRejected():
+                self.rejected.append(event.token.serial)
+            case TokenRevoked():
+                self.revoked.append(
+                    (event.fingerprint, event.failed.reason if event.failed is not None else "")
+                )
+            case CredentialSwitched():
+                self.switched.append((event.accepted.number, event.accepted.of))
+            case CredentialKept():
+                self.kept.append(event.reason)
+            case MetadataKept():
+                self.kept.append(event.failed.reason)
+            case ScopeReduced():
+                self.reduced.append(event.missing)
+            case MetadataObjected():
+                self.objected.append(event.objections)
 
 
 @dataclass

@@ -74,7 +74,7 @@ def test_a_secret_that_cannot_be_read_is_a_failure_that_says_nothing_of_it(error
 
 def watched() -> tuple[Credentials, list[str]]:
     told: list[str] = []
-    return Credentials(lambda: WALL_S, lambda: "jti", lambda _, reason: told.append(reason)), told
+    return Credentials(lambda: WALL_S, lambda: "jti", lambda event: told.append(event.reason)), told
 
 
 def signed_by(given: Secret | Failed, kind: str) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from gateway.core.cause import Cause
 from gateway.core.client_settings import ClientName
 from gateway.core.errors import TokenRefused, TokenUnavailable
+from gateway.core.oauth.token_events import MetadataObjected, TokenFailed
 from gateway.observe.alike import EVERY_S, MOST_TOLD
 from gateway.observe.token_log import TokenLog
 
@@ -48,7 +49,7 @@ def everything(caplog):
 
 def fail(log: TokenLog, client: ClientName, kind=TokenUnavailable, cause=Cause.CONNECTION_REFUSED) -> None:
     error = kind(f"client {client}: it failed", cause=cause, key=f"clients.{client}.token_endpoint")
-    log.token_failed(client, error, 4.0)
+    log.told(TokenFailed(client, error, 4.0))
 
 
 def test_four_hundred_clients_of_a_dead_server_are_four_lines_in_ten_seconds(caplog, log, timers):
@@ -111,7 +112,7 @@ def test_what_is_not_alike_is_not_hidden(caplog, log, other):
 def test_an_objection_is_told_of_a_few_clients_and_counted_for_the_rest(caplog, log, timers):
     """100 clients made two megabytes of it."""
     for client in CLIENTS[:100]:
-        log.metadata_objected(client, ("it binds no tokens", "it lists other methods"))
+        log.told(MetadataObjected(client, ("it binds no tokens", "it lists other methods")))
     timers.all_go_off()
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == 2 * (MOST_TOLD + 1)

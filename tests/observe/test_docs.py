@@ -10,7 +10,7 @@ from gateway.admin.pages import PAGES
 from gateway.core.client_settings import ClientName
 from gateway.core.errors import TokenRefused
 from gateway.core.http.recovery import Recovery
-from gateway.core.oauth.token_events import Reason
+from gateway.core.oauth.token_events import Reason, TokenFailed, TokenObtained, TokenRequested
 from gateway.core.settings import LogFormat, RouteName
 from gateway.observe.access_log import open_access_log
 from gateway.observe.metrics import Connections, Gauges, Metrics
@@ -47,9 +47,9 @@ def families():
     metrics.route(RouteName("/crm")).done(500, 0.1, 0.1, 0, 0, Recovery.HELD, "internal_error")
     metrics.route(RouteName("/crm")).done(500, 0.1, 0.1, 0, 0, Recovery.NONE, "")
     metrics.resolutions.expect(["api.example.com"])
-    metrics.tokens.token_requested(ClientName("crm"), Reason.FIRST)
-    metrics.tokens.token_failed(ClientName("crm"), TokenRefused(), 1.0)
-    metrics.tokens.token_obtained(ClientName("crm"), token(1), 300.0, 0.1)
+    metrics.tokens.told(TokenRequested(ClientName("crm"), Reason.FIRST))
+    metrics.tokens.told(TokenFailed(ClientName("crm"), TokenRefused(), 1.0))
+    metrics.tokens.told(TokenObtained(ClientName("crm"), token(1), 300.0, 0.1))
     return list(text_string_to_metric_families(metrics.render().decode()))
 
 

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.core.client_settings import ClientName
 from gateway.core.errors import GatewayError, TokenRefused
 from gateway.core.http.recovery import Recovery
-from gateway.core.oauth.token_events import Reason
+from gateway.core.oauth.token_events import Reason, TokenFailed, TokenObtained, TokenRejected, TokenRequested
 from gateway.core.settings import RouteName
 from gateway.observe.error_sides import sides_by_code
 from gateway.observe.exposition import OWNERS_AT_ONCE
@@ -178,7 +178,7 @@ def test_no_piece_holds_more_than_a_few_routes_or_clients_and_all_are_one_text()
         route = metrics.route(RouteName(f"/{number}"))
         for status, code in enumerate(codes, 500):
             done(route, status, error=code)
-        metrics.tokens.token_obtained(ClientName(f"{number}"), token(1), 300.0, 0.1)
+        metrics.tokens.told(TokenObtained(ClientName(f"{number}"), token(1), 300.0, 0.1))
     pieces = list(metrics.pieces())
     families = list(text_string_to_metric_families(b"".join(pieces).decode()))
 
@@ -198,7 +198,7 @@ def test_what_changes_between_two_pieces_breaks_no_scrape():
     for number, piece in enumerate(metrics.pieces()):
         pieces.append(piece)
         done(metrics.route(RouteName(f"/{number}")), 404)
-        metrics.tokens.token_requested(ClientName(f"{number}"), Reason.FIRST)
+        metrics.tokens.told(TokenRequested(ClientName(f"{number}"), Reason.FIRST))
 
     assert list(text_string_to_metric_families(b"".join(pieces).decode()))
 
@@ -220,10 +220,10 @@ def test_a_clients_series_exist_from_the_start_at_zero():
 def test_the_events_of_a_token_are_counted():
     metrics = made()
     tokens = metrics.tokens
-    tokens.token_requested(CRM, Reason.FIRST)
-    tokens.token_failed(CRM, TokenRefused(), 10.0)
-    tokens.token_requested(CRM, Reason.FIRST)
-    tokens.token_obtained(CRM, token(1), 300.0, 0.25)
+    tokens.told(TokenRequested(CRM, Reason.FIRST))
+    tokens.told(TokenFailed(CRM, TokenRefused(), 10.0))
+    tokens.told(TokenRequested(CRM, Reason.FIRST))
+    tokens.told(TokenObtained(CRM, token(1), 300.0, 0.25))
 
     read = samples(metrics)
 
@@ -235,7 +235,7 @@ def test_the_events_of_a_token_are_counted():
 
 def test_a_tokens_life_counts_from_its_request():
     metrics = made(lambda: 1000.0)
-    metrics.tokens.token_obtained(CRM, token(1), 300.0, 2.0)
+    metrics.tokens.told(TokenObtained(CRM, token(1), 300.0, 2.0))
 
     read = samples(metrics)
 
@@ -246,8 +246,8 @@ def test_a_tokens_life_counts_from_its_request():
 def test_a_rejected_token_is_counted_and_keeps_its_expiry():
     """It is suspect: other requests may go on with it."""
     metrics = made(lambda: 1000.0)
-    metrics.tokens.token_obtained(CRM, token(2), 300.0, 0.0)
-    metrics.tokens.token_rejected(CRM, token(2))
+    metrics.tokens.told(TokenObtained(CRM, token(2), 300.0, 0.0))
+    metrics.tokens.told(TokenRejected(CRM, token(2)))
 
     read = samples(metrics)
 
@@ -289,7 +289,7 @@ def test_two_gateways_in_one_process_count_apart():
 def test_no_label_but_the_known_ones_exists():
     metrics = made()
     done(metrics.route(ROUTE), 500, recovery=Recovery.HELD, error="internal_error")
-    metrics.tokens.token_obtained(CRM, token(1), 300.0, 0.0)
+    metrics.tokens.told(TokenObtained(CRM, token(1), 300.0, 0.0))
 
     labels = {
         label

@@ -6,7 +6,19 @@ from gateway.core.cause import Cause
 from gateway.core.client_settings import ClientName
 from gateway.core.errors import TokenUnavailable
 from gateway.core.oauth.named_secret import SecretName
-from gateway.core.oauth.token_events import Reason
+from gateway.core.oauth.token_events import (
+    CredentialKept,
+    CredentialSwitched,
+    MetadataKept,
+    MetadataObjected,
+    Reason,
+    ScopeReduced,
+    TokenFailed,
+    TokenObtained,
+    TokenRejected,
+    TokenRequested,
+    TokenRevoked,
+)
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.observe.token_log import TokenLog
 
@@ -28,7 +40,7 @@ def everything(caplog):
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_a_token_request_is_told_at_debug_with_its_reason(caplog, reason):
-    TokenLog().token_requested(CRM, reason)
+    TokenLog().told(TokenRequested(CRM, reason))
 
     ((level, message, fields),) = told(caplog)
 
@@ -37,7 +49,7 @@ def test_a_token_request_is_told_at_debug_with_its_reason(caplog, reason):
 
 
 def test_a_token_is_told_at_info(caplog):
-    TokenLog().token_obtained(CRM, token(1), 300.0, 0.0421)
+    TokenLog().told(TokenObtained(CRM, token(1), 300.0, 0.0421))
 
     assert told(caplog) == [
         (
@@ -56,8 +68,8 @@ def test_a_token_is_told_at_info(caplog):
     ],
 )
 def test_a_failure_is_told_at_warning(caplog, detail, told_as):
-    TokenLog().token_failed(
-        CRM, TokenUnavailable(detail, cause=Cause.SERVER_FAILED, key="clients.crm.issuer"), 4.2
+    TokenLog().told(
+        TokenFailed(CRM, TokenUnavailable(detail, cause=Cause.SERVER_FAILED, key="clients.crm.issuer"), 4.2)
     )
 
     assert told(caplog) == [
@@ -80,7 +92,7 @@ def test_a_failure_is_told_at_warning(caplog, detail, told_as):
 
 
 def test_a_rejected_token_is_told_at_warning(caplog):
-    TokenLog().token_rejected(CRM, token(2))
+    TokenLog().told(TokenRejected(CRM, token(2)))
 
     assert told(caplog) == [
         (
@@ -92,7 +104,7 @@ def test_a_rejected_token_is_told_at_warning(caplog):
 
 
 def test_another_secret_that_is_accepted_is_told_at_warning(caplog):
-    TokenLog().credential_switched(CRM, SecretName(2, 3, "file:/run/crm", 1e9))
+    TokenLog().told(CredentialSwitched(CRM, SecretName(2, 3, "file:/run/crm", 1e9)))
 
     assert told(caplog) == [
         (
@@ -107,7 +119,7 @@ def test_another_secret_that_is_accepted_is_told_at_warning(caplog):
 
 
 def test_a_key_that_stays_in_use_is_told_at_warning(caplog):
-    TokenLog().credential_kept(CRM, "why")
+    TokenLog().told(CredentialKept(CRM, "why"))
 
     assert told(caplog) == [
         (
@@ -119,7 +131,7 @@ def test_a_key_that_stays_in_use_is_told_at_warning(caplog):
 
 
 def test_a_smaller_scope_is_told_at_warning(caplog):
-    TokenLog().scope_reduced(CRM, ("orders.read", "orders.write"))
+    TokenLog().told(ScopeReduced(CRM, ("orders.read", "orders.write")))
 
     assert told(caplog) == [
         (
@@ -131,7 +143,7 @@ def test_a_smaller_scope_is_told_at_warning(caplog):
 
 
 def test_each_objection_of_the_metadata_is_told_at_warning(caplog):
-    TokenLog().metadata_objected(CRM, ("it has none", "nor that"))
+    TokenLog().told(MetadataObjected(CRM, ("it has none", "nor that")))
 
     assert told(caplog) == [
         ("WARNING", f"client crm: the issuer's metadata: {words}", {"client": "crm"})
@@ -140,7 +152,7 @@ def test_each_objection_of_the_metadata_is_told_at_warning(caplog):
 
 
 def test_metadata_that_fits_again_is_told_at_info(caplog):
-    TokenLog().metadata_objected(CRM, ())
+    TokenLog().told(MetadataObjected(CRM, ()))
 
     assert told(caplog) == [
         ("INFO", "client crm: the issuer's metadata fits its settings now", {"client": "crm"})
@@ -148,7 +160,7 @@ def test_metadata_that_fits_again_is_told_at_info(caplog):
 
 
 def test_metadata_that_could_not_be_renewed_is_told_at_warning(caplog):
-    TokenLog().metadata_kept(CRM, FAILED)
+    TokenLog().told(MetadataKept(CRM, FAILED))
 
     assert told(caplog) == [
         (
@@ -167,14 +179,14 @@ def test_metadata_that_could_not_be_renewed_is_told_at_warning(caplog):
     ],
 )
 def test_a_revocation_is_told_and_a_token_that_lives_on_at_warning(caplog, failed, level, message):
-    TokenLog().token_revoked(CRM, "00000001", failed)
+    TokenLog().told(TokenRevoked(CRM, "00000001", failed))
 
     assert told(caplog) == [(level, message, {"client": "crm", "token": "00000001"})]
 
 
 def test_no_record_shows_a_token(caplog):
     log = TokenLog()
-    log.token_obtained(CRM, token(1), 300.0, 0.0)
-    log.token_rejected(CRM, token(1))
+    log.told(TokenObtained(CRM, token(1), 300.0, 0.0))
+    log.told(TokenRejected(CRM, token(1)))
 
     assert not [each for each in told(caplog) if "access_token" in str(each)]

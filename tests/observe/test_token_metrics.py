@@ -2,6 +2,14 @@
 
 from gateway.core.client_settings import ClientName
 from gateway.core.oauth.named_secret import SecretName
+from gateway.core.oauth.token_events import (
+    CredentialKept,
+    CredentialSwitched,
+    MetadataKept,
+    MetadataObjected,
+    ScopeReduced,
+    TokenRevoked,
+)
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 
 from .test_metrics import made, samples
@@ -26,11 +34,11 @@ def test_switches_reductions_and_revocations_are_counted_by_client():
     metrics = made()
     tokens = metrics.tokens
     for client in (CRM, CRM, ERP):
-        tokens.credential_switched(client, SecretName(2, 2, "env:A"))
-        tokens.scope_reduced(client, ("a",))
-    tokens.token_revoked(CRM, "00000001", None)
+        tokens.told(CredentialSwitched(client, SecretName(2, 2, "env:A")))
+        tokens.told(ScopeReduced(client, ("a",)))
+    tokens.told(TokenRevoked(CRM, "00000001", None))
     for _ in range(2):
-        tokens.token_revoked(CRM, "00000002", FAILED)
+        tokens.told(TokenRevoked(CRM, "00000002", FAILED))
 
     read = samples(metrics)
 
@@ -47,9 +55,9 @@ def test_what_the_metadata_says_is_counted_nowhere():
     metrics.tokens.client(CRM)
     before = counted(metrics)
 
-    metrics.tokens.metadata_objected(CRM, ("it has none",))
-    metrics.tokens.metadata_kept(CRM, FAILED)
-    metrics.tokens.credential_kept(CRM, "it is none")
+    metrics.tokens.told(MetadataObjected(CRM, ("it has none",)))
+    metrics.tokens.told(MetadataKept(CRM, FAILED))
+    metrics.tokens.told(CredentialKept(CRM, "it is none"))
 
     assert counted(metrics) == before
 

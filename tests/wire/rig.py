@@ -17,8 +17,16 @@ from gateway.app import Gateway
 from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, Grant, Reach
 from gateway.core.errors import AuthorizationServerError
 from gateway.core.http.access_record import AccessRecord
-from gateway.core.oauth.named_secret import SecretName
-from gateway.core.oauth.token_events import Reason
+from gateway.core.oauth.token_events import (
+    CredentialSwitched,
+    Reason,
+    TokenEvent,
+    TokenFailed,
+    TokenObtained,
+    TokenRejected,
+    TokenRequested,
+    TokenRevoked,
+)
 from gateway.core.oauth.token_outcome import Failed
 from gateway.core.secret import Secret
 from gateway.core.settings import (
@@ -64,41 +72,21 @@ class Told(Changes):
         self.records.append(record)
         self.changed()
 
-    def token_requested(self, client: ClientName, reason: Reason) -> None:
-        self.reasons.append(reason)
-        self.changed()
-
-    def token_obtained(self, client: ClientName, token: Token, lifetime_s: float, took_s: float) -> None:
-        self.obtained.append(token)
-        self.took_s.append(took_s)
-        self.changed()
-
-    def token_failed(self, client: ClientName, error: AuthorizationServerError, retry_in_s: float) -> None:
-        self.failed.append(error)
-        self.changed()
-
-    def token_rejected(self, client: ClientName, token: Token) -> None:
-        self.rejected.append(token)
-        self.changed()
-
-    def credential_switched(self, client: ClientName, accepted: SecretName) -> None:
-        self.switched.append((accepted.number, accepted.of))
-        self.changed()
-
-    def credential_kept(self, client: ClientName, reason: str) -> None:
-        self.changed()
-
-    def scope_reduced(self, client: ClientName, missing: tuple[str, ...]) -> None:
-        self.changed()
-
-    def metadata_objected(self, client: ClientName, objections: tuple[str, ...]) -> None:
-        self.changed()
-
-    def metadata_kept(self, client: ClientName, failed: Failed) -> None:
-        self.changed()
-
-    def token_revoked(self, client: ClientName, fingerprint: str, failed: Failed | None) -> None:
-        self.revoked.append((fingerprint, failed))
+    def told(self, event: TokenEvent) -> None:
+        match event:
+            case TokenRequested():
+                self.reasons.append(event.reason)
+            case TokenObtained():
+                self.obtained.append(event.token)
+                self.took_s.append(event.took_s)
+            case TokenFailed():
+                self.failed.append(event.error)
+            case TokenRejected():
+                self.rejected.append(event.token)
+            case CredentialSwitched():
+                self.switched.append((event.accepted.number, event.accepted.of))
+            case TokenRevoked():
+                self.revoked.append((event.fingerprint, event.failed))
         self.changed()
 
 

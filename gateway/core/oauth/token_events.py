@@ -1,7 +1,8 @@
-"""What is told of a token's life."""
+"""What happens to clients and their tokens, as values that observers are told. None shows a secret."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
@@ -22,35 +23,97 @@ class Reason(Enum):
     REPLACED = "replaced"  # the certificate that the last one is bound to was replaced
 
 
+@dataclass(frozen=True, slots=True)
+class TokenRequested:
+    """A token request is about to be sent."""
+
+    client: ClientName
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class TokenObtained:
+    """The authorization server gave a token that lives `lifetime_s` from its request."""
+
+    client: ClientName
+    token: Token
+    lifetime_s: float
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFailed:
+    """A token request failed; none is sent for `retry_in_s`."""
+
+    client: ClientName
+    error: AuthorizationServerError
+    retry_in_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRejected:
+    """An upstream refused `token`, which is suspect from now on and stays in use until it is replaced."""
+
+    client: ClientName
+    token: Token
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRevoked:
+    """A token that is no longer used was revoked, or could not be."""
+
+    client: ClientName
+    fingerprint: str
+    failed: Failed | None
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialSwitched:
+    """The authorization server refused one of the client's secrets and accepted another one."""
+
+    client: ClientName
+    accepted: SecretName
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialKept:
+    """A key of the client was replaced by one that cannot be used: the last usable one stays in use."""
+
+    client: ClientName
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeReduced:
+    """The authorization server granted less than was asked: without the `missing` words."""
+
+    client: ClientName
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataObjected:
+    """The issuer's metadata contradicts the client's settings, in sentences; without any: no longer."""
+
+    client: ClientName
+    objections: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataKept:
+    """The metadata of the client's issuer could not be renewed; what is known stays in use."""
+
+    client: ClientName
+    failed: Failed
+
+
+OfToken = TokenRequested | TokenObtained | TokenFailed | TokenRejected | TokenRevoked
+OfClient = CredentialSwitched | CredentialKept | ScopeReduced | MetadataObjected | MetadataKept
+TokenEvent = OfToken | OfClient
+
+
 class TokenObserver(Protocol):
-    """Is told of a token's life; one method per event."""
+    """Is told what happens to clients and their tokens."""
 
-    def token_requested(self, client: ClientName, reason: Reason) -> None:
-        """A token request is about to be sent."""
-
-    def token_obtained(self, client: ClientName, token: Token, lifetime_s: float, took_s: float) -> None:
-        """The authorization server gave a token that lives `lifetime_s` from its request."""
-
-    def token_failed(self, client: ClientName, error: AuthorizationServerError, retry_in_s: float) -> None:
-        """A token request failed; none is sent for `retry_in_s`."""
-
-    def token_rejected(self, client: ClientName, token: Token) -> None:
-        """An upstream refused `token`, which is suspect from now on and stays in use until it is replaced."""
-
-    def credential_switched(self, client: ClientName, accepted: SecretName) -> None:
-        """The authorization server refused one of the client's secrets and took another one."""
-
-    def credential_kept(self, client: ClientName, reason: str) -> None:
-        """A key of the client was replaced by what cannot be used: the last good one stays in use."""
-
-    def scope_reduced(self, client: ClientName, missing: tuple[str, ...]) -> None:
-        """The authorization server granted less than was asked: without the `missing` words."""
-
-    def metadata_objected(self, client: ClientName, objections: tuple[str, ...]) -> None:
-        """The metadata does not fit the client's settings, in sentences; none of them: now it does."""
-
-    def metadata_kept(self, client: ClientName, failed: Failed) -> None:
-        """The metadata of the client's issuer could not be renewed; what is known stays in use."""
-
-    def token_revoked(self, client: ClientName, fingerprint: str, failed: Failed | None) -> None:
-        """A token that is no longer used was revoked, or could not be."""
+    def told(self, event: TokenEvent) -> None:
+        """Take note of `event`; must not raise."""
