@@ -1,9 +1,10 @@
 """`gateway.yaml` -> `Settings`: the order of the steps.
 
-Text -> tree (`parse`) -> references filled in (`expand`) -> models (`reading`) -> rules across (`rules`) ->
-settings (`build`). Every step but the first goes on after a finding, so that all problems come at once; what
-a later step says about a value that is already found wrong is dropped. Warnings go the same way, and come
-with the settings where nothing else was found.
+Text -> tree (`yaml`) -> references filled in (`references`) -> models, rules, settings (`document`).
+
+Every step but the first goes on after a finding, so that all problems are reported together; what a later
+step says about a value that is already known to be wrong is dropped. Warnings go the same way, and come with
+the settings where nothing else was found.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from gateway.config.build import settings
-from gateway.config.expand import ReferenceValues, expand
-from gateway.config.mentioned_files import NamedFile, named_files
-from gateway.config.parse import parse
+from gateway.config.document.document_build import settings
+from gateway.config.document.document_rules import rule_findings
+from gateway.config.document.validation import read
+from gateway.config.files.named_files import NamedFile, named_files
 from gateway.config.problems import (
     BadText,
     ConfigError,
@@ -31,10 +32,10 @@ from gateway.config.problems import (
     Severity,
     Wrong,
 )
-from gateway.config.rules import rule_findings
-from gateway.config.secret_warnings import secret_warnings
+from gateway.config.references.expand import ReferenceValues, expand
+from gateway.config.references.secret_warnings import secret_warnings
 from gateway.config.tree import problems
-from gateway.config.validation import read
+from gateway.config.yaml.parse import parse
 from gateway.core.settings import MIB, Settings
 from gateway.regular_file import read_regular
 

@@ -7,12 +7,14 @@ what works, yet is seldom meant: it keeps nothing from starting.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
 Loc = tuple[str | int, ...]
+LineOf = Callable[[Loc], int]
+"""Finds the line where a value stands."""
 
 
 class Severity(Enum):

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from tests.config.document.schema_reader import complaints
+from tests.config.document.test_schema import KEYS, SCHEMA
 from tests.config.documents import load_text
-from tests.config.schema_reader import complaints
-from tests.config.test_schema import KEYS, SCHEMA
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
 ROWS = {

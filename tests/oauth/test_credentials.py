@@ -9,10 +9,10 @@ from pathlib import Path
 import jwt
 import pytest
 
-from gateway.config import names
-from gateway.config.expand import ReferenceValues
-from gateway.config.secret_reader import template_reader
+from gateway.config.references.expand import ReferenceValues
+from gateway.config.references.secret_reader import template_reader
 from gateway.config.template import read_template
+from gateway.config.values import names
 from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, TlsFiles
 from gateway.core.oauth.client_assertion import JWT_BEARER
 from gateway.core.oauth.objections import UsedAlgorithms

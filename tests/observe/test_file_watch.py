@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from gateway.config.text_file import TextFile
+from gateway.config.references.text_file import TextFile
 from gateway.observe.file_watch import FileWatch, PemFile
 
 PEM = "-----BEGIN CERTIFICATE-----\n"

@@ -1,0 +1,169 @@
+"""What must fit together in one client: a method of authentication has keys that it needs, and keys it knows.
+
+Rules:
+
+- Every key that belongs to some methods only is refused beside the others: it would mean nothing.
+- HS256 and its kin sign with the secret, all others with a private key (RFC 7518 section 3.1).
+- A certificate can only be shown in a TLS handshake: the token endpoint is https (RFC 8705 section 2).
+- Credentials that are not encoded cannot hold a colon in the id (RFC 7617 section 2).
+- Where tokens are requested is written, or the issuer says it; so it is with where they are revoked.
+- Keys that only refine another key (`dpop_...`, ``revocation_endpoint``) mean nothing without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from gateway.config.clients.client_method import (
+    CERTIFICATE_METHODS,
+    KEYS_OF_JWT_BEARER,
+    METHODS_OF,
+    client_method,
+    credential_key,
+    is_jwt_bearer,
+    is_signing,
+    server_urls,
+)
+from gateway.config.clients.client_model import Client
+from gateway.config.problems import Loc, Mistake
+from gateway.config.spelling import close_to
+from gateway.config.values.strict import keys_of
+from gateway.core.client_settings import AuthMethod, GrantType
+from gateway.core.settings import Scheme
+
+_KEYS: Final = keys_of(Client, Client.model_fields)
+_KEYS_OF_DPOP: Final = ("dpop_private_key", "dpop_signing_alg", "dpop_allow_bearer")
+_ONLY_OF_JWT_BEARER: Final = ("assertion_subject",)
+
+
+def client_findings(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mistake]:
+    """Give what does not fit together; `wrong` holds keys that stand there, but are not valid."""
+    if wrong & {(*loc, "token_endpoint_auth_method"), (*loc, "grant_type")}:
+        return
+    if is_jwt_bearer(client) and client_method(client) is not AuthMethod.NONE:
+        words = "the assertion of this grant_type says who we are: write none, or remove the key"
+        yield Mistake((*loc, "token_endpoint_auth_method"), words)
+        return
+    yield from _misplaced(loc, client)
+    yield from _missing(loc, client, wrong)
+    yield from _certificate(loc, client, wrong)
+    yield from _another_family(loc, client)
+    yield from _nowhere(loc, client, wrong)
+    yield from _without_main_key(loc, client, wrong)
+    if client.legacy_unencoded and ":" in client.client_id:
+        yield Mistake(
+            (*loc, "client_id"),
+            "an id with a colon cannot be sent unencoded: remove legacy_unencoded (RFC 7617 section 2)",
+        )
+
+
+def _misplaced(loc: Loc, client: Client) -> Iterator[Mistake]:
+    for key in sorted(_given_keys(client)):
+        if owners := _other_owners(key, client):
+            words = f"means nothing with {_kind(client)}: it belongs to {owners}"
+            yield Mistake((*loc, key), words, is_about_key=True)
+
+
+def _given_keys(client: Client) -> frozenset[str]:
+    return keys_of(Client, client.model_fields_set)
+
+
+def _other_owners(key: str, client: Client) -> str:
+    """Say to which methods or grant a key belongs that means nothing here; nothing, if it does."""
+    if key in _ONLY_OF_JWT_BEARER:
+        return "" if is_jwt_bearer(client) else GrantType.JWT_BEARER.value
+    methods = METHODS_OF.get(key)
+    is_known = methods is None or client_method(client) in methods
+    if is_known or (is_jwt_bearer(client) and key in KEYS_OF_JWT_BEARER):
+        return ""
+    return " or ".join(sorted(one.value for one in methods or ()))
+
+
+def _missing(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mistake]:
+    key = credential_key(client)
+    if key is not None and getattr(client, key) is None and not _was_meant(loc, key, wrong):
+        yield _is_missing((*loc, key), _kind(client))
+
+
+def _certificate(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mistake]:
+    has_one = client.tls is not None and client.tls.certificate is not None
+    because = _why_certificate(client)
+    if because and not has_one and (*loc, "tls") not in wrong:
+        yield _is_missing((*loc, "tls", "certificate"), because)
+    for key, endpoint in server_urls(client) if has_one else ():
+        if endpoint.scheme is not Scheme.HTTPS:
+            yield Mistake((*loc, key), "a certificate can only be shown over https://")
+
+
+def _why_certificate(client: Client) -> str:
+    method = client_method(client)
+    if method in CERTIFICATE_METHODS:
+        return method.value
+    return "tls_client_certificate_bound_access_tokens" if client.certificate_bound else ""
+
+
+def _another_family(loc: Loc, client: Client) -> Iterator[Mistake]:
+    method, algorithm = client_method(client), client.signing_algorithm
+    if algorithm is None or not is_signing(client):
+        return
+    if algorithm.is_symmetric != (method is AuthMethod.CLIENT_SECRET_JWT):
+        fitting = "HS256, HS384 or HS512" if not algorithm.is_symmetric else "one of RS, PS, ES or EdDSA"
+        yield Mistake(
+            (*loc, "token_endpoint_auth_signing_alg"), f"does not fit {_kind(client)}: write {fitting}"
+        )
+
+
+def _nowhere(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mistake]:
+    is_discovered = client.token_endpoint is None and client.issuer is not None
+    if client.token_endpoint is None and client.issuer is None and not _were_meant(loc, wrong):
+        words = "the key is missing: write where tokens are requested, or the issuer, who says it"
+        yield Mistake((*loc, "token_endpoint"), words, is_about_key=True)
+    if client.assertion_audience == "issuer" and client.issuer is None:
+        yield Mistake((*loc, "assertion_audience"), "names the issuer, and the key issuer is missing")
+    if client.revoke and client.revocation_endpoint is None and not is_discovered:
+        words = (
+            "the key is missing: nothing is discovered where token_endpoint stands, so write where to revoke"
+        )
+        yield Mistake((*loc, "revocation_endpoint"), words, is_about_key=True)
+
+
+def _were_meant(loc: Loc, wrong: frozenset[Loc]) -> bool:
+    return any(_was_meant(loc, key, wrong) for key in ("token_endpoint", "issuer"))
+
+
+def _without_main_key(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mistake]:
+    for main, is_on, keys in (
+        ("dpop_bound_access_tokens: true", client.dpop, _KEYS_OF_DPOP),
+        ("revoke: true", client.revoke, ("revocation_endpoint",)),
+        (
+            "assertion_certificate",
+            client.assertion_certificate is not None or _was_meant(loc, "assertion_certificate", wrong),
+            ("assertion_certificate_headers",),
+        ),
+    ):
+        for key in keys if not is_on else ():
+            if key in _given_keys(client) and not _other_owners(key, client):
+                yield Mistake((*loc, key), f"means nothing without {main}", is_about_key=True)
+    if client.dpop_signing_alg is not None and client.dpop_signing_alg.is_symmetric:
+        words = (
+            "a proof is signed with a private key: write one of RS, PS, ES or EdDSA (RFC 9449 section 4.2)"
+        )
+        yield Mistake((*loc, "dpop_signing_alg"), words)
+    if client.token_type is not None and client.dpop and not client.dpop_allow_bearer:
+        words = "contradicts dpop_bound_access_tokens: remove one, or add dpop_allow_bearer: true"
+        yield Mistake((*loc, "token_type"), words)
+
+
+def _kind(client: Client) -> str:
+    return GrantType.JWT_BEARER.value if is_jwt_bearer(client) else client_method(client).value
+
+
+def _was_meant(loc: Loc, key: str, wrong: frozenset[Loc]) -> bool:
+    """A key that is misspelt, or there and not valid, is not reported as missing too."""
+    there = (str(one[-1]) for one in wrong if one[:-1] == loc)
+    return any(close_to(name, _KEYS) == key for name in there)
+
+
+def _is_missing(loc: Loc, because: str) -> Mistake:
+    return Mistake(loc, f"the key is missing, and {because} requires it", is_about_key=True)

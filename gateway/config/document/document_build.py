@@ -1,0 +1,48 @@
+"""Models -> `Settings`: defaults, full paths, grants, secrets.
+
+Rules: a key that is left out takes the default of `core.settings`; relative files are looked for beside the
+configuration; a word given twice counts once.
+"""
+
+from __future__ import annotations
+
+from gateway.config.clients.client_build import client_settings
+from gateway.config.document.document_model import Document
+from gateway.config.document.validation import Parts
+from gateway.config.process.process_build import (
+    address_place,
+    listener_settings,
+    log_settings,
+    trusted_proxies,
+)
+from gateway.config.references.expand import ReferenceValues
+from gateway.config.routes.route_build import RouteBuilder
+from gateway.config.tree import Keys
+from gateway.config.values.strict import given
+from gateway.core.client_settings import ClientName
+from gateway.core.settings import Limits, Settings
+
+
+def settings(document: Document, parts: Parts, root: Keys, sources: ReferenceValues) -> Settings:
+    """Build the settings of a document that is valid as a whole.
+
+    Raises:
+        Wrong: a secret's file vanished since it was read.
+    """
+    clients = {
+        ClientName(name): client_settings(name, client, root, sources)
+        for name, client in (document.clients or {}).items()
+    }
+    grants = {name: client.grant for name, client in clients.items()}
+    return Settings(
+        listeners=listener_settings(parts.process.listeners, root, sources.folder),
+        admin=parts.process.admin,
+        admin_place=address_place(root, ("admin",)),
+        clients=clients,
+        routes=RouteBuilder(document.routes, grants, sources.folder).all(),
+        trusted_proxies=trusted_proxies(parts.process),
+        limits=Limits(**given(document.limits)),
+        log=log_settings(document.log),
+        referenced=frozenset(sources.found),
+        **given(document, "grace_s"),
+    )

@@ -1,0 +1,107 @@
+"""What must fit together across keys. Each rule gives its findings; none looks at text.
+
+Rules:
+
+- What a secret or a token is sent to without TLS is on this machine, or ``allow_insecure`` stands there
+  (RFC 6749 section 3.2, RFC 6750 section 5.3). A name but for ``localhost`` is another machine.
+- A route that injects a token says ``access`` as soon as another machine can reach a listener: whoever
+  reaches it acts with our credentials.
+- No two routes are equally specific: same host and path, and methods in common.
+- No two listeners share an address. One replayable body fits into the budget for all.
+- An admin listener that other machines reach is warned of: containers are scraped and probed from outside.
+  So is trust in callers of unix sockets where there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from gateway.config.clients.client_method import server_urls
+from gateway.config.clients.client_model import Client
+from gateway.config.clients.client_rules import client_findings
+from gateway.config.document.validation import Parts
+from gateway.config.problems import LineOf, Loc, Mistake
+from gateway.config.process.process_rules import process_findings
+from gateway.config.references.secret_warnings import secret_problems
+from gateway.config.routes.route_clashes import route_clashes
+from gateway.config.routes.route_model import Route
+from gateway.config.routes.route_rules import route_findings
+from gateway.config.routes.route_warnings import route_warnings
+from gateway.config.tree import Keys, find
+from gateway.config.values.hosts import is_private
+from gateway.core.server_url import is_loopback
+from gateway.core.settings import Scheme
+
+_UNGUARDED: Final = (
+    "other machines can reach the listener of line {}, and whoever does would act with this client's "
+    "credentials: write access: anyone if that is meant, or listen on 127.0.0.1 or a unix socket"
+)
+_IN_THE_OPEN: Final = (
+    "http:// would send the {} unprotected to another machine: use https://, "
+    "or write allow_insecure: true if that is meant"
+)
+
+
+def rule_findings(parts: Parts, root: Keys) -> Iterator[Mistake]:
+    """Give all that does not fit together, and what fits and is seldom meant."""
+
+    def line_of(loc: Loc) -> int:
+        return find(root, loc).node.place.line
+
+    for name, client in parts.clients.items():
+        if client is not None:
+            yield from _insecure_endpoints(("clients", name), client, parts.wrong)
+            yield from client_findings(("clients", name), client, parts.wrong)
+    # Where `clients` is no mapping at all, nothing is known of any name.
+    names = {route.client or "": None for route in parts.routes.values()}
+    clients = names if ("clients",) in parts.wrong else parts.clients
+    for index, route in parts.routes.items():
+        yield from route_findings(("routes", index), route, clients)
+        yield from _insecure_upstream(("routes", index), route, parts.wrong)
+    yield from route_clashes(_without(parts, "path", "host", "methods"), line_of)
+    yield from route_warnings(_without(parts, "path", "host", "methods", "client"), line_of)
+    yield from process_findings(parts.process, line_of)
+    yield from _unguarded(parts, line_of)
+    yield from secret_problems(root)
+
+
+def _without(parts: Parts, *keys: str) -> dict[int, Route]:
+    """Leave out the routes of which one of these keys is wrong: nobody knows what was meant."""
+    return {
+        index: route
+        for index, route in parts.routes.items()
+        if parts.wrong.isdisjoint(("routes", index, key) for key in keys)
+    }
+
+
+def _insecure_endpoints(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mistake]:
+    for key, endpoint in server_urls(client):
+        if _crosses_openly(endpoint.scheme, endpoint.host) and not _allows_insecure(loc, client, wrong):
+            yield Mistake((*loc, key), _IN_THE_OPEN.format("client secret"))
+
+
+def _insecure_upstream(loc: Loc, route: Route, wrong: frozenset[Loc]) -> Iterator[Mistake]:
+    upstream = route.upstream.settings
+    if route.client is None or not _crosses_openly(upstream.scheme, upstream.host):
+        return
+    if not _allows_insecure(loc, route, wrong):
+        yield Mistake((*loc, "upstream"), _IN_THE_OPEN.format("token"))
+
+
+def _crosses_openly(scheme: Scheme, host: str) -> bool:
+    return scheme is Scheme.HTTP and not is_loopback(host)
+
+
+def _allows_insecure(loc: Loc, part: Client | Route, wrong: frozenset[Loc]) -> bool:
+    """Where the key stands and is wrong, nobody knows what was meant."""
+    return part.allow_insecure or (*loc, "allow_insecure") in wrong
+
+
+def _unguarded(parts: Parts, line_of: LineOf) -> Iterator[Mistake]:
+    open_at = [index for index, one in parts.process.listeners.items() if not is_private(one.address)]
+    for index, route in parts.routes.items() if open_at else ():
+        loc = ("routes", index, "access")
+        if route.client is not None and route.access is None and loc not in parts.wrong:
+            message = _UNGUARDED.format(line_of(("listen", open_at[0])))
+            yield Mistake(loc, message, is_about_key=True)

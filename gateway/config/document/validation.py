@@ -1,0 +1,142 @@
+"""Tree -> models: the whole document if it is valid, else as much of it as is.
+
+Rules: a mistake hides no other one. Where the document is not valid, each client and route is validated
+alone, then without the keys that are wrong, and the rules across (`rules`) look at all that is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
+
+from gateway.config.clients.client_model import Client
+from gateway.config.document.document_model import Document
+from gateway.config.document.validation_words import in_plain_words
+from gateway.config.problems import Loc, Mistake, Wrong
+from gateway.config.process.process_model import (
+    DEFAULT_ADMIN,
+    DEFAULT_LISTENERS,
+    LimitRules,
+    Listener,
+    ProcessParts,
+)
+from gateway.config.routes.route_model import Route
+from gateway.config.tree import Keys, plain
+from gateway.config.values.hosts import admin_address
+from gateway.config.values.key_types import one_or_many_with_keys
+from gateway.config.values.strict import Strict
+from gateway.core.settings import Address
+
+M = TypeVar("M", bound=Strict)
+
+_STAND_INS: Final[dict[type[Strict], dict[str, str]]] = {
+    Client: {"client_id": "-"},
+    Route: {"path": "/", "upstream": "https://stand.in"},
+}
+"""For required keys that are missing or wrong: values to which no rule objects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is valid by itself.
+
+    Attributes:
+        routes: by their place in the list.
+        clients: by name; None for a client that is not valid, yet stands there.
+        wrong: keys of clients and routes that stand there, but not here, since they are not valid.
+        document: None where anything is not valid.
+    """
+
+    process: ProcessParts
+    clients: Mapping[str, Client | None]
+    routes: Mapping[int, Route]
+    wrong: frozenset[Loc] = frozenset()
+    document: Document | None = None
+
+
+def read(root: Keys) -> tuple[Parts, list[Mistake]]:
+    """Validate the tree; give what is valid, and what is wrong with the rest."""
+    data = plain(root)
+    assert isinstance(data, dict)
+    try:
+        document = Document.model_validate(data)
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_input=False)
+        wrong = frozenset(one["loc"][:3] for one in errors)
+        return _leftovers(data, wrong), in_plain_words(errors, root)
+    return _parts(document), []
+
+
+def _parts(document: Document) -> Parts:
+    process = ProcessParts(
+        listeners=dict(enumerate(document.listen or DEFAULT_LISTENERS)),
+        admin=document.admin if "admin" in document.model_fields_set else DEFAULT_ADMIN,
+        limits=document.limits,
+        trusted_proxies=tuple(document.trusted_proxies or ()),
+    )
+    return Parts(process, document.clients or {}, dict(enumerate(document.routes)), document=document)
+
+
+def _leftovers(data: Mapping[str, object], wrong: frozenset[Loc]) -> Parts:
+    clients, routes = data.get("clients"), data.get("routes")
+    each_client = clients.items() if isinstance(clients, dict) else ()
+    each_route = enumerate(routes if isinstance(routes, list) else ())
+    valid_routes = ((index, _valid(Route, route)) for index, route in each_route)
+    return Parts(
+        ProcessParts(_listeners(data), _admin(data), _valid(LimitRules, data.get("limits"))),
+        clients={name: _valid(Client, client) for name, client in each_client},
+        routes={index: route for index, route in valid_routes if route is not None},
+        wrong=wrong,
+    )
+
+
+def _listeners(data: Mapping[str, object]) -> dict[int, Listener]:
+    if "listen" not in data:
+        return dict(enumerate(DEFAULT_LISTENERS))
+    listen = one_or_many_with_keys(data["listen"])
+    each = (_valid(Listener, one) for one in (listen if isinstance(listen, list) else ()))
+    return {index: listener for index, listener in enumerate(each) if listener is not None}
+
+
+def _admin(data: Mapping[str, object]) -> Address | None:
+    try:
+        return admin_address(data["admin"]) if "admin" in data else DEFAULT_ADMIN
+    except Wrong:
+        return None
+
+
+def _valid(model: type[M], value: object) -> M | None:
+    """Validate one part; if it fails, once more without what is wrong in it."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        locs = dict.fromkeys(one["loc"] for one in error.errors(include_url=False, include_input=False))
+    if not isinstance(value, dict):
+        return None
+    rest = value
+    for loc in reversed(locs):  # the last first: what is taken out of a list moves what follows
+        after = _without(rest, loc)
+        rest = rest if after is None else after
+    rest = {**_STAND_INS.get(model, {}), **rest}
+    return None if rest == value else _valid(model, rest)
+
+
+def _without(value: Any, loc: Loc) -> Any:
+    """Take out what `loc` leads to, or the last thing on the way there; None where there is nothing."""
+    if not loc or not _holds(value, loc[0]):
+        return None
+    below = _without(value[loc[0]], loc[1:])
+    copy = value.copy()
+    copy[loc[0]] = below
+    if below is None:
+        del copy[loc[0]]
+    return copy
+
+
+def _holds(value: object, part: str | int) -> bool:
+    if isinstance(value, dict):
+        return part in value
+    return isinstance(value, list) and isinstance(part, int) and part < len(value)

@@ -1,0 +1,102 @@
+"""pydantic's errors in our words: what was expected, what stands there instead, never the value itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from gateway.config.document.schema import keys_at, takes_text
+from gateway.config.document.strays import is_within, stray_finding, strays_of
+from gateway.config.problems import Loc, Mistake
+from gateway.config.spelling import close_to
+from gateway.config.tree import Items, Keys, Leaf, Node, Spot, find
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_EXPECTED: Final = {
+    "string_type": "expected text",
+    "int_type": "expected a whole number",
+    "bool_type": "expected true or false, without quotes",
+    "list_type": "expected a list",
+    "dict_type": "expected keys with values",
+    "model_type": "expected keys with values",
+}
+_WITH_CONTEXT: Final = {
+    "value_error": "{error}",
+    "too_short": "the list is empty: at least one is needed",
+    "greater_than_equal": "expected at least {ge}",
+    "less_than_equal": "expected at most {le}",
+}
+_MAPPINGS: Final = frozenset({"dict_type", "model_type"})
+_QUOTABLE: Final = frozenset({"true or false", "a number"})
+_NO_MERGING: Final = "merge keys belong to YAML 1.1: write the keys out"
+
+
+def in_plain_words(errors: Iterable[ErrorDetails], root: Node) -> list[Mistake]:
+    """Say what the errors of a validation mean; a key that is misspelt or misplaced is not missing too."""
+    there = list(errors)
+    strays = strays_of(there, root)
+    meant = {_meant(error["loc"]) for error in there if error["type"] == "extra_forbidden"} | set(strays)
+    left = [one for one in there if not is_within(one["loc"], strays.values())]
+    found = [_finding(one, root) for one in left if one["type"] != "missing" or one["loc"] not in meant]
+    return found + [stray_finding(loc, stray) for loc, stray in strays.items()]
+
+
+def _finding(error: ErrorDetails, root: Node) -> Mistake:
+    kind, loc = error["type"], error["loc"]
+    context = error.get("ctx", {})
+    if loc and loc[-1] == "[key]":
+        return Mistake(loc[:-1], str(context.get("error")), is_about_key=True)
+    if kind == "missing":
+        return Mistake(loc, "the key is missing, and it is required", is_about_key=True)
+    if kind == "extra_forbidden":
+        return Mistake(loc, _unknown(loc), is_about_key=True)
+    if kind in _WITH_CONTEXT:
+        return Mistake(loc, _WITH_CONTEXT[kind].format(**context))
+    return Mistake(loc, _of_another_kind(kind, find(root, loc)))
+
+
+def _meant(loc: Loc) -> Loc:
+    key = str(loc[-1])
+    return (*loc[:-1], close_to(key, keys_at(loc[:-1])) or key)
+
+
+def _unknown(loc: Loc) -> str:
+    if loc[-1] == "<<":
+        return _NO_MERGING
+    known = keys_at(loc[:-1])
+    close = close_to(str(loc[-1]), known)
+    return f"unknown key, did you mean {close}?" if close else f"unknown key; known are {', '.join(known)}"
+
+
+def _of_another_kind(kind: str, spot: Spot) -> str:
+    expected = _EXPECTED.get(kind, "the value cannot be used here")
+    if kind == "list_type" and takes_text(spot.loc):
+        expected = "expected text or a list"
+    found = _kind_of(spot.node)
+    return f"{expected}, found {found}{_hint(kind, found)}"
+
+
+def _hint(kind: str, found: str) -> str:
+    if kind == "string_type" and found in _QUOTABLE:
+        return ": put it in quotes if it is meant as text"
+    if kind == "list_type" and found == "keys with values":
+        return ": each item of a list begins with `- `"
+    if kind == "list_type" and found == "text":
+        return ": put it in [...]"
+    return ": write them without `- `" if kind in _MAPPINGS and found == "a list" else ""
+
+
+def _kind_of(node: Node) -> str:
+    match node:
+        case Keys():
+            return "keys with values"
+        case Items():
+            return "a list"
+        case Leaf(value=bool()):
+            return "true or false"
+        case Leaf(value=int() | float()):
+            return "a number"
+        case Leaf():
+            return "text"

@@ -1,0 +1,208 @@
+"""Whether the files that a configuration names can be used now.
+
+Apart from `load`, since a file may be wrong today and right tomorrow: these are failures to start, not
+mistakes in the configuration. Each complaint has the place and the key that name the file, and stands once,
+however many places name it.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from gateway.config.files.named_files import FileKind, NamedFile
+from gateway.config.problems import Problem, Severity, Wrong
+from gateway.config.references.text_file import content_of
+from gateway.core.client_settings import TlsFiles
+from gateway.net.unix_socket import group_number
+from gateway.regular_file import MOST_PEM_BYTES
+from gateway.tls_files import load_authorities, load_pair
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+_PRIVATE_BUNDLE: Final = 20
+"""The bundle of a system holds more authorities, and among them some that have expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileProblems:
+    """What is wrong with files.
+
+    Attributes:
+        of_servers: without these files nothing starts.
+        of_clients: without these only the tokens of their clients are missing.
+        warnings: what works today.
+    """
+
+    of_servers: tuple[Problem, ...] = ()
+    of_clients: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+
+def check_files(file: str, files: Iterable[NamedFile], now: datetime | None = None) -> FileProblems:
+    """Look at every file.
+
+    Args:
+        file: the configuration, as it is named to the operator.
+        files: what it names.
+        now: when certificates must be valid; with a time zone; left out: the present.
+    """
+    at = now or datetime.now(UTC)
+    servers: list[Problem] = []
+    clients: list[Problem] = []
+    warnings: list[Problem] = []
+    for one in files:
+        for message, is_warning in _CHECKS[one.kind](one, at):
+            kind = warnings if is_warning else clients if one.is_clients else servers
+            severity = Severity.WARNING if is_warning else Severity.PROBLEM
+            kind.append(replace(one.problem(file, message), severity=severity))
+    return FileProblems(tuple(servers), tuple(clients), tuple(warnings))
+
+
+Flaw = tuple[str, bool]
+"""What is wrong, and whether that is a warning only."""
+
+
+def _certificate(one: NamedFile, at: datetime) -> Iterator[Flaw]:
+    """Whether it is that of the key is found out by who signs (`oauth.client_authentication`)."""
+    content, wrong = _content(one.path)
+    found = _certificates(content)
+    if wrong is not None:
+        yield wrong, False
+    elif not found:
+        is_key = b"PRIVATE KEY-----" in content
+        hint = ", but a private key: are the two swapped?" if is_key else " in PEM form"
+        yield f"{one.path} is not a certificate{hint}", False
+    elif (reason := _why_not_valid(found[0], at)) is not None:
+        yield f"the certificate in {one.path} {reason}", False
+
+
+def _key(one: NamedFile, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001 - keys know no time
+    content, wrong = _content(one.path)
+    if wrong is not None:
+        yield wrong, False
+    elif b"PRIVATE KEY-----" not in content:
+        yield f"{one.path} is not a private key in PEM form", False
+    elif b"ENCRYPTED" in content:
+        yield (
+            f"{one.path} is encrypted, and nobody is asked for a password: store it without one",
+            False,
+        )
+    elif one.certificate is not None and _certificates(_content(one.certificate)[0]):
+        yield from _misfit(TlsFiles(one.certificate, one.path))
+
+
+def _misfit(files: TlsFiles) -> Iterator[Flaw]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        load_pair(context, files)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            yield f"{files.key} is not the key of the certificate {files.certificate}", False
+        else:
+            yield f"{files.key} is not a private key that TLS can use", False
+    except OSError as error:
+        yield f"{files.key} cannot be read: {error.strerror}", False
+
+
+def _authorities(one: NamedFile, at: datetime) -> Iterator[Flaw]:
+    content, wrong = _content(one.path)
+    if wrong is not None:
+        yield wrong, False
+        return
+    try:
+        load_authorities(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), one.path)
+    except (ssl.SSLError, OSError):
+        yield f"{one.path} holds no certificate in PEM form", False
+        return
+    found = _certificates(content)
+    expired = [each for each in found if each.not_valid_after_utc < at]
+    if expired and len(found) <= _PRIVATE_BUNDLE:
+        last = f"{max(each.not_valid_after_utc for each in expired):%Y-%m-%d %H:%M} UTC"
+        yield _expired(one.path, len(expired), len(found), last), len(expired) < len(found)
+
+
+def _expired(path: str, expired: int, count: int, last: str) -> str:
+    if expired < count:
+        return f"{expired} of the {count} certificates in {path} expired, the last on {last}"
+    if count == 1:
+        return f"the certificate in {path} expired on {last}: no server that it vouches for is trusted"
+    return f"all {count} certificates in {path} expired, the last on {last}: no server is trusted"
+
+
+def _log(one: NamedFile, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001
+    path = Path(one.path)
+    if path.is_dir():
+        yield f"{path} is a folder, not a file", False
+    elif path.exists():
+        if not _may(path, os.W_OK):
+            yield f"{path} cannot be written to by this user", False
+    else:
+        yield from _folder(path)
+
+
+def _socket(one: NamedFile, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001
+    path = Path(one.path)
+    if os.path.lexists(path) and not (path.is_socket() and not path.is_symlink()):
+        yield f"{path} is there and is no socket: it is not replaced", False
+    yield from _folder(path)
+
+
+def _group(one: NamedFile, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001
+    try:
+        group_number(one.path)
+    except KeyError:
+        yield "this machine knows no such group: make it, or write its number", False
+
+
+def _folder(path: Path) -> Iterator[Flaw]:
+    """What is to be made must have a folder in which this user may make it."""
+    if not path.parent.is_dir():
+        yield f"{path} cannot be made: there is no folder {path.parent}", False
+    elif not _may(path.parent, os.W_OK | os.X_OK):
+        yield f"{path} cannot be made: this user may not write to the folder {path.parent}", False
+
+
+def _may(path: Path, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
+
+
+_CHECKS: Final[dict[FileKind, Callable[[NamedFile, datetime], Iterator[Flaw]]]] = {
+    FileKind.CERTIFICATE: _certificate,
+    FileKind.KEY: _key,
+    FileKind.AUTHORITIES: _authorities,
+    FileKind.LOG: _log,
+    FileKind.SOCKET: _socket,
+    FileKind.GROUP: _group,
+}
+
+
+def _content(path: str) -> tuple[bytes, str | None]:
+    try:
+        return content_of(Path(path), MOST_PEM_BYTES)[0], None
+    except Wrong as wrong:
+        return b"", str(wrong)
+
+
+def _certificates(content: bytes) -> list[Certificate]:
+    from cryptography import x509  # noqa: PLC0415 - most gateways run without a certificate of their own
+
+    with suppress(ValueError):
+        return x509.load_pem_x509_certificates(content)
+    return []
+
+
+def _why_not_valid(certificate: Certificate, at: datetime) -> str | None:
+    first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if last < at:
+        return f"expired on {last:%Y-%m-%d %H:%M} UTC"
+    if first > at:
+        return f"is valid only from {first:%Y-%m-%d %H:%M} UTC"
+    return None

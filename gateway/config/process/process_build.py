@@ -1,0 +1,57 @@
+"""Models -> settings of what lives as long as the process: listeners, trust in proxies, the log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from gateway.config.problems import Loc, dotted
+from gateway.config.process.process_model import Listener, Log, ProcessParts
+from gateway.config.tree import Keys, find
+from gateway.config.values.hosts import UnixPeers
+from gateway.config.values.strict import given
+from gateway.core.client_settings import TlsFiles
+from gateway.core.proxies import TrustedProxies
+from gateway.core.settings import ListenerSettings, LogSettings, SocketAccess
+
+_MODE_OF_A_GROUP: Final = 0o660
+
+
+def listener_settings(
+    listeners: Mapping[int, Listener], root: Keys, folder: Path
+) -> tuple[ListenerSettings, ...]:
+    """Build the listeners' settings, in the order of the file."""
+    places = (address_place(root, ("listen", index)) for index in listeners)
+    return tuple(_listener(one, folder, place) for one, place in zip(listeners.values(), places, strict=True))
+
+
+def _listener(listener: Listener, folder: Path, place: str) -> ListenerSettings:
+    mode = _MODE_OF_A_GROUP if listener.mode is None and listener.group is not None else listener.mode
+    access, files = SocketAccess(mode, listener.group), None
+    if listener.tls is not None:
+        files = TlsFiles(str(folder / listener.tls.certificate), str(folder / listener.tls.key))
+    return ListenerSettings(listener.address, files, place, access)
+
+
+def trusted_proxies(parts: ProcessParts) -> TrustedProxies:
+    """Build what is trusted: each network once, and whether unix sockets are."""
+    proxies = parts.trusted_proxies
+    networks = (one for one in proxies if not isinstance(one, UnixPeers))
+    return TrustedProxies(tuple(dict.fromkeys(networks)), unix=UnixPeers.UNIX in proxies)
+
+
+def address_place(root: Keys, loc: Loc) -> str:
+    """Write where an address stands, or that it is the default."""
+    if loc[0] not in root.entries:
+        return f"{loc[0]} (by default)"
+    spot = find(root, loc)
+    return f"{spot.node.place.line}:{spot.node.place.column}: {dotted(spot.loc)}"
+
+
+def log_settings(log: Log | None) -> LogSettings:
+    """Build the log's settings."""
+    known = given(log)
+    if "level" in known:
+        known["level"] = known["level"].value
+    return LogSettings(**known)

@@ -1,0 +1,107 @@
+"""What may stand under `listen`, `limits` and `log`: what lives as long as the process.
+
+Rules: as in `document_model`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from gateway.config.tls.tls_model import ListenerTls
+from gateway.config.values.hosts import UnixPeers
+from gateway.config.values.key_types import (
+    AccessLog,
+    Duration,
+    HeadSize,
+    ListeningAddress,
+    LogFormatWord,
+    LogLevelWord,
+    Size,
+    SocketMode,
+    Text,
+    one_or_many_with_keys,
+)
+from gateway.config.values.strict import Strict, optional, required
+from gateway.core.proxies import Network
+from gateway.core.settings import Address
+
+
+class Listener(Strict):
+    """One listening socket. A text alone is its address."""
+
+    address: ListeningAddress = required("`host:port` (port 0: any free one) or `unix:/path`.")
+    mode: SocketMode | None = optional(
+        'Permissions of a unix socket, as octal digits in quotes: "0660". Left out: what the umask leaves, '
+        "or 0660 with a `group`."
+    )
+    group: Text | None = optional("The group that a unix socket is given to, by name or number.")
+    tls: ListenerTls | None = optional("Serve HTTPS here.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_text(cls, value: object) -> object:
+        return value if isinstance(value, dict) else {"address": value}
+
+
+class LimitRules(Strict):
+    """Bounds on what a caller or an upstream may make us hold."""
+
+    target_bytes: HeadSize | None = optional("The longest request target.", "8KiB", alias="target")
+    header_bytes: HeadSize | None = optional("The largest header, all fields together.", "64KiB")
+    headers: Annotated[int, Field(ge=1, le=10_000)] | None = optional("The most fields in a header.", 128)
+    head_timeout_s: Duration | None = optional(
+        "How long the head of a request may take to arrive.", "10s", alias="head_timeout"
+    )
+    keepalive_timeout_s: Duration | None = optional(
+        "How long a caller's idle connection is kept.", "75s", alias="keepalive_timeout"
+    )
+    replay_bytes: Size | None = optional("The longest body that can be replayed.", "64KiB", alias="replay")
+    replay_total_bytes: Size | None = optional(
+        "Held for replays by all requests together.", "64MiB", alias="replay_total"
+    )
+    connections: Annotated[int, Field(ge=1, le=1_000_000)] | None = optional(
+        "The most connections of callers, to all listeners together.", 10_000
+    )
+    buffers_bytes: Size | None = optional(
+        "Held by all connections together, replays apart.", "256MiB", alias="buffers"
+    )
+
+
+class Log(Strict):
+    """Where the records go."""
+
+    level: LogLevelWord | None = optional("From which level on.", "info")
+    format: LogFormatWord | None = optional("auto: text on a terminal, JSON elsewhere.", "auto")
+    access: AccessLog = optional("Access records: stdout, stderr, off or the path of a file.", "stdout")
+
+
+Listeners = Annotated[
+    list[Listener],
+    Field(min_length=1),
+    BeforeValidator(
+        one_or_many_with_keys,
+        json_schema_input_type=ListeningAddress | Listener | list[ListeningAddress | Listener],
+    ),
+]
+
+DEFAULT_LISTENERS: Final = (Listener.model_validate("127.0.0.1:8080"),)
+DEFAULT_ADMIN: Final = Address("127.0.0.1", 8079)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessParts:
+    """What is valid by itself.
+
+    Attributes:
+        listeners: by their place in the list.
+        trusted_proxies: none where the document as a whole is not valid.
+    """
+
+    listeners: Mapping[int, Listener]
+    admin: Address | None
+    limits: LimitRules | None
+    trusted_proxies: tuple[Network | UnixPeers, ...] = ()

@@ -1,0 +1,114 @@
+"""References -> values, all over the tree.
+
+Rules: any text value may hold them, keys may not; what cannot be looked up is a finding where it is used. A
+relative file is looked for beside the configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from operator import is_not
+from pathlib import Path
+from typing import Final
+
+from gateway.config.problems import Loc, Mistake, Wrong
+from gateway.config.references.secrecy import may_be_secret
+from gateway.config.references.text_file import file_text
+from gateway.config.template import Environment, File, Reference, read_template
+from gateway.config.tree import Entry, Items, Keys, Leaf, Node
+from gateway.core.secret_shape import is_unfilled
+
+_NOT_OURS: Final = (
+    "this notation is not replaced here: write ${env:NAME} for a variable of the environment, "
+    "${file:/path} for a file"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceValues:
+    """Where references are looked up.
+
+    Attributes:
+        found: what was looked up and may be a secret.
+    """
+
+    environ: Mapping[str, str] = field(repr=False)
+    folder: Path
+    found: set[str] = field(default_factory=set, repr=False)
+
+    def value(self, reference: Reference) -> str:
+        """Look one reference up.
+
+        Raises:
+            Wrong: there is nothing, or nothing that is text.
+        """
+        match reference:
+            case Environment(name):
+                value = self._variable(name)
+            case File(path):
+                value = file_text(self.folder / path)
+        return value
+
+    def _variable(self, name: str) -> str:
+        value = self.environ.get(name)
+        if value is None:
+            raise Wrong(f"the environment variable {name} is not set")
+        if not value:
+            raise Wrong(f"the environment variable {name} is empty")
+        return value
+
+
+def expand(root: Keys, sources: ReferenceValues) -> tuple[Keys, list[Mistake]]:
+    """Give the tree with every reference replaced, and what could not be."""
+    findings: list[Mistake] = []
+    made = _node(root, (), _Expansion(sources, findings))
+    assert isinstance(made, Keys)
+    return made, findings
+
+
+@dataclass(frozen=True, slots=True)
+class _Expansion:
+    sources: ReferenceValues
+    findings: list[Mistake]
+
+
+def _node(node: Node, loc: Loc, walk: _Expansion) -> Node:
+    """Give a node with every reference in it replaced; the very same if there is none."""
+    match node:
+        case Keys():
+            made = {
+                key: Entry(entry.place, below)
+                for key, entry in node.entries.items()
+                if (below := _below(entry.node, loc, key, walk)) is not entry.node
+            }
+            return Keys(node.place, {**node.entries, **made}) if made else node
+        case Items():
+            nodes = tuple(_below(item, loc, index, walk) for index, item in enumerate(node.nodes))
+            return Items(node.place, nodes) if any(map(is_not, nodes, node.nodes)) else node
+        case Leaf():
+            return _leaf(node, loc, walk)
+
+
+def _below(node: Node, loc: Loc, part: str | int, walk: _Expansion) -> Node:
+    if isinstance(node, Leaf) and not (isinstance(node.value, str) and any(map(node.value.count, "$%{"))):
+        return node  # no reference, in no notation: one of the three stands in each
+    return _node(node, (*loc, part), walk)
+
+
+def _leaf(leaf: Leaf, loc: Loc, walk: _Expansion) -> Leaf:
+    if not isinstance(leaf.value, str):
+        return leaf
+    if "${" not in leaf.value:
+        if is_unfilled(leaf.value):
+            walk.findings.append(Mistake(loc, _NOT_OURS))
+        return leaf
+    try:
+        template = read_template(leaf.value)
+        value = walk.sources.value
+        filled = template.fill(value)
+        walk.sources.found.update(may_be_secret(loc, template, value))
+        return Leaf(leaf.place, filled, template)
+    except Wrong as wrong:
+        walk.findings.append(Mistake(loc, str(wrong)))
+        return leaf

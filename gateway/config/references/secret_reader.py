@@ -1,0 +1,49 @@
+"""A secret, a key or an assertion as it is now.
+
+What the environment says counts once, what a file says whenever it is replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gateway.config.references.expand import ReferenceValues
+from gateway.config.references.text_file import TextFile
+from gateway.config.template import File, Reference, Template
+from gateway.config.values import names
+from gateway.core.client_settings import SecretReader
+from gateway.core.oauth.named_secret import IN_PLACE, NamedReader
+from gateway.core.secret import Secret
+
+
+def constant_reader(text: str, source: str = IN_PLACE) -> SecretReader:
+    """Prepare the reading of a secret that never changes, as one in the configuration itself."""
+    secret = Secret(text)
+    return NamedReader(lambda: secret, source)
+
+
+def template_reader(
+    template: Template, sources: ReferenceValues, checked: Callable[[str], str] = names.text
+) -> SecretReader:
+    """Prepare the reading of a secret that is put together from references.
+
+    `checked` judges what a file says later on, as the key's own type did at the start.
+
+    Raises:
+        Wrong: a part of it is not to be had.
+    """
+    files = {part: TextFile(sources.folder / part.path, checked) for part in template.files}
+    source = " + ".join(map(_source, template.references)) or IN_PLACE
+    if not files:
+        return constant_reader(template.fill(sources.value), source)
+    fixed = {part: sources.value(part) for part in template.references if not isinstance(part, File)}
+
+    def look_up(reference: Reference) -> str:
+        return files[reference].current() if isinstance(reference, File) else fixed[reference]
+
+    return NamedReader(lambda: Secret(template.fill(look_up)), source, tuple(files.values()))
+
+
+def _source(reference: Reference) -> str:
+    """Name it as it is written; what stands beside it may be a part of the secret."""
+    return f"file:{reference.path}" if isinstance(reference, File) else f"env:{reference.name}"

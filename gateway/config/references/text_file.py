@@ -1,0 +1,118 @@
+"""A file that holds one text: a secret, mostly. Read once, or again whenever it was replaced.
+
+Rules: one final line break is not part of the text. A file that became unreadable, empty or nonsense while
+we run changes nothing: the last good text stays, and the next use looks again.
+Symbolic links are followed each time, since Kubernetes replaces mounted secrets by swapping a link.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from gateway.config.problems import Wrong
+from gateway.config.values import names
+from gateway.regular_file import read_regular
+
+MOST_BYTES: Final = 64 * 1024
+"""More than any secret needs; a wrong path must not read a disk."""
+
+Signature = tuple[int, int, int, int, int]
+
+
+def file_text(path: Path) -> str:
+    """Read the text of a file.
+
+    Raises:
+        Wrong: the file is missing, unreadable, no regular file, empty, too large, or no UTF-8 text.
+    """
+    return _read(path)[0]
+
+
+class TextFile:
+    """The text of a file as it is now, at the cost of one `stat`. A `WatchedFile`.
+
+    Attributes:
+        trouble: why what is there now cannot be used, or empty (`observe.file_watch` tells it).
+        readings: how often it was read with success.
+    """
+
+    __slots__ = ("_checked", "_path", "_signature", "_text", "readings", "trouble")
+
+    def __init__(self, path: Path, checked: Callable[[str], str] = names.text) -> None:
+        self._path = path
+        self._checked = checked
+        self._text, self._signature = _read(path)
+        self.trouble = ""
+        self.readings = 1
+
+    def __repr__(self) -> str:
+        return f"TextFile({str(self._path)!r})"
+
+    def current(self) -> str:
+        """Give the newest good text."""
+        try:
+            if _signature(self._path.stat()) != self._signature:
+                found, signature = _read(self._path)
+                self._text, self._signature = self._checked(found), signature
+                self.readings += 1
+            self.trouble = ""
+        # Fail to the last good value: the old secret may well still be accepted.
+        except OSError as error:
+            self.trouble = f"cannot be read: {error.strerror}"
+        except Wrong as wrong:
+            self.trouble = str(wrong).removeprefix(f"{self._path} ")
+        return self._text
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+        return str(self._path)
+
+    @property
+    def changed_at_s(self) -> float:
+        """When what is in use was last changed, seconds since 1970."""
+        return self._signature[0] / 1e9
+
+    def look(self) -> None:
+        """Find out whether it was replaced."""
+        self.current()
+
+
+def content_of(path: Path, most_bytes: int) -> tuple[bytes, os.stat_result]:
+    """Read a file of a bounded size, and what it was like then.
+
+    Raises:
+        Wrong: the file is missing, unreadable, no regular file, or too large.
+    """
+    try:
+        return read_regular(path, most_bytes)
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise Wrong(f"{path} is {error.strerror}") from None
+        if error.errno == errno.EINVAL:
+            raise Wrong(f"{path} is not a regular file") from None
+        raise Wrong(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _read(path: Path) -> tuple[str, Signature]:
+    content, status = content_of(path, MOST_BYTES)
+    return _decoded(content, path), _signature(status)
+
+
+def _decoded(content: bytes, path: Path) -> str:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Wrong(f"{path} is no UTF-8 text") from None
+    text = text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
+    if not text:
+        raise Wrong(f"{path} is empty")
+    return text
+
+
+def _signature(status: os.stat_result) -> Signature:
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_dev, status.st_ino, status.st_size

@@ -1,0 +1,1 @@
+"""The section `routes`: model, rules, warnings and builder."""

@@ -1,0 +1,108 @@
+"""The routes' part of `build`: upstreams, grants narrowed, header rules, and a name for each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from gateway.config.routes.route_model import RequestRules, ResponseRules, Route
+from gateway.config.tls.tls_build import authorities, oldest_version, own_certificate
+from gateway.config.values.strict import given, unique
+from gateway.core.client_settings import ClientName, Grant
+from gateway.core.settings import (
+    CallerAuthorization,
+    HeaderRules,
+    RouteName,
+    RouteSettings,
+    Timeouts,
+    UpstreamSettings,
+)
+
+Fields = tuple[tuple[str, str], ...]
+
+
+class RouteBuilder:
+    """Builds all routes of one document: a name is derived with a view to the others'."""
+
+    def __init__(self, routes: Sequence[Route], grants: Mapping[ClientName, Grant], folder: Path) -> None:
+        self._routes = routes
+        self._grants = grants
+        self._folder = folder
+        self._places = Counter(map(_place, routes))
+
+    def all(self) -> tuple[RouteSettings, ...]:
+        """Build them, in the order of the file."""
+        return tuple(map(self._route, self._routes))
+
+    def _route(self, route: Route) -> RouteSettings:
+        headers = route.headers
+        return RouteSettings(
+            name=self._name(route),
+            path=route.path,
+            host=route.host,
+            methods=None if route.methods is None else frozenset(route.methods),
+            upstream=self._upstream(route),
+            base_path=route.upstream.base_path,
+            strips_prefix=route.strip_prefix,
+            preserves_host=route.preserve_host,
+            grant=self._grant(route),
+            authorization=route.authorization or CallerAuthorization.REPLACE,
+            recover_on=frozenset({401} if route.recover_on is None else route.recover_on),
+            request_headers=_header_rules(headers.request if headers is not None else None),
+            response_headers=_header_rules(headers.response if headers is not None else None),
+            timeouts=Timeouts(total_s=route.timeout, **given(route.timeouts)),
+            max_body_bytes=route.max_body,
+            refuses_foreign_pages=route.client is not None and not route.allow_foreign_pages,
+        )
+
+    def _name(self, route: Route) -> RouteName:
+        """``crm.example.com/crm``; with methods where the place is shared: ``/crm[GET,POST]``."""
+        place = _place(route)
+        is_shared = self._places[place] > 1 and route.methods is not None
+        return RouteName(f"{place}[{','.join(sorted(set(route.methods or ())))}]" if is_shared else place)
+
+    def _grant(self, route: Route) -> Grant | None:
+        if route.client is None:
+            return None
+        grant = self._grants[ClientName(route.client)]
+        return replace(
+            grant,
+            scope=unique(route.scope) or grant.scope,
+            audience=grant.audience if route.audience is None else unique(route.audience),
+            resource=grant.resource if route.resource is None else unique(route.resource),
+            parameters=tuple((dict(grant.parameters) | (route.parameters or {})).items()),
+            headers=_laid_over(grant.headers, route.token_headers or {}),
+        )
+
+    def _upstream(self, route: Route) -> UpstreamSettings:
+        return replace(
+            route.upstream.settings,
+            ca_file=authorities(route.tls, self._folder),
+            certificate=own_certificate(route.tls, self._folder),
+            min_tls=oldest_version(route.tls),
+            server_name=route.tls.server_name if route.tls is not None else None,
+            needs_close_notify=route.tls is None or route.tls.require_close_notify is not False,
+        )
+
+
+def _laid_over(fields: Fields, others: Mapping[str, str]) -> Fields:
+    """Names of header fields are compared without case (RFC 9110 section 5.1)."""
+    replaced = {name.lower() for name in others}
+    return (*(pair for pair in fields if pair[0].lower() not in replaced), *others.items())
+
+
+def _place(route: Route) -> str:
+    return (route.host or "") + route.path
+
+
+def _header_rules(rules: RequestRules | ResponseRules | None) -> HeaderRules:
+    if rules is None:
+        return HeaderRules()
+    return HeaderRules(
+        set=tuple((rules.set or {}).items()),
+        add=tuple((rules.add or {}).items()),
+        remove=tuple(rules.remove or ()),
+        allow=unique(rules.allow) if isinstance(rules, RequestRules) else (),
+    )

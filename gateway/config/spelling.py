@@ -1,0 +1,11 @@
+"""Words that were misspelt: which one was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def close_to(word: str, known: Iterable[str]) -> str | None:
+    """Give the known word that may have been meant."""
+    return next(iter(get_close_matches(word, list(known), n=1)), None)

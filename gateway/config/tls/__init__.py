@@ -1,0 +1,1 @@
+"""The key `tls`, which listeners, clients and routes share."""

@@ -1,0 +1,169 @@
+"""The types of the keys: how pydantic calls our readers, and what JSON Schema says of them."""
+
+from __future__ import annotations
+
+from enum import Enum
+from functools import partial
+from typing import Annotated, Final
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    JsonValue,
+    PlainValidator,
+    WithJsonSchema,
+)
+
+from gateway.config.problems import Wrong
+from gateway.config.values import hosts, names, patterns, units, urls
+from gateway.core.client_settings import AuthMethod, GrantType, TlsVersion, TokenType
+from gateway.core.proxies import Network
+from gateway.core.settings import MIB, Address, CallerAuthorization, LogFormat
+from gateway.core.signing_settings import CertificateHeader, SigningAlgorithm
+
+LONGEST_ASSERTION_S: Final = 5 * 60.0
+
+
+class LogLevel(Enum):
+    """From which level on records are written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class AccessRule(Enum):
+    """Who may use a route."""
+
+    ANYONE = "anyone"
+
+
+def one_or_many(value: object) -> object:
+    """Take a text for a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+def one_or_many_with_keys(value: object) -> object:
+    """Take a text, or keys with values, for a list of one; a number too, which then is told to be none."""
+    return [value] if isinstance(value, str | dict | int) else value
+
+
+def _split(value: object) -> object:
+    return value.split(" ") if isinstance(value, str) else value
+
+
+def _few_minutes(seconds: float) -> float:
+    if not 1.0 <= seconds <= LONGEST_ASSERTION_S:
+        raise Wrong("expected a duration from 1s to 5m: servers refuse assertions that live longer")
+    return seconds
+
+
+def _without_twins(fields: dict[str, str]) -> dict[str, str]:
+    if len({name.lower() for name in fields}) < len(fields):
+        raise Wrong("a field stands twice: names are compared without case")
+    return fields
+
+
+def member(kind: type[Enum], value: object) -> Enum:
+    """Take the value of an enumeration for its member."""
+    known = [str(word.value) for word in kind]
+    if isinstance(value, str) and value in known:
+        return kind(value)
+    expected = " or ".join([", ".join(known[:-1]), known[-1]] if len(known) > 1 else known)
+    raise Wrong(f"expected {expected}")
+
+
+def _word_of(kind: type[Enum]) -> tuple[PlainValidator, WithJsonSchema]:
+    words = [word.value for word in kind]
+    return PlainValidator(partial(member, kind)), WithJsonSchema({"enum": words})
+
+
+def _pattern(syntax: str) -> dict[str, object]:
+    return {"type": "string", "pattern": patterns.or_references(syntax)}
+
+
+def _shown(syntax: str) -> WithJsonSchema:
+    return WithJsonSchema(_pattern(syntax))
+
+
+def _sized(at_most: int) -> tuple[PlainValidator, WithJsonSchema]:
+    schema = {"anyOf": [_pattern(units.SIZE_PATTERN), {"type": "integer", "minimum": 1, "maximum": at_most}]}
+    return PlainValidator(partial(units.size_bytes, at_most=at_most)), WithJsonSchema(schema)
+
+
+_TEXT_SCHEMA: Final = WithJsonSchema({"type": "string", "pattern": patterns.TEXT})
+_ANY_TEXT: Final = WithJsonSchema({"type": "string", "pattern": f"{patterns.TEXT}|^$"})
+
+Text = Annotated[str, AfterValidator(names.text), _TEXT_SCHEMA]
+Duration = Annotated[float, PlainValidator(units.duration_s), _shown(units.DURATION_PATTERN)]
+Size = Annotated[int, *_sized(units.LARGEST_BYTES)]
+HeadSize = Annotated[int, *_sized(MIB)]
+
+ListeningAddress = Annotated[Address, PlainValidator(hosts.listening_address), _shown(patterns.ADDRESS)]
+AdminAddress = Annotated[Address | None, PlainValidator(hosts.admin_address), _shown(patterns.ADMIN)]
+SocketMode = Annotated[int, PlainValidator(hosts.socket_mode), _shown(patterns.MODE)]
+TrustedProxy = Annotated[
+    Network | hosts.UnixPeers, PlainValidator(hosts.trusted_proxy), _shown(patterns.TRUSTED)
+]
+Host = Annotated[str, AfterValidator(hosts.host_pattern), _shown(patterns.HOST)]
+HostName = Annotated[str, AfterValidator(hosts.host_name), _shown(patterns.HOST_NAME)]
+Path = Annotated[str, AfterValidator(urls.path_prefix), _shown(patterns.PATH)]
+Upstream = Annotated[urls.Upstream, PlainValidator(urls.upstream), _shown(patterns.UPSTREAM)]
+ServerUrl = Annotated[urls.ServerUrl, PlainValidator(urls.endpoint), _shown(patterns.ENDPOINT)]
+Issuer = Annotated[urls.ServerUrl, PlainValidator(urls.issuer), _shown(patterns.ISSUER)]
+Proxy = Annotated[str, PlainValidator(urls.proxy), _shown(patterns.PROXY)]
+AccessLog = Annotated[str | None, PlainValidator(names.access_log), _shown(patterns.ACCESS_LOG)]
+
+ClientKey = Annotated[str, AfterValidator(names.client_name)]
+ClientSecrets = Annotated[
+    list[Text], Field(min_length=1), BeforeValidator(one_or_many, json_schema_input_type=Text | list[Text])
+]
+PrivateKey = Annotated[str, AfterValidator(names.lines), _TEXT_SCHEMA]
+ClaimName = Annotated[str, AfterValidator(names.claim)]
+_JSON_TYPES: Final = ("string", "array", "object", "boolean", "number")
+_ClaimValue = Annotated[JsonValue, WithJsonSchema({"anyOf": [{"type": name} for name in _JSON_TYPES]})]
+Claims = dict[ClaimName, _ClaimValue]
+AssertionLifetime = Annotated[Duration, AfterValidator(_few_minutes)]
+Method = Annotated[str, AfterValidator(names.method), _shown(patterns.METHOD)]
+ParameterName = Annotated[str, AfterValidator(names.parameter)]
+RequestField = Annotated[str, AfterValidator(names.request_field_name)]
+OverrideField = Annotated[str, AfterValidator(names.override_name)]
+ResponseField = Annotated[str, AfterValidator(names.field_name)]
+TokenRequestField = Annotated[str, AfterValidator(names.token_request_field_name)]
+FieldValue = Annotated[str, AfterValidator(names.field_value), _ANY_TEXT]
+ParameterValue = Annotated[str, _ANY_TEXT]
+RequestFields = Annotated[dict[RequestField, FieldValue], AfterValidator(_without_twins)]
+TokenRequestFields = Annotated[dict[TokenRequestField, FieldValue], AfterValidator(_without_twins)]
+ResponseFields = Annotated[dict[ResponseField, FieldValue], AfterValidator(_without_twins)]
+RefusalStatus = Annotated[
+    int,
+    PlainValidator(names.refusal_status),
+    WithJsonSchema({"type": "integer", "minimum": 400, "maximum": 499}),
+]
+
+_ScopeToken = Annotated[str, AfterValidator(names.scope_token)]
+_ResourceUri = Annotated[str, AfterValidator(urls.resource), _shown(patterns.RESOURCE)]
+_TextOrTexts = Text | list[Text]
+Scope = Annotated[list[_ScopeToken], BeforeValidator(_split, json_schema_input_type=_TextOrTexts)]
+Audience = Annotated[list[Text], BeforeValidator(one_or_many, json_schema_input_type=_TextOrTexts)]
+Resource = Annotated[
+    list[_ResourceUri], BeforeValidator(one_or_many, json_schema_input_type=_ResourceUri | list[_ResourceUri])
+]
+
+AuthMethodWord = Annotated[AuthMethod, *_word_of(AuthMethod)]
+GrantTypeWord = Annotated[GrantType, *_word_of(GrantType)]
+TokenTypeWord = Annotated[TokenType, *_word_of(TokenType)]
+_CertificateHeaderWord = Annotated[CertificateHeader, *_word_of(CertificateHeader)]
+CertificateHeaders = Annotated[
+    list[_CertificateHeaderWord],
+    Field(min_length=1),
+    BeforeValidator(one_or_many, json_schema_input_type=str | list[str]),
+]
+SigningAlgorithmWord = Annotated[SigningAlgorithm, *_word_of(SigningAlgorithm)]
+CallerAuthorizationWord = Annotated[CallerAuthorization, *_word_of(CallerAuthorization)]
+TlsVersionWord = Annotated[TlsVersion, *_word_of(TlsVersion)]
+LogFormatWord = Annotated[LogFormat, *_word_of(LogFormat)]
+LogLevelWord = Annotated[LogLevel, *_word_of(LogLevel)]
+AccessWord = Annotated[AccessRule, *_word_of(AccessRule)]

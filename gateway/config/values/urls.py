@@ -1,0 +1,177 @@
+"""URLs and paths: text -> value, by the generic syntax and nothing cleverer.
+
+Rules: RFC 3986. No library parses here, since libraries repair, decode and normalise: what is matched and
+what is sent must be the bytes that stand in the file. User information is refused everywhere but for a proxy.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.config.problems import Wrong
+from gateway.config.values.hosts import Authority, authority, socket_path
+from gateway.core.errors import AmbiguousPath
+from gateway.core.http.target import other_readings
+from gateway.core.settings import Scheme, UpstreamSettings
+
+_VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
+_BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+_BARE_HOST: Final = re.compile(
+    r"(localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+:[0-9]+)(:[0-9]+)?(/.*)?"
+)
+_DEFAULT_PORTS: Final = {Scheme.HTTP: 80, Scheme.HTTPS: 443}
+
+EXPECTED_UPSTREAM: Final = "expected http://host[:port][/path], https://host[:port][/path] or unix:/path"
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """What a route's `upstream` says."""
+
+    settings: UpstreamSettings
+    base_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerUrl:
+    """A URL of the authorization server, to be sent to as it stands."""
+
+    url: str
+    scheme: Scheme
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Url:
+    scheme: Scheme
+    authority: Authority
+    path: str
+    rest: str
+
+
+def upstream(value: object) -> Upstream:
+    """Read an upstream.
+
+    Raises:
+        Wrong: no URL of an upstream, or a path that could be read in two ways.
+    """
+    if not isinstance(value, str):
+        raise Wrong(EXPECTED_UPSTREAM)
+    if value.startswith("unix:"):
+        return Upstream(UpstreamSettings(Scheme.UNIX, "localhost", 80, socket_path=socket_path(value)))
+    url = _http_url(value, EXPECTED_UPSTREAM)
+    if url.rest:
+        raise Wrong("an upstream has neither a query nor a fragment: the caller's query is forwarded")
+    base = path_prefix(url.path) if url.path else "/"
+    settings = UpstreamSettings(url.scheme, url.authority.host, _port(url))
+    return Upstream(settings, "" if base == "/" else base)
+
+
+def endpoint(value: object) -> ServerUrl:
+    """Read the URL of a token endpoint (RFC 6749 section 3.2); its query stays.
+
+    Raises:
+        Wrong: no absolute http(s) URL, or one with a fragment or user information.
+    """
+    expected = "expected an absolute URL such as https://login.example.com/oauth/token"
+    if not isinstance(value, str):
+        raise Wrong(expected)
+    url = _http_url(value, expected)
+    if "#" in url.rest:
+        raise Wrong("an endpoint has no fragment (RFC 6749 section 3.2)")
+    return ServerUrl(value, url.scheme, url.authority.host)
+
+
+def issuer(value: object) -> ServerUrl:
+    """Read an issuer identifier (RFC 8414 section 2), to be compared to the letter.
+
+    Raises:
+        Wrong: no absolute http(s) URL, or one with a query, a fragment or user information.
+    """
+    expected = "expected the issuer's URL, such as https://login.example.com"
+    if not isinstance(value, str):
+        raise Wrong(expected)
+    url = _http_url(value, expected)
+    if url.rest:
+        raise Wrong("an issuer has neither a query nor a fragment (RFC 8414 section 2)")
+    if "/.well-known/" in value:
+        raise Wrong("write the issuer itself: where its metadata is follows from it (RFC 8414 section 3)")
+    return ServerUrl(value, url.scheme, url.authority.host)
+
+
+def proxy(value: object) -> str:
+    """Read the URL of a forward proxy, which may name a user.
+
+    Raises:
+        Wrong: not ``http://[user:password@]host:port``.
+    """
+    expected = (
+        "expected http://host:port, with user:password@ in front of the host where the proxy asks for it"
+    )
+    if not isinstance(value, str) or not value.startswith("http://") or not _VISIBLE.fullmatch(value):
+        raise Wrong(expected)
+    _, _, where = value.removeprefix("http://").removesuffix("/").rpartition("@")
+    if authority(where).port is None:
+        raise Wrong(expected)
+    return value
+
+
+def resource(text: str) -> str:
+    """Read a resource indicator: an absolute URI without a fragment (RFC 8707 section 2).
+
+    Raises:
+        Wrong: it is none.
+    """
+    scheme, colon, rest = text.partition(":")
+    if not (colon and rest and _SCHEME.fullmatch(scheme) and _VISIBLE.fullmatch(text)):
+        raise Wrong("expected an absolute URI such as https://api.example.com (RFC 8707)")
+    if "#" in text:
+        raise Wrong("a resource has no fragment (RFC 8707 section 2)")
+    return text
+
+
+def path_prefix(text: str) -> str:
+    """Read a path that others are compared with, without its final slash.
+
+    Raises:
+        Wrong: it does not begin with a slash, or could be read in two ways.
+    """
+    if not text.startswith("/"):
+        raise Wrong("expected a path that begins with /")
+    if "?" in text or "#" in text:
+        raise Wrong("a path has neither ? nor #: a route matches whatever the query is")
+    if not _VISIBLE.fullmatch(text) or "\\" in text or _BAD_PERCENT.search(text):
+        raise Wrong("a path holds only visible ASCII and no backslash; write anything else as %XX")
+    try:
+        tuple(other_readings(text))
+    except AmbiguousPath:
+        raise Wrong(
+            "a path has no dot segments, not even encoded ones: requests with them are refused"
+        ) from None
+    return text.rstrip("/") or "/"
+
+
+def _http_url(text: str, expected: str) -> _Url:
+    name, separator, rest = text.partition("://")
+    if not separator and _BARE_HOST.fullmatch(text):
+        raise Wrong("the scheme is missing: write https:// or http:// in front of the host")
+    if name.lower() not in ("http", "https") or not separator:
+        raise Wrong(expected)
+    if not _VISIBLE.fullmatch(text) or "\\" in text:
+        raise Wrong("a URL holds only visible ASCII; write anything else as %XX")
+    found = re.fullmatch(r"(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?P<rest>.*)", rest)
+    if found is None or not found["authority"]:
+        raise Wrong(expected)
+    if "@" in found["authority"]:
+        raise Wrong("a URL here names no user and no password")
+    return _Url(Scheme(name.lower()), authority(found["authority"]), found["path"], found["rest"])
+
+
+def _port(url: _Url) -> int:
+    port = url.authority.port
+    if port == 0:
+        raise Wrong("expected a port from 1 to 65535 after the colon")
+    return _DEFAULT_PORTS[url.scheme] if port is None else port

@@ -1,0 +1,123 @@
+"""What a route says reaches its settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.core.client_settings import ClientName
+from gateway.core.settings import (
+    HeaderRules,
+    Scheme,
+    Timeouts,
+)
+from tests.config.documents import CRM, load_text
+
+INJECTING = "routes: [{path: /, upstream: 'https://a', client: crm}]"
+
+
+def test_recovering_on_nothing_switches_recovery_off():
+    settings = load_text(CRM + INJECTING.replace("crm}", "crm, recover_on: []}"))
+    assert settings.routes[0].recover_on == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("route", "refuses"),
+    [
+        ("client: crm", True),
+        ("client: crm, allow_foreign_pages: true", False),
+        ("client: crm, access: anyone", True),
+        ("client: crm, host: gateway", True),
+        ("timeout: 1s", False),
+    ],
+)
+def test_a_route_with_a_client_refuses_foreign_pages_unless_it_says_so(route, refuses):
+    settings = load_text(f"{CRM}routes: [{{path: /, upstream: 'https://a', {route}}}]")
+    assert settings.routes[0].refuses_foreign_pages is refuses
+
+
+def test_every_key_of_a_route_reaches_its_settings():
+    settings = load_text(
+        CRM
+        + """
+routes:
+  - path: /crm/
+    host: CRM.example.com.
+    methods: [GET, POST]
+    upstream: https://[2001:DB8::1]:8443/base/
+    strip_prefix: true
+    preserve_host: true
+    client: crm
+    scope: a b a
+    access: anyone
+    authorization: keep
+    recover_on: [401, 403]
+    timeout: 30s
+    timeouts: {connect: 500ms, idle: 1m}
+    max_body: 1KiB
+    headers: {request: {set: {X-A: "1"}, add: {X-B: "2"}, remove: [X-C]}, response: {remove: [Server]}}
+    tls: {ca: ca.pem, certificate: me.pem, key: /keys/me.key}
+"""
+    )
+    route = settings.routes[0]
+    assert (route.name, route.path, route.host) == ("crm.example.com/crm", "/crm", "crm.example.com")
+    assert route.methods == {"GET", "POST"}
+    upstream = route.upstream
+    assert (upstream.scheme, upstream.authority) == (Scheme.HTTPS, "[2001:db8::1]:8443")
+    assert route.base_path == "/base"
+    assert upstream.ca_file is not None
+    assert Path(upstream.ca_file).name == "ca.pem"
+    assert Path(upstream.ca_file).is_absolute()
+    assert upstream.certificate is not None
+    assert upstream.certificate.key == "/keys/me.key"
+    assert (route.strips_prefix, route.preserves_host) == (True, True)
+    assert route.grant is not None
+    assert route.grant.scope == ("a", "b")
+    assert route.recover_on == {401, 403}
+    assert route.timeouts == Timeouts(total_s=30.0, connect_s=0.5, response_s=60.0, idle_s=60.0)
+    assert route.max_body_bytes == 1024
+    assert route.request_headers == HeaderRules(set=(("X-A", "1"),), add=(("X-B", "2"),), remove=("X-C",))
+    assert route.response_headers == HeaderRules(remove=("Server",))
+
+
+def test_a_route_replaces_audience_and_resource_and_lays_its_parameters_over():
+    client = "{issuer: 'https://a', client_id: me, client_secret: s, audience: a, resource: 'urn:a', parameters: {x: a, 'y': a}}"
+    route = "{path: /, upstream: 'https://a', client: crm, audience: [b, c], resource: 'urn:b', parameters: {'y': b, z: b}}"
+    settings = load_text(f"clients: {{crm: {client}}}\nroutes: [{route}]")
+    grant = settings.routes[0].grant
+    assert (grant.audience, grant.resource) == (("b", "c"), ("urn:b",))
+    assert grant.parameters == (("x", "a"), ("y", "b"), ("z", "b"))
+
+
+def test_a_route_lays_its_token_headers_over_those_of_its_client_by_name_without_case():
+    client = "{issuer: 'https://a', client_id: me, client_secret: s, headers: {X-A: client, X-B: client}}"
+    route = "{path: /, upstream: 'https://a', client: crm, token_headers: {x-a: route, X-C: route}}"
+    settings = load_text(f"clients: {{crm: {client}}}\nroutes: [{route}]")
+    assert settings.routes[0].grant.headers == (("X-B", "client"), ("x-a", "route"), ("X-C", "route"))
+
+
+def test_a_route_may_ask_for_no_audience_at_all():
+    client = "{issuer: 'https://a', client_id: me, client_secret: s, audience: a}"
+    settings = load_text(
+        f"clients: {{crm: {client}}}\nroutes: [{{path: /, upstream: 'https://a', client: crm, audience: []}}]"
+    )
+    assert settings.routes[0].grant.audience == ()
+
+
+def test_a_route_may_replace_the_scope_of_a_client_that_has_none():
+    settings = load_text(CRM + "routes: [{path: /, upstream: 'https://a', client: crm, scope: a}]")
+    assert settings.routes[0].grant is not None
+    assert settings.routes[0].grant.scope == ("a",)
+    assert settings.clients[ClientName("crm")].grant.scope == ()
+
+
+def test_names_of_routes_carry_methods_only_where_the_place_is_shared():
+    route = "{{path: {}, upstream: 'http://a'{}}}"
+    routes = [
+        route.format("/a", ", methods: [POST, GET]"),
+        route.format("/a", ""),
+        route.format("/b", ", methods: [GET]"),
+    ]
+    settings = load_text(f"routes: [{', '.join(routes)}]")
+    assert [one.name for one in settings.routes] == ["/a[GET,POST]", "/a", "/b"]
