@@ -27,6 +27,7 @@ from gateway.core.http.access_record import RequestObserver
 from gateway.core.http.entrance import Entrance
 from gateway.core.http.recovery import Acceptance
 from gateway.core.http.routing import Router
+from gateway.core.http_time import HttpDate
 from gateway.core.oauth.token_events import TokenObserver
 from gateway.core.server_url import host_of, is_address, origin_of
 from gateway.core.settings import (
@@ -54,9 +55,10 @@ from gateway.observe.sweeper import Sweeper
 from gateway.observe.token_log import TokenLog
 from gateway.proxy.acceptor import Acceptor
 from gateway.proxy.buffers import Buffers
+from gateway.proxy.caller import Terms
 from gateway.proxy.census import Census
 from gateway.proxy.handler import Handler
-from gateway.proxy.listener import Listener, Shared
+from gateway.proxy.listener import Listener
 from gateway.proxy.pool import Pool
 from gateway.proxy.room import Room
 from gateway.proxy.route import Route
@@ -122,7 +124,15 @@ class Gateway:
             self.metrics.route(UNROUTED),
             self._request_observer(observer),
         )
-        self._shared = Shared(self._handler, settings.limits, _request_ids(), self._census)
+        date = HttpDate()
+        self._terms = Terms(
+            settings.limits,
+            self._clock,
+            lambda: date.at(self._clock.wall_s()),
+            self._handler,
+            _request_ids(),
+            self._census,
+        )
         self._certificates = [
             ServerCertificate(listener.tls) if listener.tls is not None else None
             for listener in settings.listeners
@@ -205,7 +215,7 @@ class Gateway:
     async def _listen(
         self, settings: ListenerSettings, tls: ssl.SSLContext | None
     ) -> tuple[Listener, Acceptor]:
-        listener = Listener(self._shared, Entrance.of(settings, self._settings.trusted_proxies))
+        listener = Listener(self._terms, Entrance.of(settings, self._settings.trusted_proxies))
         if settings.address.path is not None:
             made = listen_at(settings.address.path, settings.access, BACKLOG)
             self._files.append(made)

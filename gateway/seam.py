@@ -1,7 +1,7 @@
 """What we use of aiohttp that aiohttp does not promise, and whether the installed release has it.
 
 Rules: the listener replaces the request loop of `web.RequestHandler` and the reading in front of it
-(`proxy.caller`, `proxy.writing`, `proxy.request_reader`), which no public interface allows. A minor release
+(`proxy.caller`, `proxy.link`, `proxy.request_reader`), which no public interface allows. A minor release
 may move any of that without a word, and a gateway that reads requests differently is a gap: so a release that
 was not tried is refused. Every name is listed here; a test finds in the code that nothing else is used. Of
 uvloop and httptools nothing private is used.

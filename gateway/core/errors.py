@@ -40,7 +40,6 @@ class GatewayError(Exception):
     Attributes:
         detail: one sentence for the caller and the log, free of secrets and of foreign text.
         retry_after_s: whole seconds for ``Retry-After``, or None.
-        was_sent: whether any byte of this request had reached the upstream.
         closes: whether the caller's connection must be closed after the answer.
         allow: the methods for ``Allow`` (405 only).
         cause: why, where the code alone does not say it.
@@ -56,12 +55,11 @@ class GatewayError(Exception):
     closes: ClassVar[bool] = False
     usual_cause: ClassVar[Cause | None] = None
 
-    def __init__(  # noqa: PLR0913 - all but the first are keywords, and each is left out by most errors
+    def __init__(
         self,
         detail: str = "",
         *,
         retry_after_s: int | None = None,
-        was_sent: bool = False,
         allow: tuple[str, ...] = (),
         cause: Cause | None = None,
         key: str = "",
@@ -69,7 +67,6 @@ class GatewayError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.retry_after_s = retry_after_s
-        self.was_sent = was_sent
         self.allow = allow
         self.cause = cause or self.usual_cause
         self.key = key

@@ -21,7 +21,6 @@ from typing import Final
 
 from gateway.core.errors import OutOfDescriptors, TooManyConnections
 from gateway.core.http.problem import problem_answer
-from gateway.core.http_time import HttpDate
 from gateway.proxy.census import EXHAUSTED, Excess
 from gateway.proxy.listener import Listener
 
@@ -42,14 +41,13 @@ class Acceptor:
         tls: ssl.SSLContext | None,
     ) -> None:
         self._listener = listener
-        self._census = listener.census
+        self._census = listener.terms.census
         self._loop = loop
         self._tls = tls
-        self._handshake_s = listener.limits.head_timeout_s if tls is not None else None
+        self._handshake_s = listener.terms.limits.head_timeout_s if tls is not None else None
         self._tasks: set[asyncio.Task[None]] = set()
         self._refused: deque[socket.socket] = deque()
         self._pause: asyncio.TimerHandle | None = None
-        self._date = HttpDate()
         self._spare: int | None = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self.sockets = sockets
         self._resume()
@@ -155,9 +153,9 @@ class Acceptor:
     def _words(self, reason: Excess) -> bytes:
         kind = TooManyConnections if reason is Excess.CONNECTIONS else OutOfDescriptors
         error = kind("the gateway has no room for another connection", retry_after_s=1)
-        date = self._date.at(self._listener.handler.wall_s()).decode("ascii")
-        request_id = self._listener.next_id().decode("ascii")
-        return problem_answer(error, request_id, date, closes=True, is_head=False)
+        terms = self._listener.terms
+        request_id = terms.next_id().decode("ascii")
+        return problem_answer(error, request_id, terms.date().decode("ascii"), closes=True, is_head=False)
 
     def _end_refused(self, sock: socket.socket) -> None:
         """Read what came before closing: to close with unread bytes would reset the connection."""

@@ -166,7 +166,7 @@ class AnswerReader:
         answer = self.answer  # another one, if what came was informational
         assert answer is not None
         if not answer.has_head and self._head_bytes > self._limits.header_bytes:
-            self.note(UpstreamAnswerTooLarge("the answer's header is too large", was_sent=True))
+            self.note(UpstreamAnswerTooLarge("the answer's header is too large"))
         if answer.body is _LENGTH and answer.has_head and not answer.is_complete:
             self._end_parsing(answer)
 
@@ -186,7 +186,7 @@ class AnswerReader:
             answer.is_complete = True
             return
         kind = UpstreamAnswerIncomplete if answer.has_head else UpstreamClosed
-        self.error = kind(how, was_sent=True)
+        self.error = kind(how)
 
     def note(self, error: GatewayError) -> None:
         """Note why the answer will not be complete, unless it is, or another error was first."""
@@ -215,7 +215,7 @@ class AnswerReader:
         cause = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else None
         if cause is not None and not isinstance(cause, UpstreamError):
             raise cause
-        self.note(cause or UpstreamAnswerInvalid("the answer is not HTTP/1.x", was_sent=True))
+        self.note(cause or UpstreamAnswerInvalid("the answer is not HTTP/1.x"))
 
     # ── llhttp's callbacks ────────────────────────────────────────────────────────────────────────
 
@@ -231,7 +231,7 @@ class AnswerReader:
         if answer.has_head:  # a trailer
             self._head_bytes += len(name) + len(value)
             if self._head_bytes > 2 * self._limits.header_bytes:
-                raise UpstreamAnswerTooLarge("the answer's trailers are too large", was_sent=True)
+                raise UpstreamAnswerTooLarge("the answer's trailers are too large")
 
     def on_headers_complete(self) -> None:
         answer, parser = self.answer, self._parser
@@ -239,14 +239,14 @@ class AnswerReader:
         assert parser is not None
         answer.status = status = parser.get_status_code()
         if len(answer.fields) > self._limits.headers or self._is_too_large(answer):
-            raise UpstreamAnswerTooLarge("the answer's header is too large", was_sent=True)
+            raise UpstreamAnswerTooLarge("the answer's header is too large")
         if status == 101:
-            raise UpstreamAnswerInvalid("the upstream switched protocols unasked", was_sent=True)
+            raise UpstreamAnswerInvalid("the upstream switched protocols unasked")
         version = "1.1" if self._is_11 else parser.get_http_version()
         if status < 100 or version not in _VERSIONS:
-            raise UpstreamAnswerInvalid("the answer is not HTTP/1.x", was_sent=True)
+            raise UpstreamAnswerInvalid("the answer is not HTTP/1.x")
         if answer.reason not in _COMMON_REASONS and has_control(answer.reason):
-            raise UpstreamAnswerInvalid("the reason phrase holds a control byte", was_sent=True)
+            raise UpstreamAnswerInvalid("the reason phrase holds a control byte")
         answer.lines, answer.special = _NAMES.sort(answer.fields)
         answer.fields = []
         is_11 = version == "1.1"
@@ -287,7 +287,7 @@ class AnswerReader:
             return
         if answer.status < 200:
             if len(self.informational) >= MOST_INFORMATIONAL:
-                raise UpstreamAnswerInvalid("too many informational answers at once", was_sent=True)
+                raise UpstreamAnswerInvalid("too many informational answers at once")
             self.informational.append(answer)
             self.answer, self._is_11 = Answer(), False
         else:

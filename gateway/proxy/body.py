@@ -25,7 +25,7 @@ def _in_our_words() -> Iterator[None]:
     try:
         yield
     except RequestPayloadError:
-        raise MalformedRequest("the body is malformed", was_sent=True) from None
+        raise MalformedRequest("the body is malformed") from None
 
 
 class ReplayBudget:
@@ -139,7 +139,7 @@ class RequestBody:
     def _note(self, part: bytes) -> None:
         self.received_bytes += len(part)
         if self._most is not None and self.received_bytes > self._most:
-            raise BodyTooLarge(f"this route takes at most {self._most} bytes", was_sent=True)
+            raise BodyTooLarge(f"this route takes at most {self._most} bytes")
         if self._kept is None or not part:
             return
         if self._kept_bytes + len(part) > self._limit or not self._budget.take(len(part)):

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from gateway.core.errors import CallerGone, GatewayError
+from gateway.core.errors import CallerGone, GatewayError, RouteTimeout
 from gateway.core.http.access_record import AccessRecord
+from gateway.core.http.outbound import request_id
 from gateway.core.http.problem import problem_answer
 from gateway.core.http.recovery import Recovery
+from gateway.core.http.request_head import RequestHead
+from gateway.proxy.body import RequestBody
+from gateway.proxy.exchange_facts import ExchangeFacts
+from gateway.proxy.link import CallerLink
+from gateway.proxy.route import Route
 
 if TYPE_CHECKING:
     from aiohttp import StreamReader
     from aiohttp.http import RawRequestMessage
-
-    from gateway.core.http.request_head import RequestHead
-    from gateway.core.token import Token
-    from gateway.proxy.body import RequestBody
-    from gateway.proxy.caller import CallerConnection
-    from gateway.proxy.route import Route
-    from gateway.proxy.upstream import UpstreamConnection
 
 ALL_METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -28,18 +26,24 @@ CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 class Call:
     """A request and the story of its answer; lives from the head to the last byte.
 
+    It has three parts, and each has one writer. The *request* is noted while `proxy.handler` reads and
+    matches it, and stays. The *exchange* is the newest one; it writes what is known of itself. The *answer*
+    to the caller is begun, carried on and ended by methods of the call alone.
+
     Attributes:
         message, payload: as aiohttp's parser gave them.
-        head, path, route, body, token, upstream: set as they become known; the target of a request that
-            could not be read may hold a password, so it stays unknown.
+        head, path, route, body: the request; the target of one that could not be read may hold a password,
+            so it stays unknown.
         forwarded_for: as of `AccessRecord`.
-        status: of the final answer once its head is written, else 0.
-        keeps_alive: whether the connection may serve another request.
-        token_is_new: it was obtained for this very request.
-        sent_s: when the last exchange began, on the stopwatch.
         started_s: monotonic, when the head was complete.
         began_s: the same instant on the stopwatch, for durations.
-        upstream_s: waiting for the head of the answer; None: there was no exchange.
+        exchange: the newest; None: there was none.
+        recovery: what became of a refused token (`proxy.refused`).
+        token_wait_s: waiting for tokens, in all.
+        status: of the final answer once its head is written, else 0.
+        answer_bytes: of its body, written so far.
+        keeps_alive: the connection may serve another request.
+        failure: the first that met the call.
     """
 
     # Not slotted: defaults that stand in the class cost nothing per request.
@@ -47,125 +51,148 @@ class Call:
     path = "-"
     route: Route | None = None
     body: RequestBody | None = None
-    token: Token | None = None
-    token_is_new = False
-    sent_s = 0.0
-    upstream: UpstreamConnection | None = None
-    error = ""
-    failure: GatewayError | None = None
     forwarded_for = ""
+    exchange: ExchangeFacts | None = None
     recovery = Recovery.NONE
+    token_wait_s = 0.0
     status = 0
-    upstream_status = 0
     answer_bytes = 0
-    token_s = 0.0
-    upstream_s: float | None = None
+    failure: GatewayError | None = None
     said_continue = False
 
     def __init__(
         self,
-        connection: CallerConnection,
+        link: CallerLink,
         message: RawRequestMessage,
         payload: StreamReader,
         request_id: bytes,
         started_s: float,
     ) -> None:
-        self.connection = connection
+        self.link = link
         self.message = message
         self.payload = payload
         self.request_id = request_id
         self.started_s = started_s
-        self.began_s = connection.stopwatch_s()
+        self.began_s = link.stopwatch_s()
         self.keeps_alive = not message.should_close
+
+    # ── the request ───────────────────────────────────────────────────────────────────────────────
+
+    def is_read(self, head: RequestHead) -> None:
+        """Note the head, and what follows from it for the whole call."""
+        self.head = head
+        self.path = head.target.path
+        caller = self.link.caller
+        if caller.is_trusted:
+            self.forwarded_for = caller.client_behind(head)
+        if b"x-request-id" in head.special:
+            self.request_id = request_id(head, self.request_id)
+        if head.offers_upgrade:
+            self.keeps_alive = False  # aiohttp drops what follows an upgrade that is ignored
 
     @property
     def is_head(self) -> bool:
         """Whether the answer has no body."""
         return self.message.method == "HEAD"
 
+    @property
+    def may_be_replayed(self) -> bool:
+        """Whether the request is still at hand, to its last byte."""
+        return self.body is None or self.body.is_replayable
+
+    # ── its time ──────────────────────────────────────────────────────────────────────────────────
+
     def within(self, most_s: float) -> float:
-        """Give `most_s`, or what is left of the route's whole time if that is less."""
-        return min(most_s, max(0.0, self.connection.total_deadline_s - self.connection.now_s()))
+        """Return `most_s`, or what is left of the route's whole time if that is less."""
+        return min(most_s, max(0.0, self.link.total_deadline_s - self.link.now_s()))
 
-    def write(self, data: bytes) -> None:
-        """Send to the caller.
+    def waited_for_token(self, since_s: float) -> None:
+        """Count a wait for a token that began at `since_s` on the stopwatch, and is over."""
+        self.token_wait_s += self.link.stopwatch_s() - since_s
 
-        Raises:
-            CallerGone: there is nobody.
-        """
-        transport = self.connection.transport
-        if transport is None:
-            raise CallerGone("the caller closed the connection")
-        transport.write(data)
+    def is_late(self) -> None:
+        """End it: the route's whole time is over."""
+        error = RouteTimeout("the route's timeout is over")
+        upstream = self.exchange.upstream if self.exchange is not None else None
+        if upstream is not None:
+            upstream.fail(error)
+        if self.status:
+            self.failure = self.failure or error
+            self._break_off()
 
-    def write_parts(self, parts: Iterable[bytes]) -> None:
-        """Send to the caller what need not be put together first.
-
-        Raises:
-            CallerGone: there is nobody.
-        """
-        transport = self.connection.transport
-        if transport is None:
-            raise CallerGone("the caller closed the connection")
-        transport.writelines(parts)
+    # ── the answer ────────────────────────────────────────────────────────────────────────────────
 
     def say_continue(self) -> None:
         """Invite the body, once (RFC 9110 section 10.1.1)."""
         if not self.said_continue and self.status == 0:
             self.said_continue = True
-            self.write(CONTINUE)
+            self.link.write(CONTINUE)
+
+    def begin_answer(self, status: int, data: bytes, body_bytes: int) -> None:
+        """Send the head of the final answer, with so many bytes of its body.
+
+        Raises:
+            CallerGone: there is nobody.
+        """
+        self.status = status
+        self.answer_bytes = body_bytes
+        self.link.write(data)
 
     def refuse(self, error: GatewayError) -> None:
         """Answer with `error`, or break the answer off if it has begun."""
-        self.error = self.error or error.code
         self.failure = self.failure or error
         if self.status:
             self.keeps_alive = False
-            self.connection.break_off()
+            self._break_off()
             return
         self.status = error.status
-        may_go_on = self.payload.is_eof() and not self.connection.is_ending
-        self.keeps_alive = self.keeps_alive and may_go_on and not error.closes
-        if self.connection.transport is not None and error.status != CallerGone.status:
-            request_id = self.request_id.decode("ascii")
+        self._decide_keep_alive(closes=error.closes)
+        if self.link.transport is not None and error.status != CallerGone.status:
+            request_id, date = self.request_id.decode("ascii"), self.link.date().decode("ascii")
             closes = not self.keeps_alive
-            date = self.connection.date()
-            self.write(problem_answer(error, request_id, date, closes=closes, is_head=self.is_head))
+            self.link.write(problem_answer(error, request_id, date, closes=closes, is_head=self.is_head))
 
     def answer_options(self, methods: frozenset[str] | None) -> None:
         """Answer an OPTIONS request that may go no further (RFC 9110 section 7.6.2)."""
         self.status = 204
-        self.keeps_alive = self.keeps_alive and self.payload.is_eof() and not self.connection.is_ending
+        self._decide_keep_alive(closes=False)
         closing = "" if self.keeps_alive else "Connection: close\r\n"
         allow = ", ".join(sorted(methods or ALL_METHODS))
-        head = f"HTTP/1.1 204 No Content\r\nDate: {self.connection.date()}\r\nAllow: {allow}\r\n{closing}\r\n"
-        self.write(head.encode("ascii"))
+        date = self.link.date().decode("ascii")
+        head = f"HTTP/1.1 204 No Content\r\nDate: {date}\r\nAllow: {allow}\r\n{closing}\r\n"
+        self.link.write(head.encode("ascii"))
+
+    def _decide_keep_alive(self, *, closes: bool) -> None:
+        """An early answer ends the connection: the rest of the body has no reader."""
+        may_go_on = self.payload.is_eof() and not self.link.is_ending
+        self.keeps_alive = self.keeps_alive and may_go_on and not closes
+
+    def _break_off(self) -> None:
+        self.link.break_off(shows_its_end=not self.head.is_http10)
+
+    # ── the record ────────────────────────────────────────────────────────────────────────────────
 
     def record(self, wall_s: float, total_s: float) -> AccessRecord:
         """Tell the call as one record."""
+        exchange, failure = self.exchange, self.failure
+        token = exchange.token if exchange is not None else None
         return AccessRecord(
             started_at_s=wall_s - total_s,
             request_id=self.request_id.decode("ascii"),
             route=self.route.settings.name if self.route is not None else "-",
-            caller=self.connection.caller.name,
+            caller=self.link.caller.name,
             forwarded_for=self.forwarded_for,
             method=self.message.method,
             path=self.path,
             status=self.status,
-            upstream_status=self.upstream_status,
-            error=self.error,
+            upstream_status=exchange.status if exchange is not None else 0,
+            error=failure.code if failure is not None else "",
             request_bytes=self.body.received_bytes if self.body is not None else 0,
             answer_bytes=self.answer_bytes,
             total_s=total_s,
-            token_s=self.token_s,
-            upstream_s=self.upstream_s,
-            token=self.token.fingerprint if self.token is not None else "",
+            token_s=self.token_wait_s,
+            upstream_s=exchange.waited_s if exchange is not None else None,
+            token=token.fingerprint if token is not None else "",
             recovery=self.recovery,
-            cause="" if self.failure is None else self.cause,
+            cause=failure.cause.value if failure is not None and failure.cause is not None else "",
         )
-
-    @property
-    def cause(self) -> str:
-        """Why it failed, as a word (`core.cause`), or an empty text."""
-        failure = self.failure
-        return failure.cause.value if failure is not None and failure.cause is not None else ""

@@ -21,10 +21,12 @@ TLS handshake         ``head_timeout``           closed (uvloop looks)
 from __future__ import annotations
 
 import asyncio
-from email.utils import formatdate
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
+from aiohttp import web
 from aiohttp.http import HttpVersion11, RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -32,15 +34,14 @@ from yarl import URL
 
 from gateway.core.errors import CallerGone, RequestTimeout
 from gateway.core.http.ending import Ending
-from gateway.core.http.outbound import UNKNOWN, CallerFields
-from gateway.proxy.body import RequestBody
+from gateway.core.http.entrance import Entrance
+from gateway.core.http.outbound import CallerFields
 from gateway.proxy.call import Call
-from gateway.proxy.handler import late
+from gateway.proxy.census import Census
+from gateway.proxy.handler import Handler
+from gateway.proxy.link import CallerLink, LinkTerms
 from gateway.proxy.unsent import unsent_bytes
-from gateway.proxy.writing import AnswerWriter
-
-if TYPE_CHECKING:
-    from gateway.proxy.listener import Listener
+from gateway.proxy.upstream import UpstreamConnection
 
 HEAD_COPIES: Final = 3  # as bytes, as text, and in the parser
 _NO_REQUEST: Final = RawRequestMessage(
@@ -48,106 +49,74 @@ _NO_REQUEST: Final = RawRequestMessage(
 )
 
 
-class CallerConnection(AnswerWriter):
+@dataclass(frozen=True, slots=True)
+class Terms(LinkTerms):
+    """What all connections of callers have in common, and are served by.
+
+    Attributes:
+        next_id: makes ids of requests.
+    """
+
+    handler: Handler
+    next_id: Callable[[], bytes]
+    census: Census
+
+
+class CallerConnection(CallerLink):
     """One connection of a caller.
 
     Attributes:
-        caller: what every request of this connection says of its caller.
-        now_s: gives the loop's time.
-        stopwatch_s: gives instants between which durations are told.
         was_made: it counts as open until it is lost.
-        total_deadline_s: end of the current call's whole time, monotonic.
     """
 
-    __slots__ = (
-        "_body_deadline_s",
-        "_call",
-        "_ending",
-        "_listener",
-        "caller",
-        "now_s",
-        "stopwatch_s",
-        "total_deadline_s",
-        "was_made",
-    )
+    __slots__ = ("_call", "_entrance", "_terms", "_was_made", "was_made")
 
-    def __init__(self, listener: Listener, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(listener, listener.limits, loop, is_tls=listener.is_tls)
-        self._listener = listener
+    def __init__(
+        self,
+        server: web.Server,
+        terms: Terms,
+        entrance: Entrance,
+        loop: asyncio.AbstractEventLoop,
+        on_made: Callable[[], None],
+    ) -> None:
+        super().__init__(server, terms, loop, is_tls=entrance.is_tls)
+        self._terms = terms
+        self._entrance = entrance
+        self._was_made = on_made
         self._call: Call | None = None
-        self._ending: Ending | None = None
-        self._body_deadline_s = inf
-        self.total_deadline_s = inf
-        self.caller = CallerFields(UNKNOWN, b"http", is_trusted=False)
-        self.now_s = loop.time
-        self.stopwatch_s = listener.handler.stopwatch_s
         self.was_made = False
-
-    def date(self) -> str:
-        """Give now, as RFC 9110 section 5.6.7 writes it."""
-        return formatdate(self._listener.handler.wall_s(), usegmt=True)
-
-    # ── for the call ──────────────────────────────────────────────────────────────────────────────
-
-    async def await_body(self, body: RequestBody, idle_s: float) -> bytes:
-        """Read the next part of the body, for `idle_s` at most.
-
-        Raises:
-            CallerError: malformed, too long, or too slow.
-        """
-        self._body_deadline_s = self._loop.time() + idle_s
-        try:
-            return await body.read()
-        except RuntimeError:  # of aiohttp's: there is nobody to wait for
-            if self.transport is not None:
-                raise
-            raise CallerGone("the caller closed the connection", was_sent=True) from None
-        finally:
-            self._body_deadline_s = inf
-
-    def break_off(self) -> None:
-        """Close so that nobody can take the answer for complete.
-
-        Chunks and lengths show where they stop, once what was sent has arrived; an HTTP/1.0 body that
-        ends with the connection does not, and so the connection is reset. So is one whose caller is not
-        reading: what was sent would not arrive.
-        """
-        call, transport = self._call, self.transport
-        if transport is None or call is None or call.head.is_http10 or self.writing_paused:
-            self.abort()
-        else:
-            self._close_gracefully(transport)
-
-    def _close_gracefully(self, transport: asyncio.Transport) -> None:
-        """Send what is still to be sent, to a caller that takes it."""
-        if self._ending is None:
-            self._ending = Ending(self._loop.time(), unsent_bytes(transport))
-        transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.was_made = True
-        self.caller = self._listener.caller_fields(transport)
+        self.caller = caller_of(transport, self._entrance)
         self.read_deadline_s = self._loop.time() + self._limits.keepalive_timeout_s
         super().connection_made(transport)
         self.wire_is(cast("asyncio.Transport", transport))  # uvloop's is no subclass
-        self._listener.wake_sweeper()
+        self._was_made()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._wire = None
-        self._listener.census.leave()
+        self._terms.census.leave()
         super().connection_lost(exc)
 
     # ── what it holds ─────────────────────────────────────────────────────────────────────────────
 
     @property
+    def _upstream(self) -> UpstreamConnection | None:
+        """The upstream's connection that its call is on at the moment."""
+        call = self._call
+        return call.exchange.upstream if call is not None and call.exchange is not None else None
+
+    @property
     def is_stuck(self) -> bool:
         """Whether it holds anything that nobody takes at the moment."""
+        upstream = self._upstream
         return bool(
             self.writing_paused
             or self._reading_paused
             or self._rest_bytes
             or self._has_begun_head
-            or (self._call is not None and self._call.upstream is not None and self._call.upstream.is_stuck)
+            or (upstream is not None and upstream.is_stuck)
         )
 
     def held_bytes(self) -> int:
@@ -159,8 +128,8 @@ class CallerConnection(AnswerWriter):
         if call is not None:
             taken = call.body.received_bytes if call.body is not None else 0
             held += max(0, call.payload.total_bytes - taken)
-            held += call.upstream.held_bytes() if call.upstream is not None else 0
-        return held
+        upstream = self._upstream
+        return held + (upstream.held_bytes() if upstream is not None else 0)
 
     def stuck_since_s(self) -> float:
         """Give since when one side takes nothing, or requests wait; infinity where things move."""
@@ -169,15 +138,16 @@ class CallerConnection(AnswerWriter):
         call = self._call
         if call is None:
             return inf
-        if call.upstream is not None and call.upstream.writing_paused:
-            return call.upstream.paused_at_s
+        upstream = self._upstream
+        if upstream is not None and upstream.writing_paused:
+            return upstream.paused_at_s
         return call.started_s if self._rest_bytes else inf
 
     # ── the request loop ──────────────────────────────────────────────────────────────────────────
 
     async def start(self) -> None:
         """Serve one request after the other; aiohttp runs this as the connection's task."""
-        handle = self._listener.handler.handle
+        handle = self._terms.handler.handle
         try:
             while not (self._close or self._force_close):
                 if not self._messages and self._refusal is None:
@@ -216,13 +186,13 @@ class CallerConnection(AnswerWriter):
         if self._rest_bytes or self._buffer_paused:
             self._go_on_reading()
         # Our `data_received` queues nothing else than such messages.
-        return Call(self, message, payload, self._listener.next_id(), self._loop.time())  # type: ignore[arg-type]
+        return Call(self, message, payload, self._terms.next_id(), self._loop.time())  # type: ignore[arg-type]
 
     def _refuse(self) -> None:
         """Answer what is no request; neither the answer nor the log quotes it."""
         assert self._refusal is not None
-        call = Call(self, _NO_REQUEST, EMPTY_PAYLOAD, self._listener.next_id(), self._loop.time())
-        self._listener.handler.refuse(call, self._refusal)
+        call = Call(self, _NO_REQUEST, EMPTY_PAYLOAD, self._terms.next_id(), self._loop.time())
+        self._terms.handler.refuse(call, self._refusal)
 
     def _end(self) -> None:
         """Close; where the caller may still be sending, give it time to take the answer first."""
@@ -234,7 +204,7 @@ class CallerConnection(AnswerWriter):
         if is_sending and not transport.is_closing():
             self._linger(transport)
         else:
-            self._close_gracefully(transport)
+            self.close_gracefully(transport)
 
     @property
     def _has_more(self) -> bool:
@@ -263,13 +233,13 @@ class CallerConnection(AnswerWriter):
             self._reading_is_late()
         if now_s >= self._body_deadline_s and self._call is not None:
             self._body_deadline_s = inf
-            late_body = RequestTimeout("the body did not arrive in time", was_sent=True)
+            late_body = RequestTimeout("the body did not arrive in time")
             self._call.payload.set_exception(late_body)
         if now_s >= self._write_deadline_s:
             self.writing_is_late(now_s)
         if now_s >= self.total_deadline_s and self._call is not None:
             self.total_deadline_s = inf
-            late(self._call)
+            self._call.is_late()
 
     def _reading_is_late(self) -> None:
         if self._has_begun_head:
@@ -284,3 +254,9 @@ class CallerConnection(AnswerWriter):
                 wire.abort()  # nothing is left to be sent: no reset is meant, nor needed
             else:
                 self.abort()
+
+
+def caller_of(transport: asyncio.BaseTransport, entrance: Entrance) -> CallerFields:
+    """Say who the caller is, as far as the connection tells."""
+    peer = transport.get_extra_info("peername")
+    return entrance.caller(peer[0] if isinstance(peer, tuple) else None)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from gateway.core.http.answer_head import challenges
 from gateway.core.http.dpop_nonce import nonce_of_head, upstream_wants_nonce, without_nonce
-from gateway.core.token import Prover
+from gateway.core.token import Prover, Token
 from gateway.proxy.answer import Answer
 from gateway.proxy.call import Call
 from gateway.proxy.route import Route
@@ -45,13 +45,12 @@ class DpopProofs:
         answer.lines = without_nonce(answer.lines)
         if not nonce or self._has_repeated:
             return False
-        body = self._call.body
-        is_replayable = body is None or body.is_replayable
+        is_replayable = self._call.may_be_replayed
         self._has_repeated = is_replayable and upstream_wants_nonce(answer.status, challenges(answer.lines))
         return self._has_repeated
 
 
-def callers_lines(call: Call, answer: Answer) -> Sequence[bytes]:
+def callers_lines(token: Token | None, answer: Answer) -> Sequence[bytes]:
     """Give the lines of an informational answer, whose nonce is not the caller's either."""
-    is_proven = call.token is not None and call.token.prover is not None
+    is_proven = token is not None and token.prover is not None
     return without_nonce(answer.lines) if is_proven else answer.lines

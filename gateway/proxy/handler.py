@@ -1,6 +1,6 @@
 """The request's way, in order. Read `Handler.handle` first.
 
-Rules: decisions are made in `core`; here they only follow each other. No token, no request. Whatever
+Rules: decisions are made in `core.http`; here they only follow each other. No token, no request. Whatever
 happens, a request ends in exactly one answer or a broken connection, and in one record.
 """
 
@@ -11,15 +11,8 @@ import logging
 from typing import Final
 
 from gateway.core.clock import Clock
-from gateway.core.errors import (
-    CallerGone,
-    GatewayError,
-    InternalError,
-    RouteTimeout,
-    UpstreamError,
-)
+from gateway.core.errors import CallerGone, GatewayError, InternalError, UpstreamError
 from gateway.core.http.access_record import RequestObserver
-from gateway.core.http.outbound import request_id
 from gateway.core.http.recovery import ACCEPTED, USELESS, Recovery
 from gateway.core.http.request_head import HeadReader
 from gateway.core.http.routing import Router
@@ -27,7 +20,7 @@ from gateway.core.settings import Limits
 from gateway.core.token import Token, TokenSource
 from gateway.proxy.body import ReplayBudget, RequestBody
 from gateway.proxy.call import Call
-from gateway.proxy.exchange import exchange
+from gateway.proxy.exchange import Exchange
 from gateway.proxy.refused import recover
 from gateway.proxy.relay import relay, relay_at_once
 from gateway.proxy.route import Route, RouteCounters
@@ -38,11 +31,7 @@ log: Final = logging.getLogger("gateway.proxy")
 
 
 class Handler:
-    """Serves calls: one for all listeners.
-
-    Attributes:
-        stopwatch_s: gives instants between which durations are told (`Clock`).
-    """
+    """Serves calls: one for all listeners."""
 
     def __init__(
         self,
@@ -57,7 +46,6 @@ class Handler:
         self._clock = clock
         self._unrouted = unrouted
         self._observer = observer
-        self.stopwatch_s = clock.stopwatch_s
         self._reader = HeadReader(limits)
         self._budget = ReplayBudget(limits.replay_total_bytes)
 
@@ -68,20 +56,17 @@ class Handler:
             if call.head.max_forwards == 0:
                 call.answer_options(route.settings.methods)
                 return
-            if route.source is not None and not (route.plan.may_keep and route.plan.keeps_callers(call.head)):
-                call.token = self._token_at_hand(call, route.source) or await self._await_token(call, route)
-            attempt = await exchange(call, route, call.token)
+            exchange = self._with_token_at_hand(call, route) or await self._with_awaited_token(call, route)
+            await exchange.run()
             try:
-                if call.token is not None:
-                    if call.upstream_status in route.settings.recover_on:
-                        attempt = await recover(call, route, attempt, self._clock.now_s)
-                    if call.upstream_status in ACCEPTED:
-                        answered_s = call.sent_s + (call.upstream_s or 0.0)
-                        route.note_accepted(call.token, answered_s, call.head.method, call.path)
-                if not relay_at_once(call, route, attempt.answer):
-                    await relay(call, route, attempt.answer)
+                if exchange.token is not None and exchange.status in route.settings.recover_on:
+                    exchange = await recover(call, route, exchange)
+                if exchange.token is not None and exchange.status in ACCEPTED:
+                    route.note_accepted(exchange.token, exchange.answered_s, call.head.method, call.path)
+                if not relay_at_once(call, route, exchange.answer):
+                    await relay(call, route, exchange.answer)
             finally:
-                attempt.close()
+                exchange.close()
         except GatewayError as error:
             call.refuse(error)
         except asyncio.CancelledError:
@@ -99,32 +84,21 @@ class Handler:
         call.refuse(error)
         self._done(call)
 
-    def wall_s(self) -> float:
-        """Give seconds since 1970."""
-        return self._clock.wall_s()
-
     # ── the steps ─────────────────────────────────────────────────────────────────────────────────
 
     def _match(self, call: Call) -> Route:
-        message = call.message
-        connection = call.connection
-        call.head = head = self._reader.read(
+        message, link = call.message, call.link
+        head = self._reader.read(
             message.method,
             message.path,
             message.version,
             message.raw_headers,
-            is_small=not connection.had_odd_read,
+            is_small=not link.had_odd_read,
         )
-        call.path = head.target.path
-        if (caller := connection.caller).is_trusted:
-            call.forwarded_for = caller.client_behind(head)
-        if b"x-request-id" in head.special:
-            call.request_id = request_id(head, call.request_id)
-        if head.offers_upgrade:
-            call.keeps_alive = False  # aiohttp drops what follows an upgrade that is ignored
+        call.is_read(head)
         call.route = route = self._router.match(head.host, head.target.path, head.method)
         route.counters.started()
-        route.plan.admit(head, is_local=caller.is_local)
+        route.plan.admit(head, is_local=link.caller.is_local)
         if head.is_chunked or head.content_length:
             call.body = RequestBody(
                 call.payload,
@@ -134,34 +108,35 @@ class Handler:
                 budget=self._budget,
             )
         if route.timeouts.total_s is not None:
-            connection.total_deadline_s = call.started_s + route.timeouts.total_s
+            link.total_deadline_s = call.started_s + route.timeouts.total_s
         return route
 
     @staticmethod
-    def _token_at_hand(call: Call, source: TokenSource) -> Token | None:
-        """Give the living token; a body that cannot be replayed wants one with time left."""
+    def _with_token_at_hand(call: Call, route: Route) -> Exchange | None:
+        """Begin the exchange, unless it needs a token that must be waited for."""
+        source = route.source
+        if source is None or (route.plan.may_keep and route.plan.keeps_callers(call.head)):
+            return Exchange(call, route, None)
         token = source.current(call.started_s)
-        if token is None or call.body is None or call.body.can_be_replayed:
-            return token
-        return token if token.left_s(call.started_s) >= source.body_margin_s() else None
+        return Exchange(call, route, token) if token is not None and _lasts(token, call, source) else None
 
-    async def _await_token(self, call: Call, route: Route) -> Token:
+    @staticmethod
+    async def _with_awaited_token(call: Call, route: Route) -> Exchange:
         source = route.source
         assert source is not None
         held = source.current(call.started_s)
         deadline_s = call.started_s + call.within(route.timeouts.response_s)
-        began_s = self.stopwatch_s()
+        began_s = call.link.stopwatch_s()
         try:
             token = await source.token(deadline_s, min_left_s=source.body_margin_s() if held else 0.0)
         finally:
-            call.token_s += self.stopwatch_s() - began_s
-        call.token_is_new = held is None or held.serial != token.serial
-        return token
+            call.waited_for_token(began_s)
+        return Exchange(call, route, token, token_is_new=held is None or held.serial != token.serial)
 
     def _done(self, call: Call) -> None:
         """Count and tell; the same for every end."""
-        total_s = self.stopwatch_s() - call.began_s
-        body, route = call.body, call.route
+        total_s = call.link.stopwatch_s() - call.began_s
+        body, route, exchange, failure = call.body, call.route, call.exchange, call.failure
         if route is None:
             self._unrouted.started()
         counters = self._unrouted if route is None else route.counters
@@ -170,42 +145,39 @@ class Handler:
         counters.done(
             call.status,
             total_s,
-            call.upstream_s,
+            exchange.waited_s if exchange is not None else None,
             body.received_bytes if body is not None else 0,
             call.answer_bytes,
             call.recovery,
-            call.error,
+            failure.code if failure is not None else "",
         )
-        is_eventful = call.error or call.recovery is not _NO_RECOVERY
+        is_eventful = failure is not None or call.recovery is not _NO_RECOVERY
         if route is not None and (is_eventful or route.health.is_troubled):
             _watch(call, route)
         if self._observer is not None:
             self._observer.request_done(call.record(self._clock.wall_s(), total_s))
 
 
+def _lasts(token: Token, call: Call, source: TokenSource) -> bool:
+    """Whether a token will do: before a body that cannot be replayed it should have some time left."""
+    if call.body is None or call.body.can_be_replayed:
+        return True
+    return token.left_s(call.started_s) >= source.body_margin_s()
+
+
 def _watch(call: Call, route: Route) -> None:
     """Have it told how the upstream does; off the hot path."""
-    failure, health = call.failure, route.health
+    failure, health, exchange = call.failure, route.health, call.exchange
     if isinstance(failure, UpstreamError):
         health.failed(failure)
     elif failure is None and call.recovery in USELESS:
-        if call.token is not None and not _is_one_path(call.token, route.acceptance.token):
+        token = exchange.token if exchange is not None else None
+        if token is not None and not _is_one_path(token, route.acceptance.token):
             health.refused_tokens()
-    elif health.is_troubled and failure is None and call.upstream_status:
+    elif health.is_troubled and failure is None and exchange is not None and exchange.status:
         health.answered()
 
 
 def _is_one_path(refused: Token, accepted: Token | None) -> bool:
     """Whether the upstream accepted this token, or the one before, elsewhere: some paths always say 401."""
     return accepted is not None and accepted.serial >= refused.serial - 1
-
-
-def late(call: Call) -> None:
-    """End a call whose route's whole time is over."""
-    error = RouteTimeout("the route's timeout is over", was_sent=call.upstream is not None)
-    if call.upstream is not None:
-        call.upstream.fail(error)
-    if call.status:
-        call.error = error.code
-        call.failure = call.failure or error
-        call.connection.break_off()

@@ -6,56 +6,31 @@ aiohttp's server with connections of ours; see `reading` and `caller` for what t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import cast
 
 from aiohttp import web
 
 from gateway.core.http.entrance import Entrance
-from gateway.core.http.outbound import CallerFields
-from gateway.core.settings import Limits
 from gateway.observe.faults import report
 from gateway.observe.sweeper import STALE_S, SWEEP_S
-from gateway.proxy.caller import CallerConnection
-from gateway.proxy.census import Census
-from gateway.proxy.handler import Handler
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What all listeners share."""
-
-    handler: Handler
-    limits: Limits
-    next_id: Callable[[], bytes]
-    census: Census
+from gateway.proxy.caller import CallerConnection, Terms
 
 
 class Listener(web.Server):
     """What the connections of one listening socket share."""
 
-    def __init__(self, shared: Shared, entrance: Entrance) -> None:
+    def __init__(self, terms: Terms, entrance: Entrance) -> None:
         # The handler given to aiohttp is never called: `CallerConnection.start` calls ours.
         super().__init__(_unused, handler_cancellation=True)
-        self.handler = shared.handler
-        self.limits = shared.limits
-        self.next_id = shared.next_id
-        self.census = shared.census
-        self.is_tls = entrance.is_tls
+        self.terms = terms
         self._entrance = entrance
         self._sweeper: asyncio.TimerHandle | None = None
         self._sweep_at_s = 0.0
 
     def __call__(self) -> CallerConnection:
         """Make the protocol of a new connection."""
-        return CallerConnection(self, self._loop)
-
-    def caller_fields(self, transport: asyncio.BaseTransport) -> CallerFields:
-        """Say who the caller is, as far as the connection tells."""
-        peer = transport.get_extra_info("peername")
-        return self._entrance.caller(peer[0] if isinstance(peer, tuple) else None)
+        return CallerConnection(self, self.terms, self._entrance, self._loop, self.wake_sweeper)
 
     def wake_sweeper(self) -> None:
         """Sweep while there is anything to sweep."""

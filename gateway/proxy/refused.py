@@ -7,7 +7,6 @@ not worth trying, and where no token is to be had although the upstream accepts 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.core.errors import AuthorizationServerError
@@ -16,7 +15,7 @@ from gateway.core.http.challenge import wants_new_token
 from gateway.core.http.recovery import Recovery, Refusal, decide, target_digest
 from gateway.core.token import Token, TokenSource
 from gateway.proxy.call import Call
-from gateway.proxy.exchange import Exchange, exchange
+from gateway.proxy.exchange import Exchange
 from gateway.proxy.route import Route
 
 
@@ -30,22 +29,24 @@ class _Case:
     token: Token
     source: TokenSource
     target: bytes
-    now_s: Callable[[], float]
+
+    def now_s(self) -> float:
+        return self.call.link.now_s()
 
     def note_useless(self, newest: Token) -> None:
         self.route.refusals.note_useless(self.target, newest, self.now_s())
 
 
-async def recover(call: Call, route: Route, refused: Exchange, now_s: Callable[[], float]) -> Exchange:
+async def recover(call: Call, route: Route, refused: Exchange) -> Exchange:
     """Give the exchange whose response the caller gets: that of the replay, or `refused`.
 
     Raises:
         GatewayError: there is none; `refused` is still to be closed.
     """
-    token, source = call.token, route.source
+    token, source = refused.token, route.source
     assert token is not None
     assert source is not None
-    this = _Case(call, route, refused, token, source, target_digest(call.head.method, call.path), now_s)
+    this = _Case(call, route, refused, token, source, target_digest(call.head.method, call.path))
     call.recovery = decide(_refusal(this))
     match call.recovery:
         case Recovery.RECOVERED | Recovery.NOT_REPLAYABLE:
@@ -57,15 +58,15 @@ async def recover(call: Call, route: Route, refused: Exchange, now_s: Callable[[
 
 def _refusal(case: _Case) -> Refusal:
     call, refusals, now_s = case.call, case.route.refusals, case.now_s()
-    answer, newest = case.refused.upstream.answer, case.source.current(now_s)
+    answer, newest = case.refused.answer.answer, case.source.current(now_s)
     assert answer is not None
     has_newer = newest is not None and newest is not case.token
     return Refusal(
         wants_new_token=wants_new_token(challenges(answer.lines)),
-        token_is_new=call.token_is_new,
+        token_is_new=case.refused.token_is_new,
         is_known=refusals.knows(case.target, case.token, now_s),
         is_promising=has_newer or refusals.is_promising(case.token, now_s),
-        is_replayable=call.body is None or call.body.is_replayable,
+        is_replayable=call.may_be_replayed,
     )
 
 
@@ -85,9 +86,9 @@ async def _replaced(case: _Case) -> Exchange:
 async def _replay(case: _Case, successor: Token) -> Exchange:
     call, route = case.call, case.route
     await case.refused.abandon()
-    call.token = successor
-    replay = await exchange(call, route, successor)
-    if call.upstream_status in route.settings.recover_on:
+    replay = Exchange(call, route, successor)
+    await replay.run()
+    if replay.status in route.settings.recover_on:
         call.recovery = Recovery.REJECTED_AGAIN
         case.note_useless(successor)
     return replay
@@ -100,18 +101,17 @@ async def _successor(case: _Case) -> Token | None:
         AuthorizationServerError: there is none, and nothing shows that the one refused still lives.
     """
     call, route = case.call, case.route
-    stopwatch_s = call.connection.stopwatch_s
-    began_s = stopwatch_s()
+    began_s = call.link.stopwatch_s()
     try:
         deadline_s = case.now_s() + call.within(route.timeouts.response_s)
         return await case.source.replacement(case.token, deadline_s)
     except AuthorizationServerError:
         if call.recovery is Recovery.NOT_REPLAYABLE:
             return None
-        lives = route.acceptance.proves_alive(case.token, call.sent_s)
+        lives = route.acceptance.proves_alive(case.token, case.refused.sent_s)
         call.recovery = Recovery.TOKEN_LIVES if lives else Recovery.NO_TOKEN
         if lives:
             return None
         raise
     finally:
-        call.token_s += stopwatch_s() - began_s
+        call.waited_for_token(began_s)

@@ -8,10 +8,8 @@ RFC 9112 sections 6 to 9; RFC 9110 section 6.5 for trailers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
 from typing import Final
 
-from gateway.core.errors import UpstreamTimeout
 from gateway.core.http.answer_head import Body, caller_body, dropped_names
 from gateway.proxy.answer import Answer, WholeAnswer
 from gateway.proxy.call import Call
@@ -30,16 +28,15 @@ def relay_at_once(call: Call, route: Route, upstream: UpstreamConnection | Whole
     if not answer.is_complete or answer.body is not _LENGTH:
         return False
     _decide_keep_alive(call, answer.body)
-    call.answer_bytes = upstream.buffered_bytes
     head = _head(call, route, answer, answer.body)
-    call.status = answer.status
-    call.write(head + b"".join(upstream.take()))
+    length = upstream.buffered_bytes
+    call.begin_answer(answer.status, head + b"".join(upstream.take()), length)
     return True
 
 
 def _decide_keep_alive(call: Call, body: Body) -> None:
     is_early = call.body is not None and not call.payload.is_eof()
-    if is_early or body is _UNTIL_CLOSE or call.connection.is_ending:
+    if is_early or body is _UNTIL_CLOSE or call.link.is_ending:
         call.keeps_alive = False  # an early answer ends the connection: the body's rest has no reader
 
 
@@ -54,48 +51,46 @@ async def relay(call: Call, route: Route, upstream: UpstreamConnection | WholeAn
     body = caller_body(answer.body, is_http10=call.head.is_http10)
     _decide_keep_alive(call, body)
     head = _head(call, route, answer, body)
-    call.status = answer.status
     chunks = upstream.take() if answer.chunks else []
+    length = sum(map(len, chunks))
     if answer.is_complete:
-        call.answer_bytes = sum(map(len, chunks))
-        call.write(b"".join((head, *_framed(chunks, body), *_end(call, route, answer, body))))
+        whole = b"".join((head, *_framed(chunks, body), *_end(call, route, answer, body)))
+        call.begin_answer(answer.status, whole, length)
         return
-    call.write(b"".join((head, *_framed(chunks, body))))
-    call.answer_bytes = sum(map(len, chunks))
+    call.begin_answer(answer.status, b"".join((head, *_framed(chunks, body))), length)
     assert isinstance(upstream, UpstreamConnection)  # what is not complete is still on its way
     await _stream(call, route, upstream, body)
     if end := _end(call, route, answer, body):
-        call.write(b"".join(end))
+        call.link.write(b"".join(end))
 
 
 async def _stream(call: Call, route: Route, upstream: UpstreamConnection, body: Body) -> None:
     answer = upstream.answer
     assert answer is not None
-    connection, idle_s = call.connection, route.timeouts.idle_s
-    upstream.deadline_error = UpstreamTimeout
+    link, idle_s = call.link, route.timeouts.idle_s
     while True:
-        if connection.writing_paused:
-            upstream.deadline_s = inf  # it waits for the caller, not the other way round
+        if link.writing_paused:
+            upstream.has_time()  # it waits for the caller, not the other way round
             upstream.hold()
-            await connection.drain(idle_s)
+            await link.drain(idle_s)
             if not answer.chunks:
                 upstream.take()
         if not answer.chunks:
             if answer.is_complete:
                 return
-            upstream.deadline_s = connection.now_s() + idle_s
+            upstream.is_due(link.now_s() + idle_s)
             await upstream.happens()
             upstream.check()
         chunks = upstream.take()
         length = sum(map(len, chunks))
         call.answer_bytes += length
         parts = (b"%x\r\n" % length, *chunks, b"\r\n") if body is _CHUNKED and chunks else chunks
-        if not connection.is_tls:
-            call.write_parts(parts)
+        if not link.is_tls:
+            link.write_parts(parts)
         elif parts:
-            upstream.deadline_s = inf
+            upstream.has_time()
             upstream.hold()
-            await connection.write_in_pieces(parts, idle_s)
+            await link.write_in_pieces(parts, idle_s)
             if not answer.chunks:
                 upstream.take()
 
@@ -107,7 +102,7 @@ def _head(call: Call, route: Route, answer: Answer, body: Body) -> bytes:
     special = answer.special
     # RFC 9110 section 6.6.1: who forwards an answer without a date adds one.
     if not route.leaves_date:
-        out.append(b"Date: " + (special.get(b"date") or call.connection.date().encode("ascii")))
+        out.append(b"Date: " + (special.get(b"date") or call.link.date()))
     length = special.get(b"content-length")
     if body is _CHUNKED:
         out.append(b"Transfer-Encoding: chunked")

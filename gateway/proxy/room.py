@@ -6,14 +6,22 @@ are; an idle one makes room for a new one to another upstream.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from gateway.core.errors import OutOfDescriptors
 from gateway.core.settings import Limits
 from gateway.proxy.census import Census, Excess
 
-if TYPE_CHECKING:
-    from gateway.proxy.pool import Pool
+
+class HasIdle(Protocol):
+    """A pool, as far as its idle connections make room for others."""
+
+    @property
+    def idle_since_s(self) -> float | None:
+        """Since when the connection is idle that is idle longest; None if none is."""
+
+    def close_idle(self, most: int = ...) -> None:
+        """Close idle connections, those that are idle longest first."""
 
 
 class Room:
@@ -27,10 +35,10 @@ class Room:
     def __init__(self, limits: Limits, census: Census) -> None:
         self.limits = limits
         self._census = census
-        self._pools: list[Pool] = []
+        self._pools: list[HasIdle] = []
         self.open = 0
 
-    def add(self, pool: Pool) -> None:
+    def add(self, pool: HasIdle) -> None:
         """Let the idle connections of a pool make room for others."""
         self._pools.append(pool)
 

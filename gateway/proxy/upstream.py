@@ -18,7 +18,14 @@ from math import inf
 from typing import Final, Protocol, cast
 
 from gateway.core.cause import TLS_CAUSES, Cause
-from gateway.core.errors import GatewayError, InternalError, UpstreamClosed, UpstreamError, UpstreamTlsFailed
+from gateway.core.errors import (
+    GatewayError,
+    InternalError,
+    UpstreamClosed,
+    UpstreamError,
+    UpstreamTimeout,
+    UpstreamTlsFailed,
+)
 from gateway.core.resolution import Ip
 from gateway.core.settings import KIB, Limits
 from gateway.observe.faults import report
@@ -47,7 +54,6 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
 
     Attributes:
         address: where it leads; empty for a unix socket.
-        deadline_s, deadline_error: when the exchange is late, monotonic, and with what it then fails.
         exchanges: how many began here.
         request_is_sent: to its last byte.
         paused_at_s: when it last stopped taking what is written.
@@ -57,6 +63,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
     """
 
     __slots__ = (
+        "_deadline_s",
         "_drain",
         "_has_ended",
         "_is_tls",
@@ -65,8 +72,6 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         "_reading_paused",
         "_waiter",
         "address",
-        "deadline_error",
-        "deadline_s",
         "exchanges",
         "idle_since_s",
         "is_gone",
@@ -95,8 +100,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         self.way = CONNECTED
         self.transport: asyncio.Transport | None = None
         self.address = Ip("")
-        self.deadline_s = inf
-        self.deadline_error: type[UpstreamError] = UpstreamClosed
+        self._deadline_s = inf
         self.exchanges = 0
         self.idle_since_s = 0.0
         self.is_gone = False
@@ -151,7 +155,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
             and not self.is_outdated
         )
         self.answer = None
-        self.deadline_s = inf
+        self._deadline_s = inf
         if not is_clean:
             self.abort()
         return is_clean
@@ -209,7 +213,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         answer = self.answer
         is_counted = answer is not None and not answer.is_complete and self.error is None
         report(self._loop, error, is_counted=is_counted)
-        self.fail(InternalError(_FAILED, was_sent=True))
+        self.fail(InternalError(_FAILED))
 
     def abort(self) -> None:
         """Close at once, without waiting for what is still to be sent."""
@@ -217,11 +221,19 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
             self.is_gone = True
             self.transport.abort()
 
+    def is_due(self, by_s: float) -> None:
+        """Wait for the upstream until `by_s`, monotonic: then the exchange fails."""
+        self._deadline_s = by_s
+
+    def has_time(self) -> None:
+        """Wait for nothing of the upstream's."""
+        self._deadline_s = inf
+
     def check_deadline(self, now_s: float) -> None:
-        """Fail with `deadline_error` once `deadline_s` has passed."""
-        if now_s >= self.deadline_s:
-            self.deadline_s = inf
-            self.fail(self.deadline_error("the time for it is over", was_sent=True))
+        """Fail once what was due is late."""
+        if now_s >= self._deadline_s:
+            self._deadline_s = inf
+            self.fail(UpstreamTimeout("the time for it is over"))
 
     # ── asyncio.Protocol ──────────────────────────────────────────────────────────────────────────
 
@@ -256,7 +268,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_gone = True
         if exc is not None and not isinstance(exc, OSError):
-            self.note(InternalError(_FAILED, was_sent=True))  # not the network: a callback failed
+            self.note(InternalError(_FAILED))  # not the network: a callback failed
         try:
             self._end(exc)
         except Exception as error:  # noqa: BLE001 - whoever waits must be woken
@@ -295,5 +307,5 @@ def _refusal(error: Exception | None, way: Way) -> UpstreamError:
     """Say why a new connection ended before its first answer began: in TLS 1.3 our certificate may be why."""
     found = verdict(error, way) if error is not None else None
     if found is not None and found.cause in TLS_CAUSES:
-        return UpstreamTlsFailed(found.words, was_sent=True, cause=found.cause)
-    return UpstreamClosed("the upstream closed the connection", was_sent=True, cause=Cause.CONNECTION_BROKEN)
+        return UpstreamTlsFailed(found.words, cause=found.cause)
+    return UpstreamClosed("the upstream closed the connection", cause=Cause.CONNECTION_BROKEN)

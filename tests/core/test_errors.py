@@ -79,7 +79,7 @@ def test_after_what_makes_the_next_bytes_meaningless_the_connection_closes():
 
 
 def test_an_error_carries_what_it_was_given():
-    error = errors.TokenUnavailable("a detail", retry_after_s=3, was_sent=True, allow=("GET",))
+    error = errors.TokenUnavailable("a detail", retry_after_s=3, allow=("GET",))
 
-    assert (error.detail, error.retry_after_s, error.was_sent, error.allow) == ("a detail", 3, True, ("GET",))
+    assert (error.detail, error.retry_after_s, error.allow) == ("a detail", 3, ("GET",))
     assert str(error) == "a detail"

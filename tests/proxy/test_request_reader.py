@@ -4,11 +4,13 @@ import asyncio
 
 import pytest
 
+from gateway.core.clock import Clock
 from gateway.core.http.entrance import Entrance
 from gateway.core.proxies import TrustedProxies
 from gateway.core.settings import Address, Limits, ListenerSettings
+from gateway.proxy.caller import Terms
 from gateway.proxy.census import Census
-from gateway.proxy.listener import Listener, Shared
+from gateway.proxy.listener import Listener
 from gateway.proxy.request_reader import MOST_QUEUED
 from tests.wire.messages import chunked, request
 
@@ -33,18 +35,11 @@ class Transport(asyncio.Transport):
         return False
 
 
-class Unasked:
-    """A handler that nothing is given to."""
-
-    @staticmethod
-    def stopwatch_s():
-        return 0.0
-
-
 @pytest.fixture
 async def connection():
     """A connection whose task takes nothing: it is not started."""
-    listener = Listener(Shared(Unasked(), Limits(), lambda: b"1", Census(1)), ENTRANCE)
+    clock = Clock(*[lambda: 0.0] * 4)
+    listener = Listener(Terms(Limits(), clock, lambda: b"", None, lambda: b"1", Census(1)), ENTRANCE)
     made = listener()
     made.transport = Transport()
     return made

@@ -534,7 +534,7 @@ async def test_who_waits_to_write_is_woken_when_the_upstream_goes():
 async def test_a_deadline_fails_at_its_instant_and_not_before():
     async with wire() as at:
         at.ask()
-        at.connection.deadline_s, at.connection.deadline_error = 100.0, UpstreamTimeout
+        at.connection.is_due(100.0)
         at.connection.check_deadline(99.999)
         at.connection.check()
         at.connection.check_deadline(100.0)
@@ -569,7 +569,7 @@ async def test_a_failure_after_the_answer_changes_nothing_of_it():
 async def test_the_end_of_an_exchange_clears_its_deadline():
     async with wire() as at:
         at.ask()
-        at.connection.deadline_s = 100.0
+        at.connection.is_due(100.0)
         await at.deliver(WHOLE["a length"].data)
         assert at.connection.end()
         at.connection.check_deadline(1e9)

@@ -86,7 +86,7 @@ def weight(connection):
         for name, value in message.raw_headers:
             total += sys.getsizeof(name) + sys.getsizeof(value) + 56
         total += sum(sys.getsizeof(value) + 60 for value in message.headers.values())
-    upstream = connection._call.upstream if connection._call is not None else None
+    upstream = connection._upstream
     if upstream is not None and upstream.answer is not None:
         total += sum(sys.getsizeof(chunk) - len(chunk) + 8 for chunk in upstream.answer.chunks)
     return total

@@ -162,6 +162,6 @@ def target_digest(method: str, path: str) -> bytes:
     return blake2s(f"{method}\0{path}".encode("utf-8", "surrogateescape"), digest_size=16).digest()
 
 
-def may_send_again(method: str, *, was_sent: bool) -> bool:
-    """Tell whether a request may be sent anew after a pooled connection died (RFC 9110 section 9.2.2)."""
-    return not was_sent or method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
+def may_send_again(method: str) -> bool:
+    """Tell whether a request may be sent anew after its pooled connection died (RFC 9110 section 9.2.2)."""
+    return method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")

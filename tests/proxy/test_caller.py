@@ -1,4 +1,4 @@
-"""What a listener knows of its callers. What it reads and answers is tested on the wire, in tests/wire."""
+"""What a connection knows of its caller. What it reads and answers is tested on the wire, in tests/wire."""
 
 import asyncio
 from ipaddress import ip_network
@@ -8,9 +8,8 @@ import pytest
 from gateway.core.client_settings import TlsFiles
 from gateway.core.http.entrance import Entrance
 from gateway.core.proxies import TrustedProxies
-from gateway.core.settings import Address, Limits, ListenerSettings
-from gateway.proxy.census import Census
-from gateway.proxy.listener import Listener, Shared
+from gateway.core.settings import Address, ListenerSettings
+from gateway.proxy.caller import caller_of
 
 TRUSTED = TrustedProxies((ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")))
 TCP, UNIX = Address("127.0.0.1", 8080), Address(path="/run/gateway.sock")
@@ -23,9 +22,8 @@ class Transport(asyncio.Transport):
         super().__init__({"peername": peer})
 
 
-async def listener(address=TCP, *, tls=None, trusted=TRUSTED):
-    entrance = Entrance.of(ListenerSettings(address, tls), trusted)
-    return Listener(Shared(None, Limits(), lambda: b"1", Census(1)), entrance)
+def entrance(address=TCP, *, tls=None, trusted=TRUSTED):
+    return Entrance.of(ListenerSettings(address, tls), trusted)
 
 
 PEERS = [
@@ -41,29 +39,29 @@ PEERS = [
 
 
 @pytest.mark.parametrize(("peer", "address", "is_trusted"), PEERS)
-async def test_a_caller_is_its_address_and_trusted_by_its_network(peer, address, is_trusted):
-    caller = (await listener()).caller_fields(Transport(peer))
+def test_a_caller_is_its_address_and_trusted_by_its_network(peer, address, is_trusted):
+    caller = caller_of(Transport(peer), entrance())
 
     assert (caller.address, caller.is_trusted) == (address, is_trusted)
 
 
 @pytest.mark.parametrize("peer", ["", None, "/run/caller.sock"])
 @pytest.mark.parametrize("unix", [False, True])
-async def test_a_caller_of_a_unix_socket_is_trusted_where_all_of_them_are(peer, unix):
-    caller = (await listener(UNIX, trusted=TrustedProxies(unix=unix))).caller_fields(Transport(peer))
+def test_a_caller_of_a_unix_socket_is_trusted_where_all_of_them_are(peer, unix):
+    caller = caller_of(Transport(peer), entrance(UNIX, trusted=TrustedProxies(unix=unix)))
 
     assert (caller.address, caller.name, caller.is_trusted) == (b"unknown", "unix", unix)
 
 
 @pytest.mark.parametrize("peer", ["", None])
-async def test_a_caller_that_is_gone_from_a_tcp_socket_is_none_of_a_unix_socket(peer):
-    caller = (await listener(trusted=TrustedProxies(unix=True))).caller_fields(Transport(peer))
+def test_a_caller_that_is_gone_from_a_tcp_socket_is_none_of_a_unix_socket(peer):
+    caller = caller_of(Transport(peer), entrance(trusted=TrustedProxies(unix=True)))
 
     assert (caller.address, caller.name, caller.is_trusted) == (b"unknown", "unknown", False)
 
 
 @pytest.mark.parametrize(("tls", "proto"), [(None, b"http"), (TlsFiles("a", "b"), b"https")])
-async def test_a_caller_spoke_the_protocol_of_its_listener(tls, proto):
-    caller = (await listener(tls=tls)).caller_fields(Transport(("10.1.2.3", 1)))
+def test_a_caller_spoke_the_protocol_of_its_listener(tls, proto):
+    caller = caller_of(Transport(("10.1.2.3", 1)), entrance(tls=tls))
 
     assert caller.proto == proto

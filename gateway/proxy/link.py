@@ -1,0 +1,213 @@
+"""A caller's connection as a call sees it: who is there, the body that comes in, the answer that goes out.
+
+Rules: an answer is written no faster than the caller takes it; one that breaks off ends so that nobody can
+take it for complete; a wait for the caller has a deadline of its own, which the request loop looks at
+(`proxy.caller`). RFC 9112 sections 8 and 9.6.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import inf
+from typing import Final, Protocol, cast
+
+from aiohttp import web
+
+from gateway.core.clock import Clock
+from gateway.core.errors import CallerGone
+from gateway.core.http.ending import Ending
+from gateway.core.http.outbound import UNKNOWN, CallerFields
+from gateway.core.settings import KIB, Limits
+from gateway.proxy.body import RequestBody
+from gateway.proxy.request_reader import RequestReader
+from gateway.proxy.unsent import unsent_bytes
+
+# A transport that holds anything counts as full: what waits for it is kept in one place, as few large parts.
+WRITE_LIMIT_BYTES: Final = 1
+# uvloop's TLS keeps what it reads and writes in buffers of its own, beside ours: it gets little at once.
+TLS_READ_BYTES: Final = 16 * KIB
+TLS_PART_BYTES: Final = 64 * KIB
+_RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close() sends RST
+
+
+class TlsTransport(Protocol):
+    """What a TLS transport has beside the others."""
+
+    def set_read_buffer_limits(self, high: int) -> None:
+        """Read no more than that, and what one read brings, before it was decrypted and taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTerms:
+    """What all connections of callers have in common.
+
+    Attributes:
+        date: the value of ``Date`` for an answer of now.
+    """
+
+    limits: Limits
+    clock: Clock
+    date: Callable[[], bytes]
+
+
+class CallerLink(RequestReader):
+    """What a call needs of its caller's connection.
+
+    Attributes:
+        caller: what every request of this connection says of its caller.
+        date, now_s, stopwatch_s: of the clock.
+        is_tls: what is written is encrypted first.
+        total_deadline_s: end of the current call's whole time, monotonic.
+    """
+
+    __slots__ = (
+        "_body_deadline_s",
+        "_ending",
+        "_unsent_bytes",
+        "_wire",
+        "_write_deadline_s",
+        "_write_idle_s",
+        "caller",
+        "date",
+        "is_tls",
+        "now_s",
+        "stopwatch_s",
+        "total_deadline_s",
+    )
+
+    def __init__(
+        self, server: web.Server, terms: LinkTerms, loop: asyncio.AbstractEventLoop, *, is_tls: bool
+    ) -> None:
+        super().__init__(server, terms.limits, loop)
+        self._wire: asyncio.Transport | None = None  # as `transport`, but until the connection is lost
+        self._ending: Ending | None = None
+        self._body_deadline_s = inf
+        self._write_deadline_s = inf
+        self._write_idle_s = 0.0
+        self._unsent_bytes = 0
+        self.caller = CallerFields(UNKNOWN, b"http", is_trusted=False)
+        self.date = terms.date
+        self.now_s = terms.clock.now_s
+        self.stopwatch_s = terms.clock.stopwatch_s
+        self.is_tls = is_tls
+        self.total_deadline_s = inf
+
+    def wire_is(self, transport: asyncio.Transport) -> None:
+        """Write to a transport that was made."""
+        self._wire = transport
+        transport.set_write_buffer_limits(WRITE_LIMIT_BYTES)
+        if self.is_tls:
+            cast("TlsTransport", transport).set_read_buffer_limits(TLS_READ_BYTES)
+
+    # ── the body that comes in ────────────────────────────────────────────────────────────────────
+
+    async def await_body(self, body: RequestBody, idle_s: float) -> bytes:
+        """Read the next part of the body, for `idle_s` at most.
+
+        Raises:
+            CallerError: malformed, too long, or too slow.
+        """
+        self._body_deadline_s = self._loop.time() + idle_s
+        try:
+            return await body.read()
+        except RuntimeError:  # of aiohttp's: there is nobody to wait for
+            if self.transport is not None:
+                raise
+            raise CallerGone("the caller closed the connection") from None
+        finally:
+            self._body_deadline_s = inf
+
+    # ── the answer that goes out ──────────────────────────────────────────────────────────────────
+
+    def write(self, data: bytes) -> None:
+        """Send to the caller.
+
+        Raises:
+            CallerGone: there is nobody.
+        """
+        transport = self.transport
+        if transport is None:
+            raise CallerGone("the caller closed the connection")
+        transport.write(data)
+
+    def write_parts(self, parts: Iterable[bytes]) -> None:
+        """Send to the caller what need not be put together first.
+
+        Raises:
+            CallerGone: there is nobody.
+        """
+        transport = self.transport
+        if transport is None:
+            raise CallerGone("the caller closed the connection")
+        transport.writelines(parts)
+
+    async def write_in_pieces(self, parts: Iterable[bytes], idle_s: float) -> None:
+        """Write to a TLS transport no more than it encrypts at once, and wait for each piece to be taken.
+
+        Raises:
+            CallerGone: it left, or was too slow and was left.
+        """
+        for part in parts:
+            for start in range(0, len(part), TLS_PART_BYTES):
+                if self.writing_paused:
+                    await self.drain(idle_s)
+                self.write(part[start : start + TLS_PART_BYTES])
+
+    async def drain(self, idle_s: float) -> None:
+        """Wait until the caller has taken what was written; it may take nothing for `idle_s` at most.
+
+        Raises:
+            CallerGone: it left, or was too slow and was left.
+        """
+        self._write_idle_s = idle_s
+        self._write_deadline_s = self._loop.time() + idle_s
+        self._unsent_bytes = unsent_bytes(self._wire) if self._wire is not None else 0
+        try:
+            await self._drain_helper()
+        except ConnectionError:
+            raise CallerGone("the caller closed the connection") from None
+        finally:
+            self._write_deadline_s = inf
+
+    def break_off(self, *, shows_its_end: bool) -> None:
+        """Close so that nobody can take the answer for complete.
+
+        Chunks and lengths show where they stop, once what was sent has arrived; a body that ends with the
+        connection does not, and so the connection is reset. So is one whose caller is not reading: what was
+        sent would not arrive.
+        """
+        transport = self.transport
+        if transport is None or not shows_its_end or self.writing_paused:
+            self.abort()
+        else:
+            self.close_gracefully(transport)
+
+    def close_gracefully(self, transport: asyncio.Transport) -> None:
+        """Send what is still to be sent, to a caller that takes it."""
+        if self._ending is None:
+            self._ending = Ending(self._loop.time(), unsent_bytes(transport))
+        transport.close()
+
+    def abort(self) -> None:
+        """Reset the connection."""
+        transport = self._wire
+        if transport is None:
+            return
+        sock: socket.socket | None = transport.get_extra_info("socket")
+        if sock is not None and sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        transport.abort()
+
+    def writing_is_late(self, now_s: float) -> None:
+        """Go on with a caller that takes what was written, however slowly; leave one that does not."""
+        wire, before_bytes = self._wire, self._unsent_bytes
+        self._unsent_bytes = unsent_bytes(wire) if wire is not None else 0
+        if self._unsent_bytes < before_bytes:
+            self._write_deadline_s = now_s + self._write_idle_s
+        else:
+            self._write_deadline_s = inf
+            self.abort()
