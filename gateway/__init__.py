@@ -30,7 +30,7 @@ app, doctor               `app` owns what lives long; `doctor` answers `gateway 
 proxy, oauth              the request's way, the token's way
 admin, config             the admin listener; the reader of `gateway.yaml`
 demo                      a small authorization server and a small legacy service
-observe, trust, net       logs and metrics; TLS contexts of all sides; from names to addresses
+observe, tls, net         logs and metrics; TLS contexts of all sides; from names to addresses
 core.http, core.oauth     what each way decides: values in, values out, no I/O
 core                      what both ways share: errors, settings, secrets, the clock, the token
 ========================  ============================================================================

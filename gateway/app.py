@@ -63,7 +63,8 @@ from gateway.proxy.pool import Pool
 from gateway.proxy.room import Room
 from gateway.proxy.route import Route
 from gateway.proxy.sockets import BACKLOG, listening_sockets
-from gateway.trust import ServerCertificate, Trust
+from gateway.tls.server_certificate import ServerCertificate
+from gateway.tls.trust import Trust
 
 UNROUTED: Final = RouteName("-")
 

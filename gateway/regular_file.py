@@ -11,12 +11,17 @@ import errno
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 MOST_PEM_BYTES: Final = 4 * 1024 * 1024
 """Of certificates and keys: the bundle of a system has a quarter of a MiB."""
+
+Stamp = tuple[int, int, int, int, int]
+"""What a file was like, as far as `stat` tells it from the one that takes its place."""
+Stamps = tuple[Stamp, ...]
+MISSING: Final[Stamp] = (0, 0, 0, 0, 0)
 
 _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
@@ -64,6 +69,23 @@ def copied(content: bytes) -> Iterator[str]:
         copy.write(content)
         copy.flush()
         yield f"/proc/self/fd/{descriptor}"
+
+
+def stamp(status: os.stat_result) -> Stamp:
+    """Return what changes when the file is replaced, written or given other permissions."""
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_dev, status.st_ino, status.st_size
+
+
+def stamps_of(files: Iterable[str]) -> Stamps:
+    """Return what changes when one of `files` is replaced, or a link on the way to it."""
+    return tuple(map(_stamp_of, files))
+
+
+def _stamp_of(file: str) -> Stamp:
+    try:
+        return stamp(os.stat(file))  # noqa: PTH116 - one call
+    except OSError:
+        return MISSING  # whoever opens it finds out what is wrong with it, and says so
 
 
 def _refuse_others(status: os.stat_result, name: str) -> None:

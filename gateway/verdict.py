@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.core.cause import Cause, clause
-from gateway.tls_files import FileUnusable
+from gateway.tls.pem_files import FileUnusable
 
 # X509_V_ERR_* (openssl/x509_vfy.h). 7 is met where two authorities have the same name.
 _OF_CERTIFICATES: Final = {

@@ -18,9 +18,11 @@ import pytest
 from gateway.config import ConfigError, ConfigUnreadable, load
 from gateway.core.client_settings import TlsFiles
 from gateway.regular_file import MOST_PEM_BYTES, read_regular, readable_copy
-from gateway.trust import ServerCertificate, Trust, TrustSettings
+from gateway.tls.server_certificate import ServerCertificate
+from gateway.tls.tls_context import TrustSettings
+from gateway.tls.trust import Trust
 from tests.processes import environment
-from tests.test_trust import looked
+from tests.tls.test_trust import looked
 from tests.wire.certificates import Authority
 
 ROUTE = "routes: [{path: /, upstream: 'http://127.0.0.1:9'}]\n"

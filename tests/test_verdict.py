@@ -24,8 +24,8 @@ from gateway.net.resolver import Resolver
 from gateway.oauth.transport import SERVER, ServerRequest, Transport, failure_of
 from gateway.proxy.dialer import Dialer
 from gateway.proxy.upstream import UpstreamConnection
-from gateway.tls_files import CertificateUnusable, FileUnusable
-from gateway.trust import Trust
+from gateway.tls.pem_files import CertificateUnusable, FileUnusable
+from gateway.tls.trust import Trust
 from gateway.verdict import Way, verdict
 from tests.oauth.fakes import client_settings
 from tests.wire.certificates import Authority

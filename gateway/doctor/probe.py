@@ -17,7 +17,7 @@ from gateway.doctor.alternatives import alternatives
 from gateway.doctor.report import Probe, ProbeReport, make_report
 from gateway.oauth.endpoint import TokenEndpoint
 from gateway.observe.fanout import Fanout
-from gateway.trust import Trust
+from gateway.tls.trust import Trust
 
 _SECRET_METHODS: Final = frozenset(
     (AuthMethod.CLIENT_SECRET_BASIC, AuthMethod.CLIENT_SECRET_POST, AuthMethod.CLIENT_SECRET_JWT)

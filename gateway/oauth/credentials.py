@@ -27,7 +27,8 @@ from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.secret import Secret
 from gateway.core.signing_settings import DpopSettings, SigningAlgorithm
 from gateway.oauth.transport import trust_in_server
-from gateway.tls_files import Contents, Signature, digest_of, signature_of
+from gateway.regular_file import Stamps, stamps_of
+from gateway.tls.pem_files import Pair
 
 if TYPE_CHECKING:
     from gateway.oauth.client_authentication import Signer
@@ -77,7 +78,7 @@ class Credentials:
         self._own_keys: dict[ClientName, DpopKey] = {}
         self._good: dict[Hashable, _Good] = {}
         self._kept: set[Hashable] = set()
-        self._shown: dict[TlsFiles, tuple[Signature, bytes]] = {}
+        self._shown: dict[TlsFiles, tuple[Stamps, bytes]] = {}
 
     def of_client(self, client: ClientSettings, number: int, token_endpoint: str) -> Secret | Failed:
         """Give what goes out: the client's `number`-th secret, or an assertion made for this one request."""
@@ -143,15 +144,14 @@ class Credentials:
         ours = client.grant.certificate
         if ours is None:
             return b""
-        signature, known = signature_of((ours.certificate, ours.key)), self._shown.get(ours)
-        if known is not None and known[0] == signature:
+        stamps, known = stamps_of((ours.certificate, ours.key)), self._shown.get(ours)
+        if known is not None and known[0] == stamps:
             return known[1]
         try:
-            contents = Contents.of(ours)
-            digest = digest_of(contents.certificate, contents.key)
+            digest = Pair.of(ours).digest
         except OSError:  # what cannot be read replaces nothing
             digest = b"" if known is None else known[1]
-        self._shown[ours] = signature, digest
+        self._shown[ours] = stamps, digest
         return digest
 
     @staticmethod
@@ -160,7 +160,7 @@ class Credentials:
         readers = (*client.credentials, client.dpop_key)
         assertion = client.grant.assertion
         files = [] if assertion is None or assertion.certificate is None else [assertion.certificate]
-        return tuple(map(_reading, readers)), signature_of((*trust_in_server(client).files, *files))
+        return tuple(map(_reading, readers)), stamps_of((*trust_in_server(client).files, *files))
 
     def _signed(
         self, client: ClientSettings, number: int, credential: Secret, token_endpoint: str
@@ -181,7 +181,7 @@ class Credentials:
         grant = client.grant
         assert grant.assertion is not None
         certificate = grant.assertion.certificate
-        made_of = credential, None if certificate is None else signature_of((certificate,))
+        made_of = credential, None if certificate is None else stamps_of((certificate,))
         use = client.name, number, grant.method, grant.assertion
         return self._usable(client, use, made_of, lambda: signer_of(grant, credential))
 

@@ -34,7 +34,7 @@ from gateway.core.oauth.standing import NO_REST
 from gateway.core.oauth.token_events import MetadataKept, TokenObserver
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.oauth.transport import ServerRequest, Transport, trust_in_server
-from gateway.tls_files import Signature, signature_of
+from gateway.regular_file import Stamps, stamps_of
 
 RENEW_INTERVAL_S: Final = 60.0
 WAIT_S: Final = 5.0
@@ -52,11 +52,11 @@ class _Pause:
     """After a failure.
 
     Attributes:
-        signature: of the files by which the issuer was reached.
+        stamps: of the files by which the issuer was reached.
     """
 
     rest: Rest = NO_REST
-    signature: Signature = ()
+    stamps: Stamps = ()
 
 
 @dataclass(slots=True)
@@ -124,7 +124,7 @@ class Discovery:
             return Rest()
         pauses = (known.pause, known.pauses.get(client.grant.certificate, _Pause()))
         pause = max(pauses, key=lambda each: each.rest.until_s)
-        if pause.rest.left_s(self._clock.now_s()) <= 0.0 or pause.signature != _signature(client):
+        if pause.rest.left_s(self._clock.now_s()) <= 0.0 or pause.stamps != _stamps(client):
             return Rest()
         return pause.rest
 
@@ -171,7 +171,7 @@ class Discovery:
             known.question = asyncio.get_running_loop().create_task(self._ask(client, known))
 
     async def _ask(self, client: ClientSettings, known: _KnownMetadata) -> ServerMetadata | Failed:
-        known.asked_at_s, signature = self._clock.now_s(), _signature(client)
+        known.asked_at_s, stamps = self._clock.now_s(), _stamps(client)
         try:
             known.looks = await self._look(client)
         finally:
@@ -191,16 +191,14 @@ class Discovery:
             known.renew_at_s = max(known.asked_at_s + RENEW_INTERVAL_S, known.not_before_s)
             self._observer.told(MetadataKept(client.name, failed))
         else:
-            self._pause(client, known, failed, signature)
+            self._pause(client, known, failed, stamps)
         return failed
 
-    def _pause(
-        self, client: ClientSettings, known: _KnownMetadata, failed: Failed, signature: Signature
-    ) -> None:
+    def _pause(self, client: ClientSettings, known: _KnownMetadata, failed: Failed, stamps: Stamps) -> None:
         is_askers, shown = _is_askers(failed), client.grant.certificate
         before = known.pauses.get(shown, _Pause()) if is_askers else known.pause
         rest = before.rest.after(failed, self._clock.now_s(), self._clock.jitter(), LONGEST_PAUSE_S)
-        pause = _Pause(rest, signature)
+        pause = _Pause(rest, stamps)
         if is_askers:
             known.pauses[shown] = pause
         else:
@@ -224,8 +222,8 @@ def _is_askers(found: ServerMetadata | Failed) -> bool:
     )
 
 
-def _signature(client: ClientSettings) -> Signature:
-    return signature_of(trust_in_server(client).files)
+def _stamps(client: ClientSettings) -> Stamps:
+    return stamps_of(trust_in_server(client).files)
 
 
 _CLOSED: Final = Failed(FailureKind.UNREACHABLE, "the gateway is shutting down")

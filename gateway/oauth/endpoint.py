@@ -37,7 +37,7 @@ from gateway.oauth.credentials import UNFIT, UNREADABLE, Credentials, random_jti
 from gateway.oauth.discovery import Discovery
 from gateway.oauth.secret_choice import SecretChoice
 from gateway.oauth.transport import DEAD_CONNECTION, ServerRequest, Transport
-from gateway.trust import Trust
+from gateway.tls.trust import Trust
 
 if TYPE_CHECKING:
     from gateway.oauth.dpop_key import DpopKey

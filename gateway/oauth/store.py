@@ -18,7 +18,7 @@ from gateway.oauth.endpoint import TokenEndpoint
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.revoker import Revoker
 from gateway.oauth.source import GrantSource
-from gateway.trust import Trust
+from gateway.tls.trust import Trust
 
 
 class Sources:

@@ -29,7 +29,8 @@ from gateway.net.resolver import Resolver
 from gateway.oauth.aiohttp_resolver import Addresses
 from gateway.oauth.connections import Connector, Trail
 from gateway.oauth.places import NO_PLACE, NoPlace, Places
-from gateway.trust import Trust, TrustSettings
+from gateway.tls.tls_context import TrustSettings
+from gateway.tls.trust import Trust
 from gateway.verdict import Way, verdict
 
 USER_AGENT: Final = f"gateway/{__version__}"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.core.oauth.named_secret import WatchedFile
-from gateway.regular_file import MOST_PEM_BYTES, read_regular
+from gateway.regular_file import MISSING, MOST_PEM_BYTES, read_regular, stamp
 
 ROUND_S: Final = 2.0
 _SWEEPS: Final = 20
@@ -35,29 +35,25 @@ class PemFile:
         self.trouble = ""
         self.readings = 0
         self.changed_at_s = 0.0
-        self._signature: tuple[int, ...] = ()
+        self._stamp = MISSING
         self.look()
 
     def look(self) -> None:
         """Find out whether it was replaced, and whether what is there can be read."""
         try:
             status = Path(self.path).stat()
-            if self.trouble or _signature(status) != self._signature:
+            if self.trouble or stamp(status) != self._stamp:
                 self._take(*read_regular(self.path, MOST_PEM_BYTES))
         except OSError as error:
             self.trouble = f"cannot be read: {error.strerror}"
 
     def _take(self, content: bytes, status: os.stat_result) -> None:
-        signature = _signature(status)
+        found = stamp(status)
         if b"-----BEGIN " not in content:
             self.trouble = "holds nothing in PEM form"
             return
-        self.readings += signature != self._signature
-        self.trouble, self._signature, self.changed_at_s = "", signature, status.st_mtime
-
-
-def _signature(status: os.stat_result) -> tuple[int, ...]:
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size
+        self.readings += found != self._stamp
+        self.trouble, self._stamp, self.changed_at_s = "", found, status.st_mtime
 
 
 @dataclass(slots=True)

@@ -35,8 +35,9 @@ from gateway.net.race import connected
 from gateway.net.resolver import Name, Resolver
 from gateway.proxy.census import EXHAUSTED
 from gateway.proxy.upstream import UpstreamConnection
-from gateway.tls_files import CertificateUnusable
-from gateway.trust import Trust, TrustSettings
+from gateway.tls.pem_files import CertificateUnusable
+from gateway.tls.tls_context import TrustSettings
+from gateway.tls.trust import Trust
 from gateway.verdict import Way, verdict
 
 Make = Callable[[], UpstreamConnection]

@@ -17,7 +17,7 @@ from gateway.net.resolver import Resolver
 from gateway.proxy.dialer import Dialer
 from gateway.proxy.room import Room
 from gateway.proxy.upstream import UpstreamConnection
-from gateway.trust import Trust
+from gateway.tls.trust import Trust
 
 # Shorter than the 5 s after which Node.js closes, the shortest of the common servers.
 IDLE_TIMEOUT_S: Final = 4.5

@@ -31,7 +31,7 @@ from gateway.core.token import Token
 from gateway.oauth.endpoint import TokenEndpoint
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.source import GrantSource
-from gateway.trust import Trust
+from gateway.tls.trust import Trust
 
 CRM = ClientName("crm")
 CLIENT_SECRET = "hunter2-the-client-secret"

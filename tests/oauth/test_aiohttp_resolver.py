@@ -16,7 +16,7 @@ from gateway.net.race import DELAY_S
 from gateway.net.resolver import Resolver
 from gateway.oauth.aiohttp_resolver import Addresses
 from gateway.oauth.transport import ServerRequest, Transport
-from gateway.trust import Trust
+from gateway.tls.trust import Trust
 from tests.net.look_ups import Zone
 from tests.net.test_race import HOLE, NOBODY, OTHER, WELL, black_hole
 from tests.oauth.authorization_server import authorization_server

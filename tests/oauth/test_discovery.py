@@ -16,7 +16,7 @@ from gateway.core.oauth.server_answer import MAX_ANSWER_BYTES
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.oauth.discovery import Discovery
 from gateway.oauth.transport import Transport
-from gateway.trust import Trust
+from gateway.tls.trust import Trust
 from tests.oauth.authorization_server import (
     HANG,
     OAUTH,

@@ -9,7 +9,7 @@ from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted
 from gateway.core.secret import Secret
 from gateway.oauth.discovery import RENEW_INTERVAL_S
 from gateway.oauth.endpoint import TokenEndpoint
-from gateway.trust import Trust
+from gateway.tls.trust import Trust
 from tests.oauth.authorization_server import OAUTH, authorization_server, http, http_json
 from tests.oauth.certificates import asking_context, pair_in
 from tests.oauth.fakes import Events

@@ -10,7 +10,7 @@ from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.oauth.places import MOST_AT_ONCE, NO_PLACE
 from gateway.oauth.transport import ServerRequest, Transport
-from gateway.trust import Trust
+from gateway.tls.trust import Trust
 from tests.oauth.authorization_server import HANG, authorization_server
 from tests.oauth.certificates import asking_context, pair_in
 from tests.oauth.fakes import client_settings

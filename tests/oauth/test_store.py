@@ -20,7 +20,7 @@ from gateway.core.signing_settings import (
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.source import GrantSource
 from gateway.oauth.store import Sources, needed_clients
-from gateway.trust import Trust
+from gateway.tls.trust import Trust
 from tests.oauth.authorization_server import authorization_server
 from tests.oauth.fakes import CRM, KEY, Events, client_settings, loop_clock
 

@@ -9,7 +9,7 @@ from gateway.core.settings import RouteName, RouteSettings, Scheme, Settings
 from gateway.core.settings import UpstreamSettings as Upstream
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.store import Sources
-from gateway.trust import Trust
+from gateway.tls.trust import Trust
 from tests.oauth.authorization_server import HANG, FakeAuthorizationServer, authorization_server, http
 from tests.oauth.fakes import KEY, Events, client_settings, loop_clock
 

@@ -13,7 +13,7 @@ import pytest
 from gateway.core.oauth.server_answer import MAX_ANSWER_BYTES, ServerAnswer
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.oauth.transport import TOO_LONG, ServerRequest, Transport, failure_of
-from gateway.trust import Trust
+from gateway.tls.trust import Trust
 from tests.oauth.authorization_server import HANG, FakeAuthorizationServer, authorization_server, http
 from tests.oauth.fakes import client_settings
 

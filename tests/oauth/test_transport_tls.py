@@ -11,7 +11,7 @@ from gateway.core.client_settings import TlsFiles, TlsVersion
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.oauth.transport import SERVER, ServerRequest, trust_in_server
-from gateway.trust import TrustSettings
+from gateway.tls.tls_context import TrustSettings
 from tests.oauth.authorization_server import authorization_server
 from tests.oauth.certificates import asking_context, make_certificate, pair_in
 from tests.oauth.fakes import client_settings

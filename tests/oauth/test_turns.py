@@ -20,7 +20,7 @@ from gateway.core.settings import UpstreamSettings as Upstream
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.source import GrantSource
 from gateway.oauth.store import Sources
-from gateway.trust import Trust
+from gateway.tls.trust import Trust
 from tests.oauth.authorization_server import Recorded, authorization_server, http, http_json
 from tests.oauth.fakes import (
     DOWN,

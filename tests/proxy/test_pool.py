@@ -24,8 +24,8 @@ from gateway.proxy.census import Census
 from gateway.proxy.dialer import connect_error, trust_in_upstream, way_to
 from gateway.proxy.pool import IDLE_TIMEOUT_S, MOST_IDLE, Pool
 from gateway.proxy.room import Room
-from gateway.tls_files import CertificateUnusable, FileUnusable
-from gateway.trust import Trust
+from gateway.tls.pem_files import CertificateUnusable, FileUnusable
+from gateway.tls.trust import Trust
 from tests.oauth.certificates import make_certificate
 
 WAIT_S = 10.0

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from gateway.core.errors import RouteFileUnusable
-from gateway.trust import Trust
+from gateway.tls.trust import Trust
 from tests.oauth.certificates import asking_context, der, pair_in
 from tests.proxy.test_pool import WAIT_S, exchange, https, pool, several, upstream, used
-from tests.test_trust import looked
+from tests.tls.test_trust import looked
 
 
 def swap(newer, ours):

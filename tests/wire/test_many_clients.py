@@ -32,7 +32,8 @@ from gateway.core.settings import (
     Settings,
     UpstreamSettings,
 )
-from gateway.trust import Trust, TrustSettings
+from gateway.tls.tls_context import TrustSettings
+from gateway.tls.trust import Trust
 from tests.oauth.authorization_server import authorization_server
 from tests.oauth.certificates import make_certificate
 from tests.wire.rig import LOOPBACK, Told

@@ -22,7 +22,7 @@ from gateway.config.references.text_file import content_of
 from gateway.core.client_settings import TlsFiles
 from gateway.net.unix_socket import group_number
 from gateway.regular_file import MOST_PEM_BYTES
-from gateway.tls_files import load_authorities, load_pair
+from gateway.tls.pem_files import Pair, load_authorities, load_pair
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -102,7 +102,7 @@ def _key(one: NamedFile, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001 - keys
 def _misfit(files: TlsFiles) -> Iterator[Flaw]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        load_pair(context, files)
+        load_pair(context, Pair.of(files))
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             yield f"{files.key} is not the key of the certificate {files.certificate}", False

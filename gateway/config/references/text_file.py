@@ -15,12 +15,10 @@ from typing import Final
 
 from gateway.config.problems import Wrong
 from gateway.config.values import names
-from gateway.regular_file import read_regular
+from gateway.regular_file import Stamp, read_regular, stamp
 
 MOST_BYTES: Final = 64 * 1024
 """More than any secret needs; a wrong path must not read a disk."""
-
-Signature = tuple[int, int, int, int, int]
 
 
 def file_text(path: Path) -> str:
@@ -40,12 +38,12 @@ class TextFile:
         readings: how often it was read with success.
     """
 
-    __slots__ = ("_checked", "_path", "_signature", "_text", "readings", "trouble")
+    __slots__ = ("_checked", "_path", "_stamp", "_text", "readings", "trouble")
 
     def __init__(self, path: Path, checked: Callable[[str], str] = names.text) -> None:
         self._path = path
         self._checked = checked
-        self._text, self._signature = _read(path)
+        self._text, self._stamp = _read(path)
         self.trouble = ""
         self.readings = 1
 
@@ -55,9 +53,9 @@ class TextFile:
     def current(self) -> str:
         """Give the newest good text."""
         try:
-            if _signature(self._path.stat()) != self._signature:
-                found, signature = _read(self._path)
-                self._text, self._signature = self._checked(found), signature
+            if stamp(self._path.stat()) != self._stamp:
+                found, newer = _read(self._path)
+                self._text, self._stamp = self._checked(found), newer
                 self.readings += 1
             self.trouble = ""
         # Fail to the last good value: the old secret may well still be accepted.
@@ -75,7 +73,7 @@ class TextFile:
     @property
     def changed_at_s(self) -> float:
         """When what is in use was last changed, seconds since 1970."""
-        return self._signature[0] / 1e9
+        return self._stamp[0] / 1e9
 
     def look(self) -> None:
         """Find out whether it was replaced."""
@@ -98,9 +96,9 @@ def content_of(path: Path, most_bytes: int) -> tuple[bytes, os.stat_result]:
         raise Wrong(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _read(path: Path) -> tuple[str, Signature]:
+def _read(path: Path) -> tuple[str, Stamp]:
     content, status = content_of(path, MOST_BYTES)
-    return _decoded(content, path), _signature(status)
+    return _decoded(content, path), stamp(status)
 
 
 def _decoded(content: bytes, path: Path) -> str:
@@ -112,7 +110,3 @@ def _decoded(content: bytes, path: Path) -> str:
     if not text:
         raise Wrong(f"{path} is empty")
     return text
-
-
-def _signature(status: os.stat_result) -> Signature:
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_dev, status.st_ino, status.st_size

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from gateway.core.client_settings import TlsFiles, TlsVersion
-from gateway.trust import Trust, TrustSettings
-from tests.test_trust import looked, newer, ours, pair_in, replace_certificate, replace_key
+from gateway.tls.tls_context import TrustSettings
+from gateway.tls.trust import Trust
+from tests.tls.test_trust import looked, newer, ours, pair_in, replace_certificate, replace_key
 
 __all__ = ["newer", "ours"]
 

@@ -7,19 +7,17 @@ replaced one after the other nothing is used before they fit. What is no regular
 
 from __future__ import annotations
 
+import logging
 import ssl
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from pathlib import Path
 from typing import Final
 
 from gateway.core.client_settings import TlsFiles
 from gateway.regular_file import MOST_PEM_BYTES, copied, read_regular, readable_copy
 
 UNREADABLE: Final = "cannot be read"
-
-Signature = tuple[tuple[int, int, int, int], ...]
+_LOGGER: Final = logging.getLogger("gateway.file")
 
 
 class FileUnusable(OSError):
@@ -43,14 +41,14 @@ class CertificateUnusable(FileUnusable):
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
-    """What certificate and key hold, at one instant."""
+class Pair:
+    """What a certificate and its key hold, at one instant."""
 
     certificate: bytes
     key: bytes = field(repr=False)
 
     @classmethod
-    def of(cls, files: TlsFiles) -> Contents:
+    def of(cls, files: TlsFiles) -> Pair:
         """Read both.
 
         Raises:
@@ -59,6 +57,11 @@ class Contents:
         return cls(
             read_regular(files.certificate, MOST_PEM_BYTES)[0], read_regular(files.key, MOST_PEM_BYTES)[0]
         )
+
+    @property
+    def digest(self) -> bytes:
+        """Another value for other contents; it shows nothing of them."""
+        return digest_of(self.certificate, self.key)
 
 
 def digest_of(*contents: bytes) -> bytes:
@@ -69,24 +72,15 @@ def digest_of(*contents: bytes) -> bytes:
     return digest.digest()
 
 
-def load_contents(context: ssl.SSLContext, contents: Contents) -> None:
+def load_pair(context: ssl.SSLContext, pair: Pair) -> None:
     """Have `context` show a certificate.
 
     Raises:
         OSError: the two are none, or do not fit (`ssl.SSLError` is one).
     """
     # An empty password: without one, OpenSSL would ask on the terminal for that of an encrypted key.
-    with copied(contents.certificate) as certificate, copied(contents.key) as key:
+    with copied(pair.certificate) as certificate, copied(pair.key) as key:
         context.load_cert_chain(certificate, key, password="")
-
-
-def load_pair(context: ssl.SSLContext, files: TlsFiles) -> None:
-    """Have `context` show a certificate.
-
-    Raises:
-        OSError: certificate or key cannot be read, or they do not fit (`ssl.SSLError` is one).
-    """
-    load_contents(context, Contents.of(files))
 
 
 def load_authorities(context: ssl.SSLContext, file: str) -> None:
@@ -97,11 +91,6 @@ def load_authorities(context: ssl.SSLContext, file: str) -> None:
     """
     with readable_copy(file) as copy:
         context.load_verify_locations(cafile=copy)
-
-
-def signature_of(files: Iterable[str]) -> Signature:
-    """Give a value that changes when one of `files` is replaced, or a link on the way to it."""
-    return tuple(map(_signature, files))
 
 
 def why_unusable(ours: TlsFiles, error: OSError) -> CertificateUnusable:
@@ -124,9 +113,7 @@ def complaint(error: OSError, otherwise: str) -> str:
     return f"{UNREADABLE}: {error.strerror or 'nobody says why'}"
 
 
-def _signature(file: str) -> tuple[int, int, int, int]:
-    try:
-        status = Path(file).stat()
-    except OSError:
-        return (0, 0, 0, 0)  # what is missing is found out, and named, by who opens it
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size
+def tell_kept(error: OSError) -> None:
+    """Log that the last good one stays; what cannot be read is told where files are watched, with its key."""
+    if isinstance(error, FileUnusable) and not error.complaint.startswith(UNREADABLE):
+        _LOGGER.warning("%s; the last good one stays in use", error)
