@@ -13,18 +13,35 @@ import json
 import pathlib
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
-from bench import behaviour, load, machine, pasted, plan, programs, report, starts, targets, transfers
-from bench.contestants import CONTESTANTS, ENVOY, GATEWAY, Contestant
+from bench import (
+    behaviour,
+    compiled,
+    idle,
+    load,
+    machine,
+    pasted,
+    plan,
+    programs,
+    report,
+    starts,
+    targets,
+    transfers,
+)
+from bench.contestants import CONTESTANTS, GATEWAY, PEERS, PROXIES, Contestant
 from bench.note import note
 from bench.processes import NotReadyError
 from bench.results import Results
+from bench.scenarios import PLAIN, TLS_UPSTREAM, Scenario
 from bench.stage import Stage, stage
 
-PARTS = ("start", "load", "transfers", "behaviour")
-_NAMES = tuple(contestant.name for contestant in CONTESTANTS)
+PARTS = ("start", "load", "idle", "transfers", "behaviour")
+_PROXIES = tuple(proxy.name for proxy in PROXIES)
+_SCENARIOS = tuple(dict.fromkeys(one.scenario.label for one in CONTESTANTS))
+_NAMES = (*_PROXIES, *_SCENARIOS, *PARTS)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,9 +51,14 @@ class Choice:
     contestants: list[Contestant]
     parts: Sequence[str]
 
-    def both(self) -> list[Contestant]:
-        """Return the gateway and Envoy, as far as chosen."""
-        return [one for one in (GATEWAY, ENVOY) if one in self.contestants]
+    def peers(self, *scenarios: Scenario) -> list[Contestant]:
+        """Return the gateway, both ways, and Envoy, as far as chosen, in the given scenarios."""
+        return [one for one in self.contestants if one.proxy in PEERS and one.scenario in scenarios]
+
+    @property
+    def proxies(self) -> list[str]:
+        """The names of all proxies that take part."""
+        return list(dict.fromkeys(one.proxy.name for one in self.contestants))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _ended_by(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             return _run(options, _choice(options.only))
-    except (programs.NothingToMeasureError, NotReadyError) as error:
+    except (programs.NothingToMeasureError, compiled.NotCompiledError, NotReadyError) as error:
         note(str(error))
     except KeyboardInterrupt:
         note("interrupted; everything that was started has been ended")
@@ -59,8 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--quick", action="store_true", help="one short round: does it work, roughly how fast"
     )
-    parser.add_argument("--rounds", type=_positive, help="alternating rounds (3, with --quick 1)")
-    parser.add_argument("--only", type=_only, default=(), help=f"a list of {','.join((*_NAMES, *PARTS))}")
+    parser.add_argument("--rounds", type=_positive, help="alternating rounds (7, with --quick 1)")
+    parser.add_argument("--only", type=_only, default=(), help=f"a list of {','.join(_NAMES)}")
     parser.add_argument("--json", type=pathlib.Path, default=pathlib.Path(__file__).parent / "results.json")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a target is missed")
     return parser
@@ -74,18 +96,23 @@ def _positive(text: str) -> int:
 
 def _only(text: str) -> tuple[str, ...]:
     names = tuple(text.split(","))
-    if unknown := [name for name in names if name not in (*_NAMES, *PARTS)]:
-        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join((*_NAMES, *PARTS))}")
+    if unknown := [name for name in names if name not in _NAMES]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(_NAMES)}")
     return names
 
 
 def _choice(only: Sequence[str]) -> Choice:
-    named = [contestant for contestant in CONTESTANTS if contestant.name in only]
-    return Choice(named or list(CONTESTANTS), [part for part in PARTS if part in only] or PARTS)
+    def chosen(names: Sequence[str]) -> Sequence[str]:
+        return [name for name in names if name in only] or names
+
+    proxies, scenarios = chosen(_PROXIES), chosen(_SCENARIOS)
+    named = [one for one in CONTESTANTS if one.proxy.name in proxies and one.scenario.label in scenarios]
+    return Choice(named, chosen(PARTS))
 
 
 def _run(options: argparse.Namespace, choice: Choice) -> int:
-    found = programs.find([contestant.name for contestant in choice.contestants])
+    began_at_s = time.monotonic()
+    found = programs.find(choice.proxies)
     chosen = plan.QUICK if options.quick else plan.FULL
     chosen = dataclasses.replace(chosen, rounds=options.rounds or chosen.rounds)
     about = _about(chosen, found)
@@ -95,18 +122,21 @@ def _run(options: argparse.Namespace, choice: Choice) -> int:
     for part in filter(None, (report.render(results, verdicts), pasted.render(results))):
         sys.stdout.write(f"{part}\n\n")
     _write(options.json, about, results, verdicts)
+    note(f"it took {(time.monotonic() - began_at_s) / 60:.1f} minutes")
     return _exit_status(choice, results, verdicts, is_strict=options.strict)
 
 
 def _measure(built: Stage, chosen: plan.Plan, choice: Choice) -> Results:
     results = Results()
     if "start" in choice.parts:
-        results.starts = starts.measure(built, chosen, choice.both())
+        results.starts = starts.measure(built, chosen, choice.peers(PLAIN))
     if "load" in choice.parts:
         results.loads, results.memories = load.measure(built, chosen, choice.contestants)
+    if "idle" in choice.parts:
+        results.idles = idle.measure(built, chosen, choice.peers(PLAIN))
     if "transfers" in choice.parts:
-        results.transfers = transfers.measure(built, chosen, choice.both())
-    if "behaviour" in choice.parts and GATEWAY in choice.contestants:
+        results.transfers = transfers.measure(built, chosen, choice.peers(PLAIN, TLS_UPSTREAM))
+    if "behaviour" in choice.parts and GATEWAY.name in choice.proxies:
         results.behaviours = behaviour.measure(built, chosen)
     return results
 
@@ -132,7 +162,7 @@ def _exit_status(
     choice: Choice, results: Results, verdicts: Sequence[targets.Verdict], *, is_strict: bool
 ) -> int:
     # A gateway that did not start is no result, however fast the others were.
-    if GATEWAY in choice.contestants and not results.measured(GATEWAY.name):
+    if Contestant(GATEWAY) in choice.contestants and not results.measured(GATEWAY.name):
         return 1
     return int(is_strict and any(one.is_met is False for one in verdicts))
 

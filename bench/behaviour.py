@@ -7,7 +7,7 @@ import time
 
 from bench import callers, client, contestants
 from bench.configs import Front
-from bench.contestants import GATEWAY
+from bench.contestants import GATEWAY, Contestant
 from bench.note import note
 from bench.plan import Plan
 from bench.processes import FAILURES, wait_until
@@ -43,7 +43,7 @@ def _cold(stage: Stage, plan: Plan) -> Behaviour:
 
 def _expiring(stage: Stage, plan: Plan) -> Behaviour:
     front = stage.front("gateway-expiring", token_path=_SHORT_TOKEN)
-    with contestants.running(stage, GATEWAY, front):
+    with contestants.running(stage, Contestant(GATEWAY), front):
         watch = _Watch(stage, front)
         outcome = stage.wrk.run(f"http://127.0.0.1:{front.listen}/strict/", plan.connections, plan.expiring_s)
         return watch.figure(Case.EXPIRING, outcome.requests, outcome.failures)
@@ -52,7 +52,7 @@ def _expiring(stage: Stage, plan: Plan) -> Behaviour:
 def _denied(stage: Stage, plan: Plan) -> Behaviour:
     front = stage.front("gateway-denied")
     requests_each = plan.denied_requests // _DENIED_CALLERS
-    with contestants.running(stage, GATEWAY, front):
+    with contestants.running(stage, Contestant(GATEWAY), front):
         watch = _Watch(stage, front)
         statuses = callers.in_turns(front.listen, "/strict/denied", _DENIED_CALLERS, requests_each)
         return watch.figure(Case.DENIED, len(statuses), len(statuses) - statuses.count(401))

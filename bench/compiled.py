@@ -8,11 +8,13 @@ interpreter and the libraries are the benchmark's, so that nothing but the gatew
 from __future__ import annotations
 
 import hashlib
+import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 from bench.note import note
 from bench.processes import ROOT
@@ -51,10 +53,20 @@ def folder(checkout: pathlib.Path) -> pathlib.Path:
     place = BUILDS / _key(checkout)
     if not place.is_dir():
         _build(checkout, place)
-    place.touch()
-    if "compiled" not in (said := _version(place)):
-        raise NotCompiledError(f"what was built says of itself: {said.strip()}")
+    _touch(place, time.time())
+    if not is_compiled(place):
+        raise NotCompiledError(f"what was built says of itself: {_version(place)}")
     return place
+
+
+def is_compiled(place: pathlib.Path) -> bool:
+    """Tell what the gateway in a folder says of itself.
+
+    Raises:
+        NotCompiledError: it does not start.
+
+    """
+    return "compiled" in _version(place)
 
 
 def _key(checkout: pathlib.Path) -> str:
@@ -94,19 +106,24 @@ def _tail(output: bytes) -> str:
     return "\n".join(output.decode(errors="replace").splitlines()[-15:])
 
 
+def _touch(place: pathlib.Path, now_s: float) -> None:
+    """Say when a build was last wanted, so that the oldest can be forgotten."""
+    os.utime(place, (now_s, now_s))
+
+
 def _forget_old_builds() -> None:
-    builds = sorted((one for one in BUILDS.iterdir() if not one.name.startswith(".")), key=_changed_at_ns)
+    builds = sorted((one for one in BUILDS.iterdir() if not one.name.startswith(".")), key=_wanted_at_ns)
     for old in builds[:-_KEPT_BUILDS]:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _changed_at_ns(path: pathlib.Path) -> int:
+def _wanted_at_ns(path: pathlib.Path) -> int:
     return path.stat().st_mtime_ns
 
 
 def _version(place: pathlib.Path) -> str:
     argv = (sys.executable, "-P", "-c", RUN, str(place), "--version")
     try:
-        return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=60).stdout
+        return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
     except subprocess.CalledProcessError as error:
         raise NotCompiledError(f"what was built does not start: {error.stderr}") from error

@@ -17,6 +17,8 @@ from bench.scenarios import PLAIN, Scenario
 
 BODY = '{"orders": [' + ", ".join(f'{{"id": {number}}}' for number in range(8, 17)) + '], "more": false}'
 """The answer that is proxied, 133 bytes of JSON."""
+LARGE, LARGE_BY_TLS = "large", "tls-large"
+"""The files that are downloaded in plain HTTP, and through TLS to the upstream."""
 STATIC_TOKEN = "static"
 CLIENT_SECRET = "correct-horse-battery-staple"
 CIPHER = "TLS_AES_128_GCM_SHA256"
@@ -102,7 +104,8 @@ def upstream_nginx(places: Places) -> str:
             default_type application/json;
             if ($http_authorization !~ "^(Bearer|DPoP) .") {{ return 401; }}
             location / {{ return 200 '{BODY}'; }}
-            location /download {{ alias {places.directory}/download; }}
+            location /{LARGE} {{ alias {places.directory}/{LARGE}; }}
+            location /{LARGE_BY_TLS} {{ alias {places.directory}/{LARGE_BY_TLS}; }}
         }}
         """,
         places.directory / "upstream",
@@ -128,7 +131,7 @@ def proxy_nginx(places: Places, front: Front) -> str:
     return _nginx(
         f"""
         upstream api {{
-            server 127.0.0.1:{_api(places, front)};
+            server 127.0.0.1:{api_port(places, front)};
             keepalive 128;
             keepalive_requests {_MANY};
         }}
@@ -147,7 +150,8 @@ def proxy_nginx(places: Places, front: Front) -> str:
     )
 
 
-def _api(places: Places, front: Front) -> int:
+def api_port(places: Places, front: Front) -> int:
+    """Return where the upstream of the small answer listens for a contestant."""
     return places.tls_api if front.scenario.has_tls_upstream else places.api
 
 
@@ -206,126 +210,3 @@ def haproxy(places: Places, front: Front) -> str:
             http-request set-header Authorization "Bearer {STATIC_TOKEN}"
             server api 127.0.0.1:{places.api}
         """)
-
-
-def envoy(places: Places, front: Front) -> str:
-    """Return the configuration of Envoy, as JSON."""
-    return json.dumps(
-        {
-            "admin": {"address": _address(front.admin)},
-            "static_resources": {
-                "listeners": [_listener(places, front)],
-                "clusters": [
-                    _api_cluster(places, front),
-                    _cluster("strict", places.strict),
-                    _cluster("authorization_server", places.authorization_server),
-                ],
-                "secrets": [_secret("client_secret", CLIENT_SECRET)],
-            },
-        },
-        indent=2,
-    )
-
-
-def _listener(places: Places, front: Front) -> dict[str, object]:
-    manager = {
-        "@type": _type("filters.network.http_connection_manager.v3.HttpConnectionManager"),
-        "stat_prefix": "callers",
-        "access_log": _access_log(front.access_log),
-        "route_config": {"virtual_hosts": [_virtual_host()]},
-        "http_filters": [
-            _credential_injector(places, front),
-            {"name": "router", "typed_config": {"@type": _type("filters.http.router.v3.Router")}},
-        ],
-    }
-    chain: dict[str, object] = {
-        "filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
-    }
-    if front.scenario.has_tls_listener:
-        chain["transport_socket"] = _tls_socket("DownstreamTlsContext", _served(places))
-    return {"name": "callers", "address": _address(front.listen), "filter_chains": [chain]}
-
-
-def _credential_injector(places: Places, front: Front) -> dict[str, object]:
-    source = {
-        "@type": _type("http.injected_credentials.oauth2.v3.OAuth2"),
-        "token_endpoint": {
-            "cluster": "authorization_server",
-            "uri": f"http://127.0.0.1:{places.authorization_server}{front.token_path}",
-            "timeout": "3s",
-        },
-        "client_credentials": {"client_id": front.client_id, "client_secret": {"name": "client_secret"}},
-    }
-    injector = {
-        "@type": _type("filters.http.credential_injector.v3.CredentialInjector"),
-        "overwrite": True,
-        "credential": {"name": "envoy.http.injected_credentials.oauth2", "typed_config": source},
-    }
-    return {"name": "envoy.filters.http.credential_injector", "typed_config": injector}
-
-
-def _virtual_host() -> dict[str, object]:
-    # Envoy's routes end after 15 s by default, which a download to a slow reader would not survive.
-    routes = [
-        {"match": {"prefix": prefix}, "route": {"cluster": cluster, "timeout": "300s"}}
-        for prefix, cluster in (("/strict", "strict"), ("/", "api"))
-    ]
-    return {"name": "all", "domains": ["*"], "routes": routes}
-
-
-def _access_log(path: pathlib.Path | None) -> list[dict[str, object]]:
-    if path is None:
-        return []
-    log = {"@type": _type("access_loggers.file.v3.FileAccessLog"), "path": str(path)}
-    return [{"name": "envoy.access_loggers.file", "typed_config": log}]
-
-
-def _api_cluster(places: Places, front: Front) -> dict[str, object]:
-    cluster = _cluster("api", _api(places, front))
-    if front.scenario.has_tls_upstream:
-        cluster["transport_socket"] = _tls_socket("UpstreamTlsContext", _verified(places))
-    return cluster
-
-
-def _tls_socket(kind: str, context: dict[str, object]) -> dict[str, object]:
-    # For upstreams Envoy goes no higher than TLS 1.2 unless told to.
-    versions = {"tls_minimum_protocol_version": "TLSv1_3", "tls_maximum_protocol_version": "TLSv1_3"}
-    typed = {
-        "@type": _type(f"transport_sockets.tls.v3.{kind}"),
-        "common_tls_context": {"tls_params": versions, **context},
-    }
-    return {"name": "envoy.transport_sockets.tls", "typed_config": typed}
-
-
-def _served(places: Places) -> dict[str, object]:
-    files = places.certificates
-    chain = {"filename": str(files.certificate)}
-    return {"tls_certificates": [{"certificate_chain": chain, "private_key": {"filename": str(files.key)}}]}
-
-
-def _verified(places: Places) -> dict[str, object]:
-    trusted = {"filename": str(places.certificates.authority)}
-    name = {"san_type": "IP_ADDRESS", "matcher": {"exact": "127.0.0.1"}}
-    return {"validation_context": {"trusted_ca": trusted, "match_typed_subject_alt_names": [name]}}
-
-
-def _cluster(name: str, port: int) -> dict[str, object]:
-    endpoint = {"endpoint": {"address": _address(port)}}
-    return {
-        "name": name,
-        "type": "STATIC",
-        "connect_timeout": "5s",
-        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
-    }
-
-
-def _secret(name: str, value: str) -> dict[str, object]:
-    return {"name": name, "generic_secret": {"secret": {"inline_string": value}}}
-
-
-def _address(port: int) -> dict[str, object]:
-    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
-
-
-def _type(name: str) -> str:
-    return f"type.googleapis.com/envoy.extensions.{name}"

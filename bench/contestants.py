@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from bench import client, configs
+from bench import client, configs, envoy_config
 from bench.compiled import RUN
 from bench.processes import ROOT, Child, wait_until
-from bench.scenarios import DPOP, LOG, PLAIN, Scenario
+from bench.scenarios import BROWSER, DPOP, LOG, PLAIN, TLS_LISTENER, TLS_UPSTREAM, Scenario
 from bench.stage import Stage
 
 _Argv: TypeAlias = tuple[str, ...]
@@ -20,18 +20,49 @@ _Command: TypeAlias = Callable[[Stage, configs.Front], _Argv | None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Contestant:
-    """A proxy under test; its ratios are taken to its rival, an Envoy set up likewise.
-
-    Envoy makes no proofs (RFC 9449), so a gateway that does is compared with one that does not.
-    """
+class Proxy:
+    """A program that takes part; its command is None where it is absent."""
 
     name: str
     title: str
-    rival: str
     command: _Command
-    scenario: Scenario = PLAIN
     has_readiness: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Contestant:
+    """A proxy under test, in one scenario."""
+
+    proxy: Proxy
+    scenario: Scenario = PLAIN
+
+    @property
+    def name(self) -> str:
+        """Its name among all contestants."""
+        return self.scenario.named(self.proxy.name)
+
+    @property
+    def title(self) -> str:
+        """What it is called beside others in the same table."""
+        return f"{self.proxy.title}, DPoP proofs" if self.scenario.proves else self.proxy.title
+
+    @property
+    def full_title(self) -> str:
+        """What it is called where several scenarios share a table."""
+        return self.title if self.lineup is PLAIN else f"{self.title}, {self.scenario.title}"
+
+    @property
+    def lineup(self) -> Scenario:
+        """The scenario in whose company it is measured: that of its rival."""
+        return PLAIN if self.scenario.proves else self.scenario
+
+    @property
+    def rival(self) -> str:
+        """Whom its ratios are taken to: Envoy in the same scenario, or our own bearer tokens.
+
+        Envoy makes no proofs (RFC 9449), so a gateway that does is compared with one that does not.
+        """
+        return self.proxy.name if self.scenario.proves else self.scenario.named("envoy")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,8 +95,13 @@ def gateway_from(folder: pathlib.Path) -> _Command:
     return command
 
 
+def _compiled(stage: Stage, front: configs.Front) -> _Argv | None:
+    folder = stage.programs.compiled
+    return gateway_from(folder)(stage, front) if folder else None
+
+
 def _envoy(stage: Stage, front: configs.Front) -> _Argv | None:
-    config = stage.write(f"{front.client_id}.json", configs.envoy(stage.places, front))
+    config = stage.write(f"{front.client_id}.json", envoy_config.envoy(stage.places, front))
     options = ("--concurrency", "1", "--disable-hot-restart", "--log-level", "warning")
     return (stage.programs.envoy, "-c", config, *options) if stage.programs.envoy else None
 
@@ -85,18 +121,22 @@ def _aiohttp(stage: Stage, front: configs.Front) -> _Argv:
     return (sys.executable, "-m", "bench.plain_aiohttp", str(front.listen), upstream)
 
 
-_gateway = gateway_from(ROOT)
-GATEWAY = Contestant("gateway", "gateway", "envoy", _gateway, has_readiness=True)
-ENVOY = Contestant("envoy", "Envoy, credential_injector", "envoy", _envoy)
+GATEWAY = Proxy("gateway", "gateway, pure Python", gateway_from(ROOT), has_readiness=True)
+COMPILED = Proxy("gateway-compiled", "gateway, compiled", _compiled, has_readiness=True)
+ENVOY = Proxy("envoy", "Envoy, credential_injector", _envoy)
+NGINX = Proxy("nginx", "nginx, static header", _nginx)
+HAPROXY = Proxy("haproxy", "HAProxy, static header", _haproxy)
+AIOHTTP = Proxy("aiohttp", "plain aiohttp, static header", _aiohttp)
+PROXIES = (GATEWAY, COMPILED, ENVOY, NGINX, HAPROXY, AIOHTTP)
+BOTH = (GATEWAY, COMPILED)
+"""The gateway both ways: what runs from the checkout, and what is installed where there is a compiler."""
+PEERS = (*BOTH, ENVOY)
+"""Those that do the same job."""
 CONTESTANTS = (
-    GATEWAY,
-    ENVOY,
-    Contestant("gateway-log", "gateway, access log", "envoy-log", _gateway, LOG, has_readiness=True),
-    Contestant("envoy-log", "Envoy, access log", "envoy-log", _envoy, LOG),
-    Contestant("gateway-dpop", "gateway, DPoP proofs", "gateway", _gateway, DPOP, has_readiness=True),
-    Contestant("nginx", "nginx, static header", "envoy", _nginx),
-    Contestant("haproxy", "HAProxy, static header", "envoy", _haproxy),
-    Contestant("aiohttp", "plain aiohttp, static header", "envoy", _aiohttp),
+    *(Contestant(proxy) for proxy in PROXIES),
+    Contestant(GATEWAY, DPOP),
+    *(Contestant(proxy, scenario) for scenario in (BROWSER, LOG) for proxy in PEERS),
+    *(Contestant(proxy, scenario) for scenario in (TLS_UPSTREAM, TLS_LISTENER) for proxy in (*PEERS, NGINX)),
 )
 
 
@@ -108,7 +148,7 @@ def start(stage: Stage, contestant: Contestant, front: configs.Front | None = No
 
     """
     front = front or stage.front(contestant.name, contestant.scenario)
-    argv = contestant.command(stage, front)
+    argv = contestant.proxy.command(stage, front)
     if argv is None:
         return None
     child = stage.processes.start(contestant.name, argv, stage.proxy_cpu)
@@ -123,7 +163,7 @@ def _wait(contestant: Contestant, front: configs.Front, child: Child) -> float:
     def is_ready() -> bool:
         return client.status(front.admin, "/readyz") == 200
 
-    if not contestant.has_readiness:
+    if not contestant.proxy.has_readiness:
         return wait_until(is_answered, child)
     ready_s = wait_until(is_ready, child)
     wait_until(is_answered, child)

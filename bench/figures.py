@@ -7,25 +7,24 @@ other: what slows a whole round slows both.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 from bench.plan import GIB
-from bench.results import Behaviour, Case, Load, Memory, Results, Transfer, Way
+from bench.results import Behaviour, Calm, Case, Memory, Results, Way
 
-_Measured = TypeVar("_Measured", Load, Transfer)
 Rounds = Mapping[int, float]
 
 
-def load_rounds(results: Results, contestant: str, value: Callable[[Load], float]) -> Rounds:
-    """Return one value of every load round of a contestant."""
-    return _rounds([load for load in results.loads if load.contestant == contestant], value)
+def load_rounds(results: Results, contestant: str, name: str) -> Rounds:
+    """Return one value of every load round of a contestant in which it was taken."""
+    loads = [load for load in results.loads if load.contestant == contestant]
+    return {load.round: float(value) for load in loads if (value := getattr(load, name)) is not None}
 
 
 def cpu_rounds(results: Results, contestant: str, way: Way) -> Rounds:
     """Return the processor seconds per GiB of every round of a contestant's transfers one way."""
     taken = [one for one in results.transfers if one.contestant == contestant and one.way is way]
-    return _rounds(taken, lambda one: one.cpu_s * GIB / one.transferred_bytes)
+    return {one.round: one.cpu_s * GIB / one.transferred_bytes for one in taken}
 
 
 def start_rounds(results: Results, contestant: str) -> Rounds:
@@ -40,8 +39,24 @@ def median(rounds: Rounds) -> float | None:
 
 def ratio(rounds: Rounds, rivals: Rounds) -> float | None:
     """Return the median of the ratios of the rounds that both have, or None if there are none."""
-    common = [rounds[number] / rivals[number] for number in rounds if rivals.get(number)]
-    return statistics.median(common) if common else None
+    return median(ratios(rounds, rivals))
+
+
+def ratios(rounds: Rounds, rivals: Rounds) -> Rounds:
+    """Return the ratio of every round that both have."""
+    return {number: rounds[number] / rivals[number] for number in rounds if rivals.get(number)}
+
+
+def wake_ups_per_s(results: Results, contestant: str, calm: Calm) -> float | None:
+    """Return how often an idle contestant woke up each second, if that was measured."""
+    taken = (one for one in results.idles if one.contestant == contestant and one.calm is calm)
+    return next((one.wake_ups / one.seconds for one in taken), None)
+
+
+def idle_cpu_ms_per_s(results: Results, contestant: str, calm: Calm) -> float | None:
+    """Return the processor time that an idle contestant took each second, if that was measured."""
+    taken = (one for one in results.idles if one.contestant == contestant and one.calm is calm)
+    return next((one.cpu_s * 1000 / one.seconds for one in taken), None)
 
 
 def growth_bytes(results: Results, contestant: str, way: Way | None = None) -> int | None:
@@ -67,7 +82,3 @@ def behaviour(results: Results, case: Case) -> Behaviour | None:
 def failures(results: Results, contestant: str) -> int:
     """Return how many requests of a contestant failed under load."""
     return sum(load.failures for load in results.loads if load.contestant == contestant)
-
-
-def _rounds(measured: list[_Measured], value: Callable[[_Measured], float]) -> Rounds:
-    return {one.round: value(one) for one in measured}

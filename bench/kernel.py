@@ -1,4 +1,4 @@
-"""What the kernel knows about a process and its children: processor time and memory.
+"""What the kernel knows about a process and its children: processor time, waiting, wake-ups and memory.
 
 Processor time is the CPU clock of the process (`clock_getcpuclockid(3)`): nanoseconds of user and system
 time of all its threads, finished ones included, which neither the 10 ms ticks of `/proc/PID/stat` nor the
@@ -9,11 +9,25 @@ counted.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import pathlib
 import time
+from collections.abc import Iterator
 
 _CPUCLOCK_SCHED = 2
 _PEAK_RESET = "5"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Clocks:
+    """How long the threads of a process were at work, and ready to run while others had the processor."""
+
+    cpu_ns: int
+    waited_ns: int
+
+    def __sub__(self, before: Clocks) -> Clocks:
+        """Return what was added since."""
+        return Clocks(self.cpu_ns - before.cpu_ns, self.waited_ns - before.waited_ns)
 
 
 def family(pid: int) -> list[int]:
@@ -34,6 +48,25 @@ def cpu_ns(pid: int) -> int:
 def _own_cpu_ns(pid: int) -> int:
     # MAKE_PROCESS_CPUCLOCK of the kernel's posix-timers_types.h; glibc computes the same.
     return time.clock_gettime_ns((~pid << 3) | _CPUCLOCK_SCHED)
+
+
+def clocks(pid: int) -> Clocks:
+    """Return the time at work, and in the queue for the processor, of the process and its descendants."""
+    waited_ns = sum(int(schedstat.split()[1]) for schedstat in _of_threads(pid, "schedstat"))
+    return Clocks(cpu_ns(pid), waited_ns)
+
+
+def wake_ups(pid: int) -> int:
+    """Return how often the family's threads have gone to sleep of their own will, to be woken again."""
+    statuses = _of_threads(pid, "status")
+    return sum(int(status.rpartition("\nvoluntary_ctxt_switches:")[2].split()[0]) for status in statuses)
+
+
+def _of_threads(pid: int, name: str) -> Iterator[str]:
+    for member in family(pid):
+        for path in pathlib.Path(f"/proc/{member}/task").glob(f"*/{name}"):
+            with contextlib.suppress(OSError):
+                yield path.read_text()
 
 
 def rss_bytes(pid: int) -> int:

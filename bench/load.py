@@ -6,16 +6,37 @@ import dataclasses
 
 from bench import kernel
 from bench.contestants import Contestant, Running, start
+from bench.kernel import Clocks
 from bench.note import note
 from bench.plan import Plan
 from bench.processes import FAILURES
 from bench.results import Load, Memory
+from bench.scenarios import PLAIN, Scenario
 from bench.stage import Stage
 from bench.wrk import Outcome
 
 
 def measure(stage: Stage, plan: Plan, contestants: list[Contestant]) -> tuple[list[Load], list[Memory]]:
-    """Start all contestants, load them in turn, and stop them.
+    """Load all contestants, those that are compared with each other in the same minutes."""
+    loads: list[Load] = []
+    memories: list[Memory] = []
+    for group in _groups(contestants):
+        more_loads, more_memories = _measure(stage, plan, group)
+        loads += more_loads
+        memories += more_memories
+    return loads, memories
+
+
+def _groups(contestants: list[Contestant]) -> list[list[Contestant]]:
+    """Return those that are compared with each other, in the same minutes."""
+    groups: dict[Scenario, list[Contestant]] = {}
+    for one in contestants:
+        groups.setdefault(one.lineup, []).append(one)
+    return list(groups.values())
+
+
+def _measure(stage: Stage, plan: Plan, contestants: list[Contestant]) -> tuple[list[Load], list[Memory]]:
+    """Start all contestants of a group, load them in turn, and stop them.
 
     Every second round goes backwards, so that what drifts (heat, neighbours) drifts for all alike.
     """
@@ -45,33 +66,37 @@ def _enter(stage: Stage, plan: Plan, contestant: Contestant) -> _Entrant | None:
     if running is None:
         return None
     entrant = _Entrant(running, kernel.rss_bytes(running.pid))
-    stage.wrk.run(running.url, plan.connections, plan.warm_up_s)
+    stage.wrk.run(running.url, plan.connections, plan.warm_up_s, contestant.scenario.fields)
     return entrant
 
 
 def _load(stage: Stage, plan: Plan, running: Running, number: int) -> list[Load]:
+    scenario = running.contestant.scenario
     try:
-        before_ns = kernel.cpu_ns(running.pid)
-        many = stage.wrk.run(running.url, plan.connections, plan.load_s)
-        used_ns = kernel.cpu_ns(running.pid) - before_ns
-        one = stage.wrk.run(running.url, 1, plan.single_s)
+        before = kernel.clocks(running.pid)
+        many = stage.wrk.run(running.url, plan.connections, plan.load_s, scenario.fields)
+        used = kernel.clocks(running.pid) - before
+        one = stage.wrk.run(running.url, 1, plan.single_s) if scenario is PLAIN else None
     except FAILURES as error:
         note(f"failed: {error}\n{running.child.tail()}")
         return []
-    return [_figure(running.contestant.name, number, many, one, used_ns)]
+    return [_figure(running.contestant.name, number, used, many, one)]
 
 
-def _figure(contestant: str, number: int, many: Outcome, one: Outcome, used_ns: int) -> Load:
+def _figure(contestant: str, number: int, used: Clocks, many: Outcome, one: Outcome | None) -> Load:
+    wall_ns = many.duration_us * 1000
     return Load(
         contestant=contestant,
         round=number,
         requests=many.requests,
-        failures=many.failures + one.failures,
-        cpu_us=used_ns / 1000 / max(many.requests, 1),
+        failures=many.failures + (one.failures if one else 0),
+        cpu_us=used.cpu_ns / 1000 / max(many.requests, 1),
+        busy=(used.cpu_ns + used.waited_ns) / wall_ns,
+        kept_waiting=used.waited_ns / wall_ns,
         requests_per_s=many.requests / many.duration_us * 1_000_000,
         p50_us=many.p50_us,
         p99_us=many.p99_us,
-        single_p50_us=one.p50_us,
+        single_p50_us=one.p50_us if one else None,
     )
 
 

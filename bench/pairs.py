@@ -18,14 +18,14 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from bench import compiled, kernel, programs
-from bench.contestants import ENVOY, Contestant, Running, gateway_from, running
+from bench.contestants import ENVOY, Contestant, Proxy, Running, gateway_from, running
 from bench.note import note
 from bench.plan import QUICK
 from bench.processes import FAILURES, ROOT
 from bench.scenarios import BROWSER, LOG, PLAIN, TLS_LISTENER, TLS_UPSTREAM, Scenario
 from bench.stage import Stage, stage
 
-SCENARIOS = {"plain": PLAIN, **{one.suffix: one for one in (BROWSER, LOG, TLS_UPSTREAM, TLS_LISTENER)}}
+SCENARIOS = {one.label: one for one in (PLAIN, BROWSER, LOG, TLS_UPSTREAM, TLS_LISTENER)}
 _USUAL = "plain,browser,log,tls-upstream"
 _HEAD = f"{'here µs':>38}{'there µs':>10}{'more µs':>9}{'ratio':>8}  quartiles      busy here, there\n"
 
@@ -64,26 +64,23 @@ def _only(text: str) -> list[Scenario]:
     return [SCENARIOS[name] for name in text.split(",")]
 
 
-def _sides(options: argparse.Namespace) -> tuple[Contestant, Contestant]:
-    def side(checkout: pathlib.Path, name: str) -> Contestant:
+def _sides(options: argparse.Namespace) -> tuple[Proxy, Proxy]:
+    def side(checkout: pathlib.Path, name: str) -> Proxy:
         is_compiled = options.compiled in (name, "both")
         folder = compiled.folder(checkout) if is_compiled else checkout
         title = f"{checkout}{', compiled' if is_compiled else ''}"
-        return Contestant(name, title, "there", gateway_from(folder), has_readiness=True)
+        return Proxy(name, title, gateway_from(folder), has_readiness=True)
 
     here = side(ROOT, "here")
     return here, side(options.checkout.resolve(), "there") if options.checkout else ENVOY
 
 
-def _measure(options: argparse.Namespace, here: Contestant, there: Contestant) -> None:
+def _measure(options: argparse.Namespace, here: Proxy, there: Proxy) -> None:
     bouts = [(LOG, PLAIN)] if options.logs else [(one, one) for one in options.only]
     with stage(programs.find([there.name]), QUICK) as built:
         sys.stdout.write(f"here:  {here.title}\nthere: {there.title}\n{_HEAD}")
         for ours, theirs in bouts:
-            sides = [
-                dataclasses.replace(side, scenario=scenario)
-                for side, scenario in ((here, ours), (there, theirs))
-            ]
+            sides = (Contestant(here, ours), Contestant(there, theirs))
             pairs = [
                 pair
                 for start in range(options.starts)
@@ -94,7 +91,7 @@ def _measure(options: argparse.Namespace, here: Contestant, there: Contestant) -
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Cost:
-    """Processor time per request, and the share of a second that the processor was at work."""
+    """Processor time per request, and the share of the time at work or in the queue for the processor."""
 
     cpu_us: float
     busy: float
@@ -118,12 +115,13 @@ def _pairs(
 
 
 def _cost(built: Stage, one: Running) -> _Cost:
-    before_ns = kernel.cpu_ns(one.pid)
+    before = kernel.clocks(one.pid)
     outcome = built.wrk.run(one.front.url, QUICK.connections, 1, one.contestant.scenario.fields)
-    used_us = (kernel.cpu_ns(one.pid) - before_ns) / 1000
+    used = kernel.clocks(one.pid) - before
     if outcome.failures:
         note(f"{one.contestant.name}: {outcome.failures} of {outcome.requests} requests failed")
-    return _Cost(used_us / outcome.requests, used_us / outcome.duration_us)
+    busy = (used.cpu_ns + used.waited_ns) / 1000 / outcome.duration_us
+    return _Cost(used.cpu_ns / 1000 / outcome.requests, busy)
 
 
 def _tell(title: str, pairs: Sequence[_Pair]) -> None:

@@ -11,14 +11,24 @@ from collections.abc import Iterator
 
 from bench import figures
 from bench.plan import MIB
-from bench.results import Load, Results, Way
+from bench.results import Results, Way
+from bench.scenarios import BROWSER, LOG, PLAIN, TLS_LISTENER, TLS_UPSTREAM
+from bench.targets import WAYS
 
 HOW = "Each row is the round with the median ratio, in brackets the ratios of all rounds."
 _HEADS = ("", "gateway", "Envoy", "ratio")
 _LOADS = (
-    ("CPU per request", "gateway", "envoy", "cpu_us"),
-    ("with an access log, to a file", "gateway-log", "envoy-log", "cpu_us"),
-    ("p50 at one connection", "gateway", "envoy", "single_p50_us"),
+    ("CPU per request", PLAIN, "cpu_us"),
+    ("with an access log, to a file", LOG, "cpu_us"),
+    ("with heads as a browser sends them", BROWSER, "cpu_us"),
+    ("with TLS to the upstream", TLS_UPSTREAM, "cpu_us"),
+    ("with TLS from the callers", TLS_LISTENER, "cpu_us"),
+    ("p50 at one connection", PLAIN, "single_p50_us"),
+)
+_TRANSFERS = (
+    ("CPU per GiB, download", PLAIN, Way.DOWNLOAD),
+    ("CPU per GiB, upload", PLAIN, Way.UPLOAD),
+    ("CPU per GiB, download, TLS to the upstream", TLS_UPSTREAM, Way.DOWNLOAD),
 )
 
 
@@ -30,28 +40,35 @@ def render(results: Results) -> str:
 
 
 def _loads(results: Results) -> Iterator[tuple[str, ...]]:
-    for what, ours, rival, name in _LOADS:
+    for what, scenario, name in _LOADS:
         digits = 0 if name.startswith("single") else 1
-        yield from _row(what, (_field(results, ours, name), _field(results, rival, name)), "µs", digits)
+        rival = figures.load_rounds(results, scenario.named("envoy"), name)
+        for ours, way in WAYS.items():
+            rounds = figures.load_rounds(results, scenario.named(ours), name)
+            yield from _row(f"{what}, {way}", (rounds, rival), "µs", digits)
 
 
 def _proofs(results: Results) -> Iterator[str]:
-    pair = (_field(results, "gateway-dpop", "cpu_us"), _field(results, "gateway", "cpu_us"))
-    for _, bound, bearer, ratio in _row("", pair, "µs", 1):
+    pair = tuple(figures.load_rounds(results, one, "cpu_us") for one in ("gateway-dpop", "gateway"))
+    for _, bound, bearer, ratio in _row("", (pair[0], pair[1]), "µs", 1):
         yield f"Tokens that are bound to a key (DPoP): {bound} beside {bearer} with bearer tokens, {ratio}."
 
 
 def _transfers(results: Results) -> Iterator[tuple[str, ...]]:
-    for way in (Way.DOWNLOAD, Way.UPLOAD):
-        pair = (figures.cpu_rounds(results, "gateway", way), figures.cpu_rounds(results, "envoy", way))
-        yield from _row(f"CPU per GiB, {way}", pair, "s", 3)
+    for what, scenario, direction in _TRANSFERS:
+        rival = figures.cpu_rounds(results, scenario.named("envoy"), direction)
+        for ours, way in WAYS.items():
+            rounds = figures.cpu_rounds(results, scenario.named(ours), direction)
+            yield from _row(f"{what}, {way}", (rounds, rival), "s", 3)
 
 
 def _memory(results: Results) -> Iterator[tuple[str, ...]]:
-    ours, rival = (figures.memory(results, one) for one in ("gateway", "envoy"))
-    if ours and rival:
-        pair = ({1: ours.idle_bytes / MIB}, {1: rival.idle_bytes / MIB})
-        yield from _row("memory when idle", pair, "MiB", 0)
+    rival = figures.memory(results, "envoy")
+    for name, way in WAYS.items():
+        ours = figures.memory(results, name)
+        if ours and rival:
+            pair = ({1: ours.idle_bytes / MIB}, {1: rival.idle_bytes / MIB})
+            yield from _row(f"memory when idle, {way}", pair, "MiB", 0)
 
 
 def _row(
@@ -71,13 +88,6 @@ def _row(
     spread = f" ({ratios[0][0]:.2f} to {ratios[-1][0]:.2f})" if len(ratios) > 1 else ""
     left, right = shown[number]
     yield what, f"{left} {unit}", f"{right} {unit}", f"{ratio:.2f}{spread}"
-
-
-def _field(results: Results, contestant: str, name: str) -> figures.Rounds:
-    def value(load: Load) -> float:
-        return float(getattr(load, name))
-
-    return figures.load_rounds(results, contestant, value)
 
 
 def _line(cells: tuple[str, ...]) -> str:

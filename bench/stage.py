@@ -64,7 +64,8 @@ def stage(programs: Programs, plan: Plan) -> Iterator[Stage]:
         places.certificates.make()
         wrk = Wrk.prepare(programs.wrk, directory)
         built = Stage(places, processes, programs, wrk, cpus[0], cpus[-1])
-        _write_large_file(directory / "download", plan.transfer_bytes)
+        _write_large_file(directory / configs.LARGE, plan.transfer_bytes)
+        _write_large_file(directory / configs.LARGE_BY_TLS, plan.tls_transfer_bytes)
         _start_upstreams(built)
         yield built
 

@@ -13,9 +13,9 @@ from bench.stage import Stage
 def measure(stage: Stage, plan: Plan, contestants: list[Contestant]) -> list[Start]:
     """Start and stop every contestant once per round; those that fail are left out."""
     starts = []
-    for number in range(plan.rounds):
+    for number in range(plan.few_rounds):
         for contestant in contestants:
-            note(f"start, round {number + 1} of {plan.rounds}: {contestant.name}")
+            note(f"start, round {number + 1} of {plan.few_rounds}: {contestant.name}")
             starts += _start(stage, contestant, number)
     return starts
 

@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable
 
 from bench import kernel
+from bench.configs import LARGE, LARGE_BY_TLS
 from bench.contestants import Contestant, Running, running
 from bench.note import note
 from bench.plan import Plan
 from bench.processes import FAILURES
 from bench.results import Transfer, Way
+from bench.scenarios import PLAIN
 from bench.stage import Stage
 
 _CHUNK_BYTES = 256 * 1024
@@ -32,12 +34,12 @@ class TransferError(Exception):
 def measure(stage: Stage, plan: Plan, contestants: list[Contestant]) -> list[Transfer]:
     """Send every body once per round through every contestant, and slow ones in the first round only."""
     transfers = []
-    for number in range(plan.rounds):
-        ways = list(Way) if number == 0 else [Way.DOWNLOAD, Way.UPLOAD]
-        for contestant in contestants:
-            for way in ways:
-                note(f"{way}, round {number + 1} of {plan.rounds}: {contestant.name}")
-                transfers += _transfer(stage, plan, contestant, number, way)
+    for number in range(plan.few_rounds):
+        for way in list(Way) if number == 0 else [Way.DOWNLOAD, Way.UPLOAD]:
+            for contestant in contestants:
+                if contestant.scenario is PLAIN or way is Way.DOWNLOAD:
+                    note(f"{way}, round {number + 1} of {plan.few_rounds}: {contestant.name}")
+                    transfers += _transfer(stage, plan, contestant, number, way)
     return transfers
 
 
@@ -51,13 +53,14 @@ def _transfer(stage: Stage, plan: Plan, contestant: Contestant, number: int, way
 
 
 def _measure(plan: Plan, started: Running, number: int, way: Way) -> Transfer:
-    move = _MOVES[way]
-    port = started.front.listen
+    port, move = started.front.listen, _MOVES[way]
+    is_tls = started.contestant.scenario.has_tls_upstream
+    size_bytes = plan.tls_transfer_bytes if is_tls else plan.transfer_bytes
     _upload(port, _CHUNK_BYTES, 0.0)  # What is loaded or allocated once, on first use, is no growth.
     before_bytes = kernel.rss_bytes(started.pid)
     kernel.reset_peak_rss(started.pid)
     before_ns, began_at_s = kernel.cpu_ns(started.pid), time.monotonic()
-    moved_bytes = move(port, plan.transfer_bytes, plan.slow_s)
+    moved_bytes = _download_by_tls(port, size_bytes) if is_tls else move(port, size_bytes, plan.slow_s)
     return Transfer(
         contestant=started.contestant.name,
         round=number,
@@ -70,8 +73,16 @@ def _measure(plan: Plan, started: Running, number: int, way: Way) -> Transfer:
 
 
 def _download(port: int, size_bytes: int, _pause_s: float) -> int:
+    return _downloaded(port, LARGE, size_bytes)
+
+
+def _download_by_tls(port: int, size_bytes: int) -> int:
+    return _downloaded(port, LARGE_BY_TLS, size_bytes)
+
+
+def _downloaded(port: int, file: str, size_bytes: int) -> int:
     with _connect(port) as caller:
-        received_bytes = _ask(caller)
+        received_bytes = _ask(caller, file)
         buffer = bytearray(_CHUNK_BYTES)
         while received_bytes < size_bytes:
             received_bytes += _at_least_one(caller.recv_into(buffer))
@@ -80,7 +91,7 @@ def _download(port: int, size_bytes: int, _pause_s: float) -> int:
 
 def _slow_download(port: int, _size_bytes: int, pause_s: float) -> int:
     with _connect(port, has_small_window=True) as caller:
-        received_bytes = _ask(caller)
+        received_bytes = _ask(caller, LARGE)
         while received_bytes < _CHUNK_BYTES:
             received_bytes += len(_receive(caller))
         time.sleep(pause_s)
@@ -126,9 +137,9 @@ def _connect(port: int, *, has_small_window: bool = False) -> socket.socket:
     return caller
 
 
-def _ask(caller: socket.socket) -> int:
-    """Ask for the large file and return how many bytes of it came with the head."""
-    caller.sendall(b"GET /download HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+def _ask(caller: socket.socket, file: str) -> int:
+    """Ask for a large file and return how many bytes of it came with the head."""
+    caller.sendall(f"GET /{file} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
     return len(_head(caller)[1])
 
 

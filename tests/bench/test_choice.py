@@ -3,9 +3,10 @@
 import pytest
 
 from bench.__main__ import PARTS, Choice, _choice, _exit_status, _parser
-from bench.contestants import CONTESTANTS, ENVOY, GATEWAY
+from bench.contestants import CONTESTANTS, ENVOY, Contestant
+from bench.load import _groups
 from bench.results import Results
-from bench.scenarios import DPOP
+from bench.scenarios import PLAIN
 from bench.targets import Verdict
 from bench.wrk import Outcome
 from tests.bench.samples import good, load
@@ -17,15 +18,28 @@ def test_everything_is_measured_unless_something_is_named():
     assert (choice.contestants, tuple(choice.parts)) == (list(CONTESTANTS), PARTS)
 
 
-def test_contestants_and_parts_are_chosen_by_name_in_their_own_order():
-    choice = _choice(_parser().parse_args(["--only", "load,envoy,start,gateway"]).only)
+def test_proxies_scenarios_and_parts_are_chosen_by_name_in_their_own_order():
+    choice = _choice(_parser().parse_args(["--only", "load,envoy,log,start,gateway,plain"]).only)
+    names = [one.name for one in choice.contestants]
 
-    assert (choice.contestants, list(choice.parts)) == ([GATEWAY, ENVOY], ["start", "load"])
+    assert (names, list(choice.parts)) == (
+        ["gateway", "envoy", "gateway-log", "envoy-log"],
+        ["start", "load"],
+    )
+    assert choice.proxies == ["gateway", "envoy"]
 
 
-@pytest.mark.parametrize(("only", "both"), [((), [GATEWAY, ENVOY]), (("envoy",), [ENVOY]), (("nginx",), [])])
-def test_some_parts_are_for_the_gateway_and_envoy_alone(only, both):
-    assert _choice(only).both() == both
+@pytest.mark.parametrize(
+    ("only", "peers"),
+    [
+        ((), ["gateway", "gateway-compiled", "envoy"]),
+        (("envoy",), ["envoy"]),
+        (("nginx",), []),
+        (("tls-upstream",), []),
+    ],
+)
+def test_some_parts_are_for_the_gateway_and_envoy_alone(only, peers):
+    assert [one.name for one in _choice(only).peers(PLAIN)] == peers
 
 
 @pytest.mark.parametrize(
@@ -40,7 +54,7 @@ def test_a_wrong_command_line_is_refused(arguments, capsys):
 
 
 KEPT, MISSED, UNMEASURED = (Verdict("a", "t", "m", is_met) for is_met in (True, False, None))
-ALL, ENVOY_ALONE = Choice(list(CONTESTANTS), PARTS), Choice([ENVOY], PARTS)
+ALL, ENVOY_ALONE = Choice(list(CONTESTANTS), PARTS), Choice([Contestant(ENVOY)], PARTS)
 
 
 @pytest.mark.parametrize(
@@ -59,15 +73,33 @@ def test_the_exit_status_says_whether_there_is_a_result(choice, results, verdict
     assert _exit_status(choice, results, verdicts, is_strict=is_strict) == status
 
 
-def test_every_ratio_is_taken_to_an_envoy_that_takes_part_and_that_of_proofs_to_ourselves():
-    names = {one.name for one in CONTESTANTS}
+def test_every_ratio_is_taken_to_an_envoy_of_the_same_scenario_and_that_of_proofs_to_ourselves():
+    names = {one.name: one for one in CONTESTANTS}
 
     assert len(names) == len(CONTESTANTS)
-    assert {one.rival for one in CONTESTANTS if one.scenario is not DPOP} == {"envoy", "envoy-log"} < names
-    assert [(one.name, one.rival) for one in CONTESTANTS if one.scenario is DPOP] == [
+    assert {names[one.rival].proxy for one in CONTESTANTS if not one.scenario.proves} == {ENVOY}
+    assert all(names[one.rival].lineup is one.lineup for one in CONTESTANTS)
+    assert [(one.name, one.rival) for one in CONTESTANTS if one.scenario.proves] == [
         ("gateway-dpop", "gateway")
     ]
-    assert [one.name for one in CONTESTANTS if one.scenario.logs] == ["gateway-log", "envoy-log"]
+    assert [one.name for one in CONTESTANTS if one.scenario.logs] == [
+        "gateway-log",
+        "gateway-compiled-log",
+        "envoy-log",
+    ]
+
+
+def test_those_that_are_compared_are_loaded_together():
+    groups = [[one.name for one in group] for group in _groups(list(CONTESTANTS))]
+
+    assert [group[0] for group in groups] == [
+        "gateway",
+        "gateway-browser",
+        "gateway-log",
+        "gateway-tls-upstream",
+        "gateway-tls-listener",
+    ]
+    assert "gateway-dpop" in groups[0]
 
 
 def test_what_wrk_calls_an_error_is_a_failure():

@@ -6,6 +6,7 @@ import pytest
 
 from bench import configs
 from bench.configs import Front, Places
+from bench.envoy_config import envoy
 from bench.scenarios import DPOP, PLAIN, TLS_LISTENER, TLS_UPSTREAM
 from gateway.config import load
 
@@ -54,17 +55,17 @@ def test_tls_is_spoken_only_where_it_is_measured(places, scenario):
     file = places.directory / "gateway.yaml"
     file.write_text(configs.gateway(places, front))
     loaded = load(file, {})
-    envoy = json.loads(configs.envoy(places, front))
+    built = json.loads(envoy(places, front))
 
     assert (loaded.routes[0].upstream.port == 9006) == scenario.has_tls_upstream
     assert (loaded.listeners[0].tls is not None) == scenario.has_tls_listener
-    assert [node["@type"].rpartition(".")[2] for node in nodes(envoy) if "common_tls_context" in node] == [
+    assert [node["@type"].rpartition(".")[2] for node in nodes(built) if "common_tls_context" in node] == [
         *["DownstreamTlsContext"] * scenario.has_tls_listener,
         *["UpstreamTlsContext"] * scenario.has_tls_upstream,
     ]
     assert [
         node["tls_minimum_protocol_version"]
-        for node in nodes(envoy)
+        for node in nodes(built)
         if "tls_minimum_protocol_version" in node
     ] == ["TLSv1_3"] * (scenario is not PLAIN)
     assert front.url == f"{'https' if scenario.has_tls_listener else 'http'}://127.0.0.1:9004/"
@@ -73,7 +74,7 @@ def test_tls_is_spoken_only_where_it_is_measured(places, scenario):
 @pytest.mark.parametrize(("front", "path"), [(FRONT, None), (LOGGED, "/tmp/bench/a log.json")])
 def test_the_access_log_is_on_only_where_it_is_measured(tmp_path, front, path):
     """In Envoy as in the gateway: else one is compared with the other doing more."""
-    manager = find(json.loads(configs.envoy(PLACES, front)), "http_connection_manager.v3")
+    manager = find(json.loads(envoy(PLACES, front)), "http_connection_manager.v3")
 
     assert settings(tmp_path, front).log.access == path
     assert [log["typed_config"]["path"] for log in manager["access_log"]] == ([] if path is None else [path])
@@ -93,13 +94,13 @@ def nodes(tree):
 
 
 def test_envoy_does_the_same_job():
-    envoy = json.loads(configs.envoy(PLACES, FRONT))
-    source = find(envoy, "injected_credentials.oauth2")
-    routes = find(envoy, "http_connection_manager.v3")["route_config"]["virtual_hosts"][0]["routes"]
+    built = json.loads(envoy(PLACES, FRONT))
+    source = find(built, "injected_credentials.oauth2")
+    routes = find(built, "http_connection_manager.v3")["route_config"]["virtual_hosts"][0]["routes"]
 
     assert source["token_endpoint"]["uri"] == "http://127.0.0.1:9003/token/2"
     assert source["client_credentials"]["client_id"] == "gateway-1"
-    assert find(envoy, "credential_injector.v3")["overwrite"] is True
+    assert find(built, "credential_injector.v3")["overwrite"] is True
     assert [(one["match"]["prefix"], one["route"]["cluster"]) for one in routes] == [
         ("/strict", "strict"),
         ("/", "api"),
@@ -107,8 +108,8 @@ def test_envoy_does_the_same_job():
 
 
 def test_envoy_names_only_clusters_and_secrets_that_it_has():
-    envoy = json.loads(configs.envoy(PLACES, FRONT))
-    resources = envoy["static_resources"]
+    built = json.loads(envoy(PLACES, FRONT))
+    resources = built["static_resources"]
     clusters = {cluster["name"]: cluster for cluster in resources["clusters"]}
     ports = {
         name: node["port_value"]
@@ -117,7 +118,7 @@ def test_envoy_names_only_clusters_and_secrets_that_it_has():
         if "port_value" in node
     }
 
-    assert {node["cluster"] for node in nodes(envoy) if "cluster" in node} == set(clusters)
+    assert {node["cluster"] for node in nodes(built) if "cluster" in node} == set(clusters)
     assert ports == {"api": 9001, "strict": 9002, "authorization_server": 9003}
     assert [secret["name"] for secret in resources["secrets"]] == ["client_secret"]
 

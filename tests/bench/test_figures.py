@@ -2,18 +2,30 @@ import pytest
 
 from bench import figures
 from bench.plan import GIB, MIB
-from bench.results import Case, Memory, Results, Start, Way
-from tests.bench.samples import behaviour, good, load, transfer
-
-
-def cpu(one):
-    return one.cpu_us
+from bench.results import Calm, Case, Memory, Results, Start, Way
+from tests.bench.samples import behaviour, good, idle, load, transfer
 
 
 def test_rounds_are_those_of_one_contestant_by_their_number():
     results = Results(loads=[load(round_=2, cpu_us=70.0), load("envoy", cpu_us=1.0), load(round_=1)])
 
-    assert figures.load_rounds(results, "gateway", cpu) == {1: 80.0, 2: 70.0}
+    assert figures.load_rounds(results, "gateway", "cpu_us") == {1: 80.0, 2: 70.0}
+
+
+def test_a_round_in_which_a_value_was_not_taken_is_none_of_its_rounds():
+    results = Results(loads=[load(single_p50_us=None), load(round_=2)])
+
+    assert figures.load_rounds(results, "gateway", "single_p50_us") == {2: 200.0}
+
+
+def test_idle_figures_are_told_for_each_second():
+    results = Results(idles=[idle(wake_ups=25), idle(calm=Calm.SERVED, wake_ups=5), idle("envoy")])
+
+    assert figures.wake_ups_per_s(results, "gateway", Calm.STARTED) == 2.5
+    assert figures.wake_ups_per_s(results, "gateway", Calm.SERVED) == 0.5
+    assert figures.idle_cpu_ms_per_s(results, "gateway", Calm.SERVED) == 1.0
+    assert figures.wake_ups_per_s(results, "nginx", Calm.STARTED) is None
+    assert figures.idle_cpu_ms_per_s(results, "nginx", Calm.STARTED) is None
 
 
 def test_processor_time_of_a_transfer_is_told_per_gib():
@@ -97,6 +109,7 @@ def test_failures_of_all_rounds_are_added():
         (Results(memories=[Memory("gateway", 1, 2)]), False),
         (Results(loads=[load()]), True),
         (Results(starts=[Start("gateway", 1, 0.5)]), True),
+        (Results(idles=[idle()]), True),
         (Results(transfers=[transfer()]), True),
         (Results(behaviours=[behaviour()]), True),
         (good(), True),
