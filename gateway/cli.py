@@ -120,7 +120,7 @@ def token(client: str, path: Path, as_json: bool, once: bool) -> None:
 
     from gateway.core.client_settings import ClientName
     from gateway.core.clock import Clock
-    from gateway.doctor.probe import probe
+    from gateway.doctor.examine import examine
     from gateway.doctor.rendering import render_json, render_text
 
     settings = _load(path, os.environ)
@@ -130,7 +130,7 @@ def token(client: str, path: Path, as_json: bool, once: bool) -> None:
             f"no such client; there are: {', '.join(settings.clients)}", param_hint="CLIENT"
         )
     clock = Clock(time.monotonic, time.time, random.random, time.perf_counter)
-    report = asyncio.run(probe(found, clock, secrets.token_bytes(32), tries_remedies=not once))
+    report = asyncio.run(examine(found, clock, secrets.token_bytes(32), tries_remedies=not once))
     _say(render_json(report) if as_json else render_text(report))
     sys.exit(0 if report.has_token else 1)
 

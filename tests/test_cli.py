@@ -421,9 +421,9 @@ def test_explain_names_the_routes_that_are_near_where_none_matches(tmp_path):
 
     assert (done.status, done.out) == (1, "")
     assert done.err.splitlines() == [
-        "gateway: refused: 404 no_route: no route matches this host and path; the nearest:",
-        "  a.example/ takes only requests to a.example, and this one goes to b.example",
-        "  /crm matches /crm and /crm/..., whole segments only",
+        "gateway: refused: 404 no_route: no route matches this host and path; the nearest routes:",
+        "  a.example/ serves only the host a.example, and this request is for b.example",
+        "  /crm matches whole segments only: /crm and /crm/...",
     ]
 
 
@@ -440,12 +440,12 @@ BEHIND = {
         ("", "127.0.0.1, over http, at 127.0.0.1:8080", "127.0.0.1"),
         (
             "--from unix",
-            "unix, over http, at unix:/run/gateway.sock; a trusted proxy, which speaks of 203.0.113.7",
+            "unix, over http, at unix:/run/gateway.sock; a trusted proxy, which speaks for 203.0.113.7",
             "203.0.113.7",
         ),
         (
             "--from 10.0.0.9",
-            "10.0.0.9, over http, at 0.0.0.0:8081; a trusted proxy, which speaks of 203.0.113.7",
+            "10.0.0.9, over http, at 0.0.0.0:8081; a trusted proxy, which speaks for 203.0.113.7",
             "203.0.113.7, 10.0.0.9",
         ),
         ("--from 192.0.2.1", "192.0.2.1, over http, at 0.0.0.0:8081", "192.0.2.1"),
@@ -466,8 +466,11 @@ def test_explain_takes_the_caller_for_whom_the_listener_would(tmp_path, options,
     ("options", "words"),
     [
         ("--from nobody", "expected an IP address such as 203.0.113.7 or 2001:db8::1, or unix"),
-        ("--from 203.0.113.7 --listener 127.0.0.1:8080", "does not reach 127.0.0.1:8080"),
-        ("--listener 127.0.0.1:9", "no listener has the address 127.0.0.1:9; there are: 127.0.0.1:8080"),
+        ("--from 203.0.113.7 --listener 127.0.0.1:8080", "cannot reach 127.0.0.1:8080"),
+        (
+            "--listener 127.0.0.1:9",
+            "no listener has the address 127.0.0.1:9; the listeners are 127.0.0.1:8080",
+        ),
     ],
 )
 def test_explain_says_who_cannot_come_in_where(tmp_path, options, words):

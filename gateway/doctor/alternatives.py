@@ -1,8 +1,8 @@
-"""Other ways to say the same to a server that refused a client: for `gateway token`, which tries them.
+"""Other settings to try when a server refuses a client.
 
-Servers differ on where credentials are read, whether they are decoded, and whom an assertion must be for;
-with each of these mistakes they answer ``invalid_client``, which says nothing of the cause. No way here
-gives away more than the configured one: the same secret goes to the same place.
+Servers differ in where they read credentials, whether they decode them, and which audience an assertion must
+have; each mismatch ends in ``invalid_client``, which does not say why. No alternative reveals more than the
+configured settings do: the same secret goes to the same place.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from gateway.core.signing_settings import AssertionSettings
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """A grant that differs in one setting, and what to write for it in `gateway.yaml`."""
+    """A grant that differs in one setting, and how to write that in `gateway.yaml`."""
 
     setting: str
     grant: Grant
 
 
 def alternatives(grant: Grant, secret: Secret, asked: str) -> tuple[Alternative, ...]:
-    """Give what else may be tried with `secret`, which was refused where it `asked`; the likeliest first."""
+    """Return what else to try with `secret`, which was refused at the URL `asked`; the likeliest first."""
     if grant.assertion is not None:
         return tuple(_other_audiences(grant, grant.assertion, asked))
     match grant.method:

@@ -1,9 +1,13 @@
-"""Where a request that nobody has sent yet would come in, and from whom: for `explain`.
+"""The listener and the caller's address that `explain` assumes for a request that was never sent.
 
-Rules: who comes over a unix socket has no address; an address of another machine does not reach a listener on
-a loopback address, nor one of IPv4 a listener on an IPv6 address, not even ``[::]``. Of the listeners left,
-that of the URL's port is taken, then one that speaks its scheme, then the first. What a listener knows of its
-callers is the listener's own matter (`entrance`).
+Rules:
+
+- A caller on a unix socket has no address.
+- Another machine cannot reach a listener on a loopback address, nor an IPv4 caller one on an IPv6 address,
+  not even ``[::]``.
+- Of the listeners left, the one on the URL's port is chosen, then one that speaks its scheme, then the first.
+
+What a listener knows about its callers is decided in `entrance`.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ UNIX: Final = "unix"
 
 
 class NoArrival(ValueError):
-    """Nobody comes in this way."""
+    """No request can arrive this way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +36,26 @@ class Arrival:
 
 
 def arrival(listeners: Sequence[ListenerSettings], url: str, origin: str | None, at: str | None) -> Arrival:
-    """Choose where a request for `url` comes in.
+    """Choose where a request for `url` arrives.
 
     Args:
         listeners: of the gateway.
         url: a path, or an absolute URL.
-        origin: the caller's address, ``unix``, or None for somebody on this machine.
-        at: the address of the listener as the file has it, or None.
+        origin: the caller's address, ``unix``, or None for a caller on this machine.
+        at: the address of the listener as written in the file, or None.
 
     Raises:
-        NoArrival: there is no such listener, or this caller cannot come there.
+        NoArrival: there is no such listener, or this caller cannot reach it.
     """
     named = [one for one in listeners if at is None or str(one.address) == at]
     if not named:
         known = ", ".join(str(one.address) for one in listeners)
-        raise NoArrival(f"no listener has the address {at}; there are: {known}")
+        raise NoArrival(f"no listener has the address {at}; the listeners are {known}")
     _check(origin)
     open_to = [one for one in named if _takes(one, origin)]
     if not open_to:
         where = at or "any listener"
-        raise NoArrival(f"a caller from {origin} does not reach {where}: {_why(origin)}")
+        raise NoArrival(f"a caller from {origin} cannot reach {where}: {_why(origin)}")
     listener = min(open_to, key=lambda one: _distance(one, url))  # the first of those that are equal
     return Arrival(listener, _peer(listener, origin))
 
@@ -75,10 +79,10 @@ def _takes(listener: ListenerSettings, origin: str | None) -> bool:
 
 def _why(origin: str | None) -> str:
     if origin == UNIX:
-        return "that is no unix socket"
+        return "it is not a unix socket"
     return (
-        "a loopback address is for this machine, an address of IPv6 for callers with one, "
-        "and over a unix socket nobody has an address"
+        "loopback addresses are reachable from this machine only, IPv6 addresses by IPv6 callers only, "
+        "and callers on a unix socket have no address"
     )
 
 

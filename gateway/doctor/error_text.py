@@ -1,13 +1,15 @@
-"""What a server says went wrong, wherever its error object has it; foreign text, to be cleaned and masked.
+"""A server's description of an error, wherever its error object holds it. Untrusted text: clean and mask it.
 
-RFC 6749 section 5.2 has ``error_description``. Real servers, and gateways before them, have their own places:
+RFC 6749 section 5.2 defines ``error_description``. Real servers, and gateways before them, use other members:
 ``errorSummary`` (Okta), ``fault.faultstring`` (Apigee), ``error.message`` (Google, Azure), ``message`` and
 ``error`` (Spring), ``Message`` (AWS), ``errors[0].message``, ``title`` and ``detail`` (RFC 9457).
 
-Rules: names are compared without case, hyphens and underscores. The outer ones are said before the inner
-ones, each text once, at most `MOST_TEXTS`; what is a list or an object is looked into, `DEEPEST` levels deep
-and `WIDEST` members wide. ``error`` itself is said where nothing else is, but for a registered code, which is
-told anyhow.
+Rules:
+
+- Names are compared without case, hyphens and underscores.
+- Outer texts come before inner ones, each once, `MOST_TEXTS` at most.
+- Lists and objects are searched `DEEPEST` levels deep, `WIDEST` members wide.
+- ``error`` itself counts if nothing else is found, unless it is a registered code, which is reported anyway.
 """
 
 from __future__ import annotations
@@ -37,11 +39,11 @@ _SAYING: Final = (
     "reason",
 )
 _HOLDING: Final = frozenset({"detail", "details", "error", "errors", "message", "messages"})
-"""In lists under these names texts stand without a name of their own."""
+"""Lists under these names hold texts without names of their own."""
 
 
 def error_text(document: JsonObject) -> str:
-    """Give what the document says, or an empty text."""
+    """Return the description, or an empty text."""
     texts = dict.fromkeys(text.strip() for text in _said(document))
     if not texts and _is_unregistered(document.get("error")):
         texts = {document["error"].strip(): None}

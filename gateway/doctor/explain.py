@@ -1,7 +1,7 @@
-"""What would happen to a request: route, upstream URL, header before and after; nothing is sent.
+"""What would happen to a request: its route, the upstream URL, the header before and after. Nothing is sent.
 
-Rules: no rules. The request is written as bytes and read by the parser of the listeners; the decisions are
-those of the handler, in its order, made by the same functions. A test compares the two over real sockets.
+It has no rules of its own: the listeners' parser reads the request, and the handler's functions decide, in
+the handler's order. A test compares the two over real sockets.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ID_SHOWN = b"<a new id>"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request as the parser of a listener read it."""
+    """A request as a listener's parser read it."""
 
     method: str
     target: str
@@ -43,10 +43,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A request as it comes in and as it goes out; header lines as text.
+    """A request as it arrives and as it goes out; header lines as text.
 
     Attributes:
-        upstream_url: empty where the gateway answers by itself.
+        upstream_url: empty if the gateway itself answers.
     """
 
     route: RouteSettings
@@ -59,7 +59,7 @@ class Explanation:
 def request_bytes(
     method: str, url: str, fields: Sequence[str], arrived: Arrival, *, is_http10: bool = False
 ) -> bytes:
-    """Write a request as a caller would send it; a Host is added where HTTP/1.1 wants one."""
+    """Write a request as a caller would send it, with the Host that HTTP/1.1 requires."""
     lines = [f"{method} {url} HTTP/1.{0 if is_http10 else 1}", *fields]
     has_host = any(line.partition(":")[0].strip().lower() == "host" for line in fields)
     if not has_host and not is_http10:
@@ -68,12 +68,12 @@ def request_bytes(
 
 
 def explain(settings: Settings, asked: Question, arrived: Arrival) -> Explanation:
-    """Say what would become of a request.
+    """Explain what would happen to a request.
 
     Args:
-        settings: the gateway's.
+        settings: those of the gateway.
         asked: the request.
-        arrived: where it came in, and from whom.
+        arrived: where it arrives, and from whom.
 
     Raises:
         GatewayError: the request would be refused.
@@ -100,7 +100,7 @@ def _route(settings: Settings, head: RequestHead) -> RouteSettings:
         return router.match(head.host, head.target.path, head.method)
     except NoRoute as missed:
         near = near_routes(settings.routes, head.host, head.target.path)
-        raise NoRoute("\n  ".join((f"{missed.detail}; the nearest:", *near))) from None
+        raise NoRoute("\n  ".join((f"{missed.detail}; the nearest routes:", *near))) from None
 
 
 def _outbound_lines(plan: OutboundPlan, head: RequestHead, caller: CallerFields) -> list[bytes]:
@@ -121,11 +121,11 @@ def _caller(caller: CallerFields, arrived: Arrival, head: RequestHead) -> str:
     if not caller.is_trusted:
         return words
     client = caller.client_behind(head)
-    return f"{words}; a trusted proxy, which " + (f"speaks of {client}" if client else "names no client")
+    return f"{words}; a trusted proxy, which " + (f"speaks for {client}" if client else "names no client")
 
 
 def _masked(text: str, settings: Settings) -> str:
-    """What came from the environment or a file into such a key may be a secret, so it is not shown."""
+    """Mask values from the environment or a file: any of them may be a secret."""
     for referenced in sorted(settings.referenced, key=len, reverse=True):
         if len(referenced) >= MASKED_FROM_CHARS:
             text = text.replace(referenced, MASK)
@@ -137,7 +137,7 @@ def _text(content: bytes) -> str:
 
 
 def _host_of(url: str, address: Address) -> str:
-    """As curl makes it: from the URL, or from the listener's address."""
+    """Return the Host that curl would send: from the URL, or the listener's address."""
     if "://" in url:
         return url.partition("://")[2].partition("/")[0].partition("?")[0]
     return "localhost" if address.path is not None else str(address)
@@ -151,13 +151,13 @@ def _upstream_url(route: RouteSettings, target: str) -> str:
 
 
 def render(explanation: Explanation) -> str:
-    """Write an explanation for a person."""
+    """Render an explanation for a terminal."""
     route = explanation.route
     client = f"client {route.grant.client}" if route.grant is not None else "no client: no token is injected"
     return "\n".join(
         (
             f"route      {route.name} ({client})",
-            f"upstream   {explanation.upstream_url or 'none: the gateway itself answers (Max-Forwards: 0)'}",
+            f"upstream   {explanation.upstream_url or 'none: the gateway answers itself (Max-Forwards: 0)'}",
             f"caller     {explanation.caller}",
             "before",
             *(f"  {line}" for line in explanation.before),

@@ -6,16 +6,16 @@ import json
 from collections.abc import Iterator
 
 from gateway.core.json_object import JsonObject
-from gateway.doctor.report import AttemptShape, LookShape, ProbeReport, TokenShape
+from gateway.doctor.report import AttemptShape, LookShape, Report, TokenShape
 
 
-def render_json(report: ProbeReport) -> str:
-    """Give the report as one JSON object, ASCII only."""
+def render_json(report: Report) -> str:
+    """Render the report as one JSON object, in ASCII."""
     return json.dumps(as_object(report), indent=2)
 
 
-def as_object(report: ProbeReport) -> JsonObject:
-    """Give the report as a JSON object; ``status`` is that of the last attempt."""
+def as_object(report: Report) -> JsonObject:
+    """Return the report as a JSON object; ``status`` is that of the last attempt."""
     token, last = report.token, report.attempts[-1] if report.attempts else None
     return {
         "client": report.client,
@@ -42,8 +42,8 @@ def as_object(report: ProbeReport) -> JsonObject:
     }
 
 
-def render_text(report: ProbeReport) -> str:
-    """Give the report for a terminal, without a final line break."""
+def render_text(report: Report) -> str:
+    """Render the report for a terminal, without a final line break."""
     return "\n".join(_lines(report))
 
 
@@ -80,7 +80,7 @@ def _token_object(token: TokenShape, asked_scope: tuple[str, ...]) -> JsonObject
     }
 
 
-def _lines(report: ProbeReport) -> Iterator[str]:
+def _lines(report: Report) -> Iterator[str]:
     yield f"client {report.client} ({report.method})"
     if report.secrets > 1:
         yield from (f"  {name}" for name in report.secret_names)
@@ -93,13 +93,13 @@ def _lines(report: ProbeReport) -> Iterator[str]:
         yield f"  hint: {found.hint}"
 
 
-def _discovery_lines(report: ProbeReport) -> Iterator[str]:
+def _discovery_lines(report: Report) -> Iterator[str]:
     for look in report.looks:
-        said = "no answer" if look.status is None else f"status {look.status}"
+        said = "no response" if look.status is None else f"status {look.status}"
         yield f"GET {look.url}: {said}{', ' + look.problem if look.problem else ''}"
         if look.said_issuer:
-            yield f"  it is in the name of {look.said_issuer}"
-            yield f"  hint: if that is whom you mean, write issuer: {look.said_issuer}"
+            yield f"  it names another issuer: {look.said_issuer}"
+            yield f"  hint: if that is the right one, write issuer: {look.said_issuer}"
     yield from (f"metadata: {objection}" for objection in report.objections)
 
 
@@ -113,28 +113,28 @@ def _attempt_lines(attempt: AttemptShape, secrets: int) -> Iterator[str]:
 
 
 def _unanswered(attempt: AttemptShape) -> str:
-    return "no answer" if attempt.sent else "no connection, nothing was sent,"
+    return "no response" if attempt.sent else "no connection, nothing sent,"
 
 
 def _token_lines(token: TokenShape, asked_scope: tuple[str, ...]) -> Iterator[str]:
     kind = "opaque" if token.claims is None else "a JWT"
     bound = ", bound to our key" if token.is_bound else ""
     yield f"token {token.fingerprint}: {kind}, {token.characters} characters{bound}"
-    source = "as stated" if token.is_lifetime_stated else "default_lifetime, for the answer states none"
+    source = "as stated" if token.is_lifetime_stated else "default_lifetime: the response states none"
     yield f"  lifetime: {token.lifetime_s:g} s ({source})"
-    yield f"  scope: {' '.join(token.scope) or 'none'} (asked: {' '.join(asked_scope) or 'none'})"
+    yield f"  scope: {' '.join(token.scope) or 'none'} (requested: {' '.join(asked_scope) or 'none'})"
     for name, value in (token.claims or {}).items():
         yield f"  claim {name}: {value}"
 
 
-def _failure_lines(report: ProbeReport) -> Iterator[str]:
+def _failure_lines(report: Report) -> Iterator[str]:
     yield f"no token: {report.problem}"
     if report.key and not report.remedy:
         yield f"  look at: {report.key} ({report.cause})"
     if report.description:
-        yield f"  it says: {report.description}"
+        yield f"  the server says: {report.description}"
     for setting in report.tried:
-        outcome = "accepted: write it" if setting == report.remedy else "refused too"
+        outcome = "accepted; write this in gateway.yaml" if setting == report.remedy else "also refused"
         yield f"  tried {setting}: {outcome}"
     yield from (f"  hint: {oddity}" for oddity in report.oddities)
     if report.advice and not report.remedy:

@@ -1,4 +1,4 @@
-"""The token's way: `store` holds one `source` per grant, which asks at an `endpoint`; `probe` asks once.
+"""The token's way: `store` holds one `source` per grant, which asks at an `endpoint`.
 
 A `source` holds a token and lets callers wait; its `requester` decides when to ask; `revoker` takes over
 what is no longer used. An `endpoint` finds its server by `discovery`, proves who we are by `proofs`

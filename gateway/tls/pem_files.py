@@ -24,7 +24,7 @@ class FileUnusable(OSError):
     """A file of ours cannot be used.
 
     Attributes:
-        key: what names it, below a client or a route: ``tls.ca``.
+        key: what names it, below a client or a route: "tls.ca".
         path: where it is.
         complaint: what is wrong with it.
     """

@@ -62,11 +62,11 @@ def test_few_places_reveal_a_secret():
         "doctor/alternatives.py": 1,
         "core/oauth/bearer.py": 2,
         "core/masking.py": 1,
-        "doctor/report.py": 1,
+        "doctor/report_build.py": 1,
         "core/secret.py": 1,
         "core/oauth/token_request.py": 5,
         "demo/registrations.py": 2,
         "oauth/dpop_key.py": 1,
-        "doctor/probe.py": 1,  # what is odd about a secret is told without a character of it
+        "doctor/examine.py": 1,  # what is odd about a secret is told without a character of it
         "oauth/signing_key.py": 2,
     }

@@ -36,19 +36,19 @@ def test_a_server_by_the_book_has_no_deviation():
 @pytest.mark.parametrize(
     ("members", "what"),
     [
-        ({"token_type": "bearer"}, "`token_type` is spelled otherwise than Bearer"),
+        ({"token_type": "bearer"}, "`token_type` is not spelled Bearer"),
         ({"token_type": "mac"}, "`token_type` is not Bearer"),
         ({"token_type": None}, "`token_type` is missing"),
         ({"access_token": None}, "`access_token` is missing"),
         ({"expires_in": None}, "`expires_in` is missing"),
         ({"expires_in": "3600"}, "`expires_in` is a string"),
-        ({"expires_in": "soon"}, "`expires_in` is no number"),
-        ({"expires_in": 0}, "`expires_in` is no duration that can be meant"),
-        ({"expires_in": 1_700_000_000}, "`expires_in` is no duration that can be meant"),
-        ({"refresh_token": "r"}, "a `refresh_token` is given"),
-        ({"scope": "a"}, "less is granted than was asked: without b"),
-        ({"scope": ["a", "b"]}, "`scope` is no string"),
-        ({"error": "invalid_scope"}, "an error under status 200"),
+        ({"expires_in": "soon"}, "`expires_in` is not a number"),
+        ({"expires_in": 0}, "`expires_in` is not a plausible duration"),
+        ({"expires_in": 1_700_000_000}, "`expires_in` is not a plausible duration"),
+        ({"refresh_token": "r"}, "a `refresh_token` is included"),
+        ({"scope": "a"}, "the server granted less than requested: b missing"),
+        ({"scope": ["a", "b"]}, "`scope` is not a string"),
+        ({"error": "invalid_scope"}, "an error with status 200"),
     ],
 )
 def test_each_deviation_in_a_document_is_found_alone(members: dict[str, object], what: str):
@@ -69,14 +69,18 @@ def test_each_deviation_in_the_header_is_found_alone(fields: dict[str, str], wha
 @pytest.mark.parametrize(
     ("document", "status", "what"),
     [
-        ({"error": "invalid_client"}, 400, "invalid_client under status 400 though a Basic header was sent"),
+        (
+            {"error": "invalid_client"},
+            400,
+            "invalid_client with status 400, although a Basic header was sent",
+        ),
         ({"error": "invalid_client"}, 401, "401 without WWW-Authenticate"),
-        ({"error": "invalid_scope"}, 403, "an error under status 403"),
-        ({"error": "E-4711"}, 400, "`error` is no registered code (section 5.2)"),
+        ({"error": "invalid_scope"}, 403, "an error with status 403"),
+        ({"error": "E-4711"}, 400, "`error` is not a registered code (section 5.2)"),
         ({"message": "no"}, 400, "status 400 without an error code"),
-        (b"", 302, "it redirects"),
-        (b"<html>", 200, "the body is no JSON object (it says 'application/json')"),
-        (GOOD, 201, "a token under status 201"),
+        (b"", 302, "a redirect"),
+        (b"<html>", 200, "the body is not a JSON object (content type: 'application/json')"),
+        (GOOD, 201, "a token with status 201"),
     ],
 )
 def test_each_deviation_in_status_and_error_is_found_alone(document: object, status: int, what: str):
@@ -90,7 +94,7 @@ DPOP = replace(BASIC, dpop=DpopSettings())
     ("stated", "what"),
     [
         ("DPoP", []),
-        ("dpop", ["`token_type` is spelled otherwise than DPoP"]),
+        ("dpop", ["`token_type` is not spelled DPoP"]),
         ("Bearer", ["`token_type` is not DPoP"]),
         ("mac", ["`token_type` is not DPoP"]),
         (None, ["`token_type` is missing"]),
@@ -101,11 +105,11 @@ def test_where_a_bound_token_was_asked_for_its_type_is_dpop(stated: object, what
 
 
 def test_a_compressed_answer_is_named_before_its_content():
-    packed = ["the answer is compressed in a way that cannot be undone here"]
+    packed = ["the response uses a compression that the gateway cannot decode"]
     assert found(b"\x1f\x8b", content_encoding="br") == packed
-    assert found(GOOD, content_encoding="gzip") == ["the answer is compressed"]
+    assert found(GOOD, content_encoding="gzip") == ["the response is compressed"]
     assert found(b"\x1f\x8b", content_encoding="identity", content_type="") == [
-        "the body is no JSON object (it says 'no content type')"
+        "the body is not a JSON object (content type: 'no content type')"
     ]
 
 
@@ -179,7 +183,7 @@ def test_every_answer_can_be_judged(status: int, body: bytes, field: str):
 )
 def test_what_was_tried_in_vain_is_not_advised_again(method: AuthMethod):
     advice = advice_on("invalid_client", method, 401, has_tried=True)
-    assert advice.endswith("it was refused in each way that was tried")
+    assert advice.endswith("every setting that was tried was refused")
     for word in ("legacy_unencoded", "client_secret_post", "assertion_audience"):
         assert word not in advice
 

@@ -164,14 +164,14 @@ def behind(**proxies):
         (
             behind(unix=True),
             "unix",
-            "unix, over http, at unix:/run/a; a trusted proxy, which speaks of 203.0.113.7",
+            "unix, over http, at unix:/run/a; a trusted proxy, which speaks for 203.0.113.7",
             ["203.0.113.7", "gopher"],
         ),
         (behind(unix=True), "10.0.0.1", "10.0.0.1, over https, at 0.0.0.0:80", ["10.0.0.1", "https"]),
         (
             behind(networks=(ip_network("10.0.0.0/8"),)),
             "10.0.0.1",
-            "10.0.0.1, over https, at 0.0.0.0:80; a trusted proxy, which speaks of 203.0.113.7",
+            "10.0.0.1, over https, at 0.0.0.0:80; a trusted proxy, which speaks for 203.0.113.7",
             ["203.0.113.7, 10.0.0.1", "gopher"],
         ),
     ],
@@ -201,7 +201,7 @@ def test_the_callers_own_request_id_passes_as_it_does():
 def test_what_the_gateway_answers_by_itself_goes_nowhere():
     explained = explain(ALL, "OPTIONS", "/other", (("Max-Forwards", "0"),))
     assert (explained.upstream_url, explained.after) == ("", ())
-    assert "none: the gateway itself answers" in render(explained)
+    assert "none: the gateway answers itself" in render(explained)
 
 
 def test_a_request_of_http_1_0_has_no_host_unless_it_says_one():

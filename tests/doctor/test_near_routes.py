@@ -25,13 +25,13 @@ ROUTES = [
 @pytest.mark.parametrize(
     ("path", "line"),
     [
-        ("/CRM/users", "/crm is written otherwise: paths are compared with case"),
-        ("/crmx", "/crm matches /crm and /crm/..., whole segments only"),
-        ("/crn/users", "/crm is nearly that path"),
-        ("/order/v2/1", "/orders/v2 is nearly that path"),
+        ("/CRM/users", "/crm differs in case: paths are case-sensitive"),
+        ("/crmx", "/crm matches whole segments only: /crm and /crm/..."),
+        ("/crn/users", "/crm has a similar path"),
+        ("/order/v2/1", "/orders/v2 has a similar path"),
         (
             "/admin",
-            "admin.example.com/admin takes only requests to admin.example.com, and this one goes to b.example",
+            "admin.example.com/admin serves only the host admin.example.com, and this request is for b.example",
         ),
     ],
 )
@@ -41,13 +41,13 @@ def test_what_makes_the_difference_is_told(path, line):
 
 def test_the_nearest_comes_first():
     first, *_ = near_routes([route("/cry"), route("/crm")], "", "/CRM")
-    assert first.startswith("/crm is written otherwise")
+    assert first.startswith("/crm differs in case")
 
 
 def test_where_nothing_is_near_all_are_named_and_the_rest_is_counted():
     many = [route(f"/{number:03}/service") for number in range(8)]
     lines = near_routes(many, "", "/x")
-    assert lines == (*(f"/{number:03}/service is another path" for number in range(5)), "and 3 more")
+    assert lines == (*(f"/{number:03}/service has a different path" for number in range(5)), "and 3 more")
 
 
 @given(st.text(max_size=20), st.text(alphabet="/abc.", max_size=12))

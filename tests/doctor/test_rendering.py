@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from gateway.doctor.deviations import Deviation
 from gateway.doctor.rendering import as_object, render_json, render_text
-from gateway.doctor.report import AttemptShape, LookShape, ProbeReport, TokenShape
+from gateway.doctor.report import AttemptShape, LookShape, Report, TokenShape
 
 ATTEMPT = AttemptShape(
     "https://a.test/token", 1, (("Authorization", "Basic ••••"),), 401, (("date", "now"),), 0.0123
 )
 TOKEN = TokenShape("ab12cd34", 40, 300.0, True, ("a",), {"sub": "me"}, False)
-REFUSED = ProbeReport(
+REFUSED = Report(
     client="crm",
     issuer="",
     method="client_secret_basic",
@@ -54,7 +54,7 @@ def test_a_refusal_is_told_with_what_to_do():
         "status 401 after 12 ms",
         "  < date: now",
         "no token: the authorization server answered 401 invalid_client",
-        "  it says: no such client",
+        "  the server says: no such client",
         "  hint: check client_id",
         "deviation: 401 without WWW-Authenticate",
         "  hint: it requires a challenge",
@@ -64,8 +64,10 @@ def test_a_refusal_is_told_with_what_to_do():
 def test_a_remedy_takes_the_place_of_the_advice():
     tried = ("legacy_unencoded: true", "token_endpoint_auth_method: client_secret_post")
     told = render_text(replace(REFUSED, tried=tried, remedy=tried[1])).splitlines()
-    assert "  tried legacy_unencoded: true: refused too" in told
-    assert "  tried token_endpoint_auth_method: client_secret_post: accepted: write it" in told
+    assert "  tried legacy_unencoded: true: also refused" in told
+    assert (
+        "  tried token_endpoint_auth_method: client_secret_post: accepted; write this in gateway.yaml" in told
+    )
     assert "  hint: check client_id" not in told
 
 
@@ -94,7 +96,7 @@ def test_a_token_is_told_with_the_secret_that_worked():
         "  < date: now",
         "token ab12cd34: a JWT, 40 characters",
         "  lifetime: 300 s (as stated)",
-        "  scope: a (asked: a b)",
+        "  scope: a (requested: a b)",
         "  claim sub: me",
     ]
 
@@ -106,9 +108,9 @@ def test_a_token_is_told_with_the_secret_that_worked():
         ({"is_bound": True}, "token ab12cd34: a JWT, 40 characters, bound to our key"),
         (
             {"is_lifetime_stated": False},
-            "  lifetime: 300 s (default_lifetime, for the answer states none)",
+            "  lifetime: 300 s (default_lifetime: the response states none)",
         ),
-        ({"scope": ()}, "  scope: none (asked: a b)"),
+        ({"scope": ()}, "  scope: none (requested: a b)"),
     ],
 )
 def test_each_shape_of_a_token_has_words(members: dict[str, object], line: str):
@@ -120,13 +122,13 @@ def test_each_shape_of_a_token_has_words(members: dict[str, object], line: str):
     [
         (LookShape("https://a.test/x", 200, "", ""), ["GET https://a.test/x: status 200"]),
         (LookShape("https://a.test/x", 404, "none", ""), ["GET https://a.test/x: status 404, none"]),
-        (LookShape("https://a.test/x", None, "down", ""), ["GET https://a.test/x: no answer, down"]),
+        (LookShape("https://a.test/x", None, "down", ""), ["GET https://a.test/x: no response, down"]),
         (
             LookShape("https://a.test/x", 200, "another issuer", "https://b.test"),
             [
                 "GET https://a.test/x: status 200, another issuer",
-                "  it is in the name of https://b.test",
-                "  hint: if that is whom you mean, write issuer: https://b.test",
+                "  it names another issuer: https://b.test",
+                "  hint: if that is the right one, write issuer: https://b.test",
             ],
         ),
     ],
@@ -153,7 +155,7 @@ def test_where_nothing_was_sent_no_attempt_is_told():
 
 def test_an_attempt_without_an_answer_says_so():
     made = replace(REFUSED, attempts=(replace(ATTEMPT, status=None),))
-    assert "no answer after 12 ms" in render_text(made).splitlines()
+    assert "no response after 12 ms" in render_text(made).splitlines()
 
 
 def test_a_program_reads_what_a_person_reads():
@@ -186,7 +188,7 @@ def test_the_secret_that_worked_is_said_only_where_one_did():
 
 
 @pytest.mark.parametrize("made", [REFUSED, GRANTED])
-def test_every_member_of_a_report_reaches_the_program(made: ProbeReport):
+def test_every_member_of_a_report_reaches_the_program(made: Report):
     """A member that is added must be shown, or be named here."""
     renamed = {
         "method": "token_endpoint_auth_method",
@@ -196,7 +198,7 @@ def test_every_member_of_a_report_reaches_the_program(made: ProbeReport):
         "oddities": "secret_oddities",
         "asked_scope": "token",
     }
-    names = {renamed.get(member.name, member.name) for member in fields(ProbeReport)}
+    names = {renamed.get(member.name, member.name) for member in fields(Report)}
     assert names <= as_object(made).keys()
 
 

@@ -10,7 +10,7 @@ from gateway.core.cause import Cause
 from gateway.core.client_settings import AuthMethod, ClientSettings, TlsFiles
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted
 from gateway.core.secret import Secret
-from gateway.doctor.probe import probe
+from gateway.doctor.examine import examine
 from gateway.doctor.rendering import render_text
 from tests.oauth.authorization_server import authorization_server
 from tests.oauth.certificates import asking_context, der, pair_in
@@ -101,7 +101,7 @@ async def test_a_certificate_that_cannot_be_used_is_an_outage_that_ends_with_it(
 async def test_gateway_token_shows_which_certificate_was_shown(tmp_path):
     theirs, ours = pair_in(tmp_path / "theirs"), pair_in(tmp_path / "ours")
     async with authorization_server(asking_context(theirs, ours)) as server:
-        told = render_text(await probe(client_of(server.port, theirs, ours), loop_clock(), KEY))
+        told = render_text(await examine(client_of(server.port, theirs, ours), loop_clock(), KEY))
     assert "(self_signed_tls_client_auth)" in told
     assert f"> (TLS certificate): {ours.certificate}" in told
     assert "> client_id: mobile_android" in told

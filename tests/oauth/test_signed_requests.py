@@ -13,7 +13,7 @@ from gateway.core.oauth.client_assertion import JWT_BEARER
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted
 from gateway.core.secret import Secret
 from gateway.core.signing_settings import AssertionSettings
-from gateway.doctor.probe import probe
+from gateway.doctor.examine import examine
 from gateway.doctor.rendering import render_json, render_text
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.source import GrantSource
@@ -152,7 +152,7 @@ async def test_gateway_token_shows_the_method_and_masks_the_assertion(verifies_w
     algorithm = "ES256" if verifies_with == "p256" else "ES384"
     async with verifier(key(verifies_with).public_key(), algorithm) as checked:
         client = client_of(checked.server, AuthMethod.PRIVATE_KEY_JWT, pem("p256"))
-        report = await probe(client, loop_clock(), KEY)
+        report = await examine(client, loop_clock(), KEY)
     assert report.has_token == (verifies_with == "p256")
     [assertion] = checked.assertions
     told = render_text(report)
@@ -167,7 +167,7 @@ async def test_gateway_token_shows_the_method_and_masks_the_assertion(verifies_w
 
 async def test_gateway_token_tells_of_a_key_that_cannot_sign():
     async with verifier(None, "RS256") as checked:
-        report = await probe(
+        report = await examine(
             client_of(checked.server, AuthMethod.PRIVATE_KEY_JWT, "hunter2"), loop_clock(), KEY
         )
     assert report.problem.endswith("the private key is neither PEM nor a JWK")
@@ -200,7 +200,7 @@ async def test_an_assertion_that_is_the_grant_speaks_for_somebody_and_is_masked(
         made = AssertionSettings(url, subject="somebody", claims=(("scope", "x"),))
         members = {"assertion": made, "assertion_type": "", "grant_type": GrantType.JWT_BEARER}
         client = client_of(server, AuthMethod.NONE, pem("ed25519"), **members)
-        report = await probe(client, loop_clock(), KEY)
+        report = await examine(client, loop_clock(), KEY)
     form = dict(parse_qsl(server.requests[0].body.decode(), strict_parsing=True))
     assert set(form) == {"grant_type", "assertion", "scope"}
     options = {"verify_exp": False, "verify_iat": False}

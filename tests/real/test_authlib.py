@@ -11,7 +11,7 @@ from aiohttp import ClientSession, web
 
 from gateway.config import load
 from gateway.core.clock import Clock
-from gateway.doctor.probe import probe
+from gateway.doctor.examine import examine
 from gateway.doctor.rendering import render_json, render_text
 from tests.oauth.fakes import KEY
 from tests.oauth.keys import pem
@@ -86,10 +86,13 @@ async def test_the_method_that_is_registered_is_found_by_the_doctor(tmp_path, re
         route = {"path": "/", "upstream": "http://127.0.0.1:9", "client": "crm"}
         settings = load(write_configuration(tmp_path, {"clients": {"crm": client}, "routes": [route]}), {})
         clock = Clock(get_running_loop().time, time.time, random.random)
-        report = await probe(settings.clients["crm"], clock, KEY)
+        report = await examine(settings.clients["crm"], clock, KEY)
 
     assert (report.has_token, report.remedy) == (False, f"token_endpoint_auth_method: {registered}")
-    assert f"tried token_endpoint_auth_method: {registered}: accepted: write it" in render_text(report)
+    assert (
+        f"tried token_endpoint_auth_method: {registered}: accepted; write this in gateway.yaml"
+        in render_text(report)
+    )
     assert SECRET not in render_text(report) + render_json(report) + repr(report)
 
 

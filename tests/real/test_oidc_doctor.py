@@ -18,9 +18,9 @@ from yarl import URL
 
 from gateway.config import load
 from gateway.core.clock import Clock
-from gateway.doctor.probe import probe
+from gateway.doctor.examine import examine
 from gateway.doctor.rendering import render_json, render_text
-from gateway.doctor.report import ProbeReport
+from gateway.doctor.report import Report
 from tests.oauth.fakes import KEY
 from tests.oauth.keys import jwk, pem
 from tests.real.gateways import write_configuration
@@ -70,13 +70,13 @@ async def eavesdropper():
 def diagnosed(tmp_path, eavesdropper):
     """Gives the report on a client, once it was found to tell no secret in any form."""
 
-    async def report_on(**client: object) -> ProbeReport:
+    async def report_on(**client: object) -> Report:
         async with serving(eavesdropper) as proxy:
             crm = {"client_id": tmp_path.name, "proxy": f"http://127.0.0.1:{proxy}"} | client
             route = {"path": "/", "upstream": "http://127.0.0.1:9", "client": "crm"}
             file = write_configuration(tmp_path, {"clients": {"crm": crm}, "routes": [route]})
             clock = Clock(get_running_loop().time, time.time, random.random)
-            report = await probe(load(file, {}).clients["crm"], clock, KEY)
+            report = await examine(load(file, {}).clients["crm"], clock, KEY)
         for text in (render_text(report), render_json(report), repr(report)):
             assert [one for one in eavesdropper.hidden | {SECRET, WRONG} if one in text] == []
             assert "PRIVATE KEY" not in text
@@ -139,7 +139,7 @@ async def test_an_issuer_with_a_slash_too_many_is_told_with_the_right_one(tmp_pa
 
     assert not report.has_token
     assert (
-        f"  hint: if that is whom you mean, write issuer: {provider.issuer}"
+        f"  hint: if that is the right one, write issuer: {provider.issuer}"
         in render_text(report).splitlines()
     )
 

@@ -18,7 +18,7 @@ from gateway.core.oauth.client_assertion import JWT_BEARER
 from gateway.core.secret import Secret
 from gateway.core.settings import LogFormat, LogSettings
 from gateway.core.signing_settings import AssertionSettings, DpopSettings
-from gateway.doctor.probe import probe
+from gateway.doctor.examine import examine
 from gateway.doctor.rendering import render_json, render_text
 from tests.oauth.keys import pem
 from tests.wire.messages import ok, request
@@ -181,5 +181,5 @@ async def test_nothing_that_proves_who_we_are_is_written(style):
 async def doctored(client: ClientSettings) -> str:
     """All that `gateway token` can write of one client."""
     clock = Clock(time.monotonic, time.time, lambda: 0.0)
-    report = await probe(client, clock, b"k" * 32)
+    report = await examine(client, clock, b"k" * 32)
     return "\n".join([render_text(report), render_json(report), repr(report)])

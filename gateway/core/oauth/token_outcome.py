@@ -74,7 +74,7 @@ class Failed:
         retry_after_s: how long it asked us to wait, bounded, or None.
         status: of the answer, or 0 where there was none.
         cause: why, as far as it was seen on the way there.
-        key: the key below the client whose file is at fault (``tls.ca``), or empty; `reason` begins with it.
+        key: the key below the client whose file is at fault ("tls.ca"), or empty; `reason` begins with it.
         was_sent: something of the request may have reached the server.
     """
 

@@ -19,7 +19,8 @@ from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.secret import MASK, Secret
 from gateway.core.signing_settings import DpopSettings
 from gateway.doctor.rendering import render_json, render_text
-from gateway.doctor.report import Probe, ProbeReport, make_report
+from gateway.doctor.report import Report
+from gateway.doctor.report_build import Examination, make_report
 from tests.core.samples import GRANT
 
 SECRET = "hunter2 the+secret"
@@ -53,13 +54,15 @@ def report(
     objections: tuple[str, ...] = (),
     remedy: str = "",
     tried: tuple[str, ...] = (),
-) -> ProbeReport:
+) -> Report:
     attempts = tuple(attempt(answer, grant, number) for number, answer in enumerate(answers))
     asked = Asked(attempts, attempts[-1].outcome if attempts else DOWN)
     client = ClientSettings(grant, (lambda: Secret(SECRET),) * 2)
     hidden = (Secret(SECRET), Secret("-----BEGIN KEY-----\nMIIabc\n"))
     return make_report(
-        Probe(client, hidden, asked, replace(FACTS, objections=objections), looks, (), tried, remedy, b"k")
+        Examination(
+            client, hidden, asked, replace(FACTS, objections=objections), looks, (), tried, remedy, b"k"
+        )
     )
 
 
@@ -242,7 +245,7 @@ def test_whatever_the_server_writes_back_of_it_no_secret_is_told(status, fields,
 
 def test_what_a_report_is_made_from_shows_nothing_either():
     asked = Asked((attempt(answered(SECRET.encode())),), DOWN)
-    probe = Probe(
+    examination = Examination(
         ClientSettings(OURS, (lambda: Secret(SECRET),)),
         (Secret(SECRET),),
         asked,
@@ -254,7 +257,7 @@ def test_what_a_report_is_made_from_shows_nothing_either():
         b"key!",
     )
     for hidden in ("hunter2", HEADER_VALUE, PARAMETER, "key!"):
-        assert hidden not in repr(probe)
+        assert hidden not in repr(examination)
 
 
 def test_short_values_of_fields_are_no_secrets():

@@ -1,4 +1,4 @@
-"""One question for real, for the operator: what was sent, what came back, what to change."""
+"""Examine a client: request a token for real, and report what went out, what came back, what to change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from gateway.core.oauth.token_outcome import Granted
 from gateway.core.secret import Secret
 from gateway.core.secret_shape import oddities
 from gateway.doctor.alternatives import alternatives
-from gateway.doctor.report import Probe, ProbeReport, make_report
+from gateway.doctor.report import Report
+from gateway.doctor.report_build import Examination, make_report
 from gateway.oauth.endpoint import TokenEndpoint
 from gateway.observe.fanout import Fanout
 from gateway.tls.trust import Trust
@@ -24,23 +25,23 @@ _SECRET_METHODS: Final = frozenset(
 )
 
 
-async def probe(
+async def examine(
     client: ClientSettings, clock: Clock, fingerprint_key: bytes, *, tries_remedies: bool = True
-) -> ProbeReport:
-    """Ask once for a token of `client` and report on it; raises nothing but cancellation.
+) -> Report:
+    """Request one token for `client` and report on it; raises nothing but cancellation.
 
-    With `tries_remedies` a client that is refused is tried in other ways too (`doctor.alternatives`).
+    With `tries_remedies`, a client that is refused is tried with other settings (`doctor.alternatives`).
     """
     endpoint = TokenEndpoint(clock, Fanout((), ()), Trust())
     try:
         asked = await endpoint.ask(client)
-        # Before anything else is tried, whose objections would be told as those to the settings.
+        # Read now: what the metadata says against an alternative is no objection to the settings.
         facts, looks = endpoint.facts(client), endpoint.looks(client)
         tried = [setting async for setting in _tried(endpoint, client, asked)] if tries_remedies else []
     finally:
         await endpoint.close()
     return make_report(
-        Probe(
+        Examination(
             client=client,
             hidden=tuple(_readable(client)),
             asked=asked,
@@ -57,7 +58,7 @@ async def probe(
 async def _tried(
     endpoint: TokenEndpoint, client: ClientSettings, asked: Asked
 ) -> AsyncIterator[tuple[str, bool]]:
-    """Try other settings, one after the other, until one gets a token; give each, and whether it did."""
+    """Try other settings in turn until one works; yield each, and whether it worked."""
     last = asked.attempts[-1] if asked.attempts else None
     if last is None or not last.blames_secret:
         return
@@ -78,7 +79,7 @@ def _oddities(client: ClientSettings) -> Iterator[str]:
 
 
 def _readable(client: ClientSettings) -> Iterator[Secret]:
-    """What the client proves itself with, as it is kept: it is not always sent, but a server may know it."""
+    """Yield the stored credentials: even if they are not sent, a server may know and echo them."""
     for reader in (*client.credentials, client.dpop_key):
         try:
             if reader is not None:

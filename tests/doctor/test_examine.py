@@ -8,20 +8,20 @@ import pytest
 
 from gateway.core.client_settings import AuthMethod
 from gateway.core.secret import Secret
-from gateway.doctor.probe import probe
+from gateway.doctor.examine import examine
 from gateway.doctor.rendering import render_json, render_text
 from tests.oauth.authorization_server import OPENID, authorization_server, http, http_json
 from tests.oauth.fakes import CLIENT_SECRET, KEY, WALL_S, client_settings, loop_clock
 
 
-async def probed(answer: bytes, *, method: AuthMethod = AuthMethod.CLIENT_SECRET_BASIC):
+async def examined(answer: bytes, *, method: AuthMethod = AuthMethod.CLIENT_SECRET_BASIC):
     async with authorization_server() as server:
         server.answer = lambda: answer
         client = client_settings(f"http://127.0.0.1:{server.port}/token?key=hidden")
         client = replace(
             client, grant=replace(client.grant, method=method, parameters=(("pin", "hidden-too"),))
         )
-        report = await probe(client, loop_clock(), KEY, tries_remedies=False)
+        report = await examine(client, loop_clock(), KEY, tries_remedies=False)
         assert len(server.requests) == 1
         return report
 
@@ -35,14 +35,14 @@ def jwt(**claims: object) -> str:
 async def test_a_token_is_told_by_its_shape_only():
     token = jwt(sub="mobile_android", exp=WALL_S + 600)
     document = {"access_token": token, "token_type": "Bearer", "expires_in": 3600, "scope": "a"}
-    report = await probed(http_json(200, document, Cache_Control="no-store"))
+    report = await examined(http_json(200, document, Cache_Control="no-store"))
     assert report.has_token
     told = render_text(report)
     assert f"a JWT, {len(token)} characters" in told
     assert "lifetime: 600 s (as stated)" in told
     assert "claim sub: mobile_android" in told
-    assert "scope: a (asked: a b)" in told
-    assert "without b" in told
+    assert "scope: a (requested: a b)" in told
+    assert "b missing" in told
     assert json.loads(render_json(report))["token"]["claims"]["sub"] == "mobile_android"
     for shown in (told, render_json(report), repr(report)):
         for hidden in (token, "signature", CLIENT_SECRET, "hidden"):
@@ -68,7 +68,7 @@ async def test_what_a_proxy_writes_back_of_its_password_is_masked(userinfo: str,
         client = client_settings(
             "http://login.invalid/token", proxy=f"http://{userinfo}@127.0.0.1:{proxy.port}"
         )
-        report = await probe(client, loop_clock(), KEY, tries_remedies=False)
+        report = await examine(client, loop_clock(), KEY, tries_remedies=False)
     assert "you said" in render_text(report)
     for shown in (render_text(report), render_json(report), repr(report)):
         assert echoed not in shown
@@ -79,7 +79,7 @@ async def test_json_stays_json_whatever_numbers_a_token_holds():
     claims = '{"a": 1e999, "b": -1e999, "c": [1e999, {"d": NaN}], "e": Infinity, "f": 1e300}'
     encoded = base64.urlsafe_b64encode(claims.encode()).rstrip(b"=").decode()
     body = f'{{"access_token": "h.{encoded}.s", "token_type": "Bearer", "expires_in": 1e999}}'
-    report = await probed(http(200, body.encode()))
+    report = await examined(http(200, body.encode()))
     assert report.has_token
 
     def refuse(constant: str) -> None:
@@ -91,7 +91,7 @@ async def test_json_stays_json_whatever_numbers_a_token_holds():
 
 
 async def test_what_the_server_writes_back_of_the_secret_is_masked():
-    report = await probed(
+    report = await examined(
         http_json(
             400,
             {
@@ -111,15 +111,15 @@ async def test_what_the_server_writes_back_of_the_secret_is_masked():
 
 
 async def test_a_redirect_is_told_with_its_place_and_not_followed():
-    report = await probed(http(302, Location="https://login.example.com/token/"))
+    report = await examined(http(302, Location="https://login.example.com/token/"))
     assert "< location: https://login.example.com/token/" in render_text(report)
-    assert "it redirects" in render_text(report)
+    assert "a redirect" in render_text(report)
 
 
 async def test_a_server_that_cannot_be_reached_is_told():
-    report = await probe(client_settings("http://127.0.0.1:1/token"), loop_clock(), KEY)
+    report = await examine(client_settings("http://127.0.0.1:1/token"), loop_clock(), KEY)
     assert report.attempts[-1].status is None
-    assert "no connection, nothing was sent" in render_text(report)
+    assert "no connection, nothing sent" in render_text(report)
     assert "  > " not in render_text(report)
     assert report.problem == "no connection to the authorization server: Connection refused"
     assert (report.cause, report.key) == ("connection_refused", "clients.crm.token_endpoint")
@@ -127,7 +127,7 @@ async def test_a_server_that_cannot_be_reached_is_told():
 
 async def test_a_file_of_ours_that_is_missing_is_told_as_ours(tmp_path):
     client = client_settings("https://127.0.0.1:1/token", ca_file=str(tmp_path / "ca.pem"))
-    report = await probe(client, loop_clock(), KEY)
+    report = await examine(client, loop_clock(), KEY)
     told = f"no token: clients.crm.tls.ca: {tmp_path}/ca.pem cannot be read: No such file or directory"
     assert told in render_text(report).splitlines()
     assert "  > " not in render_text(report)
@@ -138,7 +138,7 @@ async def test_a_secret_that_cannot_be_read_is_told():
     def unreadable() -> Secret:
         raise FileNotFoundError("/run/secrets/crm")
 
-    report = await probe(client_settings(credentials=(unreadable,)), loop_clock(), KEY)
+    report = await examine(client_settings(credentials=(unreadable,)), loop_clock(), KEY)
     assert report.problem == "clients.crm.client_secret: it cannot be read"
 
 
@@ -182,7 +182,7 @@ async def test_a_refused_client_is_tried_in_the_other_ways(
     async with authorization_server() as server:
         Picky(server, place)
         client = client_settings(f"{server.origin}/token", credentials=(lambda: Secret("p w"),))
-        report = await probe(replace(client, grant=replace(client.grant, method=method)), loop_clock(), KEY)
+        report = await examine(replace(client, grant=replace(client.grant, method=method)), loop_clock(), KEY)
         assert len(server.requests) == requests
     assert report.remedy == remedy
     assert len(report.attempts) == 1, "what was tried afterwards is told by its setting alone"
@@ -194,7 +194,7 @@ async def test_a_refused_client_is_tried_in_the_other_ways(
 async def test_nothing_else_is_tried_where_the_secret_is_not_to_blame(answer: bytes):
     async with authorization_server() as server:
         server.answer = lambda: answer
-        report = await probe(client_settings(f"{server.origin}/token"), loop_clock(), KEY)
+        report = await examine(client_settings(f"{server.origin}/token"), loop_clock(), KEY)
         assert len(server.requests) == 1
     assert report.remedy == ""
 
@@ -203,7 +203,7 @@ async def test_nothing_else_is_tried_once_the_operator_says_so():
     async with authorization_server() as server:
         Picky(server, "post")
         client = client_settings(f"{server.origin}/token", credentials=(lambda: Secret("p w"),))
-        report = await probe(client, loop_clock(), KEY, tries_remedies=False)
+        report = await examine(client, loop_clock(), KEY, tries_remedies=False)
         assert len(server.requests) == 1
     assert report.remedy == ""
 
@@ -215,7 +215,7 @@ async def test_what_the_metadata_says_against_a_trial_is_not_told_of_the_setting
         server.reply = lambda request: http_json(401, {"error": "invalid_client"}, WWW_Authenticate="Basic")
         client = client_settings()
         client = replace(client, grant=replace(client.grant, token_endpoint=None, issuer=server.origin))
-        report = await probe(client, loop_clock(), KEY)
+        report = await examine(client, loop_clock(), KEY)
     assert report.tried == ("token_endpoint_auth_method: client_secret_post",)
     assert report.objections == ()
 
@@ -225,7 +225,7 @@ async def test_secrets_that_are_seldom_meant_are_named_by_kind_and_length():
         server.answer = lambda: http_json(401, {"error": "invalid_client"}, WWW_Authenticate="Basic")
         credentials = (lambda: Secret("hunter2 "), lambda: Secret("$HUNTER2"))
         client = client_settings(f"{server.origin}/token", credentials=credentials)
-        report = await probe(client, loop_clock(), KEY, tries_remedies=False)
+        report = await examine(client, loop_clock(), KEY, tries_remedies=False)
     assert report.oddities == (
         "client_secret 1 of 2 ends with white space (8 characters in all)",
         "client_secret 2 of 2 looks like a reference that nobody replaced (8 characters in all)",
@@ -236,7 +236,7 @@ async def test_secrets_that_are_seldom_meant_are_named_by_kind_and_length():
 async def test_a_secret_that_works_is_not_odd():
     async with authorization_server() as server:
         client = client_settings(f"{server.origin}/token", credentials=(lambda: Secret("hunter2 "),))
-        report = await probe(client, loop_clock(), KEY)
+        report = await examine(client, loop_clock(), KEY)
     assert report.has_token
     assert report.oddities == ()
 
@@ -249,7 +249,7 @@ async def test_discovery_and_each_secret_are_told():
         )
         client = client_settings(credentials=(lambda: Secret("first-one"), lambda: Secret("second-one")))
         client = replace(client, grant=replace(client.grant, token_endpoint=None, issuer=server.origin))
-        report = await probe(client, loop_clock(), KEY)
+        report = await examine(client, loop_clock(), KEY)
     told = render_text(report)
     assert [look.status for look in report.looks] == [404, 200]
     assert f"POST {server.origin}/token (secret 2 of 2)" in told
