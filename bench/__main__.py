@@ -33,6 +33,7 @@ from bench import (
 )
 from bench.contestants import CONTESTANTS, GATEWAY, PEERS, PROXIES, Contestant
 from bench.note import note
+from bench.numbers import positive
 from bench.processes import NotReadyError
 from bench.results import Results
 from bench.scenarios import PLAIN, TLS_UPSTREAM, Scenario
@@ -81,17 +82,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--quick", action="store_true", help="one short round: does it work, roughly how fast"
     )
-    parser.add_argument("--rounds", type=_positive, help="alternating rounds (7, with --quick 1)")
+    parser.add_argument("--rounds", type=positive, help="alternating rounds (7, with --quick 1)")
     parser.add_argument("--only", type=_only, default=(), help=f"a list of {','.join(_NAMES)}")
     parser.add_argument("--json", type=pathlib.Path, default=pathlib.Path(__file__).parent / "results.json")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a target is missed")
     return parser
-
-
-def _positive(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{value} is below 1")
-    return value
 
 
 def _only(text: str) -> tuple[str, ...]:

@@ -94,7 +94,11 @@ def _install(copy: pathlib.Path, built: pathlib.Path) -> None:
     options = ("--no-deps", "--no-build-isolation", "--target", str(built))
     try:
         subprocess.run(
-            (*pip, "install", *options, str(copy)), check=True, capture_output=True, timeout=_BUILD_WITHIN_S
+            (*pip, "install", *options, str(copy)),
+            check=True,
+            capture_output=True,
+            timeout=_BUILD_WITHIN_S,
+            env={**os.environ, "GATEWAY_COMPILE": "yes"},  # a pure wheel would be no news
         )
     except subprocess.CalledProcessError as error:
         raise NotCompiledError(f"pip could not build it: {_tail(error.stderr)}") from error

@@ -20,6 +20,7 @@ from typing import TypeAlias
 from bench import compiled, kernel, programs
 from bench.contestants import ENVOY, Contestant, Proxy, Running, gateway_from, running
 from bench.note import note
+from bench.numbers import positive
 from bench.plan import QUICK
 from bench.processes import FAILURES, ROOT
 from bench.scenarios import BROWSER, LOG, PLAIN, TLS_LISTENER, TLS_UPSTREAM, Scenario
@@ -50,8 +51,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--against", choices=("envoy",), help="instead of another checkout")
     parser.add_argument("--only", type=_only, default=_USUAL, help=f"a list of {','.join(SCENARIOS)}")
     parser.add_argument("--compiled", nargs="?", const="both", choices=("here", "there", "both"))
-    parser.add_argument("--pairs", type=int, default=10, help="of two seconds each, for each scenario (10)")
-    parser.add_argument("--starts", type=int, default=2, help="how often both sides are started (2)")
+    parser.add_argument(
+        "--pairs", type=positive, default=10, help="of two seconds each, for each scenario (10)"
+    )
+    parser.add_argument("--starts", type=positive, default=2, help="how often both sides are started (2)")
     parser.add_argument(
         "--logs", choices=("here",), help="an access log on one side: `. --logs here` shows what it costs"
     )
