@@ -45,7 +45,7 @@ from gateway.net.resolver import Resolver
 from gateway.net.unix_socket import UnixSocket, listen_at
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.store import Sources
-from gateway.observe.access_log import AccessLog, open_access_log
+from gateway.observe.access_log import AccessLog
 from gateway.observe.fanout import Fanout, Observer
 from gateway.observe.file_watch import FileWatch
 from gateway.observe.line_stream import dropped_lines
@@ -90,7 +90,7 @@ class Gateway:
         self._loop = loop
         self._clock = Clock(loop.time, time.time, random.random, time.perf_counter)
         self._is_draining = False
-        self._access_log = _open_access_log(settings, loop)
+        self._access_log = _opened_access_log(settings, loop)
         self.metrics = Metrics(
             Gauges(
                 __version__,
@@ -294,10 +294,10 @@ def _look(files: Trust | ServerCertificate, _now_s: float) -> None:
     files.look()
 
 
-def _open_access_log(settings: Settings, loop: asyncio.AbstractEventLoop) -> AccessLog | None:
+def _opened_access_log(settings: Settings, loop: asyncio.AbstractEventLoop) -> AccessLog | None:
     if settings.log.access is None:
         return None
-    return open_access_log(settings.log.access, settings.log.format, loop.call_later)
+    return AccessLog(settings.log.access, settings.log.format, loop.call_later)
 
 
 def _request_ids() -> Callable[[], bytes]:

@@ -128,7 +128,7 @@ async def test_a_pipe_of_another_user_is_written_too(tmp_path, upstream):
     """It cannot be opened anew through /proc, so nothing of ours can make it non-blocking."""
     code = (
         "import os; from gateway.observe.line_writer import LineWriter; os.setuid(65534);"
-        "w = LineWriter('stdout', lambda s, c: None); w.write('a\\n'); w.close(); os._exit(w.dropped)"
+        "w = LineWriter('stdout', lambda s, c: None, ''.join); w.write('a\\n'); w.close(); os._exit(w.dropped)"
     )
 
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)

@@ -5,11 +5,13 @@ Rules:
 - Written without `logging` and assembled by hand: most members are numbers or words of ours; only what a
   caller made (request id, method, path) or an owner (route) is quoted. A test reads such lines back.
 - The members are those of `AccessRecord`, in its order; durations in milliseconds, time in UTC (RFC 3339).
+- A request only hands its record over; lines are made many at a time (`line_writer`).
 - Neither the query nor a header field is known here, hence none can be leaked.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Final
@@ -25,27 +27,7 @@ _NO_RECOVERY: Final = Recovery.NONE  # the attribute of an Enum class is a slow 
 
 
 class AccessLog:
-    """A `RequestObserver` that writes lines."""
-
-    def __init__(self, writer: LineWriter, is_json: bool) -> None:
-        self.writer = writer
-        self._is_json = is_json
-        self._second = -1
-        self._second_text = ""
-
-    def request_done(self, record: AccessRecord) -> None:
-        """Write the record's line, soon."""
-        started_at_s = record.started_at_s
-        second = int(started_at_s)
-        if second != self._second:
-            self._second = second
-            self._second_text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        time = f"{self._second_text}.{int((started_at_s - second) * 1000):03d}Z"
-        self.writer.write(_json_line(record, time) if self._is_json else _text_line(record, time))
-
-
-def open_access_log(target: str, style: LogFormat, schedule: Schedule) -> AccessLog:
-    """Open the access log.
+    """A `RequestObserver` that writes lines.
 
     Args:
         target: ``stdout``, ``stderr`` or the path of a file (`LogSettings.access`).
@@ -53,23 +35,47 @@ def open_access_log(target: str, style: LogFormat, schedule: Schedule) -> Access
         schedule: ``loop.call_later``.
 
     Raises:
-        OSError: the file cannot be opened.
+        OSError: the file cannot be opened (only when made).
     """
-    writer = LineWriter(target, schedule)
-    return AccessLog(writer, writes_json(style, writer.is_terminal))
+
+    def __init__(self, target: str, style: LogFormat, schedule: Schedule) -> None:
+        self._second = self._millisecond = -1
+        self._second_text = self._time_text = ""
+        self.writer: LineWriter[AccessRecord] = LineWriter(target, schedule, self._lines)
+        self._is_json = writes_json(style, self.writer.is_terminal)
+
+    def request_done(self, record: AccessRecord) -> None:
+        """Write the record's line, soon."""
+        self.writer.write(record)
+
+    def _lines(self, records: Iterable[AccessRecord]) -> str:
+        line = _json_line if self._is_json else _text_line
+        return "".join([line(record, self._time(record.started_at_s)) for record in records])
+
+    def _time(self, at_s: float) -> str:
+        """Write an instant; most records of a busy gateway share theirs with the one before."""
+        second = int(at_s)
+        millisecond = int((at_s - second) * 1000)
+        if second != self._second:
+            self._second, self._millisecond = second, -1
+            self._second_text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        if millisecond != self._millisecond:
+            self._millisecond = millisecond
+            self._time_text = f"{self._second_text}.{millisecond:03d}Z"
+        return self._time_text
 
 
 def _json_line(record: AccessRecord, time: str) -> str:
     r = record
-    recovery = "none" if r.recovery is _NO_RECOVERY else r.recovery.value
+    token_ms = f"{r.token_s * 1000:.3f}" if r.token_s else "0.000"
     upstream_ms = "null" if r.upstream_s is None else f"{r.upstream_s * 1000:.3f}"
+    recovery = "none" if r.recovery is _NO_RECOVERY else r.recovery.value
     return (
         f'{{"time":"{time}","request_id":{_quoted(r.request_id)},"route":{_quoted(r.route)}'
         f',"caller":{_quoted(r.caller)},"forwarded_for":"{r.forwarded_for}","method":{_quoted(r.method)},"path":{_quoted(r.path)}'
         f',"status":{r.status},"upstream_status":{r.upstream_status},"error":"{r.error}"'
         f',"request_bytes":{r.request_bytes},"answer_bytes":{r.answer_bytes}'
-        f',"total_ms":{r.total_s * 1000:.3f},"token_ms":{r.token_s * 1000:.3f}'
-        f',"upstream_ms":{upstream_ms}'
+        f',"total_ms":{r.total_s * 1000:.3f},"token_ms":{token_ms},"upstream_ms":{upstream_ms}'
         f',"token":"{r.token}","recovery":"{recovery}","cause":"{r.cause}"}}\n'
     )
 

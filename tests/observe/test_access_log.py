@@ -1,13 +1,15 @@
 import json
 import os
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.http.access_record import AccessRecord
 from gateway.core.http.recovery import Recovery
 from gateway.core.settings import LogFormat
-from gateway.observe.access_log import open_access_log
+from gateway.observe.access_log import AccessLog
 
 from .samples import RECORD, record
 
@@ -17,7 +19,7 @@ def never(_delay_s, _callback):
 
 
 def written(path, *records, style=LogFormat.JSON):
-    log = open_access_log(str(path), style, never)
+    log = AccessLog(str(path), style, never)
     for each in records:
         log.request_done(each)
     log.writer.close()
@@ -97,6 +99,60 @@ def test_no_text_of_a_caller_breaks_a_json_line(tmp_path_factory, **texts):
     assert texts == {name: json.loads(text)[name] for name in texts}
 
 
+SECONDS = st.floats(0, 1e6) | st.sampled_from([0.0, 0.000_000_5, 0.001, 0.999_999_5])
+COUNTS = st.integers(0, 2**63)
+RECORDS = st.builds(
+    AccessRecord,
+    started_at_s=st.floats(0, 253_402_300_799),
+    request_id=HOSTILE,
+    route=HOSTILE,
+    caller=HOSTILE,
+    forwarded_for=st.sampled_from(["", "203.0.113.7"]),
+    method=HOSTILE,
+    path=HOSTILE,
+    status=COUNTS,
+    upstream_status=COUNTS,
+    error=st.sampled_from(["", "upstream_closed"]),
+    request_bytes=COUNTS,
+    answer_bytes=COUNTS,
+    total_s=SECONDS,
+    token_s=SECONDS,
+    upstream_s=st.none() | SECONDS,
+    token=st.sampled_from(["", "ab12cd34"]),
+    recovery=st.sampled_from(Recovery),
+    cause=st.sampled_from(["", "connection_refused"]),
+)
+
+
+def in_json(name, value):
+    match name, value:
+        case "started_at_s", _:
+            second = int(value)
+            at = datetime.fromtimestamp(second, UTC).replace(tzinfo=None).isoformat()
+            return f'"{at}.{int((value - second) * 1000):03}Z"'
+        case _, float():
+            return f"{value * 1000:.3f}"
+        case _, Recovery():
+            return json.dumps(value.value)
+        case _:
+            return json.dumps(value)
+
+
+def json_line(each):
+    """The line as `json` writes it, but for the durations, which have three decimals."""
+    names = {name: name.removesuffix("_s") + "_ms" for name in ("total_s", "token_s", "upstream_s")}
+    names["started_at_s"] = "time"
+    members = {names.get(name, name): in_json(name, getattr(each, name)) for name in AccessRecord.__slots__}
+    return "{" + ",".join(f'"{name}":{text}' for name, text in members.items()) + "}\n"
+
+
+@given(records=st.lists(RECORDS, max_size=5))
+def test_every_line_is_the_json_of_its_record_byte_for_byte(tmp_path_factory, records):
+    path = tmp_path_factory.mktemp("log") / "access.log"
+
+    assert written(path, *records) == "".join(map(json_line, records))
+
+
 @given(path=HOSTILE, request_id=HOSTILE, method=HOSTILE)
 def test_no_text_of_a_caller_breaks_a_readable_line(tmp_path_factory, **texts):
     text = written(tmp_path_factory.mktemp("log") / "access.log", record(**texts), style=LogFormat.TEXT)
@@ -153,4 +209,4 @@ def test_a_file_is_continued(tmp_path):
 
 def test_a_file_that_cannot_be_opened_is_an_error(tmp_path):
     with pytest.raises(OSError, match="No such file"):
-        open_access_log(os.fspath(tmp_path / "missing" / "access.log"), LogFormat.JSON, never)
+        AccessLog(os.fspath(tmp_path / "missing" / "access.log"), LogFormat.JSON, never)

@@ -12,7 +12,7 @@ from gateway.core.errors import TokenRefused
 from gateway.core.http.recovery import Recovery
 from gateway.core.oauth.token_events import Reason, TokenFailed, TokenObtained, TokenRequested
 from gateway.core.settings import LogFormat, RouteName
-from gateway.observe.access_log import open_access_log
+from gateway.observe.access_log import AccessLog
 from gateway.observe.metrics import Connections, Gauges, Metrics
 
 from .samples import FAILING, RECORD, token, troubled
@@ -82,7 +82,7 @@ def test_every_outcome_of_a_recovery_is_documented():
 
 
 def test_every_field_of_the_access_log_is_documented_in_its_order(tmp_path):
-    log = open_access_log(str(tmp_path / "log"), LogFormat.JSON, lambda _delay_s, _callback: None)
+    log = AccessLog(str(tmp_path / "log"), LogFormat.JSON, lambda _delay_s, _callback: None)
     log.request_done(RECORD)
     log.writer.close()
     fields = re.findall(r'"(\w+)":', (tmp_path / "log").read_text())

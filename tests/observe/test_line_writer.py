@@ -78,7 +78,7 @@ def drained(reader):
 
 
 def test_lines_wait_for_each_other_and_go_out_together(tmp_path, schedule):
-    writer = LineWriter(str(tmp_path / "log"), schedule)
+    writer = LineWriter(str(tmp_path / "log"), schedule, "".join)
     writer.write("a\n")
     writer.write("b\n")
     before = (tmp_path / "log").read_text()
@@ -92,7 +92,7 @@ def test_lines_wait_for_each_other_and_go_out_together(tmp_path, schedule):
 
 
 def test_a_later_line_is_scheduled_again(tmp_path, schedule):
-    writer = LineWriter(str(tmp_path / "log"), schedule)
+    writer = LineWriter(str(tmp_path / "log"), schedule, "".join)
     for line in ("a\n", "b\n"):
         writer.write(line)
         schedule.run()
@@ -105,7 +105,7 @@ def test_a_later_line_is_scheduled_again(tmp_path, schedule):
 
 @pytest.mark.parametrize(("lines", "out"), [(FLUSH_LINES - 1, 0), (FLUSH_LINES, FLUSH_LINES)])
 def test_many_lines_do_not_wait(tmp_path, schedule, lines, out):
-    writer = LineWriter(str(tmp_path / "log"), schedule)
+    writer = LineWriter(str(tmp_path / "log"), schedule, "".join)
     for _ in range(lines):
         writer.write("a\n")
     served(writer)
@@ -115,7 +115,7 @@ def test_many_lines_do_not_wait(tmp_path, schedule, lines, out):
 
 
 def test_what_waits_goes_out_at_the_close(tmp_path, schedule):
-    writer = LineWriter(str(tmp_path / "log"), schedule)
+    writer = LineWriter(str(tmp_path / "log"), schedule, "".join)
     writer.write("a\n")
     writer.close()
 
@@ -124,7 +124,7 @@ def test_what_waits_goes_out_at_the_close(tmp_path, schedule):
 
 def test_a_line_after_the_close_goes_nowhere(tmp_path, schedule):
     """The file's number may be somebody else's by then."""
-    writer = LineWriter(str(tmp_path / "log"), schedule)
+    writer = LineWriter(str(tmp_path / "log"), schedule, "".join)
     writer.close()
     other = os.open(tmp_path / "other", os.O_WRONLY | os.O_CREAT)
     writer.write("late\n")
@@ -135,7 +135,7 @@ def test_a_line_after_the_close_goes_nowhere(tmp_path, schedule):
 
 
 def test_a_renamed_file_is_left_and_a_new_one_begun(tmp_path, schedule):
-    writer = LineWriter(str(tmp_path / "log"), schedule)
+    writer = LineWriter(str(tmp_path / "log"), schedule, "".join)
     writer.write("old\n")
     (tmp_path / "log").rename(tmp_path / "log.1")
     writer.reopen()
@@ -147,7 +147,7 @@ def test_a_renamed_file_is_left_and_a_new_one_begun(tmp_path, schedule):
 
 def test_the_old_file_is_kept_when_the_new_one_cannot_be_opened(tmp_path, schedule, caplog):
     (tmp_path / "logs").mkdir()
-    writer = LineWriter(str(tmp_path / "logs" / "log"), schedule)
+    writer = LineWriter(str(tmp_path / "logs" / "log"), schedule, "".join)
     (tmp_path / "logs").rename(tmp_path / "moved")
 
     with caplog.at_level(logging.ERROR, LOGGER):
@@ -160,7 +160,7 @@ def test_the_old_file_is_kept_when_the_new_one_cannot_be_opened(tmp_path, schedu
 
 
 def test_a_full_disk_costs_records_which_are_counted_and_told_of_once(schedule, caplog):
-    writer = LineWriter("/dev/full", schedule)
+    writer = LineWriter("/dev/full", schedule, "".join)
     with caplog.at_level(logging.WARNING, LOGGER):
         for _ in range(3):
             writer.write("a\n")
@@ -178,7 +178,7 @@ def test_a_broken_pipe_costs_records_and_nothing_else(tmp_path, schedule):
     path = tmp_path / "pipe"
     os.mkfifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    writer = LineWriter(str(path), schedule)
+    writer = LineWriter(str(path), schedule, "".join)
     os.close(reader)
     writer.write("a\n")
     schedule.run()
@@ -190,7 +190,7 @@ def test_a_broken_pipe_costs_records_and_nothing_else(tmp_path, schedule):
 
 def test_a_pipe_that_is_read_again_is_told_of(pipe, schedule, caplog):
     path, reader = pipe
-    writer = LineWriter(str(path), schedule)
+    writer = LineWriter(str(path), schedule, "".join)
     with caplog.at_level(logging.WARNING, LOGGER):
         stalled(writer)
         until(lambda: drained(reader) == b"" and writer._sink._served == writer._sink._queued)
@@ -206,7 +206,7 @@ def test_a_pipe_that_is_read_again_is_told_of(pipe, schedule, caplog):
 def test_a_slow_reader_gets_everything_in_the_end(pipe, schedule):
     """A naive writer would block here, in the event loop's thread."""
     path, reader = pipe
-    writer = LineWriter(str(path), schedule)
+    writer = LineWriter(str(path), schedule, "".join)
     lines = [f"{number:0>1000}\n" for number in range(500)]
     for line in lines:
         writer.write(line)
@@ -221,7 +221,7 @@ def test_a_slow_reader_gets_everything_in_the_end(pipe, schedule):
 
 def test_what_a_stalled_reader_costs_is_bounded_and_nobody_waits(pipe, schedule):
     path, reader = pipe
-    writer = LineWriter(str(path), schedule)
+    writer = LineWriter(str(path), schedule, "".join)
     taken = stalled(writer)
     for _ in range(1000):
         writer.write(HUGE)
@@ -241,7 +241,7 @@ def test_a_line_that_was_cut_off_ends_before_the_next_begins(tmp_path, schedule)
         "import resource, signal, sys; from gateway.observe.line_writer import LineWriter;"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "limit = lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY));"
-        "w = LineWriter(sys.argv[1], lambda s, c: None); idle = lambda: w._sink._served == w._sink._queued;"
+        "w = LineWriter(sys.argv[1], lambda s, c: None, ''.join); idle = lambda: w._sink._served == w._sink._queued;"
         "limit(10); w.write('whole\\nbegun-and-cut\\nlost\\n'); w.flush();"
         "exec('while not idle(): pass'); limit(1000);"
         "w.write('next\\n'); w.close(); print(w.dropped)"
@@ -255,7 +255,7 @@ def test_a_line_that_was_cut_off_ends_before_the_next_begins(tmp_path, schedule)
 
 def test_what_nobody_reads_is_left_at_the_close(pipe, schedule):
     path, reader = pipe
-    writer = LineWriter(str(path), schedule)
+    writer = LineWriter(str(path), schedule, "".join)
     for _ in range(3):
         writer.write(HUGE)
     writer.close()
@@ -267,7 +267,7 @@ def test_what_nobody_reads_is_left_at_the_close(pipe, schedule):
 
 def test_a_stalled_pipe_that_is_opened_anew_is_left_at_once(pipe, schedule, tmp_path):
     path, _ = pipe
-    writer = LineWriter(str(path), schedule)
+    writer = LineWriter(str(path), schedule, "".join)
     writer.write(HUGE)
     writer.flush()
     path.rename(tmp_path / "old")
@@ -279,7 +279,7 @@ def test_a_stalled_pipe_that_is_opened_anew_is_left_at_once(pipe, schedule, tmp_
 
 
 def test_text_that_is_no_unicode_is_written_all_the_same(tmp_path, schedule):
-    writer = LineWriter(str(tmp_path / "log"), schedule)
+    writer = LineWriter(str(tmp_path / "log"), schedule, "".join)
     writer.write("a\udc80\n")
     writer.close()
 
@@ -290,7 +290,7 @@ def test_text_that_is_no_unicode_is_written_all_the_same(tmp_path, schedule):
 def test_a_standard_stream_that_is_a_pipe_stays_blocking_for_everybody_else(name):
     code = (
         "import os, sys; from gateway.observe.line_writer import LineWriter;"
-        f"w = LineWriter({name!r}, lambda s, c: None); w.write('a\\n'); w.close();"
+        f"w = LineWriter({name!r}, lambda s, c: None, ''.join); w.write('a\\n'); w.close();"
         f"sys.exit(0 if os.get_blocking(sys.{name}.fileno()) else 1)"
     )
 
@@ -300,7 +300,7 @@ def test_a_standard_stream_that_is_a_pipe_stays_blocking_for_everybody_else(name
 
 
 def test_a_writer_shows_its_state(tmp_path, schedule):
-    writer = LineWriter(str(tmp_path / "log"), schedule)
+    writer = LineWriter(str(tmp_path / "log"), schedule, "".join)
     writer.write("secret-ish line\n")
 
     assert "<LineWriter lines=1 <Sink" in repr(writer)
