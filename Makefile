@@ -14,7 +14,10 @@ UV     := uv>=0.9,<1
 COMPILE = $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --custom-compile-command 'make lock' $(UPGRADE)
 
-.PHONY: run test lint bench lock clean
+COMPILED := $(VENV)/compiled
+PACKAGES = import sysconfig; print(sysconfig.get_path("purelib"))
+
+.PHONY: run test test-compiled lint bench lock clean
 .DEFAULT_GOAL := run
 
 run: $(READY)      ## the demo: authorization server, legacy service and gateway
@@ -22,6 +25,18 @@ run: $(READY)      ## the demo: authorization server, legacy service and gateway
 
 test: $(READY)     ## the whole suite
 	@$(BIN)/python -m pytest
+
+# In an environment that has the packages of $(VENV) but for the gateway, which is there as a compiled wheel. What
+# keeps the sources in this folder from being imported is -P and the import mode; --compiled makes sure of it.
+test-compiled: $(READY) ## the same with compiled modules; needs a C compiler; TESTS=tests/wire for a part of it
+	@rm -rf $(COMPILED)
+	@GATEWAY_COMPILE=yes $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps \
+		--no-build-isolation --wheel-dir $(COMPILED)/wheel .
+	@$(BIN)/python -m venv --without-pip $(COMPILED)
+	@$(BIN)/python -c '$(PACKAGES)' >"$$($(COMPILED)/bin/python -c '$(PACKAGES)')/tested.pth"
+	@$(BIN)/python -m pip --python $(COMPILED)/bin/python install --quiet --disable-pip-version-check --no-deps \
+		$(COMPILED)/wheel/*.whl
+	@$(COMPILED)/bin/python -P -m pytest --import-mode=append --compiled $(TESTS)
 
 lint: $(READY)     ## ruff, mypy strict, import-linter
 	@$(BIN)/ruff check .
@@ -45,8 +60,8 @@ lock:              ## writes the hash-locked requirements anew; make lock UPGRAD
 	@test -x $(VENV)/lock/bin/uv || { $(PYTHON) -m venv $(VENV)/lock && \
 		$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check '$(UV)'; }
 	@$(COMPILE) pyproject.toml -o deploy/requirements.txt
-	@sed -n 's/^requires = \["\(.*\)"\]$$/\1/p' pyproject.toml | \
-		$(COMPILE) pyproject.toml --all-extras - -c deploy/requirements.txt -o .ci/requirements.txt
+	@sed -n 's/^requires = \["\(.*\)"\].*/\1/p' pyproject.toml | \
+		$(COMPILE) pyproject.toml --all-extras --group compile - -c deploy/requirements.txt -o .ci/requirements.txt
 
 clean:             ## removes what the other targets made
 	rm -rf $(VENV) build dist bench/.venv bench/.compiled bench/results.json .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info

@@ -45,8 +45,23 @@ _config = click.option(
 )
 
 
+def _say_version(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
+    if is_asked:
+        from gateway.version import version
+
+        click.echo(f"gateway {version()}")
+        context.exit()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="gateway")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_say_version,
+    help="Show the version, and whether it is compiled.",
+)
 def main() -> None:
     """An HTTP gateway that injects OAuth 2.0 access tokens, obtained with its own client credentials."""
     _write_what_the_terminal_knows()

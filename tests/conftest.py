@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.machinery import ExtensionFileLoader
+from pathlib import Path
+
 import pytest
 import uvloop
 
+import gateway
+from deploy import hot
+from gateway.version import version
 from tests.processes import is_free
 from tests.time_lapse import TimeLapseLoop
 
 pytest.register_assert_rewrite("tests.wire")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--compiled", action="store_true", help="refuse to test modules that are not compiled")
+
+
+def pytest_report_header(config):
+    return f"gateway: {version()}, from {Path(gateway.__file__).parent}"
+
+
+def pytest_sessionstart(session):
+    """A suite that is to prove what is compiled must not run what lies here, silently."""
+    if session.config.getoption("compiled"):
+        loaders = {name: import_module(name).__loader__ for name in hot.modules()}
+        if others := [name for name, one in loaders.items() if not isinstance(one, ExtensionFileLoader)]:
+            raise pytest.UsageError(f"these modules are not compiled: {', '.join(others)}")
 
 
 def pytest_configure(config):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import shutil
 import signal
@@ -21,10 +22,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from ruamel.yaml import YAML
 
+from gateway import __version__
 from gateway.cli import main
 from gateway.core.secret import Secret
 from gateway.demo.authorization_server import AuthorizationServerSettings, DemoAuthorizationServer
 from gateway.demo.registrations import Registration
+from gateway.demo.run import example_file
 from gateway.demo.tokens import TokenFormat
 from tests.json_schema import complaints
 from tests.processes import (
@@ -54,6 +57,16 @@ def gateway_here(*arguments, **environ):
     """The same command in this process, for tables: a process of its own costs a third of a second."""
     done = CliRunner(env=environ).invoke(main, arguments, prog_name="gateway", catch_exceptions=False)
     return Finished(done.exit_code, done.stdout, done.stderr)
+
+
+# ── what it is ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_version_says_what_is_loaded_and_what_runs_it(tmp_path, pytestconfig):
+    kind = "compiled" if pytestconfig.getoption("compiled") else "pure Python"
+    running = f"{platform.python_implementation()} {platform.python_version()}"
+
+    assert gateway(tmp_path, "--version").out == f"gateway {__version__} ({kind}, {running})\n"
 
 
 # ── a mistake in the configuration: status 2 ──────────────────────────────────────────────────────
@@ -653,7 +666,7 @@ async def test_every_line_of_the_demo_does_what_it_promises(tmp_path, demo_ports
     """On a life of 1 s, so that an expiry is worth waiting for."""
     async with started(tmp_path, "demo", "--lifetime", "1", environ={}) as child:
         banner = await child.until_printed("Ctrl-C ends it")
-        assert f"The gateway's configuration is {EXAMPLE}\n" in banner
+        assert f"The gateway's configuration is {example_file()}\n" in banner
         await child.until_printed("obtained")
         lines = re.findall(r"(?m)^ {5}(\S.*)$", banner)
         said = [await to_thread(pasted, tmp_path, line) for line in lines]

@@ -15,6 +15,7 @@ OF_A_RELEASE = ROOT / "deploy" / "requirements.txt"
 OF_CI = ROOT / ".ci" / "requirements.txt"
 ASKED = PROJECT["project"]["dependencies"]
 EXTRAS = [one for extra in PROJECT["project"]["optional-dependencies"].values() for one in extra]
+GROUPS = [one for group in PROJECT["dependency-groups"].values() for one in group]
 PINNED = re.compile(r"[a-z0-9-]+==[\w.]+( ; [\w.\s'!=<>()]+)?(\n--hash=sha256:[0-9a-f]{64})+")
 
 
@@ -38,7 +39,7 @@ def test_every_line_is_one_release_with_its_hashes_and_names_no_index(file):
 
 @pytest.mark.parametrize(
     ("file", "asked"),
-    [(OF_A_RELEASE, ASKED), (OF_CI, [*ASKED, *EXTRAS, *PROJECT["build-system"]["requires"]])],
+    [(OF_A_RELEASE, ASKED), (OF_CI, [*ASKED, *EXTRAS, *GROUPS, *PROJECT["build-system"]["requires"]])],
     ids=["release", "ci"],
 )
 def test_what_the_project_asks_for_is_there_in_a_release_that_fits(file, asked):

@@ -4,58 +4,111 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import tarfile
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
-from tests.processes import started
+from deploy import compiling, hot
+from tests.processes import environment, started
 
 ROOT = Path(__file__).parents[1]
 NEEDED = ("pyproject.toml", "README.md", "LICENSE", "gateway.yaml", "gateway", "deploy")
-BUILD = "from setuptools import build_meta as b; b.build_sdist({0!r}); b.build_wheel({0!r})"
+BUILD = "import sys; sys.path.insert(0, ''); from deploy import backend; backend.build_{}(sys.argv[1])"
+SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
+ALONE = (
+    "import sys, importlib; sys.modules.update(dict.fromkeys(('mypy', 'mypyc', 'mypy_extensions', 'librt')));"
+    "[importlib.import_module(name) for name in sys.argv[2:]]; from gateway.cli import main; main(['--version'])"
+)
+
+
+def build(kind, source, folder, **environ):
+    """Build into `folder` as a build tool does; return how that ended, and what it said."""
+    return subprocess.run(
+        [sys.executable, "-c", BUILD.format(kind), str(folder)],
+        cwd=source,
+        env=environment(folder, **environ),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def built(kind, source, folder, **environ):
+    """The same where it must succeed; return the line that tells which kind of wheel it is."""
+    done = build(kind, source, folder, **environ)
+    assert done.returncode == 0, done.stderr
+    told = [line for line in done.stdout.splitlines() if line.startswith("oauth-gateway: ")]
+    return told[0] if told else None
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """The sources, in which a module was deleted since the last build."""
+    """The sources, in which a module was deleted since the last builds of both kinds."""
     folder = tmp_path_factory.mktemp("source")
     for name in NEEDED:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, folder / name)
-    left = folder / "build" / "lib" / "gateway" / "deleted.py"
-    left.parent.mkdir(parents=True)
-    left.touch()
+    compiled = f"lib.{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
+    for library in ("lib", compiled):
+        left = folder / "build" / library / "gateway" / "deleted.py"
+        left.parent.mkdir(parents=True)
+        left.touch()
     return folder
 
 
 @pytest.fixture(scope="module")
 def made(source, tmp_path_factory):
-    """Where the wheel and the source distribution are."""
+    """Where the pure wheel and the source distribution are."""
     folder = tmp_path_factory.mktemp("made")
-    done = subprocess.run(
-        [sys.executable, "-c", BUILD.format(str(folder))],
-        cwd=source,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
+    built("sdist", source, folder)
+    assert built("wheel", source, folder, GATEWAY_COMPILE="no") == (
+        "oauth-gateway: pure Python wheel: GATEWAY_COMPILE=no"
     )
-    assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.fixture(scope="module")
+def compiled(made, tmp_path_factory):
+    """The compiled wheel, made of nothing but the source distribution."""
+    if lack := compiling.lack():
+        pytest.skip(lack)
+    folder = tmp_path_factory.mktemp("compiled")
+    (archive,) = made.glob("*.tar.gz")
+    with tarfile.open(archive) as file:
+        file.extractall(folder)
+    (source,) = folder.iterdir()
+    told = built("wheel", source, folder, GATEWAY_COMPILE="yes")
+    assert told == f"oauth-gateway: compiled wheel, {len(hot.modules())} modules"
+    (wheel,) = folder.glob("*.whl")
+    return wheel
 
 
 def names_in(made):
     (wheel,) = made.glob("*.whl")
+    return contents(wheel)
+
+
+def contents(wheel):
     with ZipFile(wheel) as file:
         return {name for name in file.namelist() if ".dist-info/" not in name}
 
 
-def test_a_wheel_holds_the_modules_that_are_there_now_and_the_example(made):
+def plain_contents():
     modules = {str(file.relative_to(ROOT)) for file in ROOT.glob("gateway/**/*.py")}
+    return modules | {"gateway/py.typed", "gateway/demo/gateway.yaml"}
 
-    assert names_in(made) == modules | {"gateway/py.typed", "gateway/demo/gateway.yaml"}
+
+def compiled_contents():
+    libraries = {str(Path(*name.split("."))) + SUFFIX for name in hot.modules()}
+    return plain_contents() | libraries | {f"gateway/compiled__mypyc{SUFFIX}"}
+
+
+def test_a_wheel_holds_the_modules_that_are_there_now_and_the_example(made):
+    assert names_in(made) == plain_contents()
 
 
 def test_the_example_that_travels_is_the_one_at_the_top(made):
@@ -70,7 +123,9 @@ def test_a_source_distribution_holds_what_a_wheel_is_made_of(made):
     with tarfile.open(archive) as file:
         names = {name.partition("/")[2] for name in file.getnames()}
 
-    assert {"gateway.yaml", "deploy/wheel.py", "pyproject.toml"} <= names
+    machinery = {str(file.relative_to(ROOT)) for file in ROOT.glob("deploy/*.py")}
+    assert machinery | {"gateway.yaml", "pyproject.toml"} <= names
+    assert plain_contents() - {"gateway/demo/gateway.yaml"} <= names
 
 
 async def test_the_demo_runs_where_there_is_no_repository(made, tmp_path, demo_ports):
@@ -84,3 +139,152 @@ async def test_the_demo_runs_where_there_is_no_repository(made, tmp_path, demo_p
         assert await child.ended() == 0
 
     assert f"configuration is {installed}/gateway/demo/gateway.yaml\n" in banner
+
+
+# ── the two kinds of wheel ────────────────────────────────────────────────────────────────────────
+
+
+def compiler(folder, *, files=999):
+    """One that takes no time: it makes empty files, and after so many of them it fails."""
+    tool = folder / "cc"
+    tool.write_text(
+        f"""#!/bin/sh
+        echo x >>{folder}/asked
+        test $(wc -l <{folder}/asked) -le {files} || exit 3
+        while test "$1" != -o; do shift; done
+        : >"$2"
+        """
+    )
+    tool.chmod(0o755)
+    return str(tool)
+
+
+def version_of(wheel, folder):
+    """What `gateway --version` says where this wheel is installed, the packages of the build being gone."""
+    ZipFile(wheel).extractall(folder)
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, str(folder), *hot.modules()],
+        cwd=folder,
+        env=environment(folder, PYTHONPATH=str(folder)),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_pure_wheel_is_for_every_machine_and_says_what_it_is(made, tmp_path):
+    (wheel,) = made.glob("*.whl")
+
+    assert wheel.name.endswith("-py3-none-any.whl")
+    assert "(pure Python, " in version_of(wheel, tmp_path)
+
+
+def test_a_compiled_wheel_is_for_machines_like_this_and_says_what_it_is(compiled, tmp_path):
+    tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+
+    assert compiled.name.endswith(f"-{tag}-{tag}-{platform}.whl")
+    assert "(compiled, " in version_of(compiled, tmp_path)
+
+
+def test_a_compiled_wheel_holds_the_library_and_an_extension_for_each_hot_module(compiled):
+    assert contents(compiled) == compiled_contents()
+
+
+def test_a_compiled_wheel_is_made_of_what_is_there_now(source, tmp_path):
+    if lack := compiling.lack():
+        pytest.skip(lack)
+    built("wheel", source, tmp_path, GATEWAY_COMPILE="yes", CC=compiler(tmp_path))
+
+    assert names_in(tmp_path) == compiled_contents()
+
+
+def test_a_compiler_that_fails_half_way_leaves_a_pure_wheel(source, tmp_path):
+    if lack := compiling.lack():
+        pytest.skip(lack)
+    told = built("wheel", source, tmp_path, CC=compiler(tmp_path, files=3))
+
+    assert told.startswith("oauth-gateway: pure Python wheel: compiling failed: ")
+    assert str(tmp_path / "cc") in told
+    assert names_in(tmp_path) == plain_contents()
+    assert next(tmp_path.glob("*.whl")).name.endswith("-py3-none-any.whl")
+
+
+def test_a_module_that_mypyc_refuses_leaves_a_pure_wheel(source, tmp_path):
+    if lack := compiling.lack():
+        pytest.skip(lack)
+    broken = tmp_path / "broken"
+    shutil.copytree(source, broken)
+    with (broken / hot.files()[0]).open("a") as file:
+        file.write("\n_wrong: int = ''\n")
+    told = built("wheel", broken, tmp_path)
+
+    assert told == "oauth-gateway: pure Python wheel: compiling failed: mypyc refuses a module, see above"
+    assert names_in(tmp_path) == plain_contents()
+
+
+def test_no_compiler_is_no_obstacle_to_a_wheel(source, tmp_path):
+    told = built("wheel", source, tmp_path, CC="/nowhere/cc")
+
+    assert told == "oauth-gateway: pure Python wheel: there is no C compiler (/nowhere/cc)"
+    assert names_in(tmp_path) == plain_contents()
+
+
+def test_who_demands_a_compiled_wheel_gets_no_other(source, tmp_path):
+    done = build("wheel", source, tmp_path, GATEWAY_COMPILE="yes", CC="/nowhere/cc")
+
+    assert done.returncode != 0
+    assert (
+        "oauth-gateway: no wheel: GATEWAY_COMPILE=yes, but there is no C compiler (/nowhere/cc)"
+        in done.stderr
+    )
+    assert list(tmp_path.glob("*.whl")) == []
+
+
+def test_who_demands_a_compiled_wheel_gets_no_other_when_compiling_fails(source, tmp_path):
+    if lack := compiling.lack():
+        pytest.skip(lack)
+    done = build("wheel", source, tmp_path, GATEWAY_COMPILE="yes", CC=compiler(tmp_path, files=3))
+
+    assert done.returncode != 0
+    assert "oauth-gateway: no wheel: GATEWAY_COMPILE=yes, but compiling failed: " in done.stderr
+    assert list(tmp_path.glob("*.whl")) == []
+
+
+def test_a_wish_that_is_none_is_refused(source, tmp_path):
+    done = build("wheel", source, tmp_path, GATEWAY_COMPILE="perhaps")
+
+    assert done.returncode != 0
+    assert "GATEWAY_COMPILE=perhaps: write auto, yes or no" in done.stderr
+
+
+def test_an_editable_installation_is_pure_whatever_is_wished(source, tmp_path):
+    built("editable", source, tmp_path, GATEWAY_COMPILE="yes")
+
+    (wheel,) = tmp_path.glob("*.whl")
+    assert "-none-any" in wheel.name
+    assert not any(name.endswith(SUFFIX) for name in contents(wheel))
+
+
+def test_where_the_headers_of_python_are_missing_nothing_is_compiled(tmp_path):
+    told = compiling.obstacle({"CC": sys.executable}, str(tmp_path))
+
+    assert told == f"the headers of this Python are not installed ({tmp_path})"
+
+
+@pytest.mark.parametrize(
+    ("environ", "is_asked_for"),
+    [
+        ({"GATEWAY_COMPILE": "no"}, False),
+        ({"CC": "/nowhere/cc"}, False),
+        ({"GATEWAY_COMPILE": "auto", "CC": "/nowhere/cc"}, False),
+        ({"GATEWAY_COMPILE": "yes", "CC": "/nowhere/cc"}, True),
+    ],
+)
+def test_mypy_is_asked_for_only_where_it_is_going_to_be_used(environ, is_asked_for, monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+    assert bool(compiling.requirements(environ)) == is_asked_for

@@ -38,6 +38,9 @@ def commands(page, program):
 
 def fault(words):
     """What the command line says about words, without doing anything."""
+    if words[0].startswith("-"):
+        known = {option for parameter in main.params for option in parameter.opts}
+        return None if words[0] in known else f"there is no option {words[0]}"
     try:
         command = main.commands[words[0]]
     except KeyError:
@@ -65,13 +68,14 @@ def test_every_command_is_told_of_somewhere():
 
 def test_a_command_that_does_not_exist_would_be_found():
     assert fault(["explian"]) == "there is no command explian"
+    assert fault(["--verison"]) == "there is no option --verison"
     assert "No such option" in fault(["run", "--port", "1"])
     assert "Missing argument" in fault(["explain", "GET"])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_target_of_make_exists(page):
-    known = set(re.findall(r"(?m)^(\w+):", (ROOT / "Makefile").read_text()))
+    known = set(re.findall(r"(?m)^([\w-]+):", (ROOT / "Makefile").read_text()))
     asked = {word for words in commands(page, "make") for word in words if "=" not in word}
 
     assert asked - known == set()

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from gateway.core.errors import AmbiguousPath, MethodNotAllowed, NoRoute
@@ -23,7 +22,6 @@ from gateway.core.settings import RouteSettings
 R = TypeVar("R")
 
 
-@dataclass(slots=True)
 class _Place(Generic[R]):
     """A path up to one of its slashes: where it leads, and what lies below.
 
@@ -33,9 +31,12 @@ class _Place(Generic[R]):
             shorter paths do where it has none.
     """
 
-    below: dict[str, _Place[R]] = field(default_factory=dict)
-    by_method: dict[str, R] = field(default_factory=dict)
-    by_any: R | None = None
+    __slots__ = ("below", "by_any", "by_method")
+
+    def __init__(self) -> None:
+        self.below: dict[str, _Place[R]] = {}
+        self.by_method: dict[str, R] = {}
+        self.by_any: R | None = None
 
     def add(self, path: str, methods: frozenset[str] | None, route: R) -> int:
         """Have a route stand at `path`; give how many segments that has, the empty first one counted."""
