@@ -28,9 +28,9 @@ def is_cross_site(headers: Mapping[str, str]) -> bool:
 
 def is_foreign_host(host_field: str | None, bound_to: Address) -> bool:
     """Whether ``Host`` names somebody else, as far as that can be known."""
-    if host_field is None or bound_to.path is not None or not is_loopback(bound_to.host):
+    if host_field is None or bound_to.path is not None or not names_this_machine(bound_to.host):
         return False
-    return not is_loopback(_without_port(host_field))
+    return not names_this_machine(_host_in(host_field))
 
 
 def takes_gzip(headers: Mapping[str, str]) -> bool:
@@ -42,12 +42,8 @@ def takes_gzip(headers: Mapping[str, str]) -> bool:
     return False
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a name or address, without brackets, is this machine's own (RFC 6761 section 6.3)."""
-    return names_this_machine(host.lower().removesuffix("."))
-
-
-def _without_port(host_field: str) -> str:
+def _host_in(host_field: str) -> str:
+    """Without brackets, port and final dot, in lower case."""
     if host_field.startswith("["):
-        return host_field[1:].partition("]")[0]
-    return host_field.partition(":")[0]
+        return host_field[1:].partition("]")[0].lower()
+    return host_field.partition(":")[0].lower().removesuffix(".")

@@ -27,8 +27,11 @@ def is_address(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can be meant: 127.0.0.0/8, ::1, localhost."""
-    if host == "localhost":
+    """Tell whether only this machine can be meant, whoever resolves it: 127.0.0.0/8, ::1, localhost.
+
+    Names below ``localhost`` are left out: some resolvers ask the DNS for them.
+    """
+    if host.lower() == "localhost":
         return True
     try:
         address = ip_address(host)

@@ -57,7 +57,11 @@ def refuse_foreign_page(head: RequestHead, route_host: str | None) -> None:
 
 
 def names_this_machine(host: str) -> bool:
-    """Whether a name or address in lower case, without brackets and port, is this machine's own."""
+    """Whether a name or address is this machine's own, or a name that no page of another can have.
+
+    It is written in lower case, without brackets, port and final dot. Wider than `is_loopback`, which says
+    where credentials may be sent: nothing is sent here, and no foreign page has a name below ``localhost``.
+    """
     if host in USUAL_HOSTS or host in _NAMES or host.endswith(".localhost"):
         return bool(host)
     return is_loopback(host)

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from gateway.core.errors import ForeignPage
 from gateway.core.http.foreign import names_this_machine, refuse_foreign_page
+from gateway.core.server_url import is_loopback
 from tests.core.samples import head_of
 
 
@@ -103,6 +104,38 @@ def test_what_was_decided_by_is_forwarded_all_the_same():
     assert head.lines == [b"origin: http://localhost:3000", b"A: b", b"Sec-Fetch-Site: same-site"]
 
 
+@pytest.mark.parametrize(
+    ("host", "takes_credentials", "is_own"),
+    [
+        ("localhost", True, True),
+        ("127.0.0.1", True, True),
+        ("127.255.255.254", True, True),
+        ("::1", True, True),
+        ("::ffff:127.0.0.1", True, True),
+        # Nobody else has these names, but a resolver may ask the DNS for them.
+        ("gateway.localhost", False, True),
+        ("localhost6", False, True),
+        ("ip6-loopback", False, True),
+        ("localhost.localdomain", False, True),
+        # Resolvers of old take them for 127.0.0.1, other readers for names.
+        ("127.1", False, False),
+        ("2130706433", False, False),
+        ("0.0.0.0", False, False),
+        ("::", False, False),
+        ("::ffff:10.0.0.1", False, False),
+        ("notlocalhost", False, False),
+        ("localhost.example.com", False, False),
+        ("localdomain", False, False),
+        ("", False, False),
+    ],
+)
+def test_two_claims_are_made_of_a_host_and_the_stricter_one_lets_credentials_out(
+    host, takes_credentials, is_own
+):
+    assert (is_loopback(host), names_this_machine(host)) == (takes_credentials, is_own)
+
+
 @given(st.text(max_size=40))
 def test_any_text_names_this_machine_or_not(text):
     assert names_this_machine(text) in (True, False)
+    assert names_this_machine(text) or not is_loopback(text.lower())
