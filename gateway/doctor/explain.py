@@ -20,8 +20,8 @@ from gateway.core.http.outbound import (
 )
 from gateway.core.http.request_head import HeadReader, RawHeaders, RequestHead
 from gateway.core.http.routing import Router
-from gateway.core.masking import MASKED_FROM_CHARS
-from gateway.core.secret import MASK
+from gateway.core.masking import Mask
+from gateway.core.secret import Secret
 from gateway.core.settings import Address, RouteSettings, Scheme, Settings
 from gateway.doctor.arrival import Arrival
 from gateway.doctor.near_routes import near_routes
@@ -85,12 +85,14 @@ def explain(settings: Settings, asked: Question, arrived: Arrival) -> Explanatio
     plan.admit(head, is_local=caller.is_local)
     is_ours = head.max_forwards == 0
     lines = b"" if is_ours else b"\r\n".join(_outbound_lines(plan, head, caller))
+    # What came from the environment or a file into such a key may be a secret.
+    mask = Mask(map(Secret, settings.referenced))
     return Explanation(
         route,
-        "" if is_ours else _masked(_upstream_url(route, plan.target(head.target)), settings),
+        "" if is_ours else mask.whole(_upstream_url(route, plan.target(head.target))),
         _caller(caller, arrived, head),
         tuple(f"{_text(name)}: {_text(value)}" for name, value in asked.fields),
-        tuple(_masked(_text(lines), settings).split("\r\n")[1:]),
+        tuple(map(mask.whole, _text(lines).split("\r\n")[1:])),
     )
 
 
@@ -122,14 +124,6 @@ def _caller(caller: CallerFields, arrived: Arrival, head: RequestHead) -> str:
         return words
     client = caller.client_behind(head)
     return f"{words}; a trusted proxy, which " + (f"speaks for {client}" if client else "names no client")
-
-
-def _masked(text: str, settings: Settings) -> str:
-    """Mask values from the environment or a file: any of them may be a secret."""
-    for referenced in sorted(settings.referenced, key=len, reverse=True):
-        if len(referenced) >= MASKED_FROM_CHARS:
-            text = text.replace(referenced, MASK)
-    return text
 
 
 def _text(content: bytes) -> str:

@@ -7,7 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from yarl import URL
 
-from gateway.core.server_url import authority_of, is_loopback, may_be_asked, origin_of
+from gateway.config.problems import Wrong
+from gateway.config.values.urls import endpoint
+from gateway.core.server_url import authority_of, host_of, is_loopback, may_be_asked, origin_of
 
 HERE = "http://127.0.0.1:8080"
 LOOPBACKS = ("127.0.0.1", "127.255.0.9", "[::1]", "[::ffff:127.0.0.1]", "localhost", "LOCALHOST")
@@ -185,6 +187,19 @@ def test_what_is_judged_and_what_is_asked_are_the_same_host(url: str):
         judged = urlsplit(url).hostname or ""
         opened = URL(url, encoded=True).host or ""
         assert opened.lower() == judged
+
+
+@given(WRITTEN)
+@example("https://as.example.com.:443/token?x")
+@example("http://[::1]:8080")
+def test_what_an_owner_may_write_a_server_may_name_and_both_mean_the_same_host(url: str):
+    """The reader of the configuration says what is wrong, this one only that something is."""
+    try:
+        written = endpoint(url)
+    except Wrong:
+        return
+    assert may_be_asked(url, HERE, allows_insecure=True)
+    assert (urlsplit(url).scheme, host_of(url).removesuffix(".")) == (written.scheme.value, written.host)
 
 
 @given(st.text() | st.ip_addresses().map(str))
