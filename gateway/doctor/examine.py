@@ -9,7 +9,7 @@ from typing import Final
 
 from gateway.core.client_settings import AuthMethod, ClientSettings
 from gateway.core.clock import Clock
-from gateway.core.oauth.attempt import Asked
+from gateway.core.oauth.token_attempt import Asked
 from gateway.core.oauth.token_outcome import Granted
 from gateway.core.secret import Secret
 from gateway.core.secret_shape import oddities

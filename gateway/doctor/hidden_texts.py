@@ -10,8 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 from gateway.core.client_settings import AuthMethod, ClientSettings, Grant
 from gateway.core.json_object import texts_in
-from gateway.core.oauth.attempt import Asked, Attempt
 from gateway.core.oauth.server_answer import ServerAnswer
+from gateway.core.oauth.token_attempt import Asked, TokenAttempt
 from gateway.core.oauth.token_request import build_token_request
 from gateway.core.secret import Secret
 from gateway.core.signing_settings import JsonClaim
@@ -29,7 +29,7 @@ def hidden_texts(client: ClientSettings, asked: Asked) -> Iterator[Secret]:
         yield from _of_attempt(attempt, client.grant)
 
 
-def _of_attempt(attempt: Attempt, grant: Grant) -> Iterator[Secret]:
+def _of_attempt(attempt: TokenAttempt, grant: Grant) -> Iterator[Secret]:
     yield attempt.proof
     if grant.method is AuthMethod.CLIENT_SECRET_BASIC:
         yield _basic(grant, attempt.proof)

@@ -8,7 +8,6 @@ from typing import Final
 
 from gateway.core.client_settings import AuthMethod, ClientSettings, Grant
 from gateway.core.masking import Mask, shown_url
-from gateway.core.oauth.attempt import Asked, Attempt
 from gateway.core.oauth.bearer import fingerprint
 from gateway.core.oauth.client_facts import ClientFacts
 from gateway.core.oauth.client_trouble import cause_of, key_of
@@ -16,6 +15,7 @@ from gateway.core.oauth.jwt_claims import read_claims
 from gateway.core.oauth.lifetime import bounded_life_s
 from gateway.core.oauth.metadata import Look, ServerMetadata
 from gateway.core.oauth.server_answer import ServerAnswer
+from gateway.core.oauth.token_attempt import Asked, TokenAttempt
 from gateway.core.oauth.token_outcome import Failed, Granted, whole_reason
 from gateway.core.oauth.token_request import grant_fields, proof_fields
 from gateway.core.secret import MASK, Secret
@@ -108,7 +108,7 @@ def _look(look: Look, grant: Grant, mask: Mask) -> LookShape:
     return LookShape(look.url, look.status, problem, mask.text(look.said_issuer) if is_other else "")
 
 
-def _attempt(attempt: Attempt, grant: Grant, mask: Mask) -> AttemptShape:
+def _attempt(attempt: TokenAttempt, grant: Grant, mask: Mask) -> AttemptShape:
     answer = attempt.answer if isinstance(attempt.answer, ServerAnswer) else None
     received = ((name, answer.header(name)) for name in SHOWN_FIELDS) if answer is not None else ()
     return AttemptShape(

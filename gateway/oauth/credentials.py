@@ -25,7 +25,7 @@ from gateway.core.oauth.objections import UsedAlgorithms
 from gateway.core.oauth.token_events import CredentialKept
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.secret import Secret
-from gateway.core.signing_settings import DpopSettings, SigningAlgorithm
+from gateway.core.signing_settings import AssertionSettings, DpopSettings, SigningAlgorithm
 from gateway.oauth.transport import trust_in_server
 from gateway.regular_file import Stamps, stamps_of
 from gateway.tls.pem_files import Pair
@@ -79,6 +79,7 @@ class Credentials:
         self._good: dict[Hashable, _Good] = {}
         self._kept: set[Hashable] = set()
         self._shown: dict[TlsFiles, tuple[Stamps, bytes]] = {}
+        self._used: dict[tuple[ClientName, AssertionSettings | DpopSettings | None], SigningAlgorithm] = {}
 
     def of_client(self, client: ClientSettings, number: int, token_endpoint: str) -> Secret | Failed:
         """Give what goes out: the client's `number`-th secret, or an assertion made for this one request."""
@@ -91,23 +92,29 @@ class Credentials:
             return unusable(credential_key(client), UNREADABLE)
 
     async def dpop_key(self, client: ClientSettings) -> DpopKey | Failed | None:
-        """Give the key that the next token is bound to; None where tokens are bound to none."""
+        """Return the key that the next token is bound to; None where tokens are bound to none."""
         settings = client.grant.dpop
         if settings is None:
             return None
-        from gateway.oauth import dpop_key as dpop
         from gateway.oauth.signing_key import CredentialUnusable
 
         try:
-            if client.dpop_key is None:
-                return await self._own_key(client.name, settings)
-            text = client.dpop_key()
-            read = partial(dpop.read_dpop_key, text, settings, self._wall_s, self._new_jti)
-            return self._usable(client, (client.name, settings), text, read)
+            key = await self._dpop_key(client, settings)
         except CredentialUnusable as wrong:
             return unusable(DPOP_KEY, f"the client cannot prove possession of its key: {wrong}")
         except (OSError, ValueError):
             return unusable(DPOP_KEY, UNREADABLE)
+        self._used[client.name, settings] = key.algorithm
+        return key
+
+    async def _dpop_key(self, client: ClientSettings, settings: DpopSettings) -> DpopKey:
+        from gateway.oauth import dpop_key as dpop
+
+        if client.dpop_key is None:
+            return await self._own_key(client.name, settings)
+        text = client.dpop_key()
+        read = partial(dpop.read_dpop_key, text, settings, self._wall_s, self._new_jti)
+        return self._usable(client, (client.name, settings), text, read)
 
     async def _own_key(self, client: ClientName, settings: DpopSettings) -> DpopKey:
         from gateway.oauth import dpop_key as dpop
@@ -122,21 +129,12 @@ class Credentials:
             return make()
         return await self._aside.run(make)  # an RSA key takes 40 to 400 ms
 
-    async def used_algorithms(self, client: ClientSettings) -> UsedAlgorithms:
-        """Give what signs with the keys as they are now; nothing is said of one that cannot be used."""
-        key = await self.dpop_key(client)
-        dpop = key.algorithm if key is not None and not isinstance(key, Failed) else None
-        return UsedAlgorithms(self._assertion_algorithm(client), dpop)
+    def used_algorithms(self, client: ClientSettings) -> UsedAlgorithms:
+        """Return what the client's keys signed with last; no key is read for that."""
+        name, grant = client.name, client.grant
+        return UsedAlgorithms(self._used.get((name, grant.assertion)), self._used.get((name, grant.dpop)))
 
-    def _assertion_algorithm(self, client: ClientSettings) -> SigningAlgorithm | None:
-        if client.grant.assertion is None:
-            return None
-        try:
-            return self._signer(client, 0, client.credentials[0]()).algorithm
-        except (OSError, ValueError):  # CredentialUnusable among them
-            return None
-
-    def shown(self, client: ClientSettings) -> bytes:
+    def certificate_mark(self, client: ClientSettings) -> bytes:
         """Give a value that changes when the client's certificate or its key do: empty if it has none.
 
         Not so when files are replaced by others that hold the same: those of a volume are swapped at once.
@@ -155,7 +153,7 @@ class Credentials:
         return digest
 
     @staticmethod
-    def mark(client: ClientSettings) -> Hashable:
+    def credentials_mark(client: ClientSettings) -> Hashable:
         """Give a value that changes when anything was replaced that the client proves itself with."""
         readers = (*client.credentials, client.dpop_key)
         assertion = client.grant.assertion
@@ -173,6 +171,7 @@ class Credentials:
             return unusable(
                 wrong.key or credential_key(client), f"the client cannot sign its assertion: {wrong}"
             )
+        self._used[client.name, client.grant.assertion] = signer.algorithm
         return signer.assertion(client.grant, Occasion(token_endpoint, self._wall_s(), self._new_jti()))
 
     def _signer(self, client: ClientSettings, number: int, credential: Secret) -> Signer:

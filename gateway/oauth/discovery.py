@@ -104,7 +104,7 @@ class Discovery:
         """Give what is known of the client's issuer, asking if that is nothing, or in doubt."""
         known = self._of(client)
         while True:
-            if (failed := self.rest(client).failed) is not None:
+            if (failed := self._resting_after(client)) is not None:
                 return failed
             self._renew_if_due(client, known)
             question, shown = known.question, known.shown
@@ -118,15 +118,23 @@ class Discovery:
                 return found
 
     def rest(self, client: ClientSettings) -> Rest:
-        """Give the pause in which the client's issuer is not asked; an empty one if it may be."""
+        """Return the pause in which the client's issuer is not asked; an empty one if it may be.
+
+        No file is looked at: whether one was replaced, which ends the pause, is found out by who asks.
+        """
+        return self._pause_of(client).rest
+
+    def _pause_of(self, client: ClientSettings) -> _Pause:
         known = self._of(client)
         if known.metadata is not None:
-            return Rest()
+            return _Pause()
         pauses = (known.pause, known.pauses.get(client.grant.certificate, _Pause()))
         pause = max(pauses, key=lambda each: each.rest.until_s)
-        if pause.rest.left_s(self._clock.now_s()) <= 0.0 or pause.stamps != _stamps(client):
-            return Rest()
-        return pause.rest
+        return pause if pause.rest.left_s(self._clock.now_s()) > 0.0 else _Pause()
+
+    def _resting_after(self, client: ClientSettings) -> Failed | None:
+        pause = self._pause_of(client)
+        return pause.rest.failed if pause.stamps == _stamps(client) else None
 
     def doubt(self, client: ClientSettings) -> None:
         """Renew the metadata: an endpoint that it names does not answer as one."""

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.clock import Clock
-from gateway.core.oauth.attempt import Asked, Attempt, nonce_in
 from gateway.core.oauth.backoff import Rest
 from gateway.core.oauth.client_facts import ClientFacts
 from gateway.core.oauth.client_trouble import credential_key
@@ -27,6 +26,7 @@ from gateway.core.oauth.named_secret import name_of
 from gateway.core.oauth.objections import find_objections
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.token_answer import read_revocation_answer, read_token_answer
+from gateway.core.oauth.token_attempt import Asked, TokenAttempt, nonce_in
 from gateway.core.oauth.token_events import CredentialSwitched, MetadataObjected, TokenObserver
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted, Outcome
 from gateway.core.oauth.token_request import FormRequest, build_revocation_request, build_token_request
@@ -62,7 +62,7 @@ class TokenEndpoint:
         self._observer = observer
         self._transport = Transport(trust, resolver)
         self._discovery = Discovery(self._transport, clock, observer)
-        self._proofs = Credentials(clock.wall_s, new_jti, observer.told, trust.aside)
+        self._credentials = Credentials(clock.wall_s, new_jti, observer.told, trust.aside)
         self._choice = SecretChoice()
         self._nonces: dict[str, str] = {}
         self._objections: dict[ClientName, tuple[str, ...]] = {}
@@ -73,15 +73,24 @@ class TokenEndpoint:
         return (await self.ask(client)).outcome
 
     async def ask(self, client: ClientSettings) -> Asked:
-        """Ask for a token of the client's grant and give all that was sent, and what came of it."""
-        url = await self._token_endpoint(client)
-        if isinstance(url, Failed):
-            return Asked((), url)
-        attempts: list[Attempt] = []
+        """Ask for a token of the client's grant; return all that was sent, and what came of it."""
+        if client.grant.token_endpoint is not None:
+            return await self._ask_at(client.grant.token_endpoint, client)
+        metadata = await self._discovery.metadata(client)
+        if isinstance(metadata, Failed):
+            return Asked((), metadata)
+        asked = await self._ask_at(self._token_endpoint_in(metadata, client), client)
+        self._compare(metadata, client)  # afterwards: which algorithms are used is known then
+        if asked.attempts:
+            self._learn_where(client, asked.outcome)
+        return asked
+
+    async def _ask_at(self, url: str, client: ClientSettings) -> Asked:
+        attempts: list[TokenAttempt] = []
         unsent = unusable(credential_key(client), UNREADABLE)
         for number in self._choice.order(client):
             attempt = await self._attempt(client, url, number)
-            if isinstance(attempt, Attempt) and attempt.wants_nonce:
+            if isinstance(attempt, TokenAttempt) and attempt.wants_nonce:
                 attempts.append(attempt)
                 attempt = await self._attempt(client, url, number)
             if isinstance(attempt, Failed):
@@ -92,7 +101,7 @@ class TokenEndpoint:
                 break
         if not attempts:
             return Asked((), unsent)
-        self._learn(client, attempts[-1])
+        self._learn_which(client, attempts[-1])
         return Asked(tuple(attempts), attempts[-1].outcome)
 
     async def revoke(self, client: ClientSettings, token: Secret) -> Failed | None:
@@ -116,13 +125,13 @@ class TokenEndpoint:
             self._discovery.doubt(client)
         return failed
 
-    def mark(self, client: ClientSettings) -> Hashable:
-        """Give a value that changes when anything was replaced that the client proves itself with."""
-        return self._proofs.mark(client)
+    def credentials_mark(self, client: ClientSettings) -> Hashable:
+        """Return what changes when anything is replaced that the client proves itself with."""
+        return self._credentials.credentials_mark(client)
 
-    def shown(self, client: ClientSettings) -> Hashable:
-        """Give a value that changes when the certificate is replaced that the client shows, and only then."""
-        return self._proofs.shown(client)
+    def certificate_mark(self, client: ClientSettings) -> Hashable:
+        """Return what changes when the certificate is replaced that the client shows, and only then."""
+        return self._credentials.certificate_mark(client)
 
     def issuer_rest(self, client: ClientSettings) -> Rest:
         """Give the pause in which the client's issuer is not asked where its endpoints are."""
@@ -156,7 +165,9 @@ class TokenEndpoint:
         metadata = await self._discovery.metadata(client)
         if isinstance(metadata, Failed):
             return metadata
-        await self._compare(metadata, client)
+        return self._token_endpoint_in(metadata, client)
+
+    def _token_endpoint_in(self, metadata: ServerMetadata, client: ClientSettings) -> str:
         url = metadata.token_endpoint_for(shows_certificate=client.grant.certificate is not None)
         self._urls[client.name] = url
         return url
@@ -172,28 +183,28 @@ class TokenEndpoint:
         url = metadata.revocation_endpoint_for(shows_certificate=client.grant.certificate is not None)
         return NO_REVOCATION if url is None else url
 
-    async def _compare(self, metadata: ServerMetadata, client: ClientSettings) -> None:
-        found = find_objections(metadata, client, await self._proofs.used_algorithms(client))
+    def _compare(self, metadata: ServerMetadata, client: ClientSettings) -> None:
+        found = find_objections(metadata, client, self._credentials.used_algorithms(client))
         if found != self._objections.get(client.name, ()):
             self._objections[client.name] = found
             self._observer.told(MetadataObjected(client.name, found))
 
     # ── one request ───────────────────────────────────────────────────────────────────────────────
 
-    async def _attempt(self, client: ClientSettings, url: str, number: int) -> Attempt | Failed:
+    async def _attempt(self, client: ClientSettings, url: str, number: int) -> TokenAttempt | Failed:
         attempt = await self._once(client, url, number, is_fresh=False)
-        if isinstance(attempt, Attempt) and attempt.answer is DEAD_CONNECTION:
+        if isinstance(attempt, TokenAttempt) and attempt.answer is DEAD_CONNECTION:
             return await self._once(client, url, number, is_fresh=True)
         return attempt
 
     async def _once(
         self, client: ClientSettings, url: str, number: int, *, is_fresh: bool
-    ) -> Attempt | Failed:
+    ) -> TokenAttempt | Failed:
         grant = client.grant
-        proof = self._proofs.of_client(client, number, url)
+        proof = self._credentials.of_client(client, number, url)
         if isinstance(proof, Failed):
             return proof
-        key = await self._proofs.dpop_key(client)
+        key = await self._credentials.dpop_key(client)
         if isinstance(key, Failed):
             return key
         try:
@@ -208,7 +219,7 @@ class TokenEndpoint:
         answer = await self._post(client, url, request, is_fresh=is_fresh)
         took_s = self._clock.stopwatch_s() - began_s
         outcome = self._understood(client, answer, key)
-        return Attempt(url, number, proof, dpop_proof, answer, outcome, took_s)
+        return TokenAttempt(url, number, proof, dpop_proof, answer, outcome, took_s)
 
     def _understood(
         self, client: ClientSettings, answer: ServerAnswer | Failed, key: DpopKey | None
@@ -224,7 +235,7 @@ class TokenEndpoint:
         return outcome
 
     def _revocation(self, client: ClientSettings, token_endpoint: str, token: Secret) -> FormRequest | Failed:
-        proof = self._proofs.of_client(client, self._choice.in_use(client), token_endpoint)
+        proof = self._credentials.of_client(client, self._choice.in_use(client), token_endpoint)
         if isinstance(proof, Failed):
             return proof
         try:
@@ -246,15 +257,13 @@ class TokenEndpoint:
             del self._nonces[next(iter(self._nonces))]  # the oldest
         self._nonces[origin] = nonce
 
-    def _learn(self, client: ClientSettings, last: Attempt) -> None:
+    def _learn_which(self, client: ClientSettings, last: TokenAttempt) -> None:
         if isinstance(last.outcome, Granted):
             if self._choice.took(client, last.number):
                 accepted = name_of(client.credentials, last.number)
                 self._observer.told(CredentialSwitched(client.name, accepted))
         elif last.blames_secret:
             self._choice.refused(client, last.number)
-        if client.grant.token_endpoint is None:
-            self._learn_where(client, last.outcome)
 
     def _learn_where(self, client: ClientSettings, outcome: Outcome) -> None:
         if isinstance(outcome, Granted) or outcome.code:  # with a code, an endpoint spoke

@@ -19,13 +19,13 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
-from typing import Protocol, assert_never
+from typing import Final, assert_never
 
 from gateway.core.client_settings import ClientSettings
 from gateway.core.clock import Clock
 from gateway.core.errors import AuthorizationServerError
 from gateway.core.oauth.backoff import Rest
-from gateway.core.oauth.bearer import Held, hold
+from gateway.core.oauth.bearer import Held
 from gateway.core.oauth.client_facts import ClientFacts
 from gateway.core.oauth.client_trouble import cause_of, key_of
 from gateway.core.oauth.lifetime import bounded_life_s, may_send_at_s, plan_life
@@ -42,28 +42,12 @@ from gateway.core.oauth.token_events import (
 )
 from gateway.core.oauth.token_outcome import Failed, Granted, Outcome, failure_error
 from gateway.core.token import Token
+from gateway.oauth.endpoint import TokenEndpoint
 from gateway.oauth.turns import Desk, SharedFailure, Turns
 
 Retire = Callable[[ClientSettings, Token], None]
-
-
-class Endpoint(Protocol):
-    """Where a source asks."""
-
-    async def fetch(self, client: ClientSettings) -> Outcome:
-        """Ask once; raises nothing but cancellation."""
-
-    def mark(self, client: ClientSettings) -> Hashable:
-        """Give a value that changes when anything was replaced that the client proves itself with."""
-
-    def shown(self, client: ClientSettings) -> Hashable:
-        """Give a value that changes when the certificate is replaced that the client shows, and only then."""
-
-    def issuer_rest(self, client: ClientSettings) -> Rest:
-        """Give the pause in which the client's issuer is not asked where its endpoints are."""
-
-    def facts(self, client: ClientSettings) -> ClientFacts:
-        """Give what is known of the client."""
+LOOK_AT_FILES_S: Final = 1.0
+"""How often, while a client rests, its credentials are looked at for a repair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +69,7 @@ class TokenRequester:
     """Asks for tokens of one client and grant, one request after the other."""
 
     def __init__(
-        self, client: ClientSettings, endpoint: Endpoint, around: Surroundings, retire: Retire
+        self, client: ClientSettings, endpoint: TokenEndpoint, around: Surroundings, retire: Retire
     ) -> None:
         self._client = client
         self._endpoint = endpoint
@@ -95,7 +79,7 @@ class TokenRequester:
         self._fingerprint_key = around.fingerprint_key
         self._last_sent_at_s = -inf
         self._last_sent_at_wall_s = -inf
-        self._began_s = 0.0
+        self._sent_at_stopwatch_s = 0.0
         self._counts: Counter[str] = Counter()
         self._turns = around.turns
         self._turns.join(client)
@@ -103,7 +87,7 @@ class TokenRequester:
         self._missing_scope: tuple[str, ...] = ()
         self._own_rest = Rest()
         self._has_shared = False
-        self._sit_down()
+        self._take_place()
         self.granted = 0
 
     async def request(self, reason: Reason) -> Held | Failed:
@@ -120,30 +104,31 @@ class TokenRequester:
     async def _ask(self, reason: Reason) -> Held | Failed:
         """Ask once, not sooner than a second after the last time."""
         await asyncio.sleep(max(0.0, may_send_at_s(self._last_sent_at_s) - self._clock.now_s()))
-        jitter, send, desk = self._clock.jitter(), partial(self._send, reason), self._sit_down()
+        jitter, send, desk = self._clock.jitter(), partial(self._send, reason), self._take_place()
         outcome = await desk.ask(self._client.grant, send, self._clock, jitter, has_shared=self._has_shared)
         self._has_shared = isinstance(outcome, SharedFailure)
         match outcome:
             case Granted():
-                return self._take(outcome)
+                return self._held(outcome)
             case SharedFailure():
-                return self._share(outcome.failed, jitter)
+                return self._rest_with_others(outcome.failed, jitter)
             case Failed():
                 return self._rest_after(outcome, jitter)
             case _:
                 assert_never(outcome)
 
-    def _sit_down(self) -> Desk:
-        """Ask from now on with the credentials as they are."""
-        self._asked_with = self._endpoint.mark(self._client)
-        self._shown = self._endpoint.shown(self._client)
+    def _take_place(self) -> Desk:
+        """Go to the desk of the credentials as they are now, with which the next request is made."""
+        self._asked_with = self._endpoint.credentials_mark(self._client)
+        self._asked_with_certificate = self._endpoint.certificate_mark(self._client)
+        self._looked_at_s, self._is_repaired = -inf, False
         self._desk = self._turns.desk(self._client, self._asked_with)
         return self._desk
 
     async def _send(self, reason: Reason) -> Outcome:
         self._observer.told(TokenRequested(self._client.name, reason))
         self._last_sent_at_s, self._last_sent_at_wall_s = self._clock.now_s(), self._clock.wall_s()
-        self._began_s = self._clock.stopwatch_s()
+        self._sent_at_stopwatch_s = self._clock.stopwatch_s()
         return await self._endpoint.fetch(self._client)
 
     @property
@@ -160,17 +145,31 @@ class TokenRequester:
         return now_s >= may_send_at_s(self._last_sent_at_s) and self.rest_left_s(now_s) <= 0.0
 
     def rest_left_s(self, now_s: float) -> float:
-        """Give how long no request may be sent after a failure; 0 if the reason for it was replaced."""
-        left_s = self.rest.left_s(now_s)
-        asked_for_time = self.rest.failed is not None and self.rest.failed.retry_after_s is not None
-        if left_s <= 0.0 or asked_for_time:
+        """Return how long no request may be sent after a failure; 0 if the reason for it was replaced."""
+        return self._left_s(self.rest, now_s)
+
+    def look_again(self) -> None:
+        """Look at the credentials' files when the rest is asked for next, however short ago that was done."""
+        self._looked_at_s = -inf
+
+    def _left_s(self, rest: Rest, now_s: float) -> float:
+        left_s = rest.left_s(now_s)
+        has_asked_for_time = rest.failed is not None and rest.failed.retry_after_s is not None
+        if left_s <= 0.0 or has_asked_for_time:
             return left_s
-        return left_s if self._endpoint.mark(self._client) == self._asked_with else 0.0
+        return 0.0 if self._was_repaired(now_s) else left_s
+
+    def _was_repaired(self, now_s: float) -> bool:
+        """Whether the credentials were replaced; looked at once a second, not for each caller turned away."""
+        if not self._is_repaired and now_s >= self._looked_at_s + LOOK_AT_FILES_S:
+            self._looked_at_s = now_s
+            self._is_repaired = self._endpoint.credentials_mark(self._client) != self._asked_with
+        return self._is_repaired
 
     def is_certificate_replaced(self) -> bool:
         """Whether the client shows another certificate now than when it was given its token."""
         has_one = self._client.grant.certificate is not None
-        return has_one and self._endpoint.shown(self._client) != self._granted_to
+        return has_one and self._endpoint.certificate_mark(self._client) != self._granted_to
 
     def retire(self, token: Token | None) -> None:
         """Have a token taken care of that is no longer used, if it lives."""
@@ -179,10 +178,11 @@ class TokenRequester:
 
     def denial(self) -> AuthorizationServerError | None:
         """Give the error for a caller who comes during a rest, or None where there is no rest."""
-        left_s = self.rest_left_s(self._clock.now_s())
-        if left_s <= 0.0 or self.rest.failed is None:
+        rest = self.rest
+        left_s = self._left_s(rest, self._clock.now_s())
+        if left_s <= 0.0 or rest.failed is None:
             return None
-        return self._error(self.rest.failed, left_s, has_waited=False)
+        return self._error(rest.failed, left_s, has_waited=False)
 
     def error(self, failed: Failed) -> AuthorizationServerError:
         """Give a fresh error for a caller who waited for a request that failed."""
@@ -201,16 +201,16 @@ class TokenRequester:
         """Give the requests so far, by outcome."""
         return RequestCounts(**self._counts)
 
-    def _take(self, granted: Granted) -> Held:
+    def _held(self, granted: Granted) -> Held:
         lifetime_s = bounded_life_s(granted.lifetime_s, self._client.default_lifetime_s)
         sent_at_s, jitter = self._last_sent_at_s, self._clock.jitter()
         life = plan_life(sent_at_s, lifetime_s, jitter, self._last_sent_at_wall_s)
         self.granted += 1
-        self._granted_to = self._shown
+        self._granted_to = self._asked_with_certificate
         self._counts["granted"] += 1
         self._own_rest = Rest()
-        held = hold(granted, life, self.granted, self._fingerprint_key)
-        took_s = self._clock.stopwatch_s() - self._began_s
+        held = Held.of(granted, life, self.granted, self._fingerprint_key)
+        took_s = self._clock.stopwatch_s() - self._sent_at_stopwatch_s
         self._observer.told(TokenObtained(self._client.name, held.token, lifetime_s, took_s))
         self._compare_scope(granted)
         return held
@@ -223,7 +223,7 @@ class TokenRequester:
 
     def _rest_after(self, failed: Failed, jitter: float) -> Failed:
         now_s = self._clock.now_s()
-        self._rest_oneself(failed, now_s, jitter)
+        self._pause(failed, now_s, jitter)
         if self._desk.standing.refused[-1:] == (self._client.grant,) and self._turns.has_others(self._client):
             until_s = max(self._own_rest.until_s, self._desk.standing.rest.until_s) + BEHIND_S
             self._own_rest = replace(self._own_rest, until_s=until_s)
@@ -231,13 +231,13 @@ class TokenRequester:
         self._observer.told(TokenFailed(self._client.name, self.error(failed), self.rest.left_s(now_s)))
         return failed
 
-    def _share(self, failed: Failed, jitter: float) -> Failed:
-        """Rest as who asked does; of a refused client the desk holds the rest."""
+    def _rest_with_others(self, failed: Failed, jitter: float) -> Failed:
+        """Rest as the one does that asked; where the client was refused, the desk has the rest."""
         if not refuses_client(failed):
-            self._rest_oneself(failed, self._clock.now_s(), jitter)
+            self._pause(failed, self._clock.now_s(), jitter)
         return failed
 
-    def _rest_oneself(self, failed: Failed, now_s: float, jitter: float) -> None:
+    def _pause(self, failed: Failed, now_s: float, jitter: float) -> None:
         """Pause, unless it is the issuer that pauses: all its clients go on together when it is back."""
         if self._endpoint.issuer_rest(self._client).failed is not failed:
             self._own_rest = self._own_rest.after(failed, now_s, jitter)

@@ -12,8 +12,8 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Final, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 from gateway.core.client_settings import ClientSettings
 from gateway.core.oauth.token_events import TokenObserver, TokenRevoked
@@ -26,26 +26,21 @@ CLOSE_WITHIN_S: Final = 5.0
 _TOO_SLOW: Final = Failed(FailureKind.SLOW, "the authorization server did not answer before the end")
 
 
-class RevocationEndpoint(Protocol):
-    """Where tokens are revoked."""
-
-    async def revoke(self, client: ClientSettings, token: Secret) -> Failed | None:
-        """Revoke a token; raises nothing but cancellation."""
+Revoke = Callable[[ClientSettings, Secret], Awaitable[Failed | None]]
+"""Revokes a token; raises nothing but cancellation."""
 
 
 class Revoker:
     """Revokes the tokens of a process; belongs to one event loop.
 
     Args:
-        endpoint: where.
+        revoke: does it.
         observer: is told of each token.
         is_held: whether a token is in use.
     """
 
-    def __init__(
-        self, endpoint: RevocationEndpoint, observer: TokenObserver, is_held: Callable[[Token], bool]
-    ) -> None:
-        self._endpoint = endpoint
+    def __init__(self, revoke: Revoke, observer: TokenObserver, is_held: Callable[[Token], bool]) -> None:
+        self._revoke = revoke
         self._observer = observer
         self._is_held = is_held
         self._waiting: dict[bytes, tuple[ClientSettings, Token, asyncio.TimerHandle]] = {}
@@ -78,14 +73,14 @@ class Revoker:
         if self._is_held(token):
             return
         # Owned here, not by a task group: close() awaits it.
-        task = asyncio.get_running_loop().create_task(self._revoke(client, token))
+        task = asyncio.get_running_loop().create_task(self._revoke_and_tell(client, token))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _revoke(self, client: ClientSettings, token: Token) -> None:
+    async def _revoke_and_tell(self, client: ClientSettings, token: Token) -> None:
         secret = Secret(token.field_value.partition(b" ")[2].decode("ascii"))
         try:
-            failed = await self._endpoint.revoke(client, secret)
+            failed = await self._revoke(client, secret)
         except asyncio.CancelledError:
             self._observer.told(TokenRevoked(client.name, token.fingerprint, _TOO_SLOW))
             raise

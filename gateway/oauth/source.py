@@ -31,12 +31,11 @@ from gateway.core.oauth.source_state import SourceState, token_state
 from gateway.core.oauth.token_events import Reason, TokenRejected
 from gateway.core.oauth.token_outcome import Failed, FailureKind, whole_reason
 from gateway.core.token import Token
-from gateway.oauth.requester import Endpoint, Retire, Surroundings, TokenRequester
+from gateway.oauth.endpoint import TokenEndpoint
+from gateway.oauth.requester import LOOK_AT_FILES_S, Retire, Surroundings, TokenRequester
 
 LOOK_AGAIN_S: Final = 1.0
 """A token that nobody used until it has less than this left is let go."""
-LOOK_AT_FILES_S: Final = 1.0
-"""And up to twice that, by chance: files of many clients are replaced at once."""
 
 CLOSED: Final = Failed(FailureKind.UNREACHABLE, "the gateway is shutting down")
 
@@ -49,7 +48,7 @@ class GrantSource:
     def __init__(
         self,
         client: ClientSettings,
-        endpoint: Endpoint,
+        endpoint: TokenEndpoint,
         around: Surroundings,
         retire: Retire,
     ) -> None:
@@ -218,12 +217,12 @@ class GrantSource:
         if isinstance(landing, Failed):
             self._await_rest(self._now_s())
             return landing
-        self._hold(landing)
+        self._use(landing)
         return landing.token
 
-    # ── holding ───────────────────────────────────────────────────────────────────────────────────
+    # ── using ─────────────────────────────────────────────────────────────────────────────────────
 
-    def _hold(self, held: Held) -> None:
+    def _use(self, held: Held) -> None:
         if self._token is not None and self._token.field_value != held.token.field_value:
             self._requester.retire(self._token)
         self._token, self._expires_at_s = held.token, held.life.expires_at_s
@@ -259,12 +258,14 @@ class GrantSource:
         self._arm(at_s)
 
     def _next_look_at_s(self, now_s: float) -> float:
+        # Up to twice as long, by chance: files of many clients are replaced at once.
         return now_s + LOOK_AT_FILES_S * (1.0 + self._jitter())
 
     def _on_timer(self) -> None:
         now_s = self._now_s()
         if self._flight is not None:
             return
+        self._requester.look_again()
         if self._requester.rest_left_s(now_s) > 0.0:
             self._await_rest(now_s)
         elif not self.has_had_token:

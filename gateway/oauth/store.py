@@ -28,7 +28,7 @@ class Sources:
         self, settings: Settings, around: Surroundings, trust: Trust, resolver: Resolver | None = None
     ) -> None:
         self._endpoint = TokenEndpoint(around.clock, around.observer, trust, resolver=resolver)
-        self._revoker = Revoker(self._endpoint, around.observer, self._is_held)
+        self._revoker = Revoker(self._endpoint.revoke, around.observer, self._is_held)
         self._by_grant = {
             client.grant: GrantSource(client, self._endpoint, around, self._revoker.retire)
             for client in needed_clients(settings)

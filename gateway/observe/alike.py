@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 from gateway.core.client_settings import ClientName
 
@@ -16,13 +16,8 @@ MOST_TOLD: Final = 3
 EVERY_S: Final = 10.0
 
 SumUp = Callable[[tuple[ClientName, ...]], None]
-
-
-class CallLater(Protocol):
-    """As the event loop has it."""
-
-    def __call__(self, delay: float, callback: Callable[..., None], /, *args: object) -> object:
-        """Call it then."""
+CallLater = Callable[..., object]
+"""The event loop's: delay, callback, its arguments."""
 
 
 @dataclass(slots=True)

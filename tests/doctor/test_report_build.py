@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.client_settings import AuthMethod, ClientSettings, Grant, GrantType, TlsFiles
-from gateway.core.oauth.attempt import Asked, Attempt
 from gateway.core.oauth.client_assertion import JWT_BEARER
 from gateway.core.oauth.client_facts import ClientFacts
 from gateway.core.oauth.metadata import Look, ServerMetadata
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.token_answer import read_token_answer
+from gateway.core.oauth.token_attempt import Asked, TokenAttempt
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.secret import MASK, Secret
 from gateway.core.signing_settings import DpopSettings
@@ -39,12 +39,12 @@ def answered(document: object, status: int = 200, **fields: str) -> ServerAnswer
     return ServerAnswer(status, {name.replace("_", "-"): value for name, value in fields.items()}, body)
 
 
-def attempt(answer: ServerAnswer | Failed, grant: Grant = OURS, number: int = 0) -> Attempt:
+def attempt(answer: ServerAnswer | Failed, grant: Grant = OURS, number: int = 0) -> TokenAttempt:
     is_answer = isinstance(answer, ServerAnswer)
     outcome = read_token_answer(answer, grant.scope, 0.0, grant.dpop) if is_answer else answer
     dpop = Secret(PROOF) if grant.dpop is not None else None
     url = "https://login.test/token?key=hidden"
-    return Attempt(url, number, Secret(SECRET), dpop, answer, outcome, 0.25)
+    return TokenAttempt(url, number, Secret(SECRET), dpop, answer, outcome, 0.25)
 
 
 def report(

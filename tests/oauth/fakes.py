@@ -74,7 +74,8 @@ class ScriptedEndpoint:
     """Hands out access_token_1, _2, ... unless told otherwise.
 
     A naive fake would answer within the same step of the loop and hide every race: this one takes `takes_s`
-    and, while `gate` is closed, hangs. It remembers when it was asked, and how many asked at the same time.
+    and, while `gate` is closed, hangs. It remembers when it was asked, how many asked at the same time, and how
+    often its credentials were looked at.
     """
 
     def __init__(self, *, lifetime_s: float | None = 3600.0, takes_s: float = 0.01) -> None:
@@ -89,6 +90,8 @@ class ScriptedEndpoint:
         self._at_once = 0
         self._granted = 0
         self.proof = self.certificate = "as at the start"
+        self.looks = 0
+        self.rest_of_issuer = Rest()
         self.scope: tuple[str, ...] = ("a",)
 
     @property
@@ -106,14 +109,15 @@ class ScriptedEndpoint:
             self._at_once -= 1
         return self.failure or self._grant()
 
-    def mark(self, client: ClientSettings) -> str:
+    def credentials_mark(self, client: ClientSettings) -> str:
+        self.looks += 1
         return f"{self.proof}, {self.certificate}"
 
-    def shown(self, client: ClientSettings) -> str:
+    def certificate_mark(self, client: ClientSettings) -> str:
         return self.certificate
 
     def issuer_rest(self, client: ClientSettings) -> Rest:
-        return Rest()
+        return self.rest_of_issuer
 
     def facts(self, client: ClientSettings) -> ClientFacts:
         return ClientFacts(client.grant.token_endpoint or "", 1, len(client.credentials), ())

@@ -183,19 +183,25 @@ async def test_what_signs_follows_from_the_keys_where_nothing_else_is_written():
     bound = replace(bound, grant=replace(bound.grant, dpop=DpopSettings()))
     in_memory = client("a", dpop=DpopSettings())
     chosen = signing(pem("rsa"), algorithm=SigningAlgorithm.PS256)
-    assert await made().used_algorithms(client("a")) == UsedAlgorithms()
-    assert await made().used_algorithms(bound) == UsedAlgorithms(
-        SigningAlgorithm.ES384, SigningAlgorithm.EDDSA
-    )
-    assert await made().used_algorithms(in_memory) == UsedAlgorithms(dpop=SigningAlgorithm.ES256)
-    assert await made().used_algorithms(chosen) == UsedAlgorithms(SigningAlgorithm.PS256)
+    assert await used_by(client("a")) == UsedAlgorithms()
+    assert await used_by(bound) == UsedAlgorithms(SigningAlgorithm.ES384, SigningAlgorithm.EDDSA)
+    assert await used_by(in_memory) == UsedAlgorithms(dpop=SigningAlgorithm.ES256)
+    assert await used_by(chosen) == UsedAlgorithms(SigningAlgorithm.PS256)
+
+
+async def used_by(settings: ClientSettings) -> UsedAlgorithms:
+    """What signed, once all was asked for that a token request takes."""
+    proofs = made()
+    proofs.of_client(settings, 0, URL)
+    await proofs.dpop_key(settings)
+    return proofs.used_algorithms(settings)
 
 
 @pytest.mark.parametrize("error", ERRORS)
 async def test_of_keys_that_cannot_be_used_no_algorithm_is_told(error: Exception):
     broken = replace(signing("hunter2"), dpop_key=failing(error))
     broken = replace(broken, grant=replace(broken.grant, dpop=DpopSettings()))
-    assert await made().used_algorithms(broken) == UsedAlgorithms()
+    assert await used_by(broken) == UsedAlgorithms()
 
 
 def test_an_identifier_is_never_given_twice():
@@ -309,40 +315,40 @@ def written(tmp_path: Path):
 
 def test_a_mark_stays_while_nothing_is_replaced(written):
     settings, _, _ = written
-    assert Credentials.mark(settings) == Credentials.mark(settings)
-    assert hash(Credentials.mark(settings)) == hash(Credentials.mark(settings))
+    assert Credentials.credentials_mark(settings) == Credentials.credentials_mark(settings)
+    assert hash(Credentials.credentials_mark(settings)) == hash(Credentials.credentials_mark(settings))
 
 
 @pytest.mark.parametrize("name", ["first", "second", "dpop"])
 def test_each_text_that_is_replaced_changes_the_mark(written, name: str):
     settings, texts, _ = written
-    before = Credentials.mark(settings)
+    before = Credentials.credentials_mark(settings)
     texts[name] = "new"
-    assert Credentials.mark(settings) != before
+    assert Credentials.credentials_mark(settings) != before
 
 
 @pytest.mark.parametrize("name", ["certificate", "key", "ca", "assertion"])
 def test_each_file_that_is_replaced_changes_the_mark(written, name: str):
     settings, _, files = written
-    before = Credentials.mark(settings)
+    before = Credentials.credentials_mark(settings)
     files[name].write_text("renewed")
-    after = Credentials.mark(settings)
+    after = Credentials.credentials_mark(settings)
     assert after != before
     files[name].unlink()
-    assert Credentials.mark(settings) not in {before, after}
+    assert Credentials.credentials_mark(settings) not in {before, after}
 
 
 @pytest.mark.parametrize("error", ERRORS)
 def test_what_cannot_be_read_has_a_mark_too_and_another_once_it_can(error: Exception):
     broken = replace(client("a"), credentials=(failing(error),))
-    assert Credentials.mark(broken) == Credentials.mark(broken)
-    assert Credentials.mark(broken) != Credentials.mark(client("a"))
+    assert Credentials.credentials_mark(broken) == Credentials.credentials_mark(broken)
+    assert Credentials.credentials_mark(broken) != Credentials.credentials_mark(client("a"))
 
 
 def test_a_mark_shows_nothing_of_what_it_marks(written):
     settings, texts, _ = written
     texts["first"] = "hunter2"
-    assert "hunter2" not in repr(Credentials.mark(settings))
+    assert "hunter2" not in repr(Credentials.credentials_mark(settings))
 
 
 # ── what is shown in the handshake ────────────────────────────────────────────────────────────────
@@ -352,35 +358,35 @@ def test_a_mark_shows_nothing_of_what_it_marks(written):
 def test_a_certificate_or_a_key_that_is_replaced_shows_something_else(written, name: str):
     settings, _, files = written
     proofs = made()
-    before = proofs.shown(settings)
+    before = proofs.certificate_mark(settings)
     files[name].write_text("new")
-    assert proofs.shown(settings) != before
+    assert proofs.certificate_mark(settings) != before
     files[name].write_text("old")
-    assert proofs.shown(settings) == before
+    assert proofs.certificate_mark(settings) == before
 
 
 @pytest.mark.parametrize("name", ["ca", "assertion"])
 def test_other_files_show_nothing(written, name: str):
     settings, texts, files = written
     proofs = made()
-    before = proofs.shown(settings)
+    before = proofs.certificate_mark(settings)
     files[name].write_text("new")
     texts["first"] = texts["dpop"] = "new"
-    assert proofs.shown(settings) == before
+    assert proofs.certificate_mark(settings) == before
 
 
 def test_files_that_are_swapped_for_equal_ones_show_what_they_showed(written):
     """As Kubernetes does it when anything in a volume is replaced; and what is missing replaces nothing."""
     settings, _, files = written
     proofs = made()
-    before, mark = proofs.shown(settings), proofs.mark(settings)
+    before, mark = proofs.certificate_mark(settings), proofs.credentials_mark(settings)
     for path in files.values():
         path.with_suffix(".new").write_text("old")
         path.with_suffix(".new").replace(path)
-    assert (proofs.shown(settings), proofs.mark(settings) == mark) == (before, False)
+    assert (proofs.certificate_mark(settings), proofs.credentials_mark(settings) == mark) == (before, False)
     files["key"].unlink()
-    assert proofs.shown(settings) == before
+    assert proofs.certificate_mark(settings) == before
 
 
 def test_who_shows_no_certificate_shows_nothing():
-    assert made().shown(client("a")) == b""
+    assert made().certificate_mark(client("a")) == b""

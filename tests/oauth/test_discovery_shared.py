@@ -55,10 +55,10 @@ class Endpoint:
         found = await self._discovery.metadata(client)
         return Granted(Secret("t"), 3600.0, ("a",)) if isinstance(found, ServerMetadata) else found
 
-    def mark(self, client: ClientSettings) -> str:
+    def credentials_mark(self, client: ClientSettings) -> str:
         return ""
 
-    def shown(self, client: ClientSettings) -> str:
+    def certificate_mark(self, client: ClientSettings) -> str:
         return ""
 
     def issuer_rest(self, client: ClientSettings) -> Rest:

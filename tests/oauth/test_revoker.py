@@ -44,7 +44,7 @@ class Stage:
         self.endpoint = Endpoint(**endpoint)
         self.events = Events()
         self.held: set[Token] = set()
-        self.revoker = Revoker(self.endpoint, self.events, lambda token: token in self.held)
+        self.revoker = Revoker(self.endpoint.revoke, self.events, lambda token: token in self.held)
 
     @property
     def texts(self) -> list[str]:

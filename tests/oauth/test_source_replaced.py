@@ -9,7 +9,7 @@ from gateway.core.client_settings import ClientSettings, TlsFiles
 from gateway.core.errors import TokenRefused, TokenUnavailable
 from gateway.core.oauth.token_events import Reason
 from gateway.core.oauth.token_outcome import Failed, FailureKind
-from gateway.oauth.source import LOOK_AT_FILES_S
+from gateway.oauth.requester import LOOK_AT_FILES_S
 from tests.oauth.fakes import DOWN, REFUSED, client_settings, scene, sent
 from tests.oauth.virtual_time import in_virtual_time
 
@@ -59,6 +59,7 @@ async def test_a_caller_who_comes_after_the_repair_is_not_turned_away():
         with pytest.raises(TokenRefused):
             await stage.replacement(first)
         stage.endpoint.failure, stage.endpoint.proof = None, "repaired"
+        await asyncio.sleep(LOOK_AT_FILES_S)
         assert sent(await stage.replacement(first)) == "Bearer access_token_2"
 
 

@@ -27,20 +27,20 @@ class Held:
     token: Token
     life: Life
 
-
-def hold(granted: Granted, life: Life, serial: int, fingerprint_key: bytes) -> Held:
-    """Give the token of a grant (RFC 6750 section 2.1) as it is held."""
-    scheme = b"Bearer " if granted.prover is None else b"DPoP "
-    token = Token(
-        field_value=scheme + granted.access_token.reveal().encode("ascii"),
-        sent_at_s=life.sent_at_s,
-        expires_at_s=life.expires_at_s,
-        serial=serial,
-        fingerprint=fingerprint(fingerprint_key, granted.access_token),
-        scope=granted.scope,
-        prover=granted.prover,
-    )
-    return Held(token, life)
+    @classmethod
+    def of(cls, granted: Granted, life: Life, serial: int, fingerprint_key: bytes) -> Held:
+        """Make what was granted ready to be sent (RFC 6750 section 2.1)."""
+        scheme = b"Bearer " if granted.prover is None else b"DPoP "
+        token = Token(
+            field_value=scheme + granted.access_token.reveal().encode("ascii"),
+            sent_at_s=life.sent_at_s,
+            expires_at_s=life.expires_at_s,
+            serial=serial,
+            fingerprint=fingerprint(fingerprint_key, granted.access_token),
+            scope=granted.scope,
+            prover=granted.prover,
+        )
+        return cls(token, life)
 
 
 def fingerprint(key: bytes, secret: Secret) -> str:

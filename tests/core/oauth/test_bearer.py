@@ -1,13 +1,13 @@
 """A token as it is held."""
 
-from gateway.core.oauth.bearer import fingerprint, hold
+from gateway.core.oauth.bearer import Held, fingerprint
 from gateway.core.oauth.lifetime import plan_life
 from gateway.core.oauth.token_outcome import Granted
 from gateway.core.secret import Secret
 
 
 def test_the_scheme_is_written_as_bearer_and_the_token_as_it_came():
-    held = hold(Granted(Secret("abc.~+/="), None, ("a",)), plan_life(10.0, 60.0, 0.0), 7, b"key")
+    held = Held.of(Granted(Secret("abc.~+/="), None, ("a",)), plan_life(10.0, 60.0, 0.0), 7, b"key")
     token = held.token
     assert token.field_value == b"Bearer abc.~+/="
     assert (token.sent_at_s, token.expires_at_s, token.serial, token.scope) == (10.0, 70.0, 7, ("a",))

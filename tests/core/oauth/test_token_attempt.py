@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.oauth.attempt import Asked, Attempt, nonce_in
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.token_answer import read_token_answer
+from gateway.core.oauth.token_attempt import Asked, TokenAttempt, nonce_in
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.secret import Secret
 
@@ -20,10 +20,10 @@ def answered(status: int, document: object, nonce: str = "") -> ServerAnswer:
     return ServerAnswer(status, {"dpop-nonce": nonce} if nonce else {}, json.dumps(document).encode())
 
 
-def attempt(answer: ServerAnswer | Failed, *, has_proof: bool = True) -> Attempt:
+def attempt(answer: ServerAnswer | Failed, *, has_proof: bool = True) -> TokenAttempt:
     outcome = answer if isinstance(answer, Failed) else read_token_answer(answer, (), 0.0)
     proof = Secret("hunter2-proof") if has_proof else None
-    return Attempt("https://login.test/token", 0, Secret("hunter2"), proof, answer, outcome, 0.1)
+    return TokenAttempt("https://login.test/token", 0, Secret("hunter2"), proof, answer, outcome, 0.1)
 
 
 @pytest.mark.parametrize("status", [400, 401])
@@ -48,7 +48,7 @@ def test_a_nonce_that_is_asked_for_and_given_is_wanted(status: int):
         attempt(DOWN),
     ],
 )
-def test_no_other_answer_wants_one(made: Attempt):
+def test_no_other_answer_wants_one(made: TokenAttempt):
     assert not made.wants_nonce
 
 

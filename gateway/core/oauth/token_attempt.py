@@ -13,7 +13,7 @@ from gateway.core.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class TokenAttempt:
     """One token request.
 
     Attributes:
@@ -53,7 +53,7 @@ class Attempt:
 class Asked:
     """A question and what came of it; no attempts, where nothing could be sent."""
 
-    attempts: tuple[Attempt, ...]
+    attempts: tuple[TokenAttempt, ...]
     outcome: Outcome
 
 
