@@ -57,6 +57,8 @@ from gateway.proxy.acceptor import Acceptor
 from gateway.proxy.buffers import Buffers
 from gateway.proxy.caller import Terms
 from gateway.proxy.census import Census
+from gateway.proxy.fast_lane import FastLane
+from gateway.proxy.front import FrontTerms
 from gateway.proxy.handler import Handler
 from gateway.proxy.listener import Listener
 from gateway.proxy.pool import Pool
@@ -126,12 +128,16 @@ class Gateway:
             self._request_observer(observer),
         )
         date = HttpDate()
+        lane = FastLane(self._handler, loop, self._clock.now_s)
+        self.front = FrontTerms(
+            lane.turn, self._handler.reader, _request_ids(), settings.limits.keepalive_timeout_s
+        )
         self._terms = Terms(
             settings.limits,
             self._clock,
             lambda: date.at(self._clock.wall_s()),
             self._handler,
-            _request_ids(),
+            self.front,
             self._census,
         )
         self._certificates = [

@@ -17,7 +17,7 @@ import socket
 import ssl
 from collections import deque
 from contextlib import suppress
-from typing import Final
+from typing import Final, cast
 
 from gateway.core.errors import OutOfDescriptors, TooManyConnections
 from gateway.core.http.problem import problem_answer
@@ -98,9 +98,13 @@ class Acceptor:
     async def _serve(self, sock: socket.socket) -> None:
         """A task owned here; it ends when the connection is made, or its handshake failed."""
         connection = self._listener()
+        front = cast("asyncio.Protocol", connection.front)  # one by what it does
         try:
             await self._loop.connect_accepted_socket(
-                lambda: connection, sock, ssl=self._tls, ssl_handshake_timeout=self._handshake_s
+                lambda: front,
+                sock,
+                ssl=self._tls,
+                ssl_handshake_timeout=self._handshake_s,
             )
         except OSError:
             pass  # the handshake failed: that is the caller's
@@ -154,7 +158,7 @@ class Acceptor:
         kind = TooManyConnections if reason is Excess.CONNECTIONS else OutOfDescriptors
         error = kind("the gateway has no room for another connection", retry_after_s=1)
         terms = self._listener.terms
-        request_id = terms.next_id().decode("ascii")
+        request_id = terms.front.next_id().decode("ascii")
         return problem_answer(error, request_id, terms.date().decode("ascii"), closes=True, is_head=False)
 
     def _end_refused(self, sock: socket.socket) -> None:

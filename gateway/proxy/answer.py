@@ -24,11 +24,17 @@ from gateway.core.errors import (
     UpstreamClosed,
     UpstreamError,
 )
-from gateway.core.http.answer_head import ANSWER_SPECIAL, Body, has_control, may_be_trailer, upstream_body
-from gateway.core.http.fields import FieldNames, options
+from gateway.core.http.answer_head import (
+    ANSWER_NAMES,
+    Body,
+    has_control,
+    may_be_trailer,
+    read_plain_answer,
+    upstream_body,
+)
+from gateway.core.http.fields import options
 from gateway.core.settings import Limits
 
-_NAMES: Final = FieldNames(ANSWER_SPECIAL)
 MOST_INFORMATIONAL: Final = 64  # at once; each costs a kilobyte, and the shortest is sent in twenty bytes
 _NO_BODY: Final = Body.NONE  # the attribute of an Enum is a slow look-up before Python 3.12
 _LENGTH: Final = Body.LENGTH
@@ -157,6 +163,8 @@ class AnswerReader:
             return
         self.was_answered = True
         if not answer.has_head:
+            if not self._head_bytes and not self._is_head and self._read_plain(answer, data):
+                return
             self._is_11 = not self._head_bytes and data.startswith(b"HTTP/1.1 ")
             self._head_bytes += len(data)
         try:
@@ -169,6 +177,35 @@ class AnswerReader:
             self.note(UpstreamAnswerTooLarge("the answer's header is too large"))
         if answer.body is _LENGTH and answer.has_head and not answer.is_complete:
             self._end_parsing(answer)
+
+    def _read_plain(self, answer: Answer, data: bytes) -> bool:
+        """Read an answer whose head has one reading and is here, if it is such a one; tell whether it was."""
+        end = data.find(b"\r\n\r\n") + 4
+        if end < 4 or end > self._limits.header_bytes:
+            return False
+        head = read_plain_answer(data[: end - 2], self._limits.headers)
+        if head is None:
+            return False
+        status, reason, length, lines, special = head
+        left_bytes = length - (len(data) - end)
+        if left_bytes < 0:
+            return False
+        answer.status, answer.reason, answer.body = status, reason, _LENGTH
+        answer.lines, answer.special = lines, special
+        answer.has_head = True
+        self.has_head, self.status = True, status
+        self._has_plain_body(answer, data[end:], left_bytes)
+        return True
+
+    def _has_plain_body(self, answer: Answer, part: bytes, left_bytes: int) -> None:
+        """Take what came of a body that ends `left_bytes` further, on a connection that is kept."""
+        if part:
+            answer.chunks.append(part)
+            self.buffered_bytes = len(part)
+        self._left_bytes = left_bytes
+        self._keeps_alive = True
+        if not left_bytes:
+            answer.is_complete = self.is_reusable = True
 
     def take_chunks(self) -> list[bytes]:
         """Take the parts of the body that have arrived."""
@@ -247,7 +284,7 @@ class AnswerReader:
             raise UpstreamAnswerInvalid("the answer is not HTTP/1.x")
         if answer.reason not in _COMMON_REASONS and has_control(answer.reason):
             raise UpstreamAnswerInvalid("the reason phrase holds a control byte")
-        answer.lines, answer.special = _NAMES.sort(answer.fields)
+        answer.lines, answer.special = ANSWER_NAMES.sort(answer.fields)
         answer.fields = []
         is_11 = version == "1.1"
         answer.body = body = upstream_body(status, answer.special, is_head=self._is_head, is_11=is_11)

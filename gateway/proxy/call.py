@@ -31,7 +31,9 @@ class Call:
     to the caller is begun, carried on and ended by methods of the call alone.
 
     Attributes:
-        message, payload: as aiohttp's parser gave them.
+        message: as aiohttp's parser gave it, where it read the head.
+        plain_head: where none was needed.
+        method, payload: of the request.
         head, path, route, body: the request; the target of one that could not be read may hold a password,
             so it stays unknown.
         forwarded_for: as of `AccessRecord`.
@@ -44,9 +46,12 @@ class Call:
         answer_bytes: of its body, written so far.
         keeps_alive: the connection may serve another request.
         failure: the first that met the call.
+        is_over: it was counted and told.
     """
 
     # Not slotted: defaults that stand in the class cost nothing per request.
+    message: RawRequestMessage | None = None
+    plain_head: RequestHead | None = None
     head: RequestHead  # once it is read
     path = "-"
     route: Route | None = None
@@ -59,22 +64,25 @@ class Call:
     answer_bytes = 0
     failure: GatewayError | None = None
     said_continue = False
+    is_over = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one per request: an object for them would cost more
         self,
         link: CallerLink,
-        message: RawRequestMessage,
+        method: str,
         payload: StreamReader,
         request_id: bytes,
         started_s: float,
+        *,
+        keeps_alive: bool,
     ) -> None:
         self.link = link
-        self.message = message
+        self.method = method
         self.payload = payload
         self.request_id = request_id
         self.started_s = started_s
         self.began_s = link.stopwatch_s()
-        self.keeps_alive = not message.should_close
+        self.keeps_alive = keeps_alive
 
     # ── the request ───────────────────────────────────────────────────────────────────────────────
 
@@ -93,7 +101,7 @@ class Call:
     @property
     def is_head(self) -> bool:
         """Whether the answer has no body."""
-        return self.message.method == "HEAD"
+        return self.method == "HEAD"
 
     @property
     def may_be_replayed(self) -> bool:
@@ -182,7 +190,7 @@ class Call:
             route=self.route.settings.name if self.route is not None else "-",
             caller=self.link.caller.name,
             forwarded_for=self.forwarded_for,
-            method=self.message.method,
+            method=self.method,
             path=self.path,
             status=self.status,
             upstream_status=exchange.status if exchange is not None else 0,

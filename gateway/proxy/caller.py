@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final, cast
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.http import HttpVersion11, RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -38,6 +38,7 @@ from gateway.core.http.entrance import Entrance
 from gateway.core.http.outbound import CallerFields
 from gateway.proxy.call import Call
 from gateway.proxy.census import Census
+from gateway.proxy.front import Front, FrontTerms
 from gateway.proxy.handler import Handler
 from gateway.proxy.link import CallerLink, LinkTerms
 from gateway.proxy.unsent import unsent_bytes
@@ -51,14 +52,10 @@ _NO_REQUEST: Final = RawRequestMessage(
 
 @dataclass(frozen=True, slots=True)
 class Terms(LinkTerms):
-    """What all connections of callers have in common, and are served by.
-
-    Attributes:
-        next_id: makes ids of requests.
-    """
+    """What all connections of callers have in common, and are served by."""
 
     handler: Handler
-    next_id: Callable[[], bytes]
+    front: FrontTerms
     census: Census
 
 
@@ -67,9 +64,10 @@ class CallerConnection(CallerLink):
 
     Attributes:
         was_made: it counts as open until it is lost.
+        front: the protocol of its transport.
     """
 
-    __slots__ = ("_call", "_entrance", "_terms", "_was_made", "was_made")
+    __slots__ = ("_entrance", "_terms", "_was_made", "front", "was_made")
 
     def __init__(
         self,
@@ -83,7 +81,7 @@ class CallerConnection(CallerLink):
         self._terms = terms
         self._entrance = entrance
         self._was_made = on_made
-        self._call: Call | None = None
+        self.front = Front(self, terms.front, self._call_at_hand)
         self.was_made = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -100,6 +98,10 @@ class CallerConnection(CallerLink):
         super().connection_lost(exc)
 
     # ── what it holds ─────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _call(self) -> Call | None:
+        return self.front.call
 
     @property
     def _upstream(self) -> UpstreamConnection | None:
@@ -146,31 +148,43 @@ class CallerConnection(CallerLink):
     # ── the request loop ──────────────────────────────────────────────────────────────────────────
 
     async def start(self) -> None:
-        """Serve one request after the other; aiohttp runs this as the connection's task."""
-        handle = self._terms.handler.handle
+        """Serve one request after the other; aiohttp runs this as the connection's task.
+
+        It sleeps through calls that callbacks serve (`proxy.front`).
+        """
+        front, handler = self.front, self._terms.handler
         try:
             while not (self._close or self._force_close):
                 if not self._messages and self._refusal is None:
                     await self._request_comes()
                 self.read_deadline_s = inf
-                if not self._messages:
-                    self._refuse()
-                    break
-                self._call = call = self._next_call()
-                await handle(call)
-                self._call = None
+                call, exchange = front.taken_over()
+                if call is None:
+                    front.call = call = self._next_call() if self._messages else self._refused()
+                if not call.is_over:
+                    await handler.handle(call, exchange)
+                front.call = None
                 self.total_deadline_s = inf
                 if not call.keeps_alive:
                     break
-                if self.writing_paused:
-                    await self.drain(self._limits.keepalive_timeout_s)
-                if self._messages:
-                    await asyncio.sleep(0)  # a caller who has more gives way to the others
+                await self._give_way()
         except CallerGone:
             pass
+        except asyncio.CancelledError:
+            call, exchange = front.taken_over()
+            if call is not None and not call.is_over:
+                handler.abandon(call, exchange)
+            raise
         finally:
             self._task_handler = None
             self._end()
+
+    async def _give_way(self) -> None:
+        """Let the caller take what was written; one who has more gives way to the others."""
+        if self.writing_paused:
+            await self.drain(self._limits.keepalive_timeout_s)
+        if self._messages:
+            await asyncio.sleep(0)
 
     def _request_comes(self) -> asyncio.Future[None]:
         """Give what is done when there is a request to serve or to refuse."""
@@ -178,21 +192,41 @@ class CallerConnection(CallerLink):
         timeout_s = limits.head_timeout_s if self._has_begun_head else limits.keepalive_timeout_s
         self.read_deadline_s = self._loop.time() + timeout_s
         self._waiter = waiter = self._loop.create_future()
+        self.front.waits(is_fresh=self.is_fresh)
         return waiter
+
+    def _wake(self) -> None:
+        """A request was read, or there is one to refuse."""
+        if self._refusal is not None or not self.front.request_came():
+            super()._wake()
+
+    def _call_at_hand(self) -> Call | None:
+        """Take the one request that has come, if it is here to its last byte; else the task takes it."""
+        is_alone = len(self._messages) == 1 and not (self._rest_bytes or self._has_begun_head)
+        if not is_alone or self._buffer_paused or self._is_last:
+            return None
+        return self._next_call() if self._messages[0][1].is_eof() else None
 
     def _next_call(self) -> Call:
         """Take a request; let the parser and the transport go on (as aiohttp's own loop does)."""
         message, payload = self._messages.popleft()
         if self._rest_bytes or self._buffer_paused:
             self._go_on_reading()
-        # Our `data_received` queues nothing else than such messages.
-        return Call(self, message, payload, self._terms.next_id(), self._loop.time())  # type: ignore[arg-type]
+        return self._called(message, payload)  # type: ignore[arg-type]  # nothing else is queued by us
 
-    def _refuse(self) -> None:
+    def _called(self, message: RawRequestMessage, payload: StreamReader) -> Call:
+        request_id, keeps_alive = self._terms.front.next_id(), not message.should_close
+        call = Call(self, message.method, payload, request_id, self._loop.time(), keeps_alive=keeps_alive)
+        call.message = message
+        return call
+
+    def _refused(self) -> Call:
         """Answer what is no request; neither the answer nor the log quotes it."""
         assert self._refusal is not None
-        call = Call(self, _NO_REQUEST, EMPTY_PAYLOAD, self._terms.next_id(), self._loop.time())
+        call = self._called(_NO_REQUEST, EMPTY_PAYLOAD)
         self._terms.handler.refuse(call, self._refusal)
+        call.keeps_alive = False
+        return call
 
     def _end(self) -> None:
         """Close; where the caller may still be sending, give it time to take the answer first."""

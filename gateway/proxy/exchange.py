@@ -24,7 +24,7 @@ from gateway.proxy.call import Call
 from gateway.proxy.dpop_proofs import DpopProofs, callers_lines
 from gateway.proxy.exchange_facts import ExchangeFacts
 from gateway.proxy.route import Route
-from gateway.proxy.upstream import UpstreamConnection
+from gateway.proxy.upstream import Awaiter, UpstreamConnection
 
 # An upstream that ignores the expectation says nothing; curl waits as long before it sends.
 CONTINUE_WAIT_S: Final = 1.0
@@ -73,15 +73,14 @@ class Exchange(ExchangeFacts):
 
     async def _has_answer(self) -> bool:
         """Send, and wait; tell whether the head that came is that of the answer: else it is sent again."""
-        pool, call = self._route.pool, self._call
-        upstream = pool.idle_connection()
-        if upstream is None:
-            upstream = await pool.connect(call.within(self._route.timeouts.connect_s))
+        upstream = self.upstream  # there is one already where callbacks began the exchange
         try:
-            self._send(upstream)
+            if upstream is None:
+                upstream = await self._connection()
+                self._send(upstream)
             await self._head(upstream)
         except UpstreamClosed:
-            if not self._may_be_sent_again(upstream):
+            if upstream is None or not self._may_be_sent_again(upstream):
                 raise
             self._route.counters.connection_retried()
             return False
@@ -92,17 +91,62 @@ class Exchange(ExchangeFacts):
             return False
         return True
 
+    async def _connection(self) -> UpstreamConnection:
+        pool = self._route.pool
+        timeout_s = self._route.timeouts.connect_s
+        return pool.idle_connection() or await pool.connect(self._call.within(timeout_s))
+
     async def _head(self, upstream: UpstreamConnection) -> None:
-        while not upstream.has_head:
-            await upstream.happens()
+        while True:
             upstream.check()
             if upstream.informational:
                 self._pass_informational(upstream)
+            if upstream.has_head:
+                return
+            await upstream.happens()
 
     def _may_be_sent_again(self, upstream: UpstreamConnection) -> bool:
         call = self._call
-        is_new_to_it = self._was_used and not upstream.was_answered
-        return is_new_to_it and call.may_be_replayed and may_send_again(call.message.method)
+        died_unheard = self._was_used and not upstream.was_answered
+        return died_unheard and call.may_be_replayed and may_send_again(call.method)
+
+    # ── without a task that waits ─────────────────────────────────────────────────────────────────
+
+    def starts(self, awaiter: Awaiter) -> bool:
+        """Send the request now, if nothing must be awaited for that; tell whether it was sent.
+
+        Whatever happens to its answer is told to `awaiter`, until `run` is called. What was not sent, `run`
+        sends.
+
+        Raises:
+            GatewayError: the request is not to be sent.
+        """
+        upstream = self._route.pool.idle_connection() if self._proofs is None else None
+        if upstream is None:
+            return False
+        upstream.awaiter = awaiter
+        self._send(upstream)
+        return True
+
+    def has_news(self) -> bool:
+        """Whether there is anything to act on."""
+        upstream = self.upstream
+        if upstream is None:
+            return False
+        return upstream.has_head or upstream.error is not None or bool(upstream.informational)
+
+    def is_whole(self) -> bool:
+        """Whether the answer is here, to its last byte; if not, `run` waits for it."""
+        upstream = self.upstream
+        assert upstream is not None
+        upstream.awaiter = None
+        answer = upstream.answer
+        if answer is None or not answer.is_complete or upstream.error is not None or upstream.informational:
+            return False
+        self.status = upstream.status
+        self.answer = upstream
+        self.waited_s = self._call.link.stopwatch_s() - self.sent_s
+        return True
 
     # ── sending ───────────────────────────────────────────────────────────────────────────────────
 

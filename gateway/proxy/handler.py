@@ -14,7 +14,7 @@ from gateway.core.clock import Clock
 from gateway.core.errors import CallerGone, GatewayError, InternalError, UpstreamError
 from gateway.core.http.access_record import RequestObserver
 from gateway.core.http.recovery import ACCEPTED, USELESS, Recovery
-from gateway.core.http.request_head import HeadReader
+from gateway.core.http.request_head import HeadReader, RequestHead
 from gateway.core.http.routing import Router
 from gateway.core.settings import Limits
 from gateway.core.token import Token, TokenSource
@@ -31,7 +31,11 @@ log: Final = logging.getLogger("gateway.proxy")
 
 
 class Handler:
-    """Serves calls: one for all listeners."""
+    """Serves calls: one for all listeners.
+
+    Attributes:
+        reader: of request heads.
+    """
 
     def __init__(
         self,
@@ -46,55 +50,65 @@ class Handler:
         self._clock = clock
         self._unrouted = unrouted
         self._observer = observer
-        self._reader = HeadReader(limits)
+        self.reader = HeadReader(limits)
         self._budget = ReplayBudget(limits.replay_total_bytes)
 
-    async def handle(self, call: Call) -> None:
-        """Take one request from its head to the last byte of its answer."""
+    async def handle(self, call: Call, begun: Exchange | None = None) -> None:
+        """Take one request from its head to the last byte of its answer.
+
+        Callbacks may have taken it a part of the way (`proxy.fast_lane`): then it has a route, and where an
+        exchange has begun, that is `begun`.
+        """
         try:
-            route = self._match(call)
+            route = call.route or self._match(call)
             if call.head.max_forwards == 0:
                 call.answer_options(route.settings.methods)
                 return
-            exchange = self._with_token_at_hand(call, route) or await self._with_awaited_token(call, route)
+            exchange = begun or self._with_token_at_hand(call, route)
+            if exchange is None:
+                exchange = await self._with_awaited_token(call, route)
             await exchange.run()
             try:
-                if exchange.token is not None and exchange.status in route.settings.recover_on:
+                if self.must_recover(exchange, route):
                     exchange = await recover(call, route, exchange)
-                if exchange.token is not None and exchange.status in ACCEPTED:
-                    route.note_accepted(exchange.token, exchange.answered_s, call.head.method, call.path)
+                self.note_accepted(call, exchange, route)
                 if not relay_at_once(call, route, exchange.answer):
                     await relay(call, route, exchange.answer)
             finally:
                 exchange.close()
-        except GatewayError as error:
-            call.refuse(error)
         except asyncio.CancelledError:
             call.refuse(CallerGone("the caller closed the connection"))
             raise
-        except Exception:
-            # Our formatters show where it passed, never its text, which could quote a token.
-            log.exception("request %s failed in the gateway", call.request_id.decode("ascii"))
-            call.refuse(InternalError("the gateway failed; its log has the request id"))
+        except Exception as error:  # noqa: BLE001 - see `failed`
+            self.failed(call, error)
         finally:
-            self._done(call)
+            self.done(call)
 
     def refuse(self, call: Call, error: GatewayError) -> None:
         """Answer what could not be read as a request."""
         call.refuse(error)
-        self._done(call)
+        self.done(call)
+
+    def abandon(self, call: Call, exchange: Exchange | None) -> None:
+        """End a call that callbacks served, and whose caller has left."""
+        if exchange is not None:
+            exchange.close()
+        self.refuse(call, CallerGone("the caller closed the connection"))
+
+    def begun(self, call: Call) -> Exchange | None:
+        """Take a call as far as nothing must be awaited; None: `handle` has to take it further.
+
+        Raises:
+            GatewayError: it is refused.
+        """
+        route = self._match(call)
+        return None if call.head.max_forwards == 0 else self._with_token_at_hand(call, route)
 
     # ── the steps ─────────────────────────────────────────────────────────────────────────────────
 
     def _match(self, call: Call) -> Route:
-        message, link = call.message, call.link
-        head = self._reader.read(
-            message.method,
-            message.path,
-            message.version,
-            message.raw_headers,
-            is_small=not link.had_odd_read,
-        )
+        link = call.link
+        head = call.plain_head or self._read(call)
         call.is_read(head)
         call.route = route = self._router.match(head.host, head.target.path, head.method)
         route.counters.started()
@@ -110,6 +124,14 @@ class Handler:
         if route.timeouts.total_s is not None:
             link.total_deadline_s = call.started_s + route.timeouts.total_s
         return route
+
+    def _read(self, call: Call) -> RequestHead:
+        message = call.message
+        assert message is not None
+        is_small = not call.link.had_odd_read
+        return self.reader.read(
+            message.method, message.path, message.version, message.raw_headers, is_small=is_small
+        )
 
     @staticmethod
     def _with_token_at_hand(call: Call, route: Route) -> Exchange | None:
@@ -133,8 +155,33 @@ class Handler:
             call.waited_for_token(began_s)
         return Exchange(call, route, token, token_is_new=held is None or held.serial != token.serial)
 
-    def _done(self, call: Call) -> None:
+    @staticmethod
+    def must_recover(exchange: Exchange, route: Route) -> bool:
+        """Tell whether the answer may say that the token was refused."""
+        return exchange.status in route.settings.recover_on and exchange.token is not None
+
+    @staticmethod
+    def note_accepted(call: Call, exchange: Exchange, route: Route) -> None:
+        """Note that the upstream accepted the token, if it did."""
+        token = exchange.token
+        if token is not None and exchange.status in ACCEPTED:
+            route.note_accepted(token, exchange.answered_s, call.method, call.path)
+
+    # ── the end ───────────────────────────────────────────────────────────────────────────────────
+
+    @staticmethod
+    def failed(call: Call, error: Exception) -> None:
+        """Answer with what went wrong."""
+        if isinstance(error, GatewayError):
+            call.refuse(error)
+            return
+        # Our formatters show where it passed, never its text, which could quote a token.
+        log.error("request %s failed in the gateway", call.request_id.decode("ascii"), exc_info=error)
+        call.refuse(InternalError("the gateway failed; its log has the request id"))
+
+    def done(self, call: Call) -> None:
         """Count and tell; the same for every end."""
+        call.is_over = True
         total_s = call.link.stopwatch_s() - call.began_s
         body, route, exchange, failure = call.body, call.route, call.exchange, call.failure
         if route is None:

@@ -103,6 +103,31 @@ class CallerLink(RequestReader):
         if self.is_tls:
             cast("TlsTransport", transport).set_read_buffer_limits(TLS_READ_BYTES)
 
+    # ── its task, while a call is served without it ───────────────────────────────────────────────
+
+    def keep_asleep(self) -> asyncio.Future[None] | None:
+        """Take from aiohttp what would wake the task that waits for a request; None: it does not wait."""
+        waiter: asyncio.Future[None] | None = self._waiter
+        if waiter is None or waiter.done():
+            return None
+        self._waiter = None
+        self.read_deadline_s = inf
+        return waiter
+
+    def sleeps_on(self, waiter: asyncio.Future[None], until_s: float) -> bool:
+        """Let the task wait for the next request; tell whether it may: False where it has something to do."""
+        if self._close or self._force_close or self.writing_paused or waiter.done():
+            return False
+        self._waiter = waiter
+        self.read_deadline_s = until_s
+        self.total_deadline_s = inf
+        return True
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the next bytes begin a request, and every request before came in one read."""
+        return not (self.had_odd_read or self._has_begun_head or self._is_last or self._rest_bytes)
+
     # ── the body that comes in ────────────────────────────────────────────────────────────────────
 
     async def await_body(self, body: RequestBody, idle_s: float) -> bytes:

@@ -22,15 +22,18 @@ _UNTIL_CLOSE: Final = Body.UNTIL_CLOSE
 
 
 def relay_at_once(call: Call, route: Route, upstream: UpstreamConnection | WholeAnswer) -> bool:
-    """Pass the answer on in one write if it is whole and of known length; give whether it was."""
+    """Pass the answer on in one write if it is whole; tell whether it was."""
     answer = upstream.answer
     assert answer is not None
-    if not answer.is_complete or answer.body is not _LENGTH:
+    if not answer.is_complete:
         return False
-    _decide_keep_alive(call, answer.body)
-    head = _head(call, route, answer, answer.body)
+    body = caller_body(answer.body, is_http10=call.head.is_http10)
+    _decide_keep_alive(call, body)
     length = upstream.buffered_bytes
-    call.begin_answer(answer.status, head + b"".join(upstream.take()), length)
+    parts = [_head(call, route, answer, body), *upstream.take()]
+    if body is _CHUNKED:
+        parts[1:] = [*_framed(parts[1:], body), *_end(call, route, answer, body)]
+    call.begin_answer(answer.status, b"".join(parts), length)
     return True
 
 
@@ -41,7 +44,7 @@ def _decide_keep_alive(call: Call, body: Body) -> None:
 
 
 async def relay(call: Call, route: Route, upstream: UpstreamConnection | WholeAnswer) -> None:
-    """Pass the answer on, from its head to its last byte.
+    """Pass an answer on that is still coming, from its head to its last byte.
 
     Raises:
         GatewayError: either side broke off or was too slow; the answer has begun.
@@ -53,10 +56,6 @@ async def relay(call: Call, route: Route, upstream: UpstreamConnection | WholeAn
     head = _head(call, route, answer, body)
     chunks = upstream.take() if answer.chunks else []
     length = sum(map(len, chunks))
-    if answer.is_complete:
-        whole = b"".join((head, *_framed(chunks, body), *_end(call, route, answer, body)))
-        call.begin_answer(answer.status, whole, length)
-        return
     call.begin_answer(answer.status, b"".join((head, *_framed(chunks, body))), length)
     assert isinstance(upstream, UpstreamConnection)  # what is not complete is still on its way
     await _stream(call, route, upstream, body)

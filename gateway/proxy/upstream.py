@@ -49,10 +49,21 @@ class _TlsTransport(Protocol):
         """Stop reading from the socket once so many bytes wait that nobody takes."""
 
 
+class Awaiter:
+    """Is told that something happened to an answer, where no task waits for it."""
+
+    __slots__ = ()
+
+    def happened(self) -> None:
+        """Look at the answer, and at what went wrong, when all that arrived is read."""
+        raise NotImplementedError
+
+
 class UpstreamConnection(AnswerReader, asyncio.Protocol):
     """A connection and the exchange that is under way on it.
 
     Attributes:
+        awaiter: is told of the answer instead of a waiting task.
         address: where it leads; empty for a unix socket.
         exchanges: how many began here.
         request_is_sent: to its last byte.
@@ -72,6 +83,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         "_reading_paused",
         "_waiter",
         "address",
+        "awaiter",
         "exchanges",
         "idle_since_s",
         "is_gone",
@@ -100,6 +112,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         self.way = CONNECTED
         self.transport: asyncio.Transport | None = None
         self.address = Ip("")
+        self.awaiter: Awaiter | None = None
         self._deadline_s = inf
         self.exchanges = 0
         self.idle_since_s = 0.0
@@ -154,7 +167,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
             and not self._reading_paused  # nobody took an answer that was longer than we buffer
             and not self.is_outdated
         )
-        self.answer = None
+        self.answer = self.awaiter = None
         self._deadline_s = inf
         if not is_clean:
             self.abort()
@@ -255,11 +268,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
                     self.hold()
         except Exception as error:  # noqa: BLE001 - uvloop would close, which looks like the upstream's doing
             self.fault(error)
-        waiter = self._waiter
-        if waiter is not None:
-            self._waiter = None
-            if not waiter.done():
-                waiter.set_result(None)
+        self._wake()
 
     def eof_received(self) -> None:
         """The other side ended in good order; the transport closes, and `connection_lost` follows."""
@@ -296,6 +305,9 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
             self._drain.set_result(None)
 
     def _wake(self) -> None:
+        if self.awaiter is not None:
+            self.awaiter.happened()
+            return
         waiter = self._waiter
         if waiter is not None:
             self._waiter = None

@@ -10,6 +10,7 @@ from gateway.core.proxies import TrustedProxies
 from gateway.core.settings import Address, Limits, ListenerSettings
 from gateway.proxy.caller import Terms
 from gateway.proxy.census import Census
+from gateway.proxy.front import FrontTerms
 from gateway.proxy.listener import Listener
 from gateway.proxy.request_reader import MOST_QUEUED
 from tests.wire.messages import chunked, request
@@ -39,7 +40,9 @@ class Transport(asyncio.Transport):
 async def connection():
     """A connection whose task takes nothing: it is not started."""
     clock = Clock(*[lambda: 0.0] * 4)
-    listener = Listener(Terms(Limits(), clock, lambda: b"", None, lambda: b"1", Census(1)), ENTRANCE)
+    front = FrontTerms(None, None, lambda: b"1", 0.0)
+    front.is_open = False
+    listener = Listener(Terms(Limits(), clock, lambda: b"", None, front, Census(1)), ENTRANCE)
     made = listener()
     made.transport = Transport()
     return made

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Final
+from typing import Final, TypeAlias
 
 from gateway.core.errors import UpstreamAnswerInvalid
 from gateway.core.http.fields import folded, options
+from gateway.core.http.plain_head import PlainFieldNames, plain_lines
 
 # Never copied from an answer as it is: hop-by-hop, framing, and what the gateway adds where it is missing.
 ANSWER_SPECIAL: Final = frozenset(
@@ -28,6 +29,14 @@ ANSWER_SPECIAL: Final = frozenset(
         b"upgrade",
     }
 )
+# What a head may hold that is read without a parser (`plain_head`): its length says where the body ends.
+_PLAIN: Final = frozenset({b"connection", b"content-length", b"date", b"keep-alive"})
+_PLAIN_LENGTH_DIGITS: Final = 15
+_BODILESS: Final = frozenset({b"204", b"304"})
+ANSWER_NAMES: Final = PlainFieldNames(ANSWER_SPECIAL, _PLAIN)
+"""What is known of the names in answers of all upstreams."""
+PlainAnswer: TypeAlias = tuple[int, bytes, int, list[bytes], dict[bytes, bytes]]
+"""Status, reason, length of the body, lines that pass, special fields."""
 # A trailer of these names would change how a message is read (RFC 9110 section 6.5.1).
 _NO_TRAILERS: Final = ANSWER_SPECIAL | {
     b"authorization",
@@ -80,6 +89,31 @@ def upstream_body(status: int, special: Mapping[bytes, bytes], *, is_head: bool,
     if coding is not None:
         return Body.CHUNKED
     return Body.LENGTH if length is not None else Body.UNTIL_CLOSE
+
+
+def read_plain_answer(head: bytes, most_fields: int) -> PlainAnswer | None:
+    """Read the head of an answer that has one reading, up to its last field; None: a parser must.
+
+    It is final, has a length, and comes on a connection that is kept; the request was no HEAD.
+    """
+    lines = plain_lines(head) if head[:9] == b"HTTP/1.1 " else None
+    if lines is None or len(lines) > most_fields:
+        return None
+    first = lines[0]
+    digits = first[9:12]
+    if first[12:13] != b" " or not digits.isdigit() or digits < b"200" or digits in _BODILESS:
+        return None
+    del lines[0]
+    fields = ANSWER_NAMES.sort_plain(lines)
+    if fields is None:
+        return None
+    special = fields[1]
+    length = special.get(b"content-length", b"")
+    if not length.isdigit() or len(length) > _PLAIN_LENGTH_DIGITS:
+        return None
+    if special.get(b"connection", b"keep-alive") != b"keep-alive":
+        return None
+    return int(digits), first[13:], int(length), fields[0], special
 
 
 def caller_body(body: Body, *, is_http10: bool) -> Body:

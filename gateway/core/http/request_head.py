@@ -24,7 +24,8 @@ from gateway.core.errors import (
     UpgradeUnsupported,
     VersionUnsupported,
 )
-from gateway.core.http.fields import FieldNames, folded, options
+from gateway.core.http.fields import folded, options
+from gateway.core.http.plain_head import PlainFieldNames, plain_lines
 from gateway.core.http.target import Target, read_target
 from gateway.core.settings import Limits
 
@@ -94,6 +95,21 @@ _IPV6_BYTES: Final = b"ABCDEFabcdef0123456789.:"
 _LENGTH_DIGITS: Final = 18  # below 2**63, and what int() takes without complaint
 _HOST_BYTES: Final = 255  # no name is longer (RFC 1035 section 2.3.4)
 _PORT_DIGITS: Final = 5
+# What a head may hold that is read without a parser: nothing of framing, of a body, or of the connection.
+_PLAIN: Final = frozenset(
+    {
+        b"authorization",
+        b"connection",
+        b"host",
+        b"via",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-proto",
+        b"x-request-id",
+    }
+)
+_PLAIN_METHODS: Final = {b"GET": "GET", b"HEAD": "HEAD", b"DELETE": "DELETE"}
+_PLAIN_TARGET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/?%"
 _HOSTS_KEPT: Final = 1024  # of `_HOST_BYTES` and a port at most: less than half a MiB
 
 
@@ -141,8 +157,9 @@ class HeadReader:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._names = FieldNames(SPECIAL | OVERRIDES, b"x-forwarded-", NOTED)
+        self._names = PlainFieldNames(SPECIAL | OVERRIDES, _PLAIN, b"x-forwarded-", NOTED)
         self._hosts: dict[bytes, str] = {}
+        self._plain_bytes = min(limits.target_bytes, limits.header_bytes)
 
     def read(
         self,
@@ -177,6 +194,37 @@ class HeadReader:
             _read_special(head)
         return head
 
+    def read_plain(self, data: bytes) -> RequestHead | None:
+        """Read a whole head that has one reading (`plain_head`), as `read` would; None: a parser must.
+
+        Its method takes no body, its target is a path, its host was met before, and nothing in it is about
+        framing or, but for ``Connection: keep-alive``, about the connection.
+        """
+        if len(data) > self._plain_bytes or data[-4:] != b"\r\n\r\n":
+            return None
+        lines = plain_lines(data[:-2])
+        if lines is None or len(lines) > self._limits.headers:
+            return None
+        first = lines[0].split(b" ")
+        method = _PLAIN_METHODS.get(first[0])
+        if method is None or len(first) != 3 or first[2] != b"HTTP/1.1" or not _is_plain_path(first[1]):
+            return None
+        del lines[0]
+        fields = self._names.sort_plain(lines)
+        return None if fields is None else self._plain(method, first[1], fields[0], fields[1])
+
+    def _plain(
+        self, method: str, target: bytes, lines: list[bytes], special: dict[bytes, bytes]
+    ) -> RequestHead | None:
+        authority = special.get(b"host")
+        host = self._hosts.get(authority) if authority is not None else None
+        if authority is None or host is None or special.get(b"connection", b"keep-alive") != b"keep-alive":
+            return None
+        head = RequestHead(method, read_target(target.decode("ascii")), lines, special, is_http10=False)
+        head.authority = authority
+        head.host = host
+        return head
+
     def _read_host(self, head: RequestHead) -> None:
         """RFC 9112 section 3.2: an absolute-form target replaces Host; HTTP/1.0 may have none."""
         authority = head.target.authority
@@ -208,6 +256,10 @@ def host_of(authority: bytes) -> str:
     if len(host) > _HOST_BYTES or len(port) > _PORT_DIGITS:
         raise MalformedRequest(f"Host is longer than {_HOST_BYTES} bytes, or its port than five digits")
     return host.decode("ascii").lower().removesuffix(".")
+
+
+def _is_plain_path(target: bytes) -> bool:
+    return target[:1] == b"/" and target[:2] != b"//" and not target.translate(None, _PLAIN_TARGET)
 
 
 def _repeats_authorization(special: dict[bytes, bytes], fields: RawHeaders) -> bool:
