@@ -85,7 +85,7 @@ PROBLEMS = [
     "gateway.yaml:5:25: clients.crm.token_endpoint:",
     "gateway.yaml:5:70: clients.crm.client_secert: unknown key, did you mean client_secret?",
     "gateway.yaml:7:12: routes[0].path:",
-    "gateway.yaml:7:57: routes[0].client: no client has this name, did you mean crm?",
+    "gateway.yaml:7:57: routes[0].client: unknown client, did you mean crm?",
 ]
 
 

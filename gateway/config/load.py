@@ -47,12 +47,12 @@ _DESCRIPTORS: Final = (Path("/dev/fd"), Path("/proc/self/fd"))
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration that is good in itself, or the problems that it has.
+    """A valid configuration, or the problems that it has.
 
     Attributes:
-        settings: None where there are problems.
-        problems: every one, and every warning, sorted by position.
-        files: what it names, whether it is good or not.
+        settings: None if there are problems.
+        problems: all problems and warnings, sorted by position.
+        files: the files that it names, whether it is valid or not.
     """
 
     settings: Settings | None
@@ -64,8 +64,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """Read a configuration.
 
     Args:
-        path: the file; its folder is where relative files are looked for.
-        environ: what ``${env:NAME}`` refers to.
+        path: the file; relative files are looked for beside it.
+        environ: the variables that ``${env:NAME}`` refers to.
 
     Raises:
         ConfigUnreadable: the file itself cannot be read.
@@ -78,12 +78,12 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
 
 
 def load_all(path: Path, environ: Mapping[str, str]) -> Loaded:
-    """Read a configuration, and whatever is to be said of it.
+    """Read a configuration; return it with everything that is wrong or suspicious.
 
     Raises:
         ConfigUnreadable: the file itself cannot be read.
     """
-    # Not resolved: Kubernetes swaps the links on the way, and what they pointed to vanishes.
+    # Links are not resolved: Kubernetes swaps them, and their old targets vanish.
     sources = ReferenceValues(environ, path.absolute().parent)
     try:
         with _undisturbed():
@@ -116,7 +116,7 @@ def _loaded(file: str, text: str, sources: ReferenceValues) -> Loaded:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """A large file makes a million objects that live: to look for garbage among them costs as much again."""
+    """Disable garbage collection: among a million live objects it would double the time of a large file."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -128,13 +128,13 @@ def _undisturbed() -> Iterator[None]:
 
 def _judged(known: list[Mistake]) -> frozenset[Loc]:
     judged = {one.loc for one in known if not one.is_about_key}
-    # One listener may stand for a list of one: models name its keys as those of the first.
+    # A single listener may be written without its list: models name its keys as those of the first.
     named_alone = {loc for loc in judged if loc[:1] == ("listen",) and isinstance(loc[-1], str)}
     return frozenset(judged | {("listen", 0, *loc[1:]) for loc in named_alone if len(loc) > 1})
 
 
 def _is_news(finding: Mistake, judged: frozenset[Loc]) -> bool:
-    """A value that is known to be wrong, or stands inside of one, is not judged again."""
+    """Return whether a mistake is new: not about a value, or inside one, that is known to be wrong."""
     return not any(finding.loc[:depth] in judged for depth in range(len(finding.loc) + 1))
 
 
@@ -151,7 +151,7 @@ def _content(path: Path) -> bytes:
 
 
 def _is_inherited(path: Path) -> bool:
-    """The pipes of ``-c /dev/stdin`` and ``-c <(...)`` have somebody at the other end; no other is read."""
+    """Return whether this is a pipe that was handed to us: ``-c /dev/stdin``, ``-c <(...)``."""
     return (path == _STDIN or path.parent in _DESCRIPTORS) and path.is_fifo()
 
 
@@ -163,4 +163,4 @@ def _text(content: bytes) -> str:
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8-sig", "replace")
         place = Place(before.count("\n") + 1, len(before) - before.rfind("\n"))
-        raise BadText(place, "a byte that is no UTF-8: save the file as UTF-8") from None
+        raise BadText(place, "invalid UTF-8: save the file as UTF-8") from None

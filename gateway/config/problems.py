@@ -1,31 +1,31 @@
 """What can be wrong with `gateway.yaml`, and where.
 
-Rules: a finding names a place in the tree (`Loc`); a problem names a line and a column. No message carries
-a value of the file, of the environment or of another file: any of them may be a secret. A warning is about
-what works, yet is seldom meant: it keeps nothing from starting.
+Rules: a mistake names a place in the tree (`Loc`), a problem a line and a column. No message contains a value
+of the file, the environment or another file: any of them may be a secret. A warning is about something that
+works but is probably not intended: it does not prevent a start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
 Loc = tuple[str | int, ...]
 LineOf = Callable[[Loc], int]
-"""Finds the line where a value stands."""
+"""Finds the line of the value at a place."""
 
 
 class Severity(Enum):
-    """Whether the configuration can be used nevertheless."""
+    """Whether the configuration can be used anyway."""
 
     PROBLEM = "problem"
     WARNING = "warning"
 
 
 class Place(NamedTuple):
-    """Where something stands in the file; both count from 1, columns count characters."""
+    """A position in the file; both count from 1, columns count characters."""
 
     line: int = 1
     column: int = 1
@@ -36,8 +36,8 @@ class Mistake:
     """Something wrong with the key or value at `loc`.
 
     Attributes:
-        is_about_key: the problem stands where the key does, not where its value does.
-        place: known already where the tree does not hold it: of a key that stands twice.
+        is_about_key: whether the problem is reported at the key, not at its value.
+        place: the position, if the tree does not have it, as for a duplicate key.
     """
 
     loc: Loc
@@ -49,7 +49,7 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong, as the operator sees it."""
+    """Something wrong, as it is reported to the operator."""
 
     file: str
     line: int
@@ -65,7 +65,7 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """The configuration is refused; `problems` holds every reason, and every warning, sorted by position."""
+    """The configuration is refused; `problems` has every reason and every warning, sorted by position."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(map(str, problems)))
@@ -73,7 +73,7 @@ class ConfigError(Exception):
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Sort them by position, each once."""
+    """Sort problems by position, and drop duplicates."""
     return tuple(sorted(dict.fromkeys(problems), key=_position))
 
 
@@ -82,15 +82,15 @@ def _position(problem: Problem) -> tuple[int, int, str, str]:
 
 
 class ConfigUnreadable(Exception):
-    """The file itself cannot be read; the message is one line that names it."""
+    """The file itself cannot be read; the message is one line with its name."""
 
 
 class Wrong(ValueError):
-    """A value cannot be taken; the message says in plain words what was expected, and shows no value."""
+    """A value is refused; the message says what was expected, and shows no value."""
 
 
 class BadText(Exception):
-    """The text is no YAML document that could be looked into any further."""
+    """The text is no YAML document, so nothing else in it can be checked."""
 
     def __init__(self, place: Place, message: str) -> None:
         super().__init__(message)
@@ -99,24 +99,29 @@ class BadText(Exception):
 
 
 def counted(problems: Iterable[Problem], others: int = 0) -> str:
-    """Say how many there are: ``3 problems, 1 warning``; `others` are problems too."""
+    """Count problems and warnings: ``3 problems, 1 warning``; `others` are additional problems."""
     severities = [problem.severity for problem in problems] + [Severity.PROBLEM] * others
     counts = [(severities.count(severity), severity.value) for severity in Severity]
     return ", ".join(plural(count, word) for count, word in counts if count)
 
 
+def any_of(words: Sequence[str]) -> str:
+    """Write alternatives: ``a, b or c``."""
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
 def plural(count: int, word: str) -> str:
-    """Write a count with its word."""
+    """Write a count and its noun."""
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def dotted(loc: Loc) -> str:
-    """Write a place as the operator reads it: ``routes[0].headers.request.set.X-Tenant``."""
+    """Write a place as a path: ``routes[0].headers.request.set.X-Tenant``."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{_printable(part)}" for part in loc)
     return text.removeprefix(".")
 
 
 def _printable(key: str) -> str:
-    """Keys come from the file: one line, of a bounded length."""
+    """Return a key of the file as one line of bounded length."""
     short = (key if len(key) <= 64 else key[:61] + "...") or '""'
     return short if short.isprintable() else short.encode("unicode_escape").decode("ascii")

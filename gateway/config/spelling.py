@@ -1,4 +1,4 @@
-"""Words that were misspelt: which one was meant."""
+"""Misspelled words: which known word was meant."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from difflib import get_close_matches
 
 
 def close_to(word: str, known: Iterable[str]) -> str | None:
-    """Give the known word that may have been meant."""
+    """Return the known word that was probably meant."""
     return next(iter(get_close_matches(word, list(known), n=1)), None)

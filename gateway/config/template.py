@@ -1,7 +1,7 @@
 """``${env:NAME}`` and ``${file:/path}`` inside a text.
 
-Rules: ``$${`` stands for ``${`` itself; any other ``$`` is an ordinary character; what a reference gives is
-never looked into again.
+Rules: ``$${`` is a literal ``${``; any other ``$`` is an ordinary character; the value of a reference is
+never expanded again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """The content of a file, without one final line break."""
+    """The content of a file, without a final line break."""
 
     path: str
 
@@ -36,30 +36,30 @@ Reference = Environment | File
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A text with references in it."""
+    """A text that contains references."""
 
     parts: tuple[str | Reference, ...] = field(repr=False)
 
     @property
     def references(self) -> tuple[Reference, ...]:
-        """What must be looked up, in order."""
+        """The references in it, in order."""
         return tuple(part for part in self.parts if not isinstance(part, str))
 
     @property
     def files(self) -> tuple[File, ...]:
-        """The files among them."""
+        """The files among its references."""
         return tuple(part for part in self.references if isinstance(part, File))
 
     def fill(self, look_up: Callable[[Reference], str]) -> str:
-        """Put the values in."""
+        """Return the text with each reference replaced by its value."""
         return "".join(part if isinstance(part, str) else look_up(part) for part in self.parts)
 
 
 def read_template(text: str) -> Template:
-    """Take a text apart.
+    """Split a text into plain parts and references.
 
     Raises:
-        Wrong: a ``${`` begins no reference.
+        Wrong: a ``${`` does not begin a reference.
     """
     parts: list[str | Reference] = []
     end = 0
@@ -74,7 +74,7 @@ def _reference(match: re.Match[str]) -> Reference:
     if match["kind"] == "env" and _VARIABLE.fullmatch(name):
         return Environment(name)
     if match["kind"] == "file" and name.startswith("~"):
-        raise Wrong("~ stands for no folder here: write the whole path, or one from where this file lies")
+        raise Wrong("~ is not expanded: write an absolute path, or one relative to this file")
     if match["kind"] == "file" and name.strip() and name.isprintable():
         return File(name)
-    raise Wrong("expected ${env:NAME} or ${file:/path}; write $${ for the characters ${ themselves")
+    raise Wrong("expected ${env:NAME} or ${file:/path}; write $${ for a literal ${")

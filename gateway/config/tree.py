@@ -1,7 +1,7 @@
-"""The document as a tree whose every node knows its place.
+"""The document as a tree in which every node knows its place.
 
-Decides: nothing; it finds. A tree may hold the same node twice, where the document used an alias. Nodes are
-not frozen only to be cheap: nobody changes them.
+A tree may contain a node twice, where the document uses an alias. Nodes are never changed; they are not
+frozen because that would cost time for each of a million.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Scalar = str | int | float | bool | None
 
 @dataclass(slots=True)
 class Leaf:
-    """One value. `template` is set where the value was put together from references."""
+    """One value. `template` is set if the value was composed of references."""
 
     place: Place
     value: Scalar
@@ -37,7 +37,7 @@ class Items:
 
 @dataclass(slots=True)
 class Keys:
-    """A mapping; of a key that stands twice, the first."""
+    """A mapping; of duplicate keys, the first."""
 
     place: Place
     entries: dict[str, Entry]
@@ -45,7 +45,7 @@ class Keys:
 
 @dataclass(slots=True)
 class Entry:
-    """A key's own place, and what it holds."""
+    """The place of a key, and its value."""
 
     place: Place
     node: Node
@@ -55,7 +55,7 @@ Node = Leaf | Items | Keys
 
 
 def plain(node: Node) -> object:
-    """Give the values without their places: what a YAML loader would give."""
+    """Return the values without their places, as a YAML loader would."""
     match node:
         case Leaf():
             return node.value
@@ -67,7 +67,7 @@ def plain(node: Node) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """How far a `Loc` leads into the tree: the part that exists, its key's place, its node."""
+    """How far a `Loc` leads into the tree: the part that exists, the place of its key, its node."""
 
     loc: Loc
     key_place: Place
@@ -75,12 +75,12 @@ class Spot:
 
 
 def find(root: Node, loc: Loc) -> Spot:
-    """Go down along `loc` as far as the tree does."""
+    """Follow `loc` as far as the tree goes."""
     spot = Spot((), root.place, root)
     for part in loc:
         below = _step(spot.node, part)
         if below is None and part == 0:
-            continue  # one thing may stand for a list of one
+            continue  # a single item may be written without its list
         if below is None:
             return spot
         spot = Spot((*spot.loc, part), below.place, below.node)
@@ -98,13 +98,13 @@ def _step(node: Node, part: str | int) -> Entry | None:
 
 
 def problems(file: str, root: Node, findings: Iterable[Mistake]) -> tuple[Problem, ...]:
-    """Give every finding its line and column, sorted by them."""
+    """Turn mistakes into problems with lines and columns, sorted by position."""
     return in_order(_problem(file, root, finding) for finding in findings)
 
 
 def _problem(file: str, root: Node, finding: Mistake) -> Problem:
     spot = find(root, finding.loc)
     place = finding.place or (spot.key_place if finding.is_about_key else spot.node.place)
-    # A missing key stands nowhere, yet its name belongs to the path; a part that we made up does not.
+    # A missing key has no place, yet its name belongs to the path; a part that we made up does not.
     loc = finding.loc if finding.is_about_key else spot.loc
     return Problem(file, place.line, place.column, dotted(loc), finding.message, finding.severity)

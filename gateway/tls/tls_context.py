@@ -80,7 +80,7 @@ def _trusting(ca_file: str, authorities: bytes | None) -> ssl.SSLContext:
         with copied(authorities) as copy:
             return ssl.create_default_context(cafile=copy)
     except OSError as error:
-        words = complaint(error, "holds no certificate in PEM form")
+        words = complaint(error, "contains no certificate in PEM form")
         raise FileUnusable("tls.ca", ca_file, words) from None
 
 

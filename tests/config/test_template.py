@@ -58,7 +58,7 @@ def test_references_are_filled_in_and_everything_else_stays(text, filled):
     ],
 )
 def test_anything_else_after_dollar_and_brace_is_wrong(text):
-    with pytest.raises(Wrong, match=r"write \$\$\{ for the characters"):
+    with pytest.raises(Wrong, match=r"write \$\$\{ for a literal"):
         read_template(text)
 
 

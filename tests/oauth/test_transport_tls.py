@@ -90,7 +90,9 @@ async def test_an_unusable_ca_file_is_a_failure(tmp_path: Path, content: str | N
         request = ServerRequest("https://127.0.0.1:1/", {}, b"")
         failed = await made.send(client_settings(ca_file=str(path)), request)
     what = (
-        "cannot be read: No such file or directory" if content is None else "holds no certificate in PEM form"
+        "cannot be read: No such file or directory"
+        if content is None
+        else "contains no certificate in PEM form"
     )
     assert failed == Failed(FailureKind.UNSENT, f"tls.ca: {path} {what}")
     assert (failed.cause, failed.key, failed.was_sent) == (Cause.FILE_UNUSABLE, "tls.ca", False)

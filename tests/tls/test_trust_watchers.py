@@ -150,5 +150,5 @@ def test_a_file_that_cannot_be_used_is_told_once_however_many_name_it(
             trust.context(settings)
         (record,) = caplog.records
         assert record.getMessage() == (
-            f"tls.ca: {ours.certificate} holds no certificate in PEM form; the last good one stays in use"
+            f"tls.ca: {ours.certificate} contains no certificate in PEM form; the last good one stays in use"
         )

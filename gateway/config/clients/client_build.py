@@ -1,4 +1,4 @@
-"""The clients' part of `build`: grants, and readers of what proves who we are."""
+"""Models -> settings of clients: grants, and readers of their credentials."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from gateway.core.signing_settings import (
 )
 
 _KEY: Final = "private_key"
-"""What stands there has lines, a PEM file mostly."""
+"""Its value may have several lines, as in PEM."""
 
 
 def client_settings(name: str, client: Client, root: Keys, sources: ReferenceValues) -> ClientSettings:
     """Build the settings of one client.
 
     Raises:
-        Wrong: a file of its credential vanished since it was read.
+        Wrong: a credential file vanished since it was read.
     """
     key = credential_key(client)
     here = ("clients", name)

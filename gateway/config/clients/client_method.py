@@ -1,6 +1,6 @@
-"""How a client proves who it is, and which keys belong to which way.
+"""How a client authenticates, and which keys belong to which method.
 
-Rules: what is written decides; where nothing is, the credential that stands there does.
+The method is the one that is written or, without one, that of the credential that is present.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ KEYS_OF_JWT_BEARER: Final = frozenset(
     )
 )
 CREDENTIAL_KEYS: Final = ("client_secret", "private_key", "client_assertion")
-"""One of them proves who we are, unless a certificate or nothing does."""
+"""One of them holds the credential, unless a certificate does, or there is none."""
 
 
 def client_method(client: Client) -> AuthMethod:
-    """Give the method that was written, or that of the credential that is given."""
+    """Return the method that is written, or that of the credential that is present."""
     if client.method is not None:
         return client.method
     if is_jwt_bearer(client):
@@ -59,17 +59,17 @@ def client_method(client: Client) -> AuthMethod:
 
 
 def is_jwt_bearer(client: Client) -> bool:
-    """Whether a signed assertion is the grant itself (RFC 7523 section 2.1)."""
+    """Return whether a signed assertion is the grant itself (RFC 7523 section 2.1)."""
     return client.grant_type is GrantType.JWT_BEARER
 
 
 def is_signing(client: Client) -> bool:
-    """Whether assertions are signed for it here."""
+    """Return whether the gateway signs assertions for this client."""
     return is_jwt_bearer(client) or client_method(client) in SIGNING_METHODS
 
 
 def credential_key(client: Client) -> str | None:
-    """Give the key that holds the client's credential; None where its method has none."""
+    """Return the key that holds the credential; None if the method has none."""
     if is_jwt_bearer(client):
         return "private_key"
     method = client_method(client)
@@ -77,14 +77,14 @@ def credential_key(client: Client) -> str | None:
 
 
 def is_certificate_bound(client: Client) -> bool:
-    """Whether its tokens are worth something only together with its certificate (RFC 8705 section 3)."""
+    """Return whether its tokens are bound to its certificate (RFC 8705 section 3)."""
     if client.certificate_bound is not None:
         return client.certificate_bound
     return client_method(client) in CERTIFICATE_METHODS
 
 
 def server_urls(client: Client) -> Iterator[tuple[str, ServerUrl]]:
-    """Give the URLs of the authorization server that stand in the file, by their keys."""
+    """Yield the URLs of the authorization server that are in the file, with their keys."""
     urls = {
         "token_endpoint": client.token_endpoint,
         "issuer": client.issuer,

@@ -1,7 +1,4 @@
-"""What may stand under `clients`: our registrations at authorization servers.
-
-Rules: as in `model`, whose part this is.
-"""
+"""The keys of `clients`, our registrations at authorization servers, by the rules of `document_model`."""
 
 from __future__ import annotations
 
@@ -35,121 +32,127 @@ from gateway.core.oauth.client_assertion import JWT_BEARER
 
 
 class ClientTimeouts(Strict):
-    """Bounds on parts of a request to the authorization server."""
+    """Limits on parts of a token request."""
 
-    connect_timeout_s: Duration | None = optional("For a connection, TLS included.", "5s", alias="connect")
+    connect_timeout_s: Duration | None = optional("For a connection, including TLS.", "5s", alias="connect")
 
 
 class Client(Strict):
     """Our registration at an authorization server (RFC 6749 section 2)."""
 
     model_config = ConfigDict(
-        # For editors; `client_rules` says it to everybody else.
+        # For editors; `client_rules` checks it.
         json_schema_extra={"anyOf": [{"required": ["token_endpoint"]}, {"required": ["issuer"]}]}
     )
 
     token_endpoint: ServerUrl | None = optional(
-        "URL that tokens are requested from; a query in it is kept; left out: the issuer says it."
+        "The URL to request tokens at; its query is kept. By default discovered from the issuer."
     )
     issuer: Issuer | None = optional(
-        "The authorization server's own name: where its endpoints are is asked there (RFC 8414)."
+        "The identifier of the authorization server, from which its endpoints are discovered (RFC 8414)."
     )
-    client_id: Text = required("The identifier we are registered with.")
+    client_id: Text = required("The identifier of this client at the authorization server.")
     client_secret: ClientSecrets | None = Field(
         default=None,
         repr=False,
-        description="The secret we are registered with, best as ${env:NAME} or ${file:/path}; "
-        "or a list, whose next one is tried where one is refused.",
+        description="The secret of this client, best as ${env:NAME} or ${file:/path}, "
+        "or a list of secrets that are tried in turn when one is refused.",
     )
     grant_type: GrantTypeWord | None = optional(
-        "What asks for the token: our credentials, or a signed assertion (RFC 7523 section 2.1).",
+        "The grant: client credentials, or a signed assertion (RFC 7523 section 2.1).",
         "client_credentials",
     )
     method: AuthMethodWord | None = optional(
-        "How we authenticate; client_assertion, where that key stands.",
+        "How the client authenticates; client_assertion if that key is given.",
         "client_secret_basic",
         alias="token_endpoint_auth_method",
     )
     legacy_unencoded: bool = flag(
-        "Id and secret as they are in the Basic header: the server does not decode."
+        "Do not form-encode id and secret in the Basic header, for servers that do not decode them."
     )
     private_key: PrivateKey | None = Field(
         default=None,
         repr=False,
-        description="Signs our assertions: PEM or JWK; best as ${file:/path}.",
+        description="The key that signs assertions, PEM or JWK, best as ${file:/path}.",
     )
     signing_algorithm: SigningAlgorithmWord | None = optional(
-        "What assertions are signed with; left out: HS256, or what fits the key.",
+        "The algorithm that signs assertions; by default HS256, or the one that fits the key.",
         alias="token_endpoint_auth_signing_alg",
     )
-    key_id: Text | None = optional("Names the key to the server; left out: the JWK's own.", alias="kid")
+    key_id: Text | None = optional("The key id that is sent; by default that of the JWK.", alias="kid")
     assertion_audience: Text | None = optional(
-        "Whom our assertions are for: token_endpoint, issuer, or any other text.", "token_endpoint"
+        "The audience of assertions: token_endpoint, issuer, or any other text.", "token_endpoint"
     )
     assertion_lifetime_s: AssertionLifetime | None = optional(
-        "How long an assertion can be used, at most 5m.", "1m", alias="assertion_lifetime"
+        "How long an assertion is valid, at most 5m.", "1m", alias="assertion_lifetime"
     )
     assertion_certificate: Text | None = optional(
-        "PEM file: the private key's certificate, followed by its chain; it is named in the assertion's head."
+        "PEM file: the certificate of the private key and its chain, for the header of assertions."
     )
     certificate_headers: CertificateHeaders | None = optional(
-        "By what: x5t#S256, x5t (SHA-1), x5c (itself and its chain), or a list; left out: x5t#S256.",
+        "How the certificate is sent: x5t#S256, x5t (SHA-1), x5c (itself and its chain), or a list of these.",
         alias="assertion_certificate_headers",
     )
     assertion_subject: Text | None = optional(
-        "With the jwt-bearer grant: whom the assertion speaks for; left out: the client itself."
+        "The subject of a jwt-bearer assertion; by default the client itself."
     )
     assertion_claims: Claims | None = Field(
-        default=None, repr=False, description="Further claims of our assertions; lists and objects too."
+        default=None,
+        repr=False,
+        description="Additional claims of assertions, which may be lists and objects.",
     )
     client_assertion: Text | None = Field(
         default=None,
         repr=False,
-        description="An assertion that somebody else makes for us; as ${file:/path}.",
+        description="An assertion from another source, as ${file:/path}.",
     )
-    client_assertion_type: Text | None = optional("What kind of assertion that is.", JWT_BEARER)
-    scope: Scope | None = optional("What is asked for: words in one text, or a list.")
-    audience: Audience | None = optional("Whom the token is for, where the authorization server asks for it.")
-    resource: Resource | None = optional("Absolute URI of the protected resource, or a list (RFC 8707).")
+    client_assertion_type: Text | None = optional("The type of that assertion.", JWT_BEARER)
+    scope: Scope | None = optional("The scope to request: words in one text, or a list.")
+    audience: Audience | None = optional(
+        "The audience of the token, if the authorization server requires one."
+    )
+    resource: Resource | None = optional("The absolute URI of the protected resource, or a list (RFC 8707).")
     parameters: dict[ParameterName, ParameterValue] | None = Field(
-        default=None, repr=False, description="Further form fields of the token request."
+        default=None, repr=False, description="Additional form fields of the token request."
     )
     headers: TokenRequestFields | None = Field(
-        default=None, repr=False, description="Further header fields of the token request."
+        default=None, repr=False, description="Additional header fields of the token request."
     )
     default_lifetime_s: Duration | None = optional(
-        "How long a token lives that does not say it.", "5m", alias="default_lifetime"
+        "The lifetime of a token if the response states none.", "5m", alias="default_lifetime"
     )
     token_type: TokenTypeWord | None = optional(
-        "bearer: take tokens for bearer tokens, whatever the authorization server calls their type."
+        "bearer: treat tokens as bearer tokens, whatever type the authorization server names."
     )
     timeout_s: Duration | None = optional("How long a token request may take.", "10s", alias="timeout")
-    timeouts: ClientTimeouts | None = optional("Bounds on parts of it.")
+    timeouts: ClientTimeouts | None = optional("Limits on parts of a token request.")
     allow_insecure: bool = flag(
-        "Allow a token endpoint with http:// on another machine: the secret then travels unprotected."
+        "Allow http:// to an authorization server on another machine: the secret then travels unencrypted."
     )
     proxy: Proxy | None = Field(
         default=None,
         repr=False,
-        description="Forward proxy on the way to the token endpoint, http://host:port.",
+        description="The forward proxy to the authorization server: http://host:port.",
     )
-    tls: ClientTls | None = optional("How the authorization server is verified, and who we are to it.")
+    tls: ClientTls | None = optional("How the authorization server is verified, and our certificate for it.")
     certificate_bound: bool | None = optional(
-        "Tokens are bound to our certificate, which routes must show too; left out: if it is the method.",
+        "Tokens are bound to our certificate, which routes must use too; by default with the TLS methods.",
         alias="tls_client_certificate_bound_access_tokens",
     )
     dpop: bool = flag(
-        "Tokens are bound to a key of ours, whose possession every request proves (RFC 9449).",
+        "Tokens are bound to a key of ours, and every request carries a proof of it (RFC 9449).",
         alias="dpop_bound_access_tokens",
     )
     dpop_private_key: PrivateKey | None = Field(
         default=None,
         repr=False,
-        description="The key that tokens are bound to, PEM or JWK; left out: made in memory at the start.",
+        description="The key that tokens are bound to, PEM or JWK; by default generated in memory.",
     )
     dpop_signing_alg: SigningAlgorithmWord | None = optional(
-        "What proofs are signed with; left out: what fits the key, ES256 for one made in memory."
+        "The algorithm that signs proofs; by default the one that fits the key, ES256 for one in memory."
     )
-    dpop_allow_bearer: bool = flag("Take tokens that are not bound, from a server that gives no others.")
-    revoke: bool = flag("Revoke tokens that are no longer used though they live (RFC 7009).")
-    revocation_endpoint: ServerUrl | None = optional("Where; left out: the issuer says it.")
+    dpop_allow_bearer: bool = flag("Accept tokens that are not bound, from a server that issues no others.")
+    revoke: bool = flag("Revoke tokens that are still valid but no longer used (RFC 7009).")
+    revocation_endpoint: ServerUrl | None = optional(
+        "The URL to revoke tokens at; by default discovered from the issuer."
+    )

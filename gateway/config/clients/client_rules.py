@@ -1,13 +1,13 @@
-"""What must fit together in one client: a method of authentication has keys that it needs, and keys it knows.
+"""What must fit together in one client: which keys its method of authentication requires and uses.
 
 Rules:
 
-- Every key that belongs to some methods only is refused beside the others: it would mean nothing.
-- HS256 and its kin sign with the secret, all others with a private key (RFC 7518 section 3.1).
-- A certificate can only be shown in a TLS handshake: the token endpoint is https (RFC 8705 section 2).
-- Credentials that are not encoded cannot hold a colon in the id (RFC 7617 section 2).
-- Where tokens are requested is written, or the issuer says it; so it is with where they are revoked.
-- Keys that only refine another key (`dpop_...`, ``revocation_endpoint``) mean nothing without it.
+- A key that only some methods use is refused with the others, where it would have no effect.
+- The HS algorithms sign with the secret, all others with a private key (RFC 7518 section 3.1).
+- A certificate is presented in a TLS handshake, so the token endpoint is https (RFC 8705 section 2).
+- An id with a colon cannot be sent unencoded (RFC 7617 section 2).
+- The token endpoint is written or discovered from the issuer; so is the revocation endpoint.
+- Keys that refine another key (`dpop_...`, ``revocation_endpoint``) are refused without it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from gateway.config.clients.client_method import (
     server_urls,
 )
 from gateway.config.clients.client_model import Client
-from gateway.config.problems import Loc, Mistake
+from gateway.config.problems import Loc, Mistake, any_of
 from gateway.config.spelling import close_to
 from gateway.config.values.strict import keys_of
 from gateway.core.client_settings import AuthMethod, GrantType
@@ -34,15 +34,16 @@ from gateway.core.settings import Scheme
 
 _KEYS: Final = keys_of(Client, Client.model_fields)
 _KEYS_OF_DPOP: Final = ("dpop_private_key", "dpop_signing_alg", "dpop_allow_bearer")
+_ASYMMETRIC: Final = "an RS, PS or ES algorithm, or EdDSA"
 _ONLY_OF_JWT_BEARER: Final = ("assertion_subject",)
 
 
 def client_findings(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mistake]:
-    """Give what does not fit together; `wrong` holds keys that stand there, but are not valid."""
+    """Yield what does not fit together; `wrong` has the keys that are present but invalid."""
     if wrong & {(*loc, "token_endpoint_auth_method"), (*loc, "grant_type")}:
         return
     if is_jwt_bearer(client) and client_method(client) is not AuthMethod.NONE:
-        words = "the assertion of this grant_type says who we are: write none, or remove the key"
+        words = "the assertion of this grant_type authenticates the client: write none, or remove the key"
         yield Mistake((*loc, "token_endpoint_auth_method"), words)
         return
     yield from _misplaced(loc, client)
@@ -61,7 +62,7 @@ def client_findings(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator
 def _misplaced(loc: Loc, client: Client) -> Iterator[Mistake]:
     for key in sorted(_given_keys(client)):
         if owners := _other_owners(key, client):
-            words = f"means nothing with {_kind(client)}: it belongs to {owners}"
+            words = f"has no effect with {_kind(client)}, only with {owners}: remove it"
             yield Mistake((*loc, key), words, is_about_key=True)
 
 
@@ -70,14 +71,14 @@ def _given_keys(client: Client) -> frozenset[str]:
 
 
 def _other_owners(key: str, client: Client) -> str:
-    """Say to which methods or grant a key belongs that means nothing here; nothing, if it does."""
+    """Return which methods or grant use a key that has no effect here; an empty text if it has one."""
     if key in _ONLY_OF_JWT_BEARER:
         return "" if is_jwt_bearer(client) else GrantType.JWT_BEARER.value
     methods = METHODS_OF.get(key)
     is_known = methods is None or client_method(client) in methods
     if is_known or (is_jwt_bearer(client) and key in KEYS_OF_JWT_BEARER):
         return ""
-    return " or ".join(sorted(one.value for one in methods or ()))
+    return any_of(sorted(one.value for one in methods or ()))
 
 
 def _missing(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mistake]:
@@ -93,7 +94,7 @@ def _certificate(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mi
         yield _is_missing((*loc, "tls", "certificate"), because)
     for key, endpoint in server_urls(client) if has_one else ():
         if endpoint.scheme is not Scheme.HTTPS:
-            yield Mistake((*loc, key), "a certificate can only be shown over https://")
+            yield Mistake((*loc, key), "a client certificate requires https://")
 
 
 def _why_certificate(client: Client) -> str:
@@ -108,23 +109,21 @@ def _another_family(loc: Loc, client: Client) -> Iterator[Mistake]:
     if algorithm is None or not is_signing(client):
         return
     if algorithm.is_symmetric != (method is AuthMethod.CLIENT_SECRET_JWT):
-        fitting = "HS256, HS384 or HS512" if not algorithm.is_symmetric else "one of RS, PS, ES or EdDSA"
+        fitting = _ASYMMETRIC if algorithm.is_symmetric else "HS256, HS384 or HS512"
         yield Mistake(
-            (*loc, "token_endpoint_auth_signing_alg"), f"does not fit {_kind(client)}: write {fitting}"
+            (*loc, "token_endpoint_auth_signing_alg"), f"cannot be used with {_kind(client)}: write {fitting}"
         )
 
 
 def _nowhere(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mistake]:
     is_discovered = client.token_endpoint is None and client.issuer is not None
     if client.token_endpoint is None and client.issuer is None and not _were_meant(loc, wrong):
-        words = "the key is missing: write where tokens are requested, or the issuer, who says it"
+        words = "missing key: write token_endpoint, or issuer to discover it"
         yield Mistake((*loc, "token_endpoint"), words, is_about_key=True)
     if client.assertion_audience == "issuer" and client.issuer is None:
-        yield Mistake((*loc, "assertion_audience"), "names the issuer, and the key issuer is missing")
+        yield Mistake((*loc, "assertion_audience"), "refers to the issuer, but the key issuer is missing")
     if client.revoke and client.revocation_endpoint is None and not is_discovered:
-        words = (
-            "the key is missing: nothing is discovered where token_endpoint stands, so write where to revoke"
-        )
+        words = "missing key: with token_endpoint nothing is discovered, so write the URL to revoke tokens at"
         yield Mistake((*loc, "revocation_endpoint"), words, is_about_key=True)
 
 
@@ -144,14 +143,13 @@ def _without_main_key(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterat
     ):
         for key in keys if not is_on else ():
             if key in _given_keys(client) and not _other_owners(key, client):
-                yield Mistake((*loc, key), f"means nothing without {main}", is_about_key=True)
+                words = f"has no effect without {main}: add that, or remove this key"
+                yield Mistake((*loc, key), words, is_about_key=True)
     if client.dpop_signing_alg is not None and client.dpop_signing_alg.is_symmetric:
-        words = (
-            "a proof is signed with a private key: write one of RS, PS, ES or EdDSA (RFC 9449 section 4.2)"
-        )
+        words = f"a proof is signed with a private key: write {_ASYMMETRIC} (RFC 9449 section 4.2)"
         yield Mistake((*loc, "dpop_signing_alg"), words)
     if client.token_type is not None and client.dpop and not client.dpop_allow_bearer:
-        words = "contradicts dpop_bound_access_tokens: remove one, or add dpop_allow_bearer: true"
+        words = "contradicts dpop_bound_access_tokens: remove one of the two, or add dpop_allow_bearer: true"
         yield Mistake((*loc, "token_type"), words)
 
 
@@ -160,10 +158,10 @@ def _kind(client: Client) -> str:
 
 
 def _was_meant(loc: Loc, key: str, wrong: frozenset[Loc]) -> bool:
-    """A key that is misspelt, or there and not valid, is not reported as missing too."""
+    """Return whether a key is misspelt, or present but invalid: then it is not reported as missing too."""
     there = (str(one[-1]) for one in wrong if one[:-1] == loc)
     return any(close_to(name, _KEYS) == key for name in there)
 
 
 def _is_missing(loc: Loc, because: str) -> Mistake:
-    return Mistake(loc, f"the key is missing, and {because} requires it", is_about_key=True)
+    return Mistake(loc, f"missing key: {because} requires it", is_about_key=True)

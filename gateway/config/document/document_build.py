@@ -1,7 +1,7 @@
-"""Models -> `Settings`: defaults, full paths, grants, secrets.
+"""Models -> `Settings`.
 
 Rules: a key that is left out takes the default of `core.settings`; relative files are looked for beside the
-configuration; a word given twice counts once.
+configuration; a word that is given twice counts once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from gateway.core.settings import Limits, Settings
 
 
 def settings(document: Document, parts: Parts, root: Keys, sources: ReferenceValues) -> Settings:
-    """Build the settings of a document that is valid as a whole.
+    """Build the settings of a valid document.
 
     Raises:
         Wrong: a secret's file vanished since it was read.

@@ -1,8 +1,11 @@
-"""What may stand in `gateway.yaml`: every key, its type, its description.
+"""The model of `gateway.yaml`: every key, its type, its description.
 
-Rules: the names are the registered ones wherever an RFC has one (RFC 7591, 8414, 8707). A key that is left
-out is None or False here; its default is the one of `core.settings`, and the one shown is tested against it.
-Attributes are named as the fields of `core.settings` where the model is handed over as it is.
+Rules:
+
+- Keys have their registered names wherever an RFC defines one (RFC 7591, 8414, 8707).
+- A key that is left out is None or False here. Its default is that of `core.settings`; tests compare the one
+  that is shown.
+- Attributes have the names of the fields in `core.settings` if the model is handed over as it is.
 """
 
 from __future__ import annotations
@@ -24,15 +27,19 @@ class Document(Strict):
     """The configuration of the gateway."""
 
     listen: Listeners | None = optional("Where callers connect: an address, or a list.", "127.0.0.1:8080")
-    admin: AdminAddress = optional("Health, metrics, state; off for none.", "127.0.0.1:8079")
-    clients: Clients | None = optional("Our registrations at authorization servers, by names of our own.")
-    routes: Annotated[list[Route], Field(min_length=1)] = required("What is forwarded where.")
-    trusted_proxies: list[TrustedProxy] | None = optional(
-        "Proxies in front of us, whose X-Forwarded-* are believed: networks, addresses; unix: whoever comes "
-        "over a unix socket."
+    admin: AdminAddress = optional(
+        "The address for health, metrics and state; off for none.", "127.0.0.1:8079"
     )
-    limits: LimitRules | None = optional("Bounds on what a caller or an upstream may make us hold.")
-    log: Log | None = optional("Where the records go.")
+    clients: Clients | None = optional(
+        "Our registrations at authorization servers, each under a name of your choice."
+    )
+    routes: Annotated[list[Route], Field(min_length=1)] = required("Which requests go to which upstream.")
+    trusted_proxies: list[TrustedProxy] | None = optional(
+        "Proxies in front of the gateway, whose X-Forwarded-* are trusted: networks, addresses, or unix for "
+        "every caller on a unix socket."
+    )
+    limits: LimitRules | None = optional("Limits on what callers and upstreams can make the gateway hold.")
+    log: Log | None = optional("What is logged, and where.")
     grace_s: Duration | None = optional(
-        "How long running requests may take to end after SIGTERM.", "30s", alias="grace"
+        "How long requests may take to finish after SIGTERM.", "30s", alias="grace"
     )

@@ -1,15 +1,11 @@
-"""What must fit together across keys. Each rule gives its findings; none looks at text.
+"""What must fit together across sections. Each rule yields mistakes; none looks at text.
 
 Rules:
 
-- What a secret or a token is sent to without TLS is on this machine, or ``allow_insecure`` stands there
-  (RFC 6749 section 3.2, RFC 6750 section 5.3). A name but for ``localhost`` is another machine.
-- A route that injects a token says ``access`` as soon as another machine can reach a listener: whoever
+- Secrets and tokens go without TLS to this machine only, unless ``allow_insecure`` is set (RFC 6749 section
+  3.2, RFC 6750 section 5.3). A name other than ``localhost`` is another machine.
+- A route that injects a token needs ``access`` as soon as another machine can reach a listener: whoever
   reaches it acts with our credentials.
-- No two routes are equally specific: same host and path, and methods in common.
-- No two listeners share an address. One replayable body fits into the budget for all.
-- An admin listener that other machines reach is warned of: containers are scraped and probed from outside.
-  So is trust in callers of unix sockets where there is none.
 """
 
 from __future__ import annotations
@@ -34,17 +30,17 @@ from gateway.core.server_url import is_loopback
 from gateway.core.settings import Scheme
 
 _UNGUARDED: Final = (
-    "other machines can reach the listener of line {}, and whoever does would act with this client's "
-    "credentials: write access: anyone if that is meant, or listen on 127.0.0.1 or a unix socket"
+    "other machines can reach the listener on line {}, and any caller would act with this client's "
+    "credentials: write access: anyone if that is intended, or listen on 127.0.0.1 or a unix socket"
 )
 _IN_THE_OPEN: Final = (
-    "http:// would send the {} unprotected to another machine: use https://, "
-    "or write allow_insecure: true if that is meant"
+    "http:// would send the {} unencrypted to another machine: use https://, "
+    "or write allow_insecure: true if that is intended"
 )
 
 
 def rule_findings(parts: Parts, root: Keys) -> Iterator[Mistake]:
-    """Give all that does not fit together, and what fits and is seldom meant."""
+    """Yield everything that does not fit together, and what is probably not intended."""
 
     def line_of(loc: Loc) -> int:
         return find(root, loc).node.place.line
@@ -53,7 +49,7 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Mistake]:
         if client is not None:
             yield from _insecure_endpoints(("clients", name), client, parts.wrong)
             yield from client_findings(("clients", name), client, parts.wrong)
-    # Where `clients` is no mapping at all, nothing is known of any name.
+    # If `clients` is no mapping at all, no name is known to be wrong.
     names = {route.client or "": None for route in parts.routes.values()}
     clients = names if ("clients",) in parts.wrong else parts.clients
     for index, route in parts.routes.items():
@@ -67,7 +63,7 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Mistake]:
 
 
 def _without(parts: Parts, *keys: str) -> dict[int, Route]:
-    """Leave out the routes of which one of these keys is wrong: nobody knows what was meant."""
+    """Return the routes in which none of these keys is invalid: of others nobody knows what was meant."""
     return {
         index: route
         for index, route in parts.routes.items()
@@ -94,7 +90,7 @@ def _crosses_openly(scheme: Scheme, host: str) -> bool:
 
 
 def _allows_insecure(loc: Loc, part: Client | Route, wrong: frozenset[Loc]) -> bool:
-    """Where the key stands and is wrong, nobody knows what was meant."""
+    """Return whether http:// is allowed; an invalid `allow_insecure` gets the benefit of the doubt."""
     return part.allow_insecure or (*loc, "allow_insecure") in wrong
 
 

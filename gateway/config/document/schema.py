@@ -1,4 +1,4 @@
-"""The JSON Schema (2020-12) of `gateway.yaml`: for editors, and for suggestions when a key is misspelt."""
+"""The JSON Schema (2020-12) of `gateway.yaml`, for editors and for suggestions when a key is misspelt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gateway.config.problems import Loc
 
 
 class _Schema(GenerateJsonSchema):
-    """Leaves out what is ours alone: None for a key that is left out."""
+    """Omits what is internal: None for a key that is left out."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
@@ -27,25 +27,25 @@ class _Schema(GenerateJsonSchema):
 
 
 def json_schema() -> dict[str, object]:
-    """Give the schema of the whole file."""
+    """Return the schema of the whole file."""
     schema = Document.model_json_schema(schema_generator=_Schema)
     return {"$schema": _Schema.schema_dialect, **schema, "title": "gateway.yaml"}
 
 
 def keys_at(loc: Loc) -> tuple[str, ...]:
-    """Give the keys that may stand in the mapping at `loc`."""
+    """Return the keys that are allowed in the mapping at `loc`."""
     return tuple(key for shape in _shapes(loc) for key in shape.get("properties", ()))
 
 
 @cache
 def all_keys() -> frozenset[str]:
-    """Give every key that stands anywhere."""
+    """Return every key that is allowed anywhere."""
     shapes = [_schema(), *_schema()["$defs"].values()]
     return frozenset(key for shape in shapes for key in shape.get("properties", ()))
 
 
 def takes_text(loc: Loc) -> bool:
-    """Tell whether a text may stand at `loc`."""
+    """Return whether a text is allowed at `loc`."""
     return any(shape.get("type") == "string" for shape in _shapes(loc))
 
 

@@ -1,4 +1,4 @@
-"""Keys that are missing in one place, and stand, wrong there, further down: indented too far."""
+"""Keys that are missing in one place and found further down: indented too far."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _LEVELS: Final = 2
-"""How far down a key is looked for: `routes` in a client, which stands two levels below the top."""
+"""How far down a key is looked for: `routes` inside a client is two levels below the top."""
 
 
 def strays_of(errors: Sequence[ErrorDetails], root: Node) -> dict[Loc, Loc]:
-    """Give by what is missing where it stands instead."""
+    """Map each missing key to the place where it was found instead."""
     wrong = [error["loc"] for error in errors]
     strays: dict[Loc, Loc] = {}
     for loc in (error["loc"] for error in errors if error["type"] == "missing"):
@@ -28,12 +28,12 @@ def strays_of(errors: Sequence[ErrorDetails], root: Node) -> dict[Loc, Loc]:
 
 def stray_finding(missing: Loc, stray: Loc) -> Mistake:
     """Say where a key belongs."""
-    home = f"to {dotted(missing[:-1])}" if len(missing) > 1 else "to the top of the file"
+    home = f"in {dotted(missing[:-1])}" if len(missing) > 1 else "at the top of the file"
     return Mistake(stray, f"the key belongs {home}: it is indented too far", is_about_key=True)
 
 
 def is_within(loc: Loc, places: Iterable[Loc]) -> bool:
-    """Tell whether `loc` is one of `places`, or below one."""
+    """Return whether `loc` is one of `places`, or below one."""
     return any(loc[: len(place)] == place for place in places)
 
 

@@ -1,7 +1,7 @@
-"""Tree -> models: the whole document if it is valid, else as much of it as is.
+"""Tree -> models: the whole document if it is valid, otherwise the parts that are.
 
-Rules: a mistake hides no other one. Where the document is not valid, each client and route is validated
-alone, then without the keys that are wrong, and the rules across (`rules`) look at all that is left.
+Rules: no mistake hides another. If the document is invalid, each client and route is validated by itself,
+then without its invalid keys, and `document_rules` checks what is left.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ _STAND_INS: Final[dict[type[Strict], dict[str, str]]] = {
     Client: {"client_id": "-"},
     Route: {"path": "/", "upstream": "https://stand.in"},
 }
-"""For required keys that are missing or wrong: values to which no rule objects."""
+"""Values for required keys that are missing or invalid; no rule objects to them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What is valid by itself.
+    """What is valid.
 
     Attributes:
-        routes: by their place in the list.
-        clients: by name; None for a client that is not valid, yet stands there.
-        wrong: keys of clients and routes that stand there, but not here, since they are not valid.
-        document: None where anything is not valid.
+        clients: by name; None for one that is present but invalid.
+        routes: by their index in the list.
+        wrong: keys of clients and routes that were left out, since they are invalid.
+        document: None if anything is invalid.
     """
 
     process: ProcessParts
@@ -58,7 +58,7 @@ class Parts:
 
 
 def read(root: Keys) -> tuple[Parts, list[Mistake]]:
-    """Validate the tree; give what is valid, and what is wrong with the rest."""
+    """Validate the tree; return what is valid, and what is wrong with the rest."""
     data = plain(root)
     assert isinstance(data, dict)
     try:
@@ -109,7 +109,7 @@ def _admin(data: Mapping[str, object]) -> Address | None:
 
 
 def _valid(model: type[M], value: object) -> M | None:
-    """Validate one part; if it fails, once more without what is wrong in it."""
+    """Validate one part; if that fails, validate it again without what is wrong in it."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -117,7 +117,7 @@ def _valid(model: type[M], value: object) -> M | None:
     if not isinstance(value, dict):
         return None
     rest = value
-    for loc in reversed(locs):  # the last first: what is taken out of a list moves what follows
+    for loc in reversed(locs):  # the last first: removing an item of a list moves those after it
         after = _without(rest, loc)
         rest = rest if after is None else after
     rest = {**_STAND_INS.get(model, {}), **rest}
@@ -125,7 +125,7 @@ def _valid(model: type[M], value: object) -> M | None:
 
 
 def _without(value: Any, loc: Loc) -> Any:
-    """Take out what `loc` leads to, or the last thing on the way there; None where there is nothing."""
+    """Remove what `loc` leads to, or the last thing on the way there; None if nothing is there."""
     if not loc or not _holds(value, loc[0]):
         return None
     below = _without(value[loc[0]], loc[1:])

@@ -1,4 +1,4 @@
-"""pydantic's errors in our words: what was expected, what stands there instead, never the value itself."""
+"""pydantic's errors in our words: what was expected, and what kind of value was found, never which."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _EXPECTED: Final = {
     "int_type": "expected a whole number",
     "bool_type": "expected true or false, without quotes",
     "list_type": "expected a list",
-    "dict_type": "expected keys with values",
-    "model_type": "expected keys with values",
+    "dict_type": "expected a mapping",
+    "model_type": "expected a mapping",
 }
 _WITH_CONTEXT: Final = {
     "value_error": "{error}",
-    "too_short": "the list is empty: at least one is needed",
+    "too_short": "the list is empty: write at least one item",
     "greater_than_equal": "expected at least {ge}",
     "less_than_equal": "expected at most {le}",
 }
 _MAPPINGS: Final = frozenset({"dict_type", "model_type"})
 _QUOTABLE: Final = frozenset({"true or false", "a number"})
-_NO_MERGING: Final = "merge keys belong to YAML 1.1: write the keys out"
+_NO_MERGING: Final = "merge keys are not supported: write the keys out"
 
 
 def in_plain_words(errors: Iterable[ErrorDetails], root: Node) -> list[Mistake]:
-    """Say what the errors of a validation mean; a key that is misspelt or misplaced is not missing too."""
+    """Explain the errors of a validation; a misspelt or misplaced key is not reported as missing too."""
     there = list(errors)
     strays = strays_of(there, root)
     meant = {_meant(error["loc"]) for error in there if error["type"] == "extra_forbidden"} | set(strays)
@@ -49,7 +49,7 @@ def _finding(error: ErrorDetails, root: Node) -> Mistake:
     if loc and loc[-1] == "[key]":
         return Mistake(loc[:-1], str(context.get("error")), is_about_key=True)
     if kind == "missing":
-        return Mistake(loc, "the key is missing, and it is required", is_about_key=True)
+        return Mistake(loc, "missing key: it is required", is_about_key=True)
     if kind == "extra_forbidden":
         return Mistake(loc, _unknown(loc), is_about_key=True)
     if kind in _WITH_CONTEXT:
@@ -67,7 +67,8 @@ def _unknown(loc: Loc) -> str:
         return _NO_MERGING
     known = keys_at(loc[:-1])
     close = close_to(str(loc[-1]), known)
-    return f"unknown key, did you mean {close}?" if close else f"unknown key; known are {', '.join(known)}"
+    expected = f", did you mean {close}?" if close else f"; expected one of {', '.join(known)}"
+    return f"unknown key{expected}"
 
 
 def _of_another_kind(kind: str, spot: Spot) -> str:
@@ -80,18 +81,18 @@ def _of_another_kind(kind: str, spot: Spot) -> str:
 
 def _hint(kind: str, found: str) -> str:
     if kind == "string_type" and found in _QUOTABLE:
-        return ": put it in quotes if it is meant as text"
-    if kind == "list_type" and found == "keys with values":
-        return ": each item of a list begins with `- `"
+        return ": put it in quotes if it is text"
+    if kind == "list_type" and found == "a mapping":
+        return ": begin each item of the list with `- `"
     if kind == "list_type" and found == "text":
-        return ": put it in [...]"
-    return ": write them without `- `" if kind in _MAPPINGS and found == "a list" else ""
+        return ": write it as [...]"
+    return ": write the keys without `- `" if kind in _MAPPINGS and found == "a list" else ""
 
 
 def _kind_of(node: Node) -> str:
     match node:
         case Keys():
-            return "keys with values"
+            return "a mapping"
         case Items():
             return "a list"
         case Leaf(value=bool()):

@@ -1,8 +1,7 @@
 """Whether the files that a configuration names can be used now.
 
-Apart from `load`, since a file may be wrong today and right tomorrow: these are failures to start, not
-mistakes in the configuration. Each complaint has the place and the key that name the file, and stands once,
-however many places name it.
+This is apart from `load`, since a file may be wrong today and right tomorrow: such problems prevent a start,
+but are no mistakes in the configuration. Each is reported once, at the place and key that name the file.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 _PRIVATE_BUNDLE: Final = 20
-"""The bundle of a system holds more authorities, and among them some that have expired."""
+"""The most certificates in a private CA bundle. A system's has more, some of them expired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +35,9 @@ class FileProblems:
     """What is wrong with files.
 
     Attributes:
-        of_servers: without these files nothing starts.
-        of_clients: without these only the tokens of their clients are missing.
-        warnings: what works today.
+        of_servers: problems that prevent a start.
+        of_clients: problems that cost only the tokens of some clients.
+        warnings: what still works.
     """
 
     of_servers: tuple[Problem, ...] = ()
@@ -47,12 +46,12 @@ class FileProblems:
 
 
 def check_files(file: str, files: Iterable[NamedFile], now: datetime | None = None) -> FileProblems:
-    """Look at every file.
+    """Check every file.
 
     Args:
-        file: the configuration, as it is named to the operator.
-        files: what it names.
-        now: when certificates must be valid; with a time zone; left out: the present.
+        file: the name of the configuration, as shown to the operator.
+        files: the files that it names.
+        now: when certificates must be valid, with a time zone; by default now.
     """
     at = now or datetime.now(UTC)
     servers: list[Problem] = []
@@ -67,11 +66,11 @@ def check_files(file: str, files: Iterable[NamedFile], now: datetime | None = No
 
 
 Flaw = tuple[str, bool]
-"""What is wrong, and whether that is a warning only."""
+"""What is wrong, and whether it is only a warning."""
 
 
 def _certificate(one: NamedFile, at: datetime) -> Iterator[Flaw]:
-    """Whether it is that of the key is found out by who signs (`oauth.client_authentication`)."""
+    """Check a certificate; whether it matches its key is checked where the key is used."""
     content, wrong = _content(one.path)
     found = _certificates(content)
     if wrong is not None:
@@ -84,7 +83,7 @@ def _certificate(one: NamedFile, at: datetime) -> Iterator[Flaw]:
         yield f"the certificate in {one.path} {reason}", False
 
 
-def _key(one: NamedFile, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001 - keys know no time
+def _key(one: NamedFile, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001 - keys do not expire
     content, wrong = _content(one.path)
     if wrong is not None:
         yield wrong, False
@@ -92,7 +91,7 @@ def _key(one: NamedFile, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001 - keys
         yield f"{one.path} is not a private key in PEM form", False
     elif b"ENCRYPTED" in content:
         yield (
-            f"{one.path} is encrypted, and nobody is asked for a password: store it without one",
+            f"{one.path} is encrypted: store the key without a password",
             False,
         )
     elif one.certificate is not None and _certificates(_content(one.certificate)[0]):
@@ -120,7 +119,7 @@ def _authorities(one: NamedFile, at: datetime) -> Iterator[Flaw]:
     try:
         load_authorities(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), one.path)
     except (ssl.SSLError, OSError):
-        yield f"{one.path} holds no certificate in PEM form", False
+        yield f"{one.path} contains no certificate in PEM form", False
         return
     found = _certificates(content)
     expired = [each for each in found if each.not_valid_after_utc < at]
@@ -133,17 +132,17 @@ def _expired(path: str, expired: int, count: int, last: str) -> str:
     if expired < count:
         return f"{expired} of the {count} certificates in {path} expired, the last on {last}"
     if count == 1:
-        return f"the certificate in {path} expired on {last}: no server that it vouches for is trusted"
+        return f"the certificate in {path} expired on {last}: no server certificate it signed is trusted"
     return f"all {count} certificates in {path} expired, the last on {last}: no server is trusted"
 
 
 def _log(one: NamedFile, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001
     path = Path(one.path)
     if path.is_dir():
-        yield f"{path} is a folder, not a file", False
+        yield f"{path} is a directory, not a file", False
     elif path.exists():
         if not _may(path, os.W_OK):
-            yield f"{path} cannot be written to by this user", False
+            yield f"{path} is not writable for this user", False
     else:
         yield from _folder(path)
 
@@ -151,7 +150,7 @@ def _log(one: NamedFile, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001
 def _socket(one: NamedFile, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001
     path = Path(one.path)
     if os.path.lexists(path) and not (path.is_socket() and not path.is_symlink()):
-        yield f"{path} is there and is no socket: it is not replaced", False
+        yield f"{path} exists and is not a socket: it will not be replaced", False
     yield from _folder(path)
 
 
@@ -159,15 +158,15 @@ def _group(one: NamedFile, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001
     try:
         group_number(one.path)
     except KeyError:
-        yield "this machine knows no such group: make it, or write its number", False
+        yield "no such group on this machine: create it, or write its number", False
 
 
 def _folder(path: Path) -> Iterator[Flaw]:
-    """What is to be made must have a folder in which this user may make it."""
+    """Check that a file can be created: its directory exists, and this user may write to it."""
     if not path.parent.is_dir():
-        yield f"{path} cannot be made: there is no folder {path.parent}", False
+        yield f"{path} cannot be created: there is no directory {path.parent}", False
     elif not _may(path.parent, os.W_OK | os.X_OK):
-        yield f"{path} cannot be made: this user may not write to the folder {path.parent}", False
+        yield f"{path} cannot be created: this user may not write to the directory {path.parent}", False
 
 
 def _may(path: Path, mode: int) -> bool:
@@ -192,7 +191,7 @@ def _content(path: str) -> tuple[bytes, str | None]:
 
 
 def _certificates(content: bytes) -> list[Certificate]:
-    from cryptography import x509  # noqa: PLC0415 - most gateways run without a certificate of their own
+    from cryptography import x509  # noqa: PLC0415 - most gateways have no certificate of their own
 
     with suppress(ValueError):
         return x509.load_pem_x509_certificates(content)

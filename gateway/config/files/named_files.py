@@ -1,8 +1,8 @@
-"""Every file that a configuration names by its path, with the place that names it.
+"""Every file that a configuration names by path, and the place that names it.
 
-Taken from the tree, not from the settings: so that files are looked at even where something else is wrong,
-and each complaint has the line, the column and the key. Files behind ``${file:...}`` are read with the
-configuration itself, and are not among these.
+They are taken from the tree, not from the settings, so that files are checked even if something else is
+wrong, and each problem has its line, column and key. Files in ``${file:...}`` are read with the configuration
+itself, and are not among these.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from gateway.config.tree import Items, Keys, Leaf, Node, Spot, find
 
 
 class FileKind(Enum):
-    """What a file has to be."""
+    """What a file must be."""
 
     CERTIFICATE = auto()
     KEY = auto()
     AUTHORITIES = auto()
     LOG = auto()
     SOCKET = auto()
-    GROUP = auto()  # no file, but as much a matter of the machine: `path` is its name
+    GROUP = auto()  # not a file, but as dependent on the machine; `path` is its name
 
 
 @dataclass(frozen=True, slots=True)
 class NamedFile:
-    """A file and what names it.
+    """A file, and the place that names it.
 
     Attributes:
-        path: whole; relative ones lie beside the configuration.
-        certificate: of a key, the certificate beside it, if one is named.
-        is_clients: only the tokens of a client depend on it.
+        path: the full path; relative ones are resolved beside the configuration.
+        certificate: for a key, the certificate beside it, if there is one.
+        is_clients: whether only the tokens of a client depend on it.
     """
 
     kind: FileKind
@@ -46,11 +46,11 @@ class NamedFile:
 
     @property
     def what(self) -> tuple[FileKind, str, str | None]:
-        """What is asked of which file."""
+        """What is checked of which file."""
         return self.kind, self.path, self.certificate
 
     def problem(self, file: str, message: str) -> Problem:
-        """Say what is wrong with it, as the operator sees it."""
+        """Return the problem with it, as it is reported to the operator."""
         place = self.spot.node.place
         return Problem(file, place.line, place.column, dotted(self.spot.loc), message)
 
@@ -64,10 +64,10 @@ _KINDS: Final = {
 
 
 def named_files(root: Keys, folder: Path) -> tuple[NamedFile, ...]:
-    """Give them in the order of the sections, each once for everything that is asked of it."""
+    """Return the files in the order of the sections, each once for every check."""
     walk = _Walk(root, folder)
     of_clients = [one for name in _names(root, "clients") for one in walk.of_client(name)]
-    # A certificate that a client shows too (RFC 8705 section 3) is the client's matter, an authority is not.
+    # A certificate that a client uses too (RFC 8705 section 3) counts as the client's; a CA bundle does not.
     pairs = {one.what for one in of_clients if one.kind is not FileKind.AUTHORITIES}
     others = [one for one in walk.of_servers() if one.what not in pairs]
     unique = {(one.what, one.is_clients): one for one in reversed([*of_clients, *others])}
@@ -126,10 +126,10 @@ class _Walk:
         return None if text is None else str(self.folder / text)
 
     def _text(self, loc: Loc) -> str | None:
-        """Give what stands there, unless it is no text, or a reference that leads nowhere."""
+        """Return the text there; None if it is not text, or a reference that leads nowhere."""
         spot = find(self.root, loc)
         node = spot.node
-        # One thing may stand for a list of one, whose index is no part of the way there.
+        # A single item may be written without its list; then its index is not part of the path.
         if len(spot.loc) < len([part for part in loc if part != 0]) or not isinstance(node, Leaf):
             return None
         is_unresolved = isinstance(node.value, str) and node.template is None and "${" in node.value
@@ -142,7 +142,7 @@ def _names(root: Keys, key: str) -> tuple[str, ...]:
 
 
 def _length(root: Keys, key: str) -> int:
-    """Give how many there are; one thing may stand for a list of one."""
+    """Return how many items there are; a single one may be written without its list."""
     node = _under(root, key)
     return len(node.nodes) if isinstance(node, Items) else int(node is not None)
 

@@ -35,14 +35,14 @@ def _listener(listener: Listener, folder: Path, place: str) -> ListenerSettings:
 
 
 def trusted_proxies(parts: ProcessParts) -> TrustedProxies:
-    """Build what is trusted: each network once, and whether unix sockets are."""
+    """Build the trusted proxies: each network once, and whether unix sockets are trusted."""
     proxies = parts.trusted_proxies
     networks = (one for one in proxies if not isinstance(one, UnixPeers))
     return TrustedProxies(tuple(dict.fromkeys(networks)), unix=UnixPeers.UNIX in proxies)
 
 
 def address_place(root: Keys, loc: Loc) -> str:
-    """Write where an address stands, or that it is the default."""
+    """Write where an address is in the file, or that it is the default."""
     if loc[0] not in root.entries:
         return f"{loc[0]} (by default)"
     spot = find(root, loc)

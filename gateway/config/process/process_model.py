@@ -1,7 +1,4 @@
-"""What may stand under `listen`, `limits` and `log`: what lives as long as the process.
-
-Rules: as in `document_model`.
-"""
+"""The keys of `listen`, `limits` and `log`, by the rules of `document_model`."""
 
 from __future__ import annotations
 
@@ -31,15 +28,15 @@ from gateway.core.settings import Address
 
 
 class Listener(Strict):
-    """One listening socket. A text alone is its address."""
+    """A listening socket. A text alone is its address."""
 
-    address: ListeningAddress = required("`host:port` (port 0: any free one) or `unix:/path`.")
+    address: ListeningAddress = required("`host:port` (port 0: any free port) or `unix:/path`.")
     mode: SocketMode | None = optional(
-        'Permissions of a unix socket, as octal digits in quotes: "0660". Left out: what the umask leaves, '
+        'Permissions of a unix socket, as octal digits in quotes: "0660". By default what the umask leaves, '
         "or 0660 with a `group`."
     )
-    group: Text | None = optional("The group that a unix socket is given to, by name or number.")
-    tls: ListenerTls | None = optional("Serve HTTPS here.")
+    group: Text | None = optional("The group of a unix socket, by name or number.")
+    tls: ListenerTls | None = optional("Serve HTTPS on this listener.")
 
     @model_validator(mode="before")
     @classmethod
@@ -48,35 +45,37 @@ class Listener(Strict):
 
 
 class LimitRules(Strict):
-    """Bounds on what a caller or an upstream may make us hold."""
+    """Limits on what callers and upstreams can make the gateway hold."""
 
     target_bytes: HeadSize | None = optional("The longest request target.", "8KiB", alias="target")
-    header_bytes: HeadSize | None = optional("The largest header, all fields together.", "64KiB")
+    header_bytes: HeadSize | None = optional("The largest header: all fields together.", "64KiB")
     headers: Annotated[int, Field(ge=1, le=10_000)] | None = optional("The most fields in a header.", 128)
     head_timeout_s: Duration | None = optional(
         "How long the head of a request may take to arrive.", "10s", alias="head_timeout"
     )
     keepalive_timeout_s: Duration | None = optional(
-        "How long a caller's idle connection is kept.", "75s", alias="keepalive_timeout"
+        "How long an idle connection of a caller is kept.", "75s", alias="keepalive_timeout"
     )
     replay_bytes: Size | None = optional("The longest body that can be replayed.", "64KiB", alias="replay")
     replay_total_bytes: Size | None = optional(
-        "Held for replays by all requests together.", "64MiB", alias="replay_total"
+        "The memory for replays, for all requests together.", "64MiB", alias="replay_total"
     )
     connections: Annotated[int, Field(ge=1, le=1_000_000)] | None = optional(
-        "The most connections of callers, to all listeners together.", 10_000
+        "The most connections of callers, for all listeners together.", 10_000
     )
     buffers_bytes: Size | None = optional(
-        "Held by all connections together, replays apart.", "256MiB", alias="buffers"
+        "The memory for buffers, for all connections together, without replays.", "256MiB", alias="buffers"
     )
 
 
 class Log(Strict):
-    """Where the records go."""
+    """What is logged, and where."""
 
-    level: LogLevelWord | None = optional("From which level on.", "info")
+    level: LogLevelWord | None = optional("The lowest level that is logged.", "info")
     format: LogFormatWord | None = optional("auto: text on a terminal, JSON elsewhere.", "auto")
-    access: AccessLog = optional("Access records: stdout, stderr, off or the path of a file.", "stdout")
+    access: AccessLog = optional(
+        "Where access records go: stdout, stderr, off or the path of a file.", "stdout"
+    )
 
 
 Listeners = Annotated[
@@ -94,11 +93,11 @@ DEFAULT_ADMIN: Final = Address("127.0.0.1", 8079)
 
 @dataclass(frozen=True, slots=True)
 class ProcessParts:
-    """What is valid by itself.
+    """What is valid in these sections.
 
     Attributes:
-        listeners: by their place in the list.
-        trusted_proxies: none where the document as a whole is not valid.
+        listeners: by their index in the list.
+        trusted_proxies: empty if the document as a whole is invalid.
     """
 
     listeners: Mapping[int, Listener]

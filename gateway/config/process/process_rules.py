@@ -3,10 +3,10 @@
 Rules:
 
 - No two listeners share an address, the admin listener included.
-- Who may connect to a unix socket is said of unix sockets only.
+- `mode` and `group` are for unix sockets only.
 - One replayable body fits into the budget for all.
-- An admin listener that other machines can reach is a warning, not a problem: containers are scraped and
-  probed from outside. So is trust in callers of unix sockets where there is none.
+- An admin listener that other machines can reach is only a warning, since containers are monitored from
+  outside. So is trust in callers on unix sockets if no listener is one.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from gateway.core.settings import Address, Limits
 
 _ADMIN: Final[Loc] = ("admin",)
 _OPEN_ADMIN: Final = (
-    "other machines can reach the admin listener, which shows clients, routes and metrics to whoever asks: "
+    "other machines can reach the admin listener, which shows clients, routes and metrics to anyone: "
     "listen on 127.0.0.1 or a unix socket, or let only your monitoring reach this address"
 )
-_NO_SOCKET: Final = "no listener is a unix socket, so nobody is trusted by this: name networks or addresses"
+_NO_SOCKET: Final = "no listener is a unix socket, so this trusts nobody: write networks or addresses"
 
 
 def process_findings(parts: ProcessParts, line_of: LineOf) -> Iterator[Mistake]:
-    """Yield what does not fit together, and what fits and is seldom meant."""
+    """Yield what does not fit together, and what is probably not intended."""
     yield from _equal_addresses(parts, line_of)
     yield from _open_admin(parts.admin)
     yield from _access_without_file(parts)
@@ -45,9 +45,9 @@ def _equal_addresses(parts: ProcessParts, line_of: LineOf) -> Iterator[Mistake]:
             continue
         first = seen.setdefault(address, loc)
         if first is not loc:
-            # The admin listener has an address even where the file does not name it.
-            taken_by = "`admin`" if first is _ADMIN else f"the listener of line {line_of(first)}"
-            yield Mistake(loc, f"the address is taken by {taken_by}")
+            # The admin listener has an address even if the file does not mention it.
+            taken_by = "`admin`" if first is _ADMIN else f"the listener on line {line_of(first)}"
+            yield Mistake(loc, f"the address is already used by {taken_by}")
 
 
 def _open_admin(admin: Address | None) -> Iterator[Mistake]:
@@ -59,12 +59,12 @@ def _access_without_file(parts: ProcessParts) -> Iterator[Mistake]:
     for index, listener in parts.listeners.items():
         for key in ("mode", "group") if listener.address.path is None else ():
             if key in listener.model_fields_set:
-                words = "means nothing unless the address is a unix socket, as in unix:/run/gateway.sock"
+                words = "has no effect unless the address is a unix socket, as in unix:/run/gateway.sock"
                 yield Mistake(("listen", index, key), words, is_about_key=True)
 
 
 def _trusts_nobody(parts: ProcessParts) -> Iterator[Mistake]:
-    """Who trusts the callers of unix sockets, and has none, thinks of another way in."""
+    """Warn of trust in callers on unix sockets if no listener is one."""
     if any(one.address.path is not None for one in parts.listeners.values()):
         return
     for index, proxy in enumerate(parts.trusted_proxies):
@@ -79,6 +79,4 @@ def _replay_budget(limits: LimitRules | None) -> Iterator[Mistake]:
     budget = limits.replay_total_bytes or Limits().replay_total_bytes
     if one > budget:
         loc = "replay" if limits.replay_bytes is not None else "replay_total"
-        yield Mistake(
-            ("limits", loc), "one body would be larger than replay_total, the budget for all of them"
-        )
+        yield Mistake(("limits", loc), "one body could exceed replay_total, the budget for all bodies")

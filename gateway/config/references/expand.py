@@ -1,7 +1,7 @@
-"""References -> values, all over the tree.
+"""Replace references by their values, throughout the tree.
 
-Rules: any text value may hold them, keys may not; what cannot be looked up is a finding where it is used. A
-relative file is looked for beside the configuration.
+Rules: any text value may contain references, keys may not. A reference that cannot be looked up is a mistake
+where it is used. A relative file is looked for beside the configuration.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from gateway.config.tree import Entry, Items, Keys, Leaf, Node
 from gateway.core.secret_shape import is_unfilled
 
 _NOT_OURS: Final = (
-    "this notation is not replaced here: write ${env:NAME} for a variable of the environment, "
-    "${file:/path} for a file"
+    "this notation is not expanded: write ${env:NAME} for an environment variable, ${file:/path} for a file"
 )
 
 
@@ -30,7 +29,7 @@ class ReferenceValues:
     """Where references are looked up.
 
     Attributes:
-        found: what was looked up and may be a secret.
+        found: the values found so far that may be secrets.
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -38,10 +37,10 @@ class ReferenceValues:
     found: set[str] = field(default_factory=set, repr=False)
 
     def value(self, reference: Reference) -> str:
-        """Look one reference up.
+        """Look up one reference.
 
         Raises:
-            Wrong: there is nothing, or nothing that is text.
+            Wrong: it leads nowhere, or to something that is not text.
         """
         match reference:
             case Environment(name):
@@ -60,7 +59,7 @@ class ReferenceValues:
 
 
 def expand(root: Keys, sources: ReferenceValues) -> tuple[Keys, list[Mistake]]:
-    """Give the tree with every reference replaced, and what could not be."""
+    """Return the tree with every reference replaced, and the mistakes in those that cannot be."""
     findings: list[Mistake] = []
     made = _node(root, (), _Expansion(sources, findings))
     assert isinstance(made, Keys)
@@ -74,7 +73,7 @@ class _Expansion:
 
 
 def _node(node: Node, loc: Loc, walk: _Expansion) -> Node:
-    """Give a node with every reference in it replaced; the very same if there is none."""
+    """Return a node with every reference in it replaced; the same object if it has none."""
     match node:
         case Keys():
             made = {
@@ -92,7 +91,7 @@ def _node(node: Node, loc: Loc, walk: _Expansion) -> Node:
 
 def _below(node: Node, loc: Loc, part: str | int, walk: _Expansion) -> Node:
     if isinstance(node, Leaf) and not (isinstance(node.value, str) and any(map(node.value.count, "$%{"))):
-        return node  # no reference, in no notation: one of the three stands in each
+        return node  # no reference in any notation: each has one of these
     return _node(node, (*loc, part), walk)
 
 

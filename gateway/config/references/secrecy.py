@@ -1,7 +1,7 @@
-"""Which references may stand for a secret: what those gave is not shown, wherever it occurs.
+"""Which references may hold a secret: their values are never shown, wherever they occur.
 
-Rules: a reference may, unless its key is one whose value everybody may see: an address, a host, a path.
-In URLs it may where it stands behind the host: keys in paths and queries are met often.
+Rules: any reference may, unless the value of its key is public: an address, a host, a path. In a URL, only
+what follows the host may be secret, since API keys in paths and queries are common.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _OPEN: Final = frozenset(
 )
 _URLS: Final = frozenset({"upstream", "token_endpoint", "revocation_endpoint"})
 _OWNERS: Final = frozenset({"parameters", "headers", "token_headers", "assertion_claims"})
-"""What stands under these is named by the owner: it may be anything."""
+"""The owner chooses the names below these keys, so their values may be anything."""
 
 
 def may_be_secret(loc: Loc, template: Template, look_up: Callable[[Reference], str]) -> Iterator[str]:
-    """Give what may be secret of what the references gave that stand at `loc`."""
+    """Yield the values, or parts of them, that the references at `loc` give and that may be secret."""
     keys = [part for part in loc if isinstance(part, str)]
     if not _OWNERS.isdisjoint(keys):
         yield from map(look_up, template.references)

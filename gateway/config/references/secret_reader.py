@@ -1,6 +1,6 @@
-"""A secret, a key or an assertion as it is now.
+"""The current value of a secret, a key or an assertion.
 
-What the environment says counts once, what a file says whenever it is replaced.
+An environment variable is read once, a file again whenever it is replaced.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gateway.core.secret import Secret
 
 
 def constant_reader(text: str, source: str = IN_PLACE) -> SecretReader:
-    """Prepare the reading of a secret that never changes, as one in the configuration itself."""
+    """Return a reader of a secret that never changes, such as one in the configuration itself."""
     secret = Secret(text)
     return NamedReader(lambda: secret, source)
 
@@ -25,12 +25,12 @@ def constant_reader(text: str, source: str = IN_PLACE) -> SecretReader:
 def template_reader(
     template: Template, sources: ReferenceValues, checked: Callable[[str], str] = names.text
 ) -> SecretReader:
-    """Prepare the reading of a secret that is put together from references.
+    """Return a reader of a secret that is composed of references.
 
-    `checked` judges what a file says later on, as the key's own type did at the start.
+    `checked` validates later contents of a file, as the key's type validated the first.
 
     Raises:
-        Wrong: a part of it is not to be had.
+        Wrong: a part of it cannot be read.
     """
     files = {part: TextFile(sources.folder / part.path, checked) for part in template.files}
     source = " + ".join(map(_source, template.references)) or IN_PLACE
@@ -45,5 +45,5 @@ def template_reader(
 
 
 def _source(reference: Reference) -> str:
-    """Name it as it is written; what stands beside it may be a part of the secret."""
+    """Name a reference as it is written, without the text beside it, which may be part of the secret."""
     return f"file:{reference.path}" if isinstance(reference, File) else f"env:{reference.name}"

@@ -1,8 +1,8 @@
-"""Secrets that stand in the file itself, or are not what was meant.
+"""Secrets in plain text, and secrets that are probably not what was intended.
 
-Rules: no message shows anything of a secret but its length. Looked at are the keys that prove who we are, the
-password of a proxy, and parameters and fields whose names say that they hold a secret. Warnings are given for
-files that are good: beside problems, which come first, they would be noise.
+Rules: no message shows anything of a secret but its length. Checked are the client's credentials, the
+password of a proxy, and parameters and fields whose names suggest a secret. Warnings are given for valid
+files only: beside problems they would be noise.
 """
 
 from __future__ import annotations
@@ -27,17 +27,15 @@ _OF_ROUTES: Final = (
     ("headers", "request", "set"),
     ("headers", "request", "add"),
 )
-_PLAIN: Final = (
-    "the secret stands in the file itself, for whoever reads it: write ${env:NAME} or ${file:/path} instead"
-)
+_PLAIN: Final = "the secret is in this file in plain text: write ${env:NAME} or ${file:/path} instead"
 _SHORT: Final = (
-    f"the secret has fewer than {MASKED_FROM_CHARS} characters: it can be guessed, and is masked nowhere"
+    f"the secret has fewer than {MASKED_FROM_CHARS} characters: it is easy to guess, and never masked"
 )
-_NO_REFERENCE: Final = "expected ${{{}}}: without ${{...}} the text itself is the secret"
+_NO_REFERENCE: Final = "expected ${{{}}}: without ${{...}} this text is the secret itself"
 
 
 def secret_problems(root: Keys) -> Iterator[Mistake]:
-    """Give what was meant for a reference, and is none."""
+    """Yield texts that were meant as references, and are none."""
     for loc, leaf, text in _credentials(root):
         found = re.fullmatch(r"(env:)[A-Za-z_]\w*|(file:)/.+", text)
         if leaf.template is None and found is not None:
@@ -45,7 +43,7 @@ def secret_problems(root: Keys) -> Iterator[Mistake]:
 
 
 def secret_warnings(root: Keys) -> Iterator[Mistake]:
-    """Give what is seldom meant."""
+    """Yield what is probably not intended."""
     credentials = list(_credentials(root))
     for loc, leaf, _ in (*credentials, *_alike(root)):
         if leaf.template is None:
@@ -68,7 +66,7 @@ def _credentials(root: Keys) -> Iterator[_Text]:
 
 
 def _alike(root: Keys) -> Iterator[_Text]:
-    """Give the values under keys that are called like secrets."""
+    """Yield the values of keys whose names suggest a secret."""
     clients = [("clients", name, key) for name in _keys_of(root, ("clients",)) for key in _OF_CLIENTS]
     routes = [("routes", index, *keys) for index in range(_count(root, ("routes",))) for keys in _OF_ROUTES]
     for section in (*clients, *routes):
@@ -78,7 +76,7 @@ def _alike(root: Keys) -> Iterator[_Text]:
 
 
 def _texts(root: Keys, loc: Loc) -> Iterator[_Text]:
-    """Give the text at `loc`, or those of the list there."""
+    """Yield the text at `loc`, or those of the list there."""
     spot = find(root, loc)
     if spot.loc != loc:
         return

@@ -1,8 +1,11 @@
-"""A file that holds one text: a secret, mostly. Read once, or again whenever it was replaced.
+"""A file that holds one text, usually a secret: read once, or again whenever it is replaced.
 
-Rules: one final line break is not part of the text. A file that became unreadable, empty or nonsense while
-we run changes nothing: the last good text stays, and the next use looks again.
-Symbolic links are followed each time, since Kubernetes replaces mounted secrets by swapping a link.
+Rules:
+
+- One final line break is not part of the text.
+- If the file becomes unreadable, empty or invalid at run time, the last good text stays in use, and the next
+  use looks again.
+- Symbolic links are followed each time: Kubernetes replaces mounted secrets by swapping a link.
 """
 
 from __future__ import annotations
@@ -18,24 +21,24 @@ from gateway.config.values import names
 from gateway.regular_file import Stamp, read_regular, stamp
 
 MOST_BYTES: Final = 64 * 1024
-"""More than any secret needs; a wrong path must not read a disk."""
+"""More than any secret needs; a wrong path must not fill the memory."""
 
 
 def file_text(path: Path) -> str:
     """Read the text of a file.
 
     Raises:
-        Wrong: the file is missing, unreadable, no regular file, empty, too large, or no UTF-8 text.
+        Wrong: the file is missing, unreadable, not a regular file, empty, too large, or not UTF-8 text.
     """
     return _read(path)[0]
 
 
 class TextFile:
-    """The text of a file as it is now, at the cost of one `stat`. A `WatchedFile`.
+    """The current text of a file, at the cost of one `stat`. A `WatchedFile`.
 
     Attributes:
-        trouble: why what is there now cannot be used, or empty (`observe.file_watch` tells it).
-        readings: how often it was read with success.
+        trouble: why the current content cannot be used, or empty (`observe.file_watch` reports it).
+        readings: how often it was read successfully.
     """
 
     __slots__ = ("_checked", "_path", "_stamp", "_text", "readings", "trouble")
@@ -51,14 +54,14 @@ class TextFile:
         return f"TextFile({str(self._path)!r})"
 
     def current(self) -> str:
-        """Give the newest good text."""
+        """Return the newest good text."""
         try:
             if stamp(self._path.stat()) != self._stamp:
                 found, newer = _read(self._path)
                 self._text, self._stamp = self._checked(found), newer
                 self.readings += 1
             self.trouble = ""
-        # Fail to the last good value: the old secret may well still be accepted.
+        # Keep the last good value: the old secret may still be accepted.
         except OSError as error:
             self.trouble = f"cannot be read: {error.strerror}"
         except Wrong as wrong:
@@ -72,19 +75,19 @@ class TextFile:
 
     @property
     def changed_at_s(self) -> float:
-        """When what is in use was last changed, seconds since 1970."""
+        """When the text in use was last changed, in seconds since 1970."""
         return self._stamp[0] / 1e9
 
     def look(self) -> None:
-        """Find out whether it was replaced."""
+        """Check whether the file was replaced."""
         self.current()
 
 
 def content_of(path: Path, most_bytes: int) -> tuple[bytes, os.stat_result]:
-    """Read a file of a bounded size, and what it was like then.
+    """Read a file of bounded size, and its status at that time.
 
     Raises:
-        Wrong: the file is missing, unreadable, no regular file, or too large.
+        Wrong: the file is missing, unreadable, not a regular file, or too large.
     """
     try:
         return read_regular(path, most_bytes)
@@ -105,7 +108,7 @@ def _decoded(content: bytes, path: Path) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise Wrong(f"{path} is no UTF-8 text") from None
+        raise Wrong(f"{path} is not UTF-8 text") from None
     text = text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
     if not text:
         raise Wrong(f"{path} is empty")

@@ -1,4 +1,4 @@
-"""The routes' part of `build`: upstreams, grants narrowed, header rules, and a name for each."""
+"""Models -> settings of routes: upstreams, narrowed grants, header rules, and a name for each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Fields = tuple[tuple[str, str], ...]
 
 
 class RouteBuilder:
-    """Builds all routes of one document: a name is derived with a view to the others'."""
+    """Builds all routes of a document together, since a name depends on the others."""
 
     def __init__(self, routes: Sequence[Route], grants: Mapping[ClientName, Grant], folder: Path) -> None:
         self._routes = routes
@@ -58,7 +58,7 @@ class RouteBuilder:
         )
 
     def _name(self, route: Route) -> RouteName:
-        """``crm.example.com/crm``; with methods where the place is shared: ``/crm[GET,POST]``."""
+        """Return ``crm.example.com/crm``, or with methods ``/crm[GET,POST]`` if routes share the place."""
         place = _place(route)
         is_shared = self._places[place] > 1 and route.methods is not None
         return RouteName(f"{place}[{','.join(sorted(set(route.methods or ())))}]" if is_shared else place)
@@ -88,7 +88,7 @@ class RouteBuilder:
 
 
 def _laid_over(fields: Fields, others: Mapping[str, str]) -> Fields:
-    """Names of header fields are compared without case (RFC 9110 section 5.1)."""
+    """Replace and add fields; their names are not case-sensitive (RFC 9110 section 5.1)."""
     replaced = {name.lower() for name in others}
     return (*(pair for pair in fields if pair[0].lower() not in replaced), *others.items())
 

@@ -8,19 +8,19 @@ from typing import Final
 from gateway.config.problems import LineOf, Mistake
 from gateway.config.routes.route_model import Route
 
-_EQUAL: Final = "host, path and methods equal those of {}: no request could tell the two apart"
-_OVERLAP: Final = "host and path equal those of {}, and they share methods: neither is more specific"
+_EQUAL: Final = "same host, path and methods as {}: no request can tell the two apart"
+_OVERLAP: Final = "same host and path as {}, and some methods in common: neither is more specific"
 
 
 def route_clashes(routes: Mapping[int, Route], line_of: LineOf) -> Iterator[Mistake]:
-    """Yield each route, by its index, that an earlier one leaves nothing of its own."""
+    """Yield each route that is as specific as an earlier one; `routes` are keyed by their index."""
     seen: dict[tuple[str | None, str], list[tuple[int, Route]]] = {}
     for index, route in routes.items():
         alike = seen.setdefault((route.host, route.path), [])
         for earlier, other in alike:
             if words := _clash(route.methods, other.methods):
                 line = line_of(("routes", earlier))
-                yield Mistake(("routes", index), words.format(f"the route of line {line}"))
+                yield Mistake(("routes", index), words.format(f"the route on line {line}"))
                 break
         alike.append((index, route))
 

@@ -1,7 +1,4 @@
-"""What may stand under `routes`: which requests match, and what happens to them.
-
-Rules: as in `document_model`.
-"""
+"""The keys of `routes`, by the rules of `document_model`."""
 
 from __future__ import annotations
 
@@ -37,85 +34,89 @@ from gateway.config.values.strict import Strict, flag, optional, required
 
 
 class RequestRules(Strict):
-    """Changes to the header of the request: removed, then set, then added."""
+    """Changes to the request header: first remove, then set, then add."""
 
-    set: RequestFields | None = optional("Fields that replace all of their name.")
-    add: RequestFields | None = optional("Fields that go out beside others of their name.")
-    remove: list[RequestField] | None = optional("Names of fields that do not pass.")
+    set: RequestFields | None = optional("Fields that replace all others of their name.")
+    add: RequestFields | None = optional("Fields that are added to others of their name.")
+    remove: list[RequestField] | None = optional("Names of fields that are removed.")
     allow: list[OverrideField] | None = optional(
-        "Names of fields such as X-HTTP-Method-Override, which pass only where they are allowed."
+        "Names of fields such as X-HTTP-Method-Override, which are blocked unless allowed."
     )
 
 
 class ResponseRules(Strict):
-    """Changes to the header of the answer: removed, then set, then added."""
+    """Changes to the response header: first remove, then set, then add."""
 
-    set: ResponseFields | None = optional("Fields that replace all of their name.")
-    add: ResponseFields | None = optional("Fields that go out beside others of their name.")
-    remove: list[ResponseField] | None = optional("Names of fields that do not pass.")
+    set: ResponseFields | None = optional("Fields that replace all others of their name.")
+    add: ResponseFields | None = optional("Fields that are added to others of their name.")
+    remove: list[ResponseField] | None = optional("Names of fields that are removed.")
 
 
 class Headers(Strict):
-    """What is changed in header fields on the way."""
+    """Changes to header fields."""
 
     request: RequestRules | None = optional("In the request to the upstream.")
-    response: ResponseRules | None = optional("In the answer to the caller.")
+    response: ResponseRules | None = optional("In the response to the caller.")
 
 
 class RouteTimeouts(Strict):
-    """Bounds on parts of a request."""
+    """Limits on parts of a request."""
 
     connect_s: Duration | None = optional(
-        "For a connection to the upstream, TLS included.", "5s", alias="connect"
+        "For a connection to the upstream, including TLS.", "5s", alias="connect"
     )
     response_s: Duration | None = optional(
-        "From the request's last byte to the head of the answer; also for the wait for a token.",
+        "From the last byte of the request to the head of the response; also for the wait for a token.",
         "60s",
         alias="response",
     )
-    idle_s: Duration | None = optional("Without a byte of a body, in either direction.", "60s", alias="idle")
+    idle_s: Duration | None = optional("Without a byte of a body in either direction.", "60s", alias="idle")
 
 
 class Route(Strict):
     """A rule that matches requests and says what happens to them."""
 
-    path: Path = required("A prefix on segment borders: /crm matches /crm and /crm/..., not /crmx.")
-    methods: Annotated[list[Method], Field(min_length=1)] | None = optional("Any, if left out.")
-    host: Host | None = optional("Any, if left out; *.example.com matches every name below it.")
-    upstream: Upstream = required(
-        "http://host[:port][/path], https://..., whose path goes in front, or unix:/path."
+    path: Path = required("A prefix of whole segments: /crm matches /crm and /crm/..., but not /crmx.")
+    methods: Annotated[list[Method], Field(min_length=1)] | None = optional(
+        "Methods that match; any by default."
     )
-    strip_prefix: bool = flag("Forward without the route's path.")
+    host: Host | None = optional(
+        "The host that matches; any by default. *.example.com matches every name below it."
+    )
+    upstream: Upstream = required(
+        "http://host[:port][/path] or https://..., whose path is prepended, or unix:/path."
+    )
+    strip_prefix: bool = flag("Remove the route's path before forwarding.")
     preserve_host: bool = flag("Forward the caller's Host instead of the upstream's.")
-    client: Text | None = optional("Whose token is injected; left out: none.")
-    scope: Scope | None = optional("Narrows the client's scope.")
-    audience: Audience | None = optional("Replaces the client's audience.")
-    resource: Resource | None = optional("Replaces the client's resource.")
+    client: Text | None = optional("The client whose token is injected; none by default.")
+    scope: Scope | None = optional("Narrows the scope of the client.")
+    audience: Audience | None = optional("Replaces the audience of the client.")
+    resource: Resource | None = optional("Replaces the resource of the client.")
     parameters: dict[ParameterName, ParameterValue] | None = Field(
         default=None,
         repr=False,
-        description="Replace the client's parameters of the same names, or add to them.",
+        description="Replace the client's parameters of the same names, and add others.",
     )
     token_headers: TokenRequestFields | None = Field(
         default=None,
         repr=False,
-        description="Replace the client's `headers` of the same names in the token request, or add to them.",
+        description="Replace the client's `headers` of the same names in the token request, and add others.",
     )
-    allow_insecure: bool = flag("Send the token over http:// to another machine.")
+    allow_insecure: bool = flag("Allow the token to go to another machine over http://.")
     access: AccessWord | None = optional(
-        "Who may use the route; needed where a token is injected and another machine can reach a listener."
+        "Who may use the route; required if it injects a token and another machine can reach a listener."
     )
     allow_foreign_pages: bool = flag(
-        "Take what web pages of other sites cause, and any Host, on loopback listeners, too."
+        "On loopback listeners, serve requests from web pages of other sites, and any Host."
     )
     authorization: CallerAuthorizationWord | None = optional(
-        "What happens to the caller's own Authorization.", "replace"
+        "What happens to the Authorization of the caller.", "replace"
     )
     recover_on: list[RefusalStatus] | None = optional(
-        "Status codes by which the upstream says that it refused the token.", [401]
+        "Status codes that mean that the upstream refused the token.", [401]
     )
-    timeout: Duration | None = optional("For the whole request; unbounded if left out.")
-    timeouts: RouteTimeouts | None = optional("Bounds on parts of a request.")
-    max_body: Size | None = optional("The longest request body that is taken; unbounded if left out.")
-    headers: Headers | None = optional("What is changed in header fields.")
-    tls: UpstreamTls | None = optional("How an https:// upstream is verified, and who we are to it.")
+    timeout: Duration | None = optional("For the whole request; unlimited by default.")
+    timeouts: RouteTimeouts | None = optional("Limits on parts of a request.")
+    max_body: Size | None = optional("The longest request body that is accepted; unlimited by default.")
+    headers: Headers | None = optional("Changes to header fields.")
+    tls: UpstreamTls | None = optional("How an https:// upstream is verified, and our certificate for it.")

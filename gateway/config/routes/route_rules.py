@@ -12,21 +12,23 @@ from gateway.config.routes.route_model import Route
 from gateway.config.spelling import close_to
 from gateway.core.settings import CallerAuthorization, Scheme
 
-_AUTHORIZATION: Final = "the key `authorization` and the token decide on this field here"
+_AUTHORIZATION: Final = "on this route the token and the key `authorization` decide this field: remove it"
+_NO_CLIENT: Final = "has no effect without `client` on this route: add that, or remove this key"
 _DECIDED: Final = frozenset(("authorization", "dpop"))
 
 _PROOF_FOR_ANYBODY: Final = (
-    "the caller's Host would stand in the proofs of possession, and who receives one could use it at the "
-    "server that the caller named: write `host` without *, the name that callers use, or leave this out"
+    "the caller's Host would become part of the proofs of possession, and whoever receives one could use "
+    "it at the server that the caller named: write `host` without *, the name that callers use, or remove "
+    "this key"
 )
 _BOUND: Final = (
-    "the client's tokens are bound to its certificate: name the same certificate and key here, or say "
+    "the client's tokens are bound to its certificate: write the same certificate and key here, or "
     "tls_client_certificate_bound_access_tokens: false at the client if they are not"
 )
 
 
 def route_findings(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Mistake]:
-    """Give what does not fit together; `clients` holds None for a client that is broken itself."""
+    """Yield what does not fit together; `clients` has None for a client that is invalid itself."""
     yield from _unknown_client(loc, route, clients)
     yield from _needs_client(loc, route)
     yield from _wider_scope(loc, route, clients)
@@ -38,10 +40,10 @@ def route_findings(loc: Loc, route: Route, clients: Mapping[str, Client | None])
 
 def _unknown_client(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Mistake]:
     if route.client is not None and route.client not in clients:
-        known = ", ".join(clients) or "none"
+        known = f"expected one of {', '.join(clients)}" if clients else "none is defined"
         close = close_to(route.client, clients)
-        hint = f", did you mean {close}?" if close else f"; known are: {known}"
-        yield Mistake((*loc, "client"), f"no client has this name{hint}")
+        hint = f", did you mean {close}?" if close else f"; {known}"
+        yield Mistake((*loc, "client"), f"unknown client{hint}")
 
 
 def _needs_client(loc: Loc, route: Route) -> Iterator[Mistake]:
@@ -57,9 +59,7 @@ def _needs_client(loc: Loc, route: Route) -> Iterator[Mistake]:
             "allow_insecure",
         ):
             if key in route.model_fields_set:
-                yield Mistake(
-                    (*loc, key), "means nothing without a client on the same route", is_about_key=True
-                )
+                yield Mistake((*loc, key), _NO_CLIENT, is_about_key=True)
 
 
 def _wider_scope(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Mistake]:
@@ -67,18 +67,16 @@ def _wider_scope(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -
     if client is None or not client.scope or not route.scope:
         return
     if not set(route.scope) <= set(client.scope):
-        yield Mistake(
-            (*loc, "scope"), "asks for more than the scope of its client, which a route can only narrow"
-        )
+        yield Mistake((*loc, "scope"), "exceeds the scope of the client, which a route can only narrow")
 
 
 def _needs_https(loc: Loc, route: Route) -> Iterator[Mistake]:
     if route.tls is not None and route.upstream.settings.scheme is not Scheme.HTTPS:
-        yield Mistake((*loc, "tls"), "means nothing unless the upstream is https://", is_about_key=True)
+        yield Mistake((*loc, "tls"), "has no effect unless the upstream is https://", is_about_key=True)
 
 
 def _other_certificate(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Mistake]:
-    """RFC 8705 section 3: the upstream refuses a bound token without the certificate it is bound to."""
+    """Find a missing certificate: an upstream refuses a bound token without it (RFC 8705 section 3)."""
     client = clients.get(route.client or "")
     if client is None or client.tls is None or not is_certificate_bound(client):
         return
@@ -90,7 +88,7 @@ def _other_certificate(loc: Loc, route: Route, clients: Mapping[str, Client | No
 
 
 def _proof_for_anybody(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Mistake]:
-    """RFC 9449 section 4.2: a proof is for one URL. Who chooses its host chooses whom it convinces."""
+    """Find proofs whose host a caller chooses, and so the server that accepts them (RFC 9449 section 4.2)."""
     client = clients.get(route.client or "")
     is_exact = route.host is not None and not route.host.startswith("*")
     if client is not None and client.dpop and route.preserve_host and not is_exact:
@@ -98,7 +96,7 @@ def _proof_for_anybody(loc: Loc, route: Route, clients: Mapping[str, Client | No
 
 
 def _two_authorizations(loc: Loc, route: Route) -> Iterator[Mistake]:
-    """One Authorization goes out: the token's, or the caller's, or the one that is set; one DPoP, too."""
+    """Find a second Authorization or DPoP: exactly one goes out, and something else decides which."""
     is_decided = route.client is not None or route.authorization is CallerAuthorization.KEEP
     rules = route.headers.request if route.headers is not None else None
     if rules is None or not is_decided:

@@ -1,11 +1,11 @@
-"""What routes say that works, yet is seldom meant. Each is a warning: it keeps nothing from starting.
+"""What works in routes but is probably not intended. Each is a warning: it does not prevent a start.
 
 Rules:
 
-- Who chooses the host that a token is sent to is the owner, not the caller.
-- A path is compared as it stands: whoever writes a pattern meant another router.
-- A method that a route leaves out goes to the next less specific route that takes it (`core.http.routing`).
-  Where that one has another client, the request goes out with credentials that nobody thought of.
+- The owner chooses the host that receives a token, not the caller.
+- A path is compared literally: whoever writes a pattern has another router in mind.
+- A method that a route excludes goes to the next less specific route that takes it (`core.http.routing`). If
+  that one has another client, the request goes out with unexpected credentials.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from gateway.config.problems import LineOf, Loc, Mistake, Severity
 from gateway.config.routes.route_model import Route
 
 _PATTERN: Final = re.compile(r"\*|[{}()|]|/:[A-Za-z]|\.\*|\$$")
-"""What other routers take for patterns."""
+"""What other routers treat as patterns."""
 
 _Place = tuple[str | None, str]
 
 _CALLERS_CHOICE: Final = (
-    "the caller's Host chooses which of the upstream's virtual hosts gets the token: write `host`, the name "
-    "that callers may use, or leave `preserve_host` out"
+    "the caller's Host chooses which of the upstream's virtual hosts receives the token: write `host`, the "
+    "name that callers may use, or remove `preserve_host`"
 )
 _LITERAL: Final = (
-    "a path is a prefix, not a pattern: /crm matches all below it, and *, {name} and their kin are taken "
-    "literally"
+    "a path is a prefix, not a pattern: /crm matches everything below it, and characters such as * or {name} "
+    "are literal"
 )
 _FALLS_BACK: Final = (
-    "other methods of this path go to the route of line {}, which injects another client's token: add a "
-    "route for them, or leave `methods` out"
+    "other methods of this path go to the route on line {}, which injects another client's token: add a "
+    "route for them, or remove `methods`"
 )
 
 
 def route_warnings(routes: Mapping[int, Route], line_of: LineOf) -> Iterator[Mistake]:
-    """Yield what is seldom meant; the routes stand by their place in the list."""
+    """Yield what is probably not intended; `routes` are keyed by their index in the list."""
     places: dict[_Place, list[tuple[int, Route]]] = {}
     for index, route in routes.items():
         places.setdefault((route.host, route.path), []).append((index, route))
@@ -64,7 +64,7 @@ def _chosen_by_the_caller(index: int, route: Route) -> Iterator[Mistake]:
 
 
 def _falls_back(route: Route, places: Mapping[_Place, list[tuple[int, Route]]]) -> int | None:
-    """Give the first route with another client that gets methods which `route` leaves out."""
+    """Return the first route with another client that receives methods which `route` excludes."""
     if route.methods is None:
         return None
     taken: set[str] = set()

@@ -1,4 +1,4 @@
-"""What may stand under the keys named `tls`: of a listener, of a client, of a route."""
+"""The keys of `tls`: of a listener, of a client, of a route."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from gateway.config.values.strict import Strict, optional, required
 
 
 class ListenerTls(Strict):
-    """How callers are met with TLS."""
+    """TLS on a listener."""
 
     certificate: Text = required("PEM file: our certificate, followed by its chain.")
-    key: Text = required("PEM file: the certificate's private key, not encrypted.")
+    key: Text = required("PEM file: the private key of the certificate, not encrypted.")
 
 
 class PeerTls(Strict):
-    """How another server is verified, and who we are to it."""
+    """How another server is verified, and our certificate for it."""
 
     model_config = ConfigDict(
         json_schema_extra={"dependentRequired": {"certificate": ["key"], "key": ["certificate"]}}
     )
 
-    ca: Text | None = optional("PEM file of trusted authorities, instead of the system's.")
-    certificate: Text | None = optional("PEM file: our own certificate for the handshake.")
-    key: Text | None = optional("PEM file: that certificate's private key, not encrypted.")
-    min_version: TlsVersionWord | None = optional("The oldest version of TLS that is spoken.", "TLSv1.2")
+    ca: Text | None = optional("PEM file with the CA bundle to trust instead of the system's.")
+    certificate: Text | None = optional("PEM file: our client certificate.")
+    key: Text | None = optional("PEM file: the private key of that certificate, not encrypted.")
+    min_version: TlsVersionWord | None = optional("The oldest TLS version that is accepted.", "TLSv1.2")
     server_name: HostName | None = optional(
-        "The name that the other side's certificate must have, also sent as SNI, instead of the URL's host."
+        "The name that the server's certificate must have, also sent as SNI, instead of the host in the URL."
     )
 
     @model_validator(mode="after")
     def _has_both_or_none(self) -> Self:
         if (self.certificate is None) != (self.key is None):
-            raise Wrong("certificate and key stand together or not at all")
+            raise Wrong("certificate and key require each other: add the missing one, or remove both")
         return self
 
 
 class ClientTls(PeerTls):
-    """How the authorization server is verified, and who we are to it (RFC 8705)."""
+    """How the authorization server is verified, and our certificate for it (RFC 8705)."""
 
 
 class UpstreamTls(PeerTls):
-    """How an `https://` upstream is verified, and who we are to it."""
+    """How an `https://` upstream is verified, and our certificate for it."""
 
     require_close_notify: bool | None = optional(
-        "false: an answer without a length may end without a TLS close_notify, as one that was cut off does.",
+        "false: accept a response of unknown length without a final TLS close_notify; it may be cut off.",
         default=True,
     )

@@ -1,1 +1,1 @@
-"""One text -> one value, or why not: addresses, URLs, names, durations. No value knows of another key."""
+"""One text -> one value, or why it is refused: addresses, URLs, names, durations. No key sees another."""

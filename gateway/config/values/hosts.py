@@ -1,7 +1,7 @@
 """Hosts, ports, networks: text -> value.
 
-Rules: RFC 3986 section 3.2.2 for hosts, RFC 4291 section 2.2 for IPv6; names are lower case and plain ASCII
-(international ones in their ``xn--`` form). Nothing is resolved here.
+Rules: RFC 3986 section 3.2.2 for hosts, RFC 4291 section 2.2 for IPv6. Names are in lower case and plain
+ASCII (internationalized ones in their ``xn--`` form). Nothing is resolved here.
 """
 
 from __future__ import annotations
@@ -23,11 +23,9 @@ _SOCKET_PATH_BYTES: Final = 107
 """`sun_path` holds 108 bytes on Linux, the last one NUL (unix(7))."""
 
 _FOR_WHOM: Final = "127.0.0.1:PORT for callers on this machine, or 0.0.0.0:PORT for every interface"
-_PORT_ALONE: Final = f"a port alone says not where: write {_FOR_WHOM}"
+_PORT_ALONE: Final = f"a port alone is not an address: write {_FOR_WHOM}"
 _EXPECTED_ADMIN: Final = "expected off, or an address such as 127.0.0.1:8079 or unix:/run/admin.sock"
-MODE_IN_QUOTES: Final = (
-    'a number to YAML, and its readers disagree on which: put the mode in quotes, as in mode: "0660"'
-)
+MODE_IN_QUOTES: Final = 'YAML readers disagree on unquoted modes: put it in quotes, as in mode: "0660"'
 MODE_PATTERN: Final = "0?[0-7]{3}"
 EXPECTED_MODE: Final = 'expected permissions as octal digits in quotes, as in mode: "0660"'
 EXPECTED_ADDRESS: Final = "expected an address such as 127.0.0.1:8080, '[::1]:8080' or unix:/run/gateway.sock"
@@ -35,17 +33,17 @@ EXPECTED_ADDRESS: Final = "expected an address such as 127.0.0.1:8080, '[::1]:80
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """``host[:port]`` taken apart; an IPv6 host without its brackets."""
+    """The parts of ``host[:port]``; an IPv6 host has no brackets here."""
 
     host: str
     port: int | None
 
 
 def listening_address(value: object) -> Address:
-    """Read where to listen.
+    """Read the address of a listener.
 
     Raises:
-        Wrong: neither ``host:port`` nor ``unix:/path``.
+        Wrong: it is neither ``host:port`` nor ``unix:/path``.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         raise Wrong(_PORT_ALONE)
@@ -66,13 +64,13 @@ def _refuse_near_misses(text: str) -> None:
     if text.isdecimal():
         raise Wrong(_PORT_ALONE)
     if "://" in text:
-        raise Wrong("an address has no scheme: write 127.0.0.1:8080, and `tls` beside it for HTTPS")
+        raise Wrong("an address has no scheme: write 127.0.0.1:8080, and add `tls` for HTTPS")
     if text.startswith("/"):
-        raise Wrong("write unix: in front of the path of a socket, as in unix:/run/gateway.sock")
+        raise Wrong("write unix: before the path of a socket, as in unix:/run/gateway.sock")
 
 
 def admin_address(value: object) -> Address | None:
-    """Read where the admin listener is; None for ``off``."""
+    """Read the address of the admin listener; None for ``off``."""
     if value == "off":
         return None
     if isinstance(value, bool) or not isinstance(value, str | int):
@@ -83,10 +81,10 @@ def admin_address(value: object) -> Address | None:
 
 
 def authority(text: str) -> Authority:
-    """Take ``host[:port]`` apart.
+    """Split ``host[:port]``.
 
     Raises:
-        Wrong: host or port are none.
+        Wrong: the host or the port is invalid.
     """
     if text.startswith("["):
         inside, bracket, rest = text[1:].partition("]")
@@ -94,7 +92,7 @@ def authority(text: str) -> Authority:
             raise Wrong("expected an IPv6 address in brackets, as in [::1]:8080")
         return Authority(_ipv6(inside), _port(rest[1:]) if rest else None)
     if text.count(":") > 1:
-        raise Wrong("an IPv6 address stands in brackets, as in [::1]:8080")
+        raise Wrong("an IPv6 address needs brackets, as in [::1]:8080")
     name, colon, port = text.partition(":")
     return Authority(host_name(name), _port(port) if colon else None)
 
@@ -107,7 +105,7 @@ def host_name(text: str) -> str:
     """
     name = text.lower().removesuffix(".")
     if not name.isascii():
-        raise Wrong("write the international host name in its xn-- form")
+        raise Wrong("write an internationalized host name in its xn-- form")
     if _DIGITS_AND_DOTS.fullmatch(name):
         return str(_ip(name))
     if len(name) > 253 or not _NAME.fullmatch(name):
@@ -122,9 +120,9 @@ def host_pattern(text: str) -> str:
     if text.startswith("[") and text.endswith("]"):
         return _ipv6(text[1:-1])
     if text == "*":
-        raise Wrong("leave the key out for any host")
+        raise Wrong("remove the key to match any host")
     if ":" in text:
-        raise Wrong("expected a host without a scheme or a port: requests match on any port")
+        raise Wrong("expected a host without scheme or port: a route matches requests on any port")
     return host_name(text)
 
 
@@ -132,24 +130,24 @@ def socket_path(text: str) -> str:
     """Read the path in ``unix:/path``.
 
     Raises:
-        Wrong: it is not absolute, or too long for a socket.
+        Wrong: it is not absolute, or is too long for a socket.
     """
     path = text.removeprefix("unix:")
     if not path.startswith("/") or path.endswith("/") or not path.isprintable():
         raise Wrong("expected the absolute path of a socket, as in unix:/run/gateway.sock")
     if len(path.encode()) > _SOCKET_PATH_BYTES:
-        raise Wrong(f"the path of a socket is at most {_SOCKET_PATH_BYTES} bytes long")
+        raise Wrong(f"the path of a socket may have at most {_SOCKET_PATH_BYTES} bytes")
     return path
 
 
 class UnixPeers(Enum):
-    """All callers that come over unix sockets."""
+    """All callers that connect to unix sockets."""
 
     UNIX = "unix"
 
 
 def trusted_proxy(value: object) -> Network | UnixPeers:
-    """Read whom to trust: a network, an address, or ``unix``.
+    """Read a trusted proxy: a network, an address, or ``unix``.
 
     Raises:
         Wrong: it is none of these, or has bits set beyond its prefix.
@@ -157,7 +155,7 @@ def trusted_proxy(value: object) -> Network | UnixPeers:
     if value == UnixPeers.UNIX.value:
         return UnixPeers.UNIX
     if isinstance(value, str) and value.startswith("unix:"):
-        raise Wrong("write unix alone: it stands for whoever connects to a unix socket of this gateway")
+        raise Wrong("write unix alone: it covers every unix socket of this gateway")
     return network(value)
 
 
@@ -174,7 +172,7 @@ def network(value: object) -> Network:
     if found is None:
         raise Wrong("expected a network such as 10.0.0.0/8 or 2001:db8::/32, an address, or unix")
     if ip_interface(str(value)).ip != found.network_address:
-        raise Wrong("the address has bits set beyond its prefix: write the network's first address")
+        raise Wrong("the address has bits set beyond its prefix: write the first address of the network")
     return found
 
 
@@ -182,7 +180,7 @@ def socket_mode(value: object) -> int:
     """Read the permissions of a unix socket, in octal digits.
 
     Raises:
-        Wrong: no such text, or nobody could connect.
+        Wrong: it is no such text, or nobody could connect.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         raise Wrong(MODE_IN_QUOTES)
@@ -190,12 +188,12 @@ def socket_mode(value: object) -> int:
         raise Wrong(EXPECTED_MODE)
     mode = int(value, 8)
     if not mode & 0o222:
-        raise Wrong('nobody could connect, which takes the permission to write: "0660" is for user and group')
+        raise Wrong('nobody could connect without write permission: write "0660" for user and group')
     return mode
 
 
 def is_private(address: Address) -> bool:
-    """Tell whether only this machine can reach a listener: loopback or a unix socket."""
+    """Return whether only this machine can reach an address: loopback, or a unix socket."""
     return address.path is not None or is_loopback(address.host)
 
 

@@ -1,4 +1,4 @@
-"""The types of the keys: how pydantic calls our readers, and what JSON Schema says of them."""
+"""The types of keys: which reader pydantic calls, and what JSON Schema says about them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from gateway.config.problems import Wrong
+from gateway.config.problems import Wrong, any_of
 from gateway.config.values import hosts, names, patterns, units, urls
 from gateway.core.client_settings import AuthMethod, GrantType, TlsVersion, TokenType
 from gateway.core.proxies import Network
@@ -26,7 +26,7 @@ LONGEST_ASSERTION_S: Final = 5 * 60.0
 
 
 class LogLevel(Enum):
-    """From which level on records are written."""
+    """The lowest level that is logged."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -41,12 +41,12 @@ class AccessRule(Enum):
 
 
 def one_or_many(value: object) -> object:
-    """Take a text for a list of one."""
+    """Turn a text into a list of one."""
     return [value] if isinstance(value, str) else value
 
 
 def one_or_many_with_keys(value: object) -> object:
-    """Take a text, or keys with values, for a list of one; a number too, which then is told to be none."""
+    """Turn a text or a mapping into a list of one; a number too, so that its message is about one address."""
     return [value] if isinstance(value, str | dict | int) else value
 
 
@@ -62,17 +62,16 @@ def _few_minutes(seconds: float) -> float:
 
 def _without_twins(fields: dict[str, str]) -> dict[str, str]:
     if len({name.lower() for name in fields}) < len(fields):
-        raise Wrong("a field stands twice: names are compared without case")
+        raise Wrong("duplicate field: names are not case-sensitive")
     return fields
 
 
 def member(kind: type[Enum], value: object) -> Enum:
-    """Take the value of an enumeration for its member."""
+    """Return the member of an enumeration that has this value."""
     known = [str(word.value) for word in kind]
     if isinstance(value, str) and value in known:
         return kind(value)
-    expected = " or ".join([", ".join(known[:-1]), known[-1]] if len(known) > 1 else known)
-    raise Wrong(f"expected {expected}")
+    raise Wrong(f"expected {any_of(known)}")
 
 
 def _word_of(kind: type[Enum]) -> tuple[PlainValidator, WithJsonSchema]:

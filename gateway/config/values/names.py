@@ -1,4 +1,4 @@
-"""Words of HTTP and OAuth: scopes, methods, fields, parameters. Text -> the same text, or why not."""
+"""Names and words of HTTP and OAuth: a text -> the same text, or why it is refused."""
 
 from __future__ import annotations
 
@@ -50,103 +50,103 @@ _OF_A_TOKEN_REQUEST: Final = frozenset(("host", "authorization", "content-type",
 
 
 def text(value: str) -> str:
-    """Take any text but an empty one and one with control characters."""
+    """Accept any text that is not empty and has no control characters."""
     if not value:
-        raise Wrong("the text is empty: give a value, or remove the key")
+        raise Wrong("the value is empty: write one, or remove the key")
     if _CONTROL.search(value):
-        raise Wrong("the text holds a line break or another control character")
+        raise Wrong("the value contains a line break or another control character")
     return value
 
 
 def lines(value: str) -> str:
-    """Take any text of one or more lines: a key in PEM form."""
+    """Accept any text of one or more lines, such as a key in PEM form."""
     if not value.strip():
-        raise Wrong("the text is empty: give a value, or remove the key")
+        raise Wrong("the value is empty: write one, or remove the key")
     if _CONTROL_IN_LINES.search(value):
-        raise Wrong("the text holds a control character")
+        raise Wrong("the value contains a control character")
     return value
 
 
 def claim(value: str) -> str:
-    """Take the name of a further claim of an assertion."""
+    """Accept the name of an additional claim of an assertion."""
     if value in _OUR_CLAIMS:
-        raise Wrong("the gateway itself writes this claim: use the key made for it")
+        raise Wrong("the gateway sets this claim: use the corresponding key instead")
     return text(value)
 
 
 def client_name(value: str) -> str:
-    """Take what can stand in a label, a log line and a command line."""
+    """Accept what is safe in a label, a log line and on a command line."""
     if not _CLIENT.fullmatch(value):
-        raise Wrong("a client's name is made of letters, digits, `_`, `-` and `.`, at most 64 of them")
+        raise Wrong("a client's name consists of at most 64 letters, digits, `_`, `-` and `.`")
     return value
 
 
 def scope_token(value: str) -> str:
-    """RFC 6749 section 3.3."""
+    """Accept one word of a scope (RFC 6749 section 3.3)."""
     if not _SCOPE_TOKEN.fullmatch(value):
-        raise Wrong('a scope is made of words of visible ASCII without " and \\, one space between two')
+        raise Wrong('a scope consists of words of visible ASCII except " and \\, separated by single spaces')
     return value
 
 
 def method(value: str) -> str:
-    """RFC 9110 section 9.1: methods are compared with case."""
+    """Accept a method; methods are case-sensitive (RFC 9110 section 9.1)."""
     if not _TOKEN.fullmatch(value):
         raise Wrong("expected a method such as GET")
     if value != value.upper():
-        raise Wrong("methods are written in capitals, as GET: they are compared with case")
+        raise Wrong("methods are case-sensitive: write them in capitals, as in GET")
     if value in ("CONNECT", "TRACE"):
-        raise Wrong("CONNECT and TRACE are never served")
+        raise Wrong("CONNECT and TRACE are not supported")
     return value
 
 
 def parameter(value: str) -> str:
-    """Take the name of a further form field of the token request."""
+    """Accept the name of an additional form field of the token request."""
     if value in _OURS:
-        raise Wrong("the gateway itself writes this parameter: use the key made for it")
+        raise Wrong("the gateway sets this parameter: use the corresponding key instead")
     return text(value)
 
 
 def field_name(value: str) -> str:
-    """Take a field name that the owner of a route may change (RFC 9110 sections 5.1 and 7.6.1)."""
+    """Accept a field name that a route may change (RFC 9110 sections 5.1 and 7.6.1)."""
     if not _TOKEN.fullmatch(value):
         raise Wrong("expected a field name such as X-Tenant")
     name = _folded(value)
     if name in _HOP_BY_HOP:
-        raise Wrong("a field of one connection, which never passes (RFC 9110 section 7.6.1)")
+        raise Wrong("a hop-by-hop field is never forwarded: remove it (RFC 9110 section 7.6.1)")
     if name in _FRAMING:
-        raise Wrong("the gateway itself writes the fields that frame a body")
+        raise Wrong("the gateway sets the fields that frame a body: remove it")
     return value
 
 
 def request_field_name(value: str) -> str:
-    """Take the name of a request field that the owner of a route may change."""
+    """Accept the name of a request field that a route may change."""
     name = _folded(value)
     if name == "host":
-        raise Wrong("the gateway itself writes Host: use preserve_host, or another upstream")
+        raise Wrong("the gateway sets Host: use preserve_host, or another upstream")
     if name in _OF_THE_GATEWAY:
-        raise Wrong("the gateway itself writes this field")
+        raise Wrong("the gateway sets this field: remove it")
     return field_name(value)
 
 
 def token_request_field_name(value: str) -> str:
-    """Take the name of a further field of the token request."""
+    """Accept the name of an additional field of the token request."""
     if _folded(value) in _OF_A_TOKEN_REQUEST:
-        raise Wrong("the gateway itself writes this field of the token request")
+        raise Wrong("the gateway sets this field of the token request: remove it")
     return field_name(value)
 
 
 def override_name(value: str) -> str:
-    """Take the name of a field that callers may not send unless a route allows it."""
+    """Accept the name of a field that callers may not send unless a route allows it."""
     if value.lower().encode() not in OVERRIDES:
         raise Wrong(
-            "expected a field that passes only where it is allowed, in its usual spelling, such as "
+            "expected a field that is blocked unless allowed, in its usual spelling, such as "
             "X-HTTP-Method-Override, X-Original-URL or Proxy"
         )
     return value
 
 
 def _folded(name: str) -> str:
-    """Servers take `X_Tenant` and `X-Tenant` for one name, and so do the rules."""
+    """Fold a name: to servers, and so to these rules, `X_Tenant` and `X-Tenant` are one."""
     return folded(name.encode()).decode()
 
 
@@ -167,9 +167,9 @@ def refusal_status(value: object) -> int:
 
 
 def field_value(value: str) -> str:
-    """RFC 9110 section 5.5: no line break, no NUL, Latin-1 at most, no white space at either end."""
+    """Accept a field value: Latin-1 without line breaks, NUL or outer spaces (RFC 9110 section 5.5)."""
     if not _FIELD_VALUE.fullmatch(value):
-        raise Wrong("a field value holds no line break, no control character and nothing beyond Latin-1")
+        raise Wrong("a field value must be Latin-1 text without line breaks or control characters")
     if value != value.strip(" \t"):
-        raise Wrong("a field value neither begins nor ends with a space")
+        raise Wrong("a field value must not begin or end with a space")
     return value

@@ -1,8 +1,11 @@
-"""What the JSON Schema says of texts: an editor underlines what these refuse.
+"""Patterns of the JSON Schema: an editor underlines text that does not match.
 
-Rules: never narrower than the reader of the same name (`addresses`, `urls`, `names`): what is read is never
-underlined. Often wider, since a pattern cannot count or look things up. The dialect is what ECMA-262 and
-Python have in common. A text with references in it may become anything: only they are looked at.
+Rules:
+
+- A pattern is never narrower than its reader (in `hosts`, `urls`, `names`), so that no valid text is
+  underlined. It is often wider, since a pattern cannot count or look things up.
+- The dialect is what ECMA-262 and Python have in common.
+- A text with references may become anything, so only the references are checked.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from typing import Final
 
 _REFERENCE: Final = r"\$\{env:[A-Za-z_][A-Za-z0-9_]*\}|\$\{file:[^{}\r\n~][^{}\r\n]*\}"
 _UNFILLED: Final = r"(?!\$[A-Z_][A-Z0-9_]{2,}$)(?!%[A-Z_][A-Z0-9_]{2,}%$)(?!\{\{[\s\S]*\}\}$)"
-"""As `core.secret_shape.is_unfilled` has it."""
+"""The same rule as `core.secret_shape.is_unfilled`."""
 
 TEXT: Final = rf"^{_UNFILLED}(?:{_REFERENCE}|\$\$\{{|\$(?!\{{)|[^$])+$"
 _WITH_REFERENCES: Final = rf"^(?=[\s\S]*\$\{{)(?:{_REFERENCE}|\$\$\{{|\$(?!\{{)|[^$])+$"
@@ -38,5 +41,5 @@ RESOURCE: Final = r"[A-Za-z][A-Za-z0-9+.-]*:[^\s#]+"
 
 
 def or_references(syntax: str) -> str:
-    """Give the pattern of a text with this syntax, or with references."""
+    """Return a pattern for a text with this syntax, or with references."""
     return rf"^(?:{syntax})$|{_WITH_REFERENCES}"

@@ -1,4 +1,4 @@
-"""The base of all models, how a key is described, and what a model has of the file."""
+"""The base of all models: how a key is described, and which keys the file has."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Default = str | int | list[JsonValue] | None
 
 
 class Strict(BaseModel):
-    """Base of all models: no unknown keys, no conversions, no value in any message."""
+    """The base of all models: no unknown keys, no conversions, no value in any message."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True
@@ -20,23 +20,23 @@ class Strict(BaseModel):
 
 
 def required(description: str) -> Any:
-    """Describe a key that must stand."""
+    """Describe a key that is required."""
     return Field(description=description)
 
 
 def flag(description: str, *, alias: str | None = None) -> Any:
-    """Describe a key that is true or false; false, if left out."""
+    """Describe a key that is true or false; false by default."""
     return Field(default=False, alias=alias, description=description, json_schema_extra={"default": False})
 
 
 def optional(description: str, default: Default = None, *, alias: str | None = None) -> Any:
-    """Describe a key that may be left out; `default` is shown to editors, in the words of the file."""
+    """Describe an optional key; `default` is shown in editors, as it would be written in the file."""
     shown: JsonDict = {} if default is None else {"default": default}
     return Field(default=None, alias=alias, description=description, json_schema_extra=shown)
 
 
 def given(model: Strict | None, *names: str) -> dict[str, Any]:
-    """Give the attributes (all, or those named) whose keys stand in the file."""
+    """Return the attributes whose keys are in the file: all of them, or those named."""
     if model is None:
         return {}
     there = model.model_fields_set
@@ -53,5 +53,5 @@ W = TypeVar("W")
 
 
 def unique(words: Sequence[W] | None) -> tuple[W, ...]:
-    """Give the words without those that stand twice."""
+    """Return the words without duplicates."""
     return tuple(dict.fromkeys(words or ()))

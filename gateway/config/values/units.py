@@ -1,7 +1,7 @@
 """Times and sizes: a number with a unit.
 
-Rules: a duration always has a unit (``500ms``, ``30s``, ``5m``, ``1h``), a size may be a plain number of
-bytes (``64KiB``, ``1MiB``, ``4096``); both are positive and bounded.
+Rules: a duration always has a unit (``500ms``, ``30s``, ``5m``, ``1h``); a size may be a plain number of
+bytes (``64KiB``, ``1MiB``, ``4096``). Both are positive and bounded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def duration_s(value: object) -> float:
     """Read a duration as seconds.
 
     Raises:
-        Wrong: it is none, or not between 1 ms and 24 h.
+        Wrong: it is no duration, or not between 1 ms and 24 h.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise Wrong("a duration needs a unit: write 30s for thirty seconds, or 500ms, 5m, 1h")
@@ -45,7 +45,7 @@ def size_bytes(value: object, at_most: int = LARGEST_BYTES) -> int:
     """Read a size as bytes.
 
     Raises:
-        Wrong: it is none, or not between 1 and `at_most`.
+        Wrong: it is no size, or not between 1 and `at_most`.
     """
     found = _SIZE.fullmatch(value) if isinstance(value, str) else None
     if found is not None:
@@ -60,6 +60,6 @@ def size_bytes(value: object, at_most: int = LARGEST_BYTES) -> int:
 
 
 def written(size: int) -> str:
-    """Write a size with its largest whole unit."""
+    """Write a size in its largest whole unit."""
     unit = next(name for name in reversed(_UNIT_BYTES) if size % _UNIT_BYTES[name] == 0)
     return f"{size // _UNIT_BYTES[unit]}{unit}"

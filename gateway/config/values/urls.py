@@ -1,7 +1,7 @@
-"""URLs and paths: text -> value, by the generic syntax and nothing cleverer.
+"""URLs and paths: text -> value, by the generic syntax of RFC 3986 and nothing cleverer.
 
-Rules: RFC 3986. No library parses here, since libraries repair, decode and normalise: what is matched and
-what is sent must be the bytes that stand in the file. User information is refused everywhere but for a proxy.
+No library parses here, since libraries repair, decode and normalise: what is matched and what is sent must be
+the bytes in the file. User information is refused, except for a proxy.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class ServerUrl:
-    """A URL of the authorization server, to be sent to as it stands."""
+    """A URL of the authorization server, used exactly as written."""
 
     url: str
     scheme: Scheme
@@ -56,7 +56,7 @@ def upstream(value: object) -> Upstream:
     """Read an upstream.
 
     Raises:
-        Wrong: no URL of an upstream, or a path that could be read in two ways.
+        Wrong: it is no URL of an upstream, or its path is ambiguous.
     """
     if not isinstance(value, str):
         raise Wrong(EXPECTED_UPSTREAM)
@@ -64,53 +64,51 @@ def upstream(value: object) -> Upstream:
         return Upstream(UpstreamSettings(Scheme.UNIX, "localhost", 80, socket_path=socket_path(value)))
     url = _http_url(value, EXPECTED_UPSTREAM)
     if url.rest:
-        raise Wrong("an upstream has neither a query nor a fragment: the caller's query is forwarded")
+        raise Wrong("an upstream must not have a query or a fragment: the caller's query is forwarded")
     base = path_prefix(url.path) if url.path else "/"
     settings = UpstreamSettings(url.scheme, url.authority.host, _port(url))
     return Upstream(settings, "" if base == "/" else base)
 
 
 def endpoint(value: object) -> ServerUrl:
-    """Read the URL of a token endpoint (RFC 6749 section 3.2); its query stays.
+    """Read the URL of a token endpoint (RFC 6749 section 3.2); its query is kept.
 
     Raises:
-        Wrong: no absolute http(s) URL, or one with a fragment or user information.
+        Wrong: it is no absolute http(s) URL, or one with a fragment or user information.
     """
     expected = "expected an absolute URL such as https://login.example.com/oauth/token"
     if not isinstance(value, str):
         raise Wrong(expected)
     url = _http_url(value, expected)
     if "#" in url.rest:
-        raise Wrong("an endpoint has no fragment (RFC 6749 section 3.2)")
+        raise Wrong("an endpoint must not have a fragment (RFC 6749 section 3.2)")
     return ServerUrl(value, url.scheme, url.authority.host)
 
 
 def issuer(value: object) -> ServerUrl:
-    """Read an issuer identifier (RFC 8414 section 2), to be compared to the letter.
+    """Read an issuer identifier (RFC 8414 section 2), which is compared byte for byte.
 
     Raises:
-        Wrong: no absolute http(s) URL, or one with a query, a fragment or user information.
+        Wrong: it is no absolute http(s) URL, or one with a query, a fragment or user information.
     """
     expected = "expected the issuer's URL, such as https://login.example.com"
     if not isinstance(value, str):
         raise Wrong(expected)
     url = _http_url(value, expected)
     if url.rest:
-        raise Wrong("an issuer has neither a query nor a fragment (RFC 8414 section 2)")
+        raise Wrong("an issuer must not have a query or a fragment (RFC 8414 section 2)")
     if "/.well-known/" in value:
-        raise Wrong("write the issuer itself: where its metadata is follows from it (RFC 8414 section 3)")
+        raise Wrong("write the issuer, not the URL of its metadata (RFC 8414 section 3)")
     return ServerUrl(value, url.scheme, url.authority.host)
 
 
 def proxy(value: object) -> str:
-    """Read the URL of a forward proxy, which may name a user.
+    """Read the URL of a forward proxy, which may contain a user.
 
     Raises:
-        Wrong: not ``http://[user:password@]host:port``.
+        Wrong: it is not ``http://[user:password@]host:port``.
     """
-    expected = (
-        "expected http://host:port, with user:password@ in front of the host where the proxy asks for it"
-    )
+    expected = "expected http://host:port or http://user:password@host:port"
     if not isinstance(value, str) or not value.startswith("http://") or not _VISIBLE.fullmatch(value):
         raise Wrong(expected)
     _, _, where = value.removeprefix("http://").removesuffix("/").rpartition("@")
@@ -129,44 +127,43 @@ def resource(text: str) -> str:
     if not (colon and rest and _SCHEME.fullmatch(scheme) and _VISIBLE.fullmatch(text)):
         raise Wrong("expected an absolute URI such as https://api.example.com (RFC 8707)")
     if "#" in text:
-        raise Wrong("a resource has no fragment (RFC 8707 section 2)")
+        raise Wrong("a resource must not have a fragment (RFC 8707 section 2)")
     return text
 
 
 def path_prefix(text: str) -> str:
-    """Read a path that others are compared with, without its final slash.
+    """Read the path of a route or an upstream; a final slash is dropped.
 
     Raises:
-        Wrong: it does not begin with a slash, or could be read in two ways.
+        Wrong: it does not begin with a slash, or is ambiguous.
     """
     if not text.startswith("/"):
         raise Wrong("expected a path that begins with /")
     if "?" in text or "#" in text:
-        raise Wrong("a path has neither ? nor #: a route matches whatever the query is")
+        raise Wrong("a path must not contain ? or #: a route matches any query")
     if not _VISIBLE.fullmatch(text) or "\\" in text or _BAD_PERCENT.search(text):
-        raise Wrong("a path holds only visible ASCII and no backslash; write anything else as %XX")
+        raise Wrong("a path may contain only visible ASCII without backslash: write other characters as %XX")
     try:
         tuple(other_readings(text))
     except AmbiguousPath:
-        raise Wrong(
-            "a path has no dot segments, not even encoded ones: requests with them are refused"
-        ) from None
+        words = "a path must not contain dot segments, not even encoded ones: such requests are refused"
+        raise Wrong(words) from None
     return text.rstrip("/") or "/"
 
 
 def _http_url(text: str, expected: str) -> _Url:
     name, separator, rest = text.partition("://")
     if not separator and _BARE_HOST.fullmatch(text):
-        raise Wrong("the scheme is missing: write https:// or http:// in front of the host")
+        raise Wrong("the scheme is missing: write https:// or http:// before the host")
     if name.lower() not in ("http", "https") or not separator:
         raise Wrong(expected)
     if not _VISIBLE.fullmatch(text) or "\\" in text:
-        raise Wrong("a URL holds only visible ASCII; write anything else as %XX")
+        raise Wrong("a URL may contain only visible ASCII: write other characters as %XX")
     found = re.fullmatch(r"(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?P<rest>.*)", rest)
     if found is None or not found["authority"]:
         raise Wrong(expected)
     if "@" in found["authority"]:
-        raise Wrong("a URL here names no user and no password")
+        raise Wrong("this URL must not contain a user or a password")
     return _Url(Scheme(name.lower()), authority(found["authority"]), found["path"], found["rest"])
 
 

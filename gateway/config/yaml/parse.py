@@ -1,12 +1,12 @@
-"""Text -> tree: YAML 1.2, one document, one mapping, nothing that another reader would read otherwise.
+"""Text -> tree: YAML 1.2, one document, one mapping, and nothing that readers interpret differently.
 
 Rules:
 
-- The tree is built from the parser's events, not by a loader: every key, value and alias keeps its place,
-  and depth and size are bounded before anything is expanded (aliases of aliases grow like powers).
-- A word or number that YAML 1.1 and 1.2 read differently must be quoted or written plainly.
-- Tags, merge keys and directives other than ``%YAML 1.2`` are refused; so is a value that is left empty.
-- What is plainly YAML is read quickly (`quick`), to the same tree.
+- The tree is built from the parser's events, not by a loader: every key, value and alias keeps its place, and
+  depth and size are bounded before anything is expanded (aliases of aliases grow exponentially).
+- A word or number that YAML 1.1 and 1.2 read differently must be quoted or written unambiguously.
+- Tags, merge keys, directives other than ``%YAML 1.2`` and empty values are refused.
+- Plain YAML is read by `quick`, to the same tree.
 """
 
 from __future__ import annotations
@@ -40,24 +40,25 @@ _MOST_NODES: Final = 1_000_000
 
 
 def parse(text: str) -> tuple[Keys, list[Mistake]]:
-    """Read a document and find what is odd in it.
+    """Read a document; return its tree and the mistakes in it.
 
     Raises:
-        BadText: it cannot be looked into.
+        BadText: it cannot be parsed.
     """
     if not text.strip():
-        raise BadText(Place(), "the file is empty: at least `routes` is needed")
+        raise BadText(Place(), "the file is empty: write at least `routes`")
     if (root := quick(text, _MOST_NODES)) is not None:
         return root, []
     try:
         return _compose(text)
     except ReaderError as error:
-        raise BadText(_place_at(text, error.position), "a control character, which YAML forbids") from None
+        place = _place_at(text, error.position)
+        raise BadText(place, "YAML does not allow this control character: remove it") from None
     except MarkedYAMLError as error:
         raise BadText(*explained(text, error)) from None
     except (YAMLError, AssertionError, ArithmeticError, ValueError):
-        # The last three are what ruamel.yaml lets pass: of `%YAML 1.3`, of escapes beyond Unicode.
-        message = "this is not YAML 1.2: a directive, or an escape that stands for no character"
+        # ruamel.yaml does not wrap the last three: for `%YAML 1.3`, for escapes beyond Unicode.
+        message = "this is not YAML 1.2: an invalid directive, or an escape that is no character"
         raise BadText(Place(), message) from None
 
 
@@ -65,7 +66,7 @@ def _compose(text: str) -> tuple[Keys, list[Mistake]]:
     composer = _Composer(lines_of(text), YAML(typ="safe", pure=True).parse(text))
     root = composer.document()
     if not isinstance(root, Keys):
-        raise BadText(root.place, "expected keys such as `listen:` and `routes:` at the top")
+        raise BadText(root.place, "expected a mapping with keys such as `listen:` and `routes:`")
     return root, composer.findings
 
 
@@ -83,18 +84,18 @@ class _Composer:
         next(self._events)  # the stream's start
         start = next(self._events)
         if not isinstance(start, DocumentStartEvent):
-            raise BadText(Place(), "the file holds only comments: at least `routes` is needed")
+            raise BadText(Place(), "the file contains only comments: write at least `routes`")
         if start.tags or start.version not in (None, (1, 2)):
-            raise BadText(_place(start.start_mark), "only YAML 1.2 is read: remove the directive")
+            raise BadText(_place(start.start_mark), "only YAML 1.2 is supported: remove the directive")
         root = self._node(next(self._events), ())
         next(self._events)  # the document's end
         after = next(self._events)
         if isinstance(after, DocumentStartEvent):
-            raise BadText(_place(after.start_mark), "a second document begins here, and only one is read")
+            raise BadText(_place(after.start_mark), "a second document: remove it, only one is supported")
         return root
 
     def _node(self, event: Any, loc: Loc, key_place: Place | None = None) -> Node:
-        # What is not there is said to begin with whatever comes next.
+        # The parser places an empty value at whatever comes next.
         place = key_place if key_place is not None and _is_nothing(event) else _place(event.start_mark)
         before = self._nodes
         self._count(1, place)
@@ -104,9 +105,9 @@ class _Composer:
         if len(loc) > _DEEPEST:
             raise BadText(place, f"nested more than {_DEEPEST} levels deep")
         if event.anchor is not None and _is_nothing(event):
-            self._find(loc, place, "text that begins with & must stand in quotes")
+            self._find(loc, place, "put text that begins with & in quotes")
         if event.tag is not None:
-            self._find(loc, place, "tags are not supported; text that begins with ! must stand in quotes")
+            self._find(loc, place, "tags are not supported; put text that begins with ! in quotes")
         node = self._new(event, loc, place)
         if event.anchor is not None:
             self._anchors[event.anchor] = (node, self._nodes - before)
@@ -123,8 +124,8 @@ class _Composer:
 
     def _aliased(self, event: AliasEvent, place: Place) -> Node:
         if event.anchor not in self._anchors:
-            hint = "text that begins with * must stand in quotes"
-            raise BadText(place, f"an alias whose anchor is not complete before it; {hint}")
+            hint = "put text that begins with * in quotes"
+            raise BadText(place, f"an alias without a complete anchor before it; {hint}")
         node, size = self._anchors[event.anchor]
         self._count(size, place)
         return replace(node, place=place)
@@ -145,7 +146,7 @@ class _Composer:
             entry = Entry(key_place, self._node(value, (*loc, key), key_place))
             first = entries.setdefault(key, entry)
             if first is not entry:
-                message = f"the key stands twice, first in line {first.place.line}"
+                message = f"duplicate key, first on line {first.place.line}"
                 self.findings.append(Mistake((*loc, key), message, is_about_key=True, place=key_place))
         return Keys(place, entries)
 
@@ -157,7 +158,7 @@ class _Composer:
         key: str = event.value
         odd = why_odd(key) if event.style is None else None
         if odd is None and event.style is None and not isinstance(scalar(key), str):
-            odd = "a key is text: put it in quotes"
+            odd = "a key must be text: put it in quotes"
         if odd is not None:
             self._find((*loc, key), place, odd)
         return key
@@ -167,18 +168,18 @@ class _Composer:
         if event.style is not None or (value is not None and loc in SAY_OFF):
             return Leaf(place, event.value)
         if value is None and (event.anchor is not None or event.tag is not None):
-            return Leaf(place, value)  # what begins with & or ! is told already
+            return Leaf(place, value)  # what begins with & or ! is reported already
         odd = NOTHING if value is None else self._swallowed(event) or why_odd(event.value, loc)
         if odd is not None:
             self._find(loc, place, odd)
         return Leaf(place, value)
 
     def _swallowed(self, event: ScalarEvent) -> str | None:
-        """To YAML a list item that is indented too far is text that goes on with the line before."""
+        """Explain text that swallows list items: one that is indented too far continues the line above."""
         below = self._lines[event.start_mark.line + 1 : event.end_mark.line + 1]
         if not any(line.lstrip().startswith("- ") for line in below):
             return None
-        return "a line below begins with a dash, and yet goes on with this text: align the dashes"
+        return "a line below begins with a dash, but continues this text: align the dashes"
 
     def _find(self, loc: Loc, place: Place, message: str) -> None:
         self.findings.append(Mistake(loc, message, place=place))
@@ -186,7 +187,7 @@ class _Composer:
     def _count(self, nodes: int, place: Place) -> None:
         self._nodes += nodes
         if self._nodes > _MOST_NODES:
-            raise BadText(place, f"more than {_MOST_NODES} values, with every alias written out")
+            raise BadText(place, f"more than {_MOST_NODES} values, aliases included")
 
 
 def _is_nothing(event: Any) -> bool:
@@ -194,11 +195,9 @@ def _is_nothing(event: Any) -> bool:
 
 
 def _refuse_half_characters(event: Any) -> None:
-    r"""JSON writes some characters as two escapes (``\ud83d\ude00``), each of which is nothing in YAML."""
+    r"""Refuse surrogates: JSON writes some characters as two escapes (``\ud83d\ude00``), YAML does not."""
     if isinstance(event, ScalarEvent) and any("\ud800" <= character <= "\udfff" for character in event.value):
-        raise BadText(
-            _place(event.start_mark), "an escape that is half a character: write the character itself"
-        )
+        raise BadText(_place(event.start_mark), "an escape for half a character: write the character itself")
 
 
 def _place(mark: Any) -> Place:

@@ -1,11 +1,11 @@
-"""Text -> tree, quickly, for what is plainly YAML: what programs write, and most people.
+"""Text -> tree, quickly, for plain YAML: what programs write, and most people.
 
 Rules:
 
-- Either the tree is the very one that `parse` makes of the text, places included, or there is none: whatever
-  is odd, wrong, rare, or could be read in two ways is left to `parse`, which also finds the words for it.
-- Known are: block mappings and sequences, flow collections on one line or as the whole document (JSON),
-  words of ASCII, quoted text without escapes, and comments.
+- The tree is exactly the one that `parse` builds, places included, or there is none: whatever is odd, wrong,
+  rare or ambiguous is left to `parse`, which also explains it.
+- It reads block mappings and sequences, flow collections on one line or as the whole document (JSON), ASCII
+  words, quoted text without escapes, and comments.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from gateway.config.yaml.scalars import SAY_OFF
 
 _OTHER: Final = re.compile(rf"[^\n\x20-\x7e{LETTERS}]")
 _REST: Final = r" *(?:(?<= )#.*)?$"
-# A colon belongs to a word where another character follows at once; what begins with # is a comment.
+# A colon is part of a word if a character follows directly; what begins with # is a comment.
 _WORD: Final = r"(?:[\x21\x22\x24-\x39\x3b-\x7e]|:(?=[\x21\x22\x24-\x7e]))+"
 _ENTRY: Final = re.compile(rf"(?:{KEY_NAME}|{DOUBLE}):(?: +(?=[^ #])|{_REST})")
 _PLAIN: Final = re.compile(rf"((?=[A-Za-z0-9_/.$+]){_WORD}(?: {_WORD})*){_REST}")
@@ -49,10 +49,10 @@ class _Open:
 
     Attributes:
         indent: the column of its keys or dashes.
-        place: of the first of them.
-        entries: of a mapping.
-        items: of a sequence; None: it is a mapping.
-        waiting: the key whose value the next lines hold.
+        place: the position of the first of them.
+        entries: those of a mapping.
+        items: those of a sequence; None for a mapping.
+        waiting: the key whose value is on the next lines.
     """
 
     indent: int
@@ -64,7 +64,7 @@ class _Open:
 
 
 def quick(text: str, most_nodes: int) -> Keys | None:
-    """Read a document of at most so many nodes that is plain; None for any other."""
+    """Read a plain document of at most `most_nodes`; return None for any other."""
     if _OTHER.search(text):
         return None
     try:
@@ -74,12 +74,12 @@ def quick(text: str, most_nodes: int) -> Keys | None:
         return None
     if not isinstance(root, Keys) or not _says_off_where_it_may(root, text):
         return None
-    # Each node has a character of its own, so that few trees need to be counted.
+    # Each node takes at least a character, so few trees need to be counted.
     return root if len(text) < most_nodes or _count(root) <= most_nodes else None
 
 
 def _says_off_where_it_may(root: Keys, text: str) -> bool:
-    """`scalars.SAY_OFF`: only there it is a word, and only words stand there."""
+    """Check that `off` stands only where it is a word, and only words there (`scalars.SAY_OFF`)."""
     nodes = [spot.node for loc in SAY_OFF if (spot := find(root, loc)).loc == loc]
     values = [node.value for node in nodes if isinstance(node, Leaf)]
     return all(isinstance(value, str) for value in values) and values.count(OFF) == len(_OFF.findall(text))
@@ -128,7 +128,7 @@ class _Block:
             sequence.append(_value(number, line, start))
 
     def _sequence(self, place: Place, indent: int) -> list[Node]:
-        """Give the items of the sequence that stands here; it begins where a key waits for its value."""
+        """Return the items of the sequence here, and open one if a key waits for its value."""
         outer = self._open[-1] if self._open else None
         if outer is not None and outer.indent == indent and outer.items is not None:
             return outer.items
@@ -180,12 +180,12 @@ class _Block:
 
 
 def _is_over(inner: _Open, indent: int, *, is_item: bool) -> bool:
-    """A sequence may stand as deep as the key that it belongs to: the next key there ends it."""
+    """Return whether a line ends a collection; a sequence may be no deeper than its key."""
     return inner.indent > indent or (inner.indent == indent and inner.items is not None and not is_item)
 
 
 def _value(number: int, line: str, start: int) -> Node:
-    """Read what stands in the rest of a line."""
+    """Read the value in the rest of a line."""
     if line.startswith(("{", "["), start):
         node, end = Flow(line, lambda at: Place(number, at + 1)).value(start)
         if _END.match(line, end) is None:

@@ -1,4 +1,4 @@
-"""The flow collections of `quick`: ``{...}`` and ``[...]`` on one line, or as the whole document (JSON)."""
+"""Flow collections for `quick`: ``{...}`` and ``[...]`` on one line, or as the whole document (JSON)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gateway.config.yaml.scalars import scalar, why_odd
 
 KEY_NAME: Final = r"([A-Za-z_][A-Za-z0-9_.-]{0,127})"
 LETTERS: Final = r"\xc0-\u024f\u0386-\u052f"
-"""Beyond ASCII, in quotes and in comments: those of Latin, Greek and Cyrillic scripts."""
+"""Allowed beyond ASCII, in quotes and comments: letters of Latin, Greek and Cyrillic scripts."""
 DOUBLE: Final = rf'"([\x20\x21\x23-\x5b\x5d-\x7e{LETTERS}]*)"'
 SINGLE: Final = rf"'([\x20-\x26\x28-\x7e{LETTERS}]*)'"
 
@@ -32,15 +32,15 @@ OFF: Final = "off"
 
 
 class NotPlain(Exception):
-    """The general parser is to read this."""
+    """The text is not plain: `parse` has to read it."""
 
 
 class Flow:
-    """Reads the collections of one text.
+    """Reads the collections in a text.
 
     Args:
         text: a line, or the document.
-        place_of: gives the place of an index in it.
+        place_of: maps an index in it to a place.
     """
 
     def __init__(self, text: str, place_of: Callable[[int], Place]) -> None:
@@ -49,7 +49,7 @@ class Flow:
         self._depth = 0
 
     def value(self, at: int) -> tuple[Node, int]:
-        """Read the value that begins at an index; give it, and the index behind it."""
+        """Read the value at an index; return it, and the index after it."""
         text = self._text
         first = text[at : at + 1]
         if first == "{":
@@ -87,7 +87,7 @@ class Flow:
         return Items(self._place_of(start), tuple(nodes)), -at
 
     def _first(self, start: int, end: str) -> int:
-        """Give where the first member begins; negative: the collection is over, and ends before there."""
+        """Return where the first member begins; negative: the collection ends before that index."""
         self._depth += 1
         at = self._skip(start + 1)
         if self._depth > _DEEPEST:
@@ -95,7 +95,7 @@ class Flow:
         return -(at + 1) if self._text.startswith(end, at) else at
 
     def _next(self, at: int, end: str) -> int:
-        """The same of the next member."""
+        """Return the same for the next member."""
         at = self._skip(at)
         if self._text.startswith(end, at):
             return -(at + 1)
@@ -124,7 +124,7 @@ def document(text: str, start: int) -> Node:
 
 
 def key_of(found: re.Match[str]) -> str:
-    """Give the key that was matched: its name, or what stands in its quotes."""
+    """Return the key that was matched: its name, or the text in its quotes."""
     name: str | None = found[1]
     if name is None:
         return str(found[2])
@@ -134,9 +134,9 @@ def key_of(found: re.Match[str]) -> str:
 
 
 def value_of(text: str) -> Scalar:
-    """Give the value of a word that begins with a letter, a digit, or one of ``_ / . $ +``.
+    """Return the value of a word that begins with a letter, a digit, or one of ``_ / . $ +``.
 
-    Where `OFF` stands is for the reader of the whole document to judge.
+    Whether `OFF` may stand there is checked for the whole document.
     """
     if text[0] in _FIRST_OF_NUMBERS:
         if why_odd(text) is not None:

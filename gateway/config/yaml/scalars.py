@@ -1,7 +1,7 @@
 """What an unquoted word means: the core schema of YAML 1.2.2 (section 10.3.2), and where 1.1 differs.
 
-Rules: `no`, `010`, `1_000`, `12:30` and their kin mean one thing to YAML 1.1 readers and another to us; they
-are refused, but for the places where `off` is a word of our own, which take words only.
+Rules: words such as `no`, `010`, `1_000` and `12:30`, which YAML 1.1 reads differently, are refused; except
+that `off` is a word where it is a value of ours, and those places take words only.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from gateway.config.tree import Scalar
 from gateway.config.values.hosts import MODE_IN_QUOTES
 
 SAY_OFF: Final[frozenset[Loc]] = frozenset({("admin",), ("log", "access")})
-NOTHING: Final = "nothing stands here: give a value, indent further what belongs to it, or remove the key"
+NOTHING: Final = "the value is missing: write one, indent what belongs to it further, or remove the key"
 
 ODD_SPACES: Final = "\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff"
-"""What looks like a space, or like nothing, and comes with text that was pasted; inside of ``[...]``."""
+"""Characters that look like a space or like nothing, common in pasted text; for use inside ``[...]``."""
 
 _WORDS: Final[dict[str, Scalar]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -32,35 +32,35 @@ _FLOAT: Final = re.compile(
 _ODD: Final = (
     (
         re.compile(r"(?i)y|yes|on"),
-        "true to YAML 1.1, a word to YAML 1.2: write true, or put the word in quotes",
+        "true in YAML 1.1, text in YAML 1.2: write true, or put it in quotes",
     ),
     (
         re.compile(r"(?i)n|no|off"),
-        "false to YAML 1.1, a word to YAML 1.2: write false, or put the word in quotes",
+        "false in YAML 1.1, text in YAML 1.2: write false, or put it in quotes",
     ),
     (
         re.compile(r"[-+]?0[0-9_]+"),
-        "octal to YAML 1.1, decimal to YAML 1.2: write it without leading zeros, or in quotes if it is text",
+        "octal in YAML 1.1, decimal in YAML 1.2: write it without leading zeros, or in quotes if it is text",
     ),
     (
         re.compile(r"[-+]?(0[bxo])?[0-9][0-9a-fA-F]*(_[0-9a-fA-F_]*)+(\.[0-9_]*)?"),
-        "a number to YAML 1.1, a word to YAML 1.2: write it without underscores, or in quotes if it is text",
+        "a number in YAML 1.1, text in YAML 1.2: write it without underscores, or in quotes if it is text",
     ),
     (
         re.compile(r"[-+]?0b[01]+"),
-        "a binary number to YAML 1.1, a word to YAML 1.2: write it decimal, or in quotes if it is text",
+        "a binary number in YAML 1.1, text in YAML 1.2: write it in decimal, or in quotes if it is text",
     ),
     (
         re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"),
-        "a number to base 60 in YAML 1.1, a word in YAML 1.2: put it in quotes",
+        "a base-60 number in YAML 1.1, text in YAML 1.2: put it in quotes",
     ),
     (
         re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?"),
-        "a date to YAML 1.1, a word to YAML 1.2: put it in quotes",
+        "a date in YAML 1.1, text in YAML 1.2: put it in quotes",
     ),
     (
         re.compile("[\u201c-\u201f\u2018-\u201b\u00ab\u00bb].*", re.DOTALL),
-        "a quotation mark of typography, which is part of the text: write an ordinary \" or '",
+        "a typographic quotation mark is part of the text: write an ordinary \" or '",
     ),
     (
         re.compile(f"[{ODD_SPACES}].*|.*[{ODD_SPACES}]", re.DOTALL),
@@ -70,7 +70,7 @@ _ODD: Final = (
 
 
 def scalar(text: str) -> Scalar:
-    """Give the value of an unquoted scalar."""
+    """Return the value of an unquoted scalar."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):
@@ -79,7 +79,7 @@ def scalar(text: str) -> Scalar:
 
 
 def why_odd(text: str, loc: Loc = ()) -> str | None:
-    """Say why an unquoted scalar is refused, if YAML 1.1 would read it otherwise."""
+    """Return why an unquoted scalar is refused, or None; YAML 1.1 would read it differently."""
     odd = next((message for pattern, message in _ODD if pattern.fullmatch(text)), None)
     is_mode = loc[:1] == ("listen",) and loc[-1] == "mode" and text[:1].isdigit()
     return MODE_IN_QUOTES if odd is not None and is_mode else odd

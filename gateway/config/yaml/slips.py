@@ -1,8 +1,9 @@
-"""Where a text stopped being YAML, and what was meant: the slips of people who write it by hand.
+"""Common slips in YAML written by hand: where the text stopped being YAML, and what was meant.
 
-Rules: the parser stops where it cannot go on, which is seldom where the mistake is: a colon without a space
-is noticed a line later, a key that is indented too far at its own colon. So the lines around are looked at.
-No message holds a word of the file, which may be a secret. Lines are counted from 0 here, places from 1.
+A parser stops where it cannot go on, which is rarely where the mistake is: it notices a missing space after a
+colon one line later, and a key indented too far at that key's colon. So the lines around are examined.
+
+Rules: no message quotes the file, which may contain secrets. Lines count from 0 here, places from 1.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from gateway.config.document.schema import all_keys
-from gateway.config.problems import Place
+from gateway.config.problems import Place, any_of
 from gateway.config.yaml.scalars import ODD_SPACES
 
 Slip = tuple[Place, str]
@@ -24,13 +25,13 @@ _IPV6: Final = re.compile(r"\[(?=[^\]]*:[^\]]*:)[0-9A-Fa-f:.%]+\]")
 _OPENING: Final = re.compile(r"[\[{]")
 _CLOSING: Final = re.compile(r"[\]}]")
 _ITEM: Final = re.compile(r"- +")
-_NO_PAIR: Final = "expected `key: value`; text of several lines stands in quotes or, indented, below `key: |`"
+_NO_PAIR: Final = "expected `key: value`; put text of several lines in quotes or, indented, below `key: |`"
 
 _IN_A_LINE: Final = (
-    (re.compile(r"(?P<at>)(<{7}|={7}|>{7})( |$)"), "the mark of a merge conflict: decide, and remove it"),
+    (re.compile(r"(?P<at>)(<{7}|={7}|>{7})( |$)"), "a merge conflict marker: resolve the conflict"),
     (
         re.compile(rf"[^#'\"]*?(^|[\s:])(?P<at>[{ODD_SPACES}])"),
-        "a character that only looks like a space (U+00A0 or its kin): type an ordinary space",
+        "a character that only looks like a space, such as U+00A0: type an ordinary space",
     ),
     (
         re.compile("\\s*(?P<at>[\u2010-\u2015\u2212])\\s"),
@@ -46,17 +47,17 @@ _IN_A_LINE: Final = (
 
 
 def lines_of(text: str) -> list[str]:
-    """Take a text apart where the parser counts lines."""
+    """Split a text where the parser counts lines."""
     return re.split("\r\n|[\r\n\x85\u2028\u2029]", text)
 
 
 def is_joined(key: str) -> bool:
-    """Tell whether what was read as a key is rather a key and its value, without a space between them."""
+    """Return whether a key looks like a key and a value without a space between them."""
     return re.match(r"(?!(https?|unix):/)[A-Za-z_][\w.-]*:.", key) is not None
 
 
 def missing_colon(lines: Sequence[str], begun: Place) -> Slip:
-    """Say what is wrong with a line in which no ``key: value`` was found."""
+    """Explain a line in which no ``key: value`` was found."""
     number = begun.line - 1
     before = _before(lines, number)
     if before is not None and "-----BEGIN " in lines[before]:
@@ -65,7 +66,7 @@ def missing_colon(lines: Sequence[str], begun: Place) -> Slip:
 
 
 def second_colon(lines: Sequence[str], found: Place) -> Slip | None:
-    """Say what is wrong where a value holds another ``key: value``; None where that line itself is."""
+    """Explain a value that contains another ``key: value``; None if the line itself is wrong."""
     number = found.line - 1
     before = _before(lines, number)
     if before is None or re.search(r":\s", lines[number][: found.column - 1]):
@@ -74,12 +75,12 @@ def second_colon(lines: Sequence[str], found: Place) -> Slip | None:
         return slip
     if not _HAS_VALUE.search(lines[before]):
         return _start(lines, before), _NO_PAIR
-    words = f"indented too far: the value of line {before + 1} would go on here; align the two"
+    words = f"indented too far: this would continue the value of line {before + 1}; align the two lines"
     return _start(lines, number), words
 
 
 def misplaced(lines: Sequence[str], found: Place) -> Slip:
-    """Say what is wrong with something that stands where neither a key nor an item can."""
+    """Explain something in a place where neither a key nor an item can be."""
     number, column = found.line - 1, found.column - 1
     line = lines[number]
     if line[:column].strip(" -"):
@@ -90,28 +91,29 @@ def misplaced(lines: Sequence[str], found: Place) -> Slip:
     if is_item and not dashes:
         return found, "a list item among keys: remove the `- `"
     if column in columns or not columns:
-        return found, "does not belong here: look at the indentation"
-    what = "the dash with those" if is_item else "it with the keys"
-    return found, f"the indentation fits nothing above: align {what} that begin in column {_any_of(columns)}"
+        return found, "unexpected here: check the indentation"
+    what = "the dash with those" if is_item else "this with the keys"
+    where = f"{what} that begin in column {any_of([str(one + 1) for one in columns])}"
+    return found, f"the indentation matches nothing above: align {where}"
 
 
 def not_in_brackets(lines: Sequence[str], found: Place, begun: Place) -> Slip | None:
-    """Say what is wrong inside brackets; None where the parser points at it."""
+    """Explain what is wrong inside brackets; None if the parser points at it."""
     before = Place(found.line, found.column - 1)
     if lines[found.line - 1][before.column - 1 : found.column] == "${":
-        return before, "inside [...] and {...} a reference stands in quotes: '${env:NAME}'"
+        return before, "put references in quotes inside [...] and {...}: '${env:NAME}'"
     rest = [lines[begun.line - 1][begun.column - 1 :], *lines[begun.line :]]
     if sum(len(_OPENING.findall(one)) - len(_CLOSING.findall(one)) for one in rest) > 0:
-        return begun, "the bracket that is opened here is never closed"
+        return begun, "this bracket is never closed"
     return None
 
 
 def top_is_indented(lines: Sequence[str], found: Place) -> Slip | None:
-    """Say that the first key begins further right than the others, if it does."""
+    """Report a first key that is indented further than the others; None if it is not."""
     first = next(_significant(lines, range(found.line - 1)), None)
     if first is None or not _indent(lines[first]):
         return None
-    words = f"indented, while line {found.line} is not: the keys at the top all begin in column 1"
+    words = f"indented, unlike line {found.line}: top-level keys begin in column 1"
     return _start(lines, first), words
 
 
@@ -128,7 +130,7 @@ def slip_in(lines: Sequence[str], number: int) -> Slip | None:
 
 
 def _is_bare_key(lines: Sequence[str], number: int, end: int) -> bool:
-    """A single word, unless it may go on with a text that begins above."""
+    """Return whether the line is a single word that does not continue a text above."""
     before = _before(lines, number)
     is_continued = before is not None and _HAS_VALUE.search(lines[before])
     return not lines[number][end:].strip() and not is_continued
@@ -140,12 +142,12 @@ def _behind_a_value(lines: Sequence[str], found: Place) -> Slip:
     value = re.split(r":\s+|-\s+", before, maxsplit=1)[-1]
     if _IPV6.fullmatch(value):
         address = Place(found.line, before.rfind(value) + 1)
-        return address, "an IPv6 address with brackets stands in quotes: '[::1]:8080'"
+        return address, "put an IPv6 address with brackets in quotes: '[::1]:8080'"
     if before.endswith(("'", '"')):
         return _behind_a_quote(lines, found, before[-1])
     if line[found.column - 1 : found.column] in ("]", "}"):
-        return found, "a bracket is closed here that was never opened"
-    return found, "text goes on behind the bracket that closes the value: put all of it in quotes"
+        return found, "this bracket was never opened"
+    return found, "text continues after the bracket that closes the value: put all of it in quotes"
 
 
 def _behind_a_quote(lines: Sequence[str], found: Place, quote: str) -> Slip:
@@ -154,13 +156,13 @@ def _behind_a_quote(lines: Sequence[str], found: Place, quote: str) -> Slip:
         above = range(number - 1, -1, -1)
         opened = next((one for one in above if lines[one].count(quote) % 2), number)
         place = Place(opened + 1, lines[opened].rfind(quote) + 1)
-        return place, "the quote that is opened here is never closed"
-    inside = "'' inside '...' stands for one '" if quote == "'" else r'\" inside "..." stands for one "'
-    return found, f"text goes on behind the closing quote: {inside}"
+        return place, "this quote is never closed"
+    inside = "'' for a ' inside '...'" if quote == "'" else r'\" for a " inside "..."'
+    return found, f"text continues after the closing quote: write {inside}"
 
 
 def _columns_above(lines: Sequence[str], number: int) -> tuple[list[int], list[int]]:
-    """Give where the keys, and the dashes, begin beside which something in this line could stand."""
+    """Return the columns of the keys, and of the dashes, that this line could be aligned with."""
     keys: set[int] = set()
     dashes: set[int] = set()
     lowest = max(map(len, lines)) + 1
@@ -175,7 +177,7 @@ def _columns_above(lines: Sequence[str], number: int) -> tuple[list[int], list[i
 
 
 def _starts(line: str) -> tuple[list[int], int]:
-    """Give where a line's dashes stand, and its key behind them."""
+    """Return the columns of a line's dashes, and of the key after them."""
     end, items = _indent(line), []
     while found := _ITEM.match(line, end):
         items.append(end)
@@ -184,7 +186,7 @@ def _starts(line: str) -> tuple[list[int], int]:
 
 
 def _before(lines: Sequence[str], number: int) -> int | None:
-    """Give the line before, without empty ones and comments."""
+    """Return the line before, ignoring empty lines and comments."""
     return next(_significant(lines, range(number - 1, -1, -1)), None)
 
 
@@ -199,8 +201,3 @@ def _indent(line: str) -> int:
 
 def _start(lines: Sequence[str], number: int) -> Place:
     return Place(number + 1, _indent(lines[number]) + 1)
-
-
-def _any_of(columns: Sequence[int]) -> str:
-    words = [str(column + 1) for column in columns]
-    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -1,7 +1,7 @@
-"""Why a text is no YAML, in plain words.
+"""Why a text is not YAML, in plain words.
 
-Rules: the parser's own words may quote the text (`found undefined alias 'hunter2'`), so they are only
-recognised, never passed on.
+Rules: the parser's own messages may quote the text (`found undefined alias 'hunter2'`), so they are
+recognised but never passed on.
 """
 
 from __future__ import annotations
@@ -15,41 +15,41 @@ from gateway.config.yaml import slips
 from gateway.config.yaml.slips import Slip
 
 _WORDS: Final = (
-    (r"found character '\t'", "a tab where only spaces may stand: write spaces"),
+    (r"found character '\t'", "a tab where only spaces are allowed: write spaces"),
     (
         "that cannot start any token",
-        "text that begins with @, `, % or another indicator must stand in quotes",
+        "put text that begins with @, `, % or another indicator in quotes",
     ),
     (
         "mapping values are not allowed",
-        "a second `key: ` in one value: give each a line of its own; text that holds `: ` stands in quotes",
+        "a second `key: ` in one value: write each on its own line; put text that contains `: ` in quotes",
     ),
     (
         "expected escape sequence",
-        'an unknown \\ in "..."; in single quotes a backslash is an ordinary character',
+        'an unknown escape in "..."; in single quotes a backslash is an ordinary character',
     ),
     (
         "unknown escape character",
-        'an unknown \\ in "..."; in single quotes a backslash is an ordinary character',
+        'an unknown escape in "..."; in single quotes a backslash is an ordinary character',
     ),
-    ("unexpected end of stream", "the quote that is opened here is never closed"),
-    ("unexpected document separator", "the quote that is opened here is never closed"),
-    ("expected ',' or ']'", "expected `,` or `]`: a comma stands between two items of a list in brackets"),
-    ("expected ',' or '}'", "expected `,` or `}`: a comma stands between two keys in braces"),
-    ("chomping or indentation indicators", "text that begins with > or | must stand in quotes"),
-    ("expected a comment or a line break", "after | or > the text begins in the next line"),
+    ("unexpected end of stream", "this quote is never closed"),
+    ("unexpected document separator", "this quote is never closed"),
+    ("expected ',' or ']'", "expected `,` or `]`: commas separate the items of a list in brackets"),
+    ("expected ',' or '}'", "expected `,` or `}`: commas separate the keys in braces"),
+    ("chomping or indentation indicators", "put text that begins with > or | in quotes"),
+    ("expected a comment or a line break", "after | or > the text begins on the next line"),
     ("expected the node content", "expected a value here"),
-    ("tag handle", "tags are not supported; text that begins with ! must stand in quotes"),
+    ("tag handle", "tags are not supported; put text that begins with ! in quotes"),
 )
 _CONTEXTS: Final = (
-    ("an anchor", "an anchor without a name; text that begins with & must stand in quotes"),
-    ("an alias", "an alias without a name; text that begins with * must stand in quotes"),
-    ("a tag", "tags are not supported; text that begins with ! must stand in quotes"),
-    ("a directive", "only YAML 1.2 is read: remove the line that begins with %"),
+    ("an anchor", "an anchor without a name; put text that begins with & in quotes"),
+    ("an alias", "an alias without a name; put text that begins with * in quotes"),
+    ("a tag", "tags are not supported; put text that begins with ! in quotes"),
+    ("a directive", "only YAML 1.2 is supported: remove the line that begins with %"),
 )
 
 
-# What the parser says, and who looks at the lines around: where it was found, and what was begun before.
+# Parser messages, and who examines the lines around: given where it stopped, and what it had begun before.
 _FINDERS: Final = (
     ("could not find expected ':'", lambda lines, _, begun: slips.missing_colon(lines, begun)),
     ("mapping values are not allowed", lambda lines, found, _: slips.second_colon(lines, found)),
@@ -60,12 +60,12 @@ _FINDERS: Final = (
 
 
 def explained(text: str, error: MarkedYAMLError) -> tuple[Place, str]:
-    """Say where a text is no YAML, and why, without a word of it."""
+    """Return where a text is not YAML, and why, without quoting it."""
     return _slip(slips.lines_of(text), error) or (_place(_where(error)), _in_plain_words(error))
 
 
 def _slip(lines: list[str], error: MarkedYAMLError) -> Slip | None:
-    """Look for what was meant, where the parser's words leave that open."""
+    """Look for the slip behind messages that do not point at it."""
     found, begun = _place(error.problem_mark), _place(error.context_mark)
     if found.line > len(lines):
         return None
@@ -74,7 +74,7 @@ def _slip(lines: list[str], error: MarkedYAMLError) -> Slip | None:
 
 
 def _where(error: MarkedYAMLError) -> Any:
-    """Give the mark to show: of a quote that is never closed, where it was opened."""
+    """Return the mark to show: for a quote that is never closed, the one where it was opened."""
     is_open = "unexpected end of stream" in (error.problem or "")
     return error.context_mark if is_open else error.problem_mark or error.context_mark
 
@@ -83,7 +83,7 @@ def _in_plain_words(error: MarkedYAMLError) -> str:
     problem, context = error.problem or "", error.context or ""
     known = [words for start, words in _WORDS if start in problem]
     known += [words for start, words in _CONTEXTS if context.endswith(start)]
-    return known[0] if known else "this is not YAML: a value here cannot be read"
+    return known[0] if known else "this is not YAML: the value here cannot be read"
 
 
 def _place(mark: Any) -> Place:

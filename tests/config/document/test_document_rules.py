@@ -88,7 +88,7 @@ def test_a_token_may_go_to_this_machine_without_tls(upstream):
 def test_a_token_goes_to_another_machine_with_tls_or_with_a_word(host):
     told = problems_of(sent_to(f"http://{host}"))
     assert [line.split(": ", 2)[1] for line in told] == ["routes[0].upstream"]
-    assert "would send the token unprotected to another machine" in told[0]
+    assert "would send the token unencrypted to another machine" in told[0]
     assert problems_of(sent_to(f"http://{host}", ", allow_insecure: false")) == [told[0]]
     assert problems_of(sent_to(f"http://{host}", ", allow_insecure: true")) == []
 

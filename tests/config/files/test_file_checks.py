@@ -101,10 +101,10 @@ log:
   access: /nowhere/access.log
 """
 WHERE = [
-    ("2:5", "listen[0]", "/nowhere/gateway.sock cannot be made: there is no folder /nowhere"),
+    ("2:5", "listen[0]", "/nowhere/gateway.sock cannot be created: there is no directory /nowhere"),
     ("4:24", "listen[1].tls.certificate", "none/cert.pem"),
     ("4:44", "listen[1].tls.key", "none/key.pem"),
-    ("5:8", "admin", "/nowhere/admin.sock cannot be made: there is no folder /nowhere"),
+    ("5:8", "admin", "/nowhere/admin.sock cannot be created: there is no directory /nowhere"),
     ("12:28", "clients.a.assertion_certificate", "none/assertion.pem"),
     ("13:15", "clients.a.tls.ca", "none/ca.pem"),
     ("13:41", "clients.a.tls.certificate", "none/mine.pem"),
@@ -112,7 +112,7 @@ WHERE = [
     ("18:11", "routes[0].tls.ca", "none/upstream.pem"),
     ("19:20", "routes[0].tls.certificate", "none/other.pem"),
     ("20:12", "routes[0].tls.key", "none/other.key"),
-    ("22:11", "log.access", "/nowhere/access.log cannot be made: there is no folder /nowhere"),
+    ("22:11", "log.access", "/nowhere/access.log cannot be created: there is no directory /nowhere"),
 ]
 
 
@@ -168,7 +168,7 @@ def test_the_key_of_another_certificate_is_no_key_of_this(tmp_path):
 def test_an_encrypted_key_asks_nobody_for_a_password(tmp_path):
     write_pair(tmp_path, password=b"hunter2")
     assert told(tmp_path, LISTENER + ROUTE) == [
-        "5:10: listen.tls.key: key.pem is encrypted, and nobody is asked for a password: store it without one"
+        "5:10: listen.tls.key: key.pem is encrypted: store the key without a password"
     ]
 
 
@@ -264,8 +264,8 @@ def test_an_authority_that_expired_is_told(tmp_path):
     write_bundle(tmp_path, NOW - HOUR)
     (line,) = told(tmp_path, BUNDLE)
     assert line == (
-        "6:15: clients.a.tls.ca: the certificate in ca.pem expired on 2026-01-15 11:00 UTC: no server that it vouches "
-        "for is trusted"
+        "6:15: clients.a.tls.ca: the certificate in ca.pem expired on 2026-01-15 11:00 UTC: no server certificate it "
+        "signed is trusted"
     )
 
 
@@ -298,7 +298,7 @@ def test_the_bundle_of_a_system_may_hold_some_that_expired(tmp_path):
 
 def test_a_bundle_without_a_certificate_is_no_bundle(tmp_path):
     (tmp_path / "ca.pem").write_text("nonsense")
-    assert told(tmp_path, BUNDLE) == ["6:15: clients.a.tls.ca: ca.pem holds no certificate in PEM form"]
+    assert told(tmp_path, BUNDLE) == ["6:15: clients.a.tls.ca: ca.pem contains no certificate in PEM form"]
 
 
 @contextmanager
@@ -332,7 +332,7 @@ def test_an_access_log_that_cannot_be_made_is_told_before_the_start():
         folder.chmod(0o755)
     (problem,) = found.of_servers
     assert str(problem) == (
-        f"gateway.yaml:4:15: log.access: {folder}/access.log cannot be made: this user may not write to the folder "
+        f"gateway.yaml:4:15: log.access: {folder}/access.log cannot be created: this user may not write to the directory "
         f"{folder}"
     )
 
@@ -346,7 +346,7 @@ def test_an_access_log_that_is_a_folder_is_told(tmp_path):
     assert told(tmp_path, logging_to(tmp_path / "one.log")) == []
     (tmp_path / "one.log").mkdir()
     assert told(tmp_path, logging_to(tmp_path / "one.log")) == [
-        "4:15: log.access: one.log is a folder, not a file"
+        "4:15: log.access: one.log is a directory, not a file"
     ]
     assert not (tmp_path / "access.log").exists()
 
@@ -367,7 +367,7 @@ def test_a_group_that_nobody_knows_is_told_with_its_key(tmp_path, listen, place)
     column = text.index("GROUP") + 1
 
     assert told(tmp_path, text.replace("GROUP", "no-such-group")) == [
-        f"{place.replace('__', str(column))}: this machine knows no such group: make it, or write its number"
+        f"{place.replace('__', str(column))}: no such group on this machine: create it, or write its number"
     ]
     assert told(tmp_path, text.replace("GROUP", "'54321'")) == []
     assert told(tmp_path, text.replace("GROUP", grp.getgrgid(os.getgid()).gr_name)) == []
@@ -384,7 +384,7 @@ def test_a_file_where_a_socket_is_to_be_made_is_told(tmp_path, key):
     assert told(tmp_path, text) == []
     (tmp_path / "g").write_text("somebody's own")
     assert told(tmp_path, text) == [
-        f"1:{len(key) + 3}: {key}: g is there and is no socket: it is not replaced"
+        f"1:{len(key) + 3}: {key}: g exists and is not a socket: it will not be replaced"
     ]
     (tmp_path / "g").unlink()
     with socket.socket(socket.AF_UNIX) as served:

@@ -69,7 +69,7 @@ def test_a_unix_socket_has_a_mode_and_a_group(keys, access):
 def test_a_mode_without_quotes_is_one_problem(pattern, mode):
     told = problems_of(f"listen: {pattern.format(f'{{address: unix:/a, mode: {mode}}}')}\n{ROUTE}")
     assert len(told) == 1
-    assert told[0].endswith('put the mode in quotes, as in mode: "0660"')
+    assert told[0].endswith('put it in quotes, as in mode: "0660"')
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,6 @@ def test_other_secrets_are_none(secret):
 def test_a_secret_that_is_too_short_to_be_masked_is_a_warning(secret):
     (warning,) = load_text(CRM + ROUTE, {"SECRET": secret}).warnings
     assert warning.endswith(
-        "clients.crm.client_secret: the secret has fewer than 4 characters: it can be guessed, and is masked nowhere"
+        "clients.crm.client_secret: the secret has fewer than 4 characters: it is easy to guess, and never masked"
     )
     assert load_text(CRM + ROUTE, {"SECRET": secret + "d" * (4 - len(secret))}).warnings == ()

@@ -32,7 +32,7 @@ def test_one_final_line_break_is_not_part_of_the_text(tmp_path, content, text):
         (b"", "is empty"),
         (b"\n", "is empty"),
         (b"\r\n", "is empty"),
-        (b"\xff", "is no UTF-8 text"),
+        (b"\xff", "is not UTF-8 text"),
         (b"a" * (MOST_BYTES + 1), "is larger than 64 KiB"),
     ],
 )
@@ -155,7 +155,7 @@ def test_what_is_wrong_with_a_file_is_remembered_until_it_is_good(tmp_path):
     assert troubles == [
         "is empty",
         "cannot be read: No such file or directory",
-        "the text holds a line break or another control character",
+        "the value contains a line break or another control character",
         "",
     ]
     assert (file.current(), file.readings) == ("hunter3", 2)

@@ -96,7 +96,7 @@ def test_off_is_no_admin_listener():
         with pytest.raises(Wrong, match="expected off, or an address"):
             admin_address(value)
     for port in ("9090", 9090):
-        with pytest.raises(Wrong, match="a port alone says not where"):
+        with pytest.raises(Wrong, match="a port alone is not an address"):
             admin_address(port)
 
 

@@ -45,7 +45,7 @@ def test_a_key_that_stands_twice_is_found_where_it_stands_the_second_time():
     root, findings = parse("a: 1\nb: 2\na: 3\n")
     assert plain(root) == {"a": 1, "b": 2}
     assert findings == [
-        Mistake(("a",), "the key stands twice, first in line 1", is_about_key=True, place=Place(3, 1))
+        Mistake(("a",), "duplicate key, first on line 1", is_about_key=True, place=Place(3, 1))
     ]
 
 
@@ -133,11 +133,11 @@ def test_aliases_count_with_all_that_they_stand_for():
         ("a: !x!y z\n", "tags are not supported"),
         ("a: 'x\n", "never closed"),
         ('a: "x\\q"\n', "in single quotes"),
-        ("a: | x\n", "begins in the next line"),
+        ("a: | x\n", "begins on the next line"),
         ("a: ]\n", "expected a value here"),
-        ("a: {b: 1\nc: 2\n", "the bracket that is opened here is never closed"),
-        ("a: [1\n", "the bracket that is opened here is never closed"),
-        ("a: b: c\n", "stands in quotes"),
+        ("a: {b: 1\nc: 2\n", "this bracket is never closed"),
+        ("a: [1\n", "this bracket is never closed"),
+        ("a: b: c\n", "in quotes"),
         ("*a : 1\n", "a key must be a word"),
     ],
 )
