@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from gateway.cli import main
 from gateway.config import load
 from gateway.core.client_settings import ClientName
-from tests.config.test_files import HOUR, write_pair
+from tests.config.files.test_file_checks import HOUR, write_pair
 from tests.oauth.certificates import make_certificate
 from tests.oauth.keys import pem
 from tests.processes import ANY_PORT, started
