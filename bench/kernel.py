@@ -29,6 +29,18 @@ class Clocks:
         """Return what was added since."""
         return Clocks(self.cpu_ns - before.cpu_ns, self.waited_ns - before.waited_ns)
 
+    def kept_waiting(self, wall_ns: int) -> float:
+        """Return the share of the time in which others had the processor that the process was ready for.
+
+        Threads of a process that is bound to one processor wait for each other too, but while one waits for
+        another the process is at work.
+        """
+        return max(0, min(self.waited_ns, wall_ns - self.cpu_ns)) / wall_ns
+
+    def busy(self, wall_ns: int) -> float:
+        """Return the share of the time in which the process was at work, or kept waiting."""
+        return self.cpu_ns / wall_ns + self.kept_waiting(wall_ns)
+
 
 def family(pid: int) -> list[int]:
     """Return the process and all its living descendants."""

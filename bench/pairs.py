@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import pathlib
-import statistics
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
 
 from bench import compiled, kernel, programs
 from bench.contestants import ENVOY, Contestant, Proxy, Running, gateway_from, running
 from bench.note import note
 from bench.numbers import positive
+from bench.pair_figures import HEAD, Cost, Pair, row
 from bench.plan import QUICK
 from bench.processes import FAILURES, ROOT
 from bench.scenarios import BROWSER, LOG, PLAIN, TLS_LISTENER, TLS_UPSTREAM, Scenario
@@ -28,7 +26,6 @@ from bench.stage import Stage, stage
 
 SCENARIOS = {one.label: one for one in (PLAIN, BROWSER, LOG, TLS_UPSTREAM, TLS_LISTENER)}
 _USUAL = "plain,browser,log,tls-upstream"
-_HEAD = f"{'here µs':>38}{'there µs':>10}{'more µs':>9}{'ratio':>8}  quartiles      busy here, there\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,7 +78,7 @@ def _sides(options: argparse.Namespace) -> tuple[Proxy, Proxy]:
 def _measure(options: argparse.Namespace, here: Proxy, there: Proxy) -> None:
     bouts = [(LOG, PLAIN)] if options.logs else [(one, one) for one in options.only]
     with stage(programs.find([there.name]), QUICK) as built:
-        sys.stdout.write(f"here:  {here.title}\nthere: {there.title}\n{_HEAD}")
+        sys.stdout.write(f"here:  {here.title}\nthere: {there.title}\n{HEAD}")
         for ours, theirs in bouts:
             sides = (Contestant(here, ours), Contestant(there, theirs))
             pairs = [
@@ -89,23 +86,11 @@ def _measure(options: argparse.Namespace, here: Proxy, there: Proxy) -> None:
                 for start in range(options.starts)
                 for pair in _pairs(built, sides, range(start, options.pairs, options.starts))
             ]
-            _tell(ours.title, pairs)
+            sys.stdout.write(row(ours.title, pairs))
+            sys.stdout.flush()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Cost:
-    """Processor time per request, and the share of the time at work or in the queue for the processor."""
-
-    cpu_us: float
-    busy: float
-
-
-_Pair: TypeAlias = tuple[_Cost, _Cost]
-
-
-def _pairs(
-    built: Stage, sides: Sequence[Contestant], numbers: Sequence[int]
-) -> Iterator[tuple[_Cost, _Cost]]:
+def _pairs(built: Stage, sides: Sequence[Contestant], numbers: Sequence[int]) -> Iterator[Pair]:
     with contextlib.ExitStack() as stack:
         here, there = (stack.enter_context(running(built, side)) for side in sides)
         if here is None or there is None:
@@ -117,29 +102,14 @@ def _pairs(
             yield costs[id(here)], costs[id(there)]
 
 
-def _cost(built: Stage, one: Running) -> _Cost:
+def _cost(built: Stage, one: Running) -> Cost:
     before = kernel.clocks(one.pid)
     outcome = built.wrk.run(one.front.url, QUICK.connections, 1, one.contestant.scenario.fields)
     used = kernel.clocks(one.pid) - before
     if outcome.failures:
         note(f"{one.contestant.name}: {outcome.failures} of {outcome.requests} requests failed")
-    busy = (used.cpu_ns + used.waited_ns) / 1000 / outcome.duration_us
-    return _Cost(used.cpu_ns / 1000 / outcome.requests, busy)
-
-
-def _tell(title: str, pairs: Sequence[_Pair]) -> None:
-    ratios = [here.cpu_us / there.cpu_us for here, there in pairs]
-    low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
-    more_us = statistics.median(here.cpu_us - there.cpu_us for here, there in pairs)
-    here_us, there_us = (statistics.median(one.cpu_us for one in costs) for costs in zip(*pairs, strict=True))
-    here_busy, there_busy = (
-        statistics.median(one.busy for one in costs) for costs in zip(*pairs, strict=True)
-    )
-    sys.stdout.write(
-        f"{title:30}{here_us:8.1f}{there_us:10.1f}{more_us:+9.1f}{middle:8.3f}"
-        f"  {low:.3f}, {high:.3f}   {here_busy:4.0%}, {there_busy:4.0%}\n"
-    )
-    sys.stdout.flush()
+    wall_ns = outcome.duration_us * 1000
+    return Cost(used.cpu_ns / 1000 / outcome.requests, used.busy(wall_ns), used.kept_waiting(wall_ns))
 
 
 if __name__ == "__main__":

@@ -47,6 +47,22 @@ def ask(child, times):
     until_asleep(child)
 
 
+@pytest.mark.parametrize(
+    ("cpu_ns", "waited_ns", "busy", "kept_waiting"),
+    [
+        (0, 0, 0.0, 0.0),
+        (600, 0, 0.6, 0.0),
+        (600, 300, 0.9, 0.3),
+        (900, 300, 1.0, 0.1),  # two threads of its own waited for each other
+        (1200, 300, 1.2, 0.0),  # on more than one processor
+    ],
+)
+def test_others_had_the_processor_only_while_the_process_did_not(cpu_ns, waited_ns, busy, kept_waiting):
+    clocks = kernel.Clocks(cpu_ns, waited_ns)
+
+    assert (clocks.busy(1000), clocks.kept_waiting(1000)) == (pytest.approx(busy), kept_waiting)
+
+
 def test_wake_ups_of_all_threads_are_counted(sleeper):
     ask(sleeper, 1)
     before = kernel.wake_ups(sleeper.pid)

@@ -1,8 +1,8 @@
-"""The command line of `python -m bench.pairs`, and the row that it prints for each scenario."""
+"""The command line of `python -m bench.pairs`."""
 
 import pytest
 
-from bench.pairs import _Cost, _parser, _tell, main
+from bench.pairs import _parser, main
 from bench.scenarios import BROWSER, LOG, PLAIN, TLS_LISTENER, TLS_UPSTREAM
 
 
@@ -34,24 +34,3 @@ def test_a_wrong_command_line_is_refused(arguments, capsys):
 
     assert ended.value.code == 2
     assert "usage: " in capsys.readouterr().err
-
-
-def test_a_ratio_is_that_of_pairs_and_not_of_medians(capsys):
-    """The medians are 20 and 20; the median of 2, 0.5 and 0.5 is not their ratio."""
-    pairs = [
-        (_Cost(40.0, 1.0), _Cost(20.0, 0.5)),
-        (_Cost(20.0, 1.0), _Cost(40.0, 0.5)),
-        (_Cost(5.0, 1.0), _Cost(10.0, 0.5)),
-    ]
-    _tell("plain", pairs)
-
-    assert capsys.readouterr().out.split() == [
-        *("plain", "20.0", "20.0", "-5.0", "0.500"),
-        *("0.500,", "2.000", "100%,", "50%"),
-    ]
-
-
-def test_one_pair_is_its_own_quartile(capsys):
-    _tell("plain", [(_Cost(20.0, 1.0), _Cost(40.0, 1.0))])
-
-    assert capsys.readouterr().out.split()[4:7] == ["0.500", "0.500,", "0.500"]
