@@ -114,7 +114,7 @@ class Gateway:
         self.sources = Sources(settings, around, self._trust, self._resolver)
         for client in settings.clients:
             self.metrics.tokens.client(client)  # its series stand at zero before anything happens
-        self._census = Census(settings.limits.connections)
+        self._census = Census(settings.limits.connections, self._wake)
         self._buffers = Buffers(settings.limits.buffers_bytes, self._census)
         self._room = Room(settings.limits, self._census)
         self._pools: dict[UpstreamSettings, Pool] = {}
@@ -147,7 +147,7 @@ class Gateway:
         self._listeners: list[tuple[Listener, Acceptor]] = []
         self._files: list[UnixSocket] = []
         self._admin: AdminServer | None = None
-        self._sweeper = Sweeper(loop, self._looks())
+        self._sweeper = Sweeper(loop, self._looks(), self._is_busy)
 
     # ── life ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -243,12 +243,31 @@ class Gateway:
         return observers[0] if len(observers) == 1 else Fanout(tuple(observers), ()) if observers else None
 
     def _looks(self) -> list[Callable[[float], None]]:
-        looks: list[Callable[[float], None]] = [pool.sweep for pool in self._pools.values()]
-        looks += [self._look_at_buffers, partial(_look, self._trust), self._file_watch.look]
+        looks: list[Callable[[float], None]] = [
+            self._look_at_callers,
+            self._look_at_buffers,
+            self._look_at_admin,
+        ]
+        looks += [pool.sweep for pool in self._pools.values()]
+        looks += [partial(_look, self._trust), self._file_watch.look]
         return looks + [partial(_look, each) for each in self._certificates if each is not None]
+
+    def _look_at_callers(self, now_s: float) -> None:
+        for listener, _ in self._listeners:
+            listener.look(now_s)
 
     def _look_at_buffers(self, now_s: float) -> None:
         self._buffers.look((listener for listener, _ in self._listeners), now_s)
+
+    def _look_at_admin(self, now_s: float) -> None:
+        if self._admin is not None:
+            self._admin.server.look(now_s)
+
+    def _wake(self) -> None:
+        self._sweeper.wake()
+
+    def _is_busy(self) -> bool:
+        return self._census.open > 0 or self._room.open > 0
 
     # ── what is shown ─────────────────────────────────────────────────────────────────────────────
 
@@ -267,11 +286,7 @@ class Gateway:
         )
 
     def _stale(self) -> tuple[str, ...]:
-        now_s = self._loop.time()
-        ours: tuple[str, ...] = ("upstreams",) if self._sweeper.is_stale(now_s) else ()
-        if self._admin is not None and self._admin.is_stale(now_s):
-            ours += ("admin",)
-        return ours + ("callers",) * any(listener.is_stale(now_s) for listener, _ in self._listeners)
+        return ("callers", "upstreams", "admin") if self._sweeper.is_stale(self._loop.time()) else ()
 
     def _dropped_records(self) -> int:
         return self._access_log.writer.dropped if self._access_log is not None else 0

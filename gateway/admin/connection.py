@@ -21,7 +21,6 @@ from aiohttp.web_protocol import RequestHandler
 
 from gateway.core.settings import Limits
 from gateway.observe.faults import report
-from gateway.observe.sweeper import Sweeper
 
 MOST_CONNECTIONS: Final = 64
 
@@ -125,14 +124,13 @@ class Connection(RequestHandler):
 
 
 class Server(web.Server):
-    """Makes connections of ours, and looks after them from `start` to `stop` of its sweeper."""
+    """Makes connections of ours."""
 
     def __init__(self, answer: Answering, limits: Limits, on_fault: OnFault) -> None:
         super().__init__(self._answer)
         self._answer_with = answer
         self._limits = limits
         self._on_fault = on_fault
-        self.sweeper = Sweeper(self._loop, [self._look])
 
     def __call__(self) -> RequestHandler:
         """Make the protocol of a new connection."""
@@ -157,7 +155,8 @@ class Server(web.Server):
         finally:
             connection.is_working = False
 
-    def _look(self, now_s: float) -> None:
+    def look(self, now_s: float) -> None:
+        """Act on what is late; called by the sweeper, which may rest meanwhile: a second more is no harm."""
         for connection in cast("list[Connection]", self.connections):
             try:
                 connection.check(now_s)

@@ -52,16 +52,11 @@ class AdminServer:
     server: Server
     file: UnixSocket | None
 
-    def is_stale(self, now_s: float) -> bool:
-        """Whether nobody looks at its connections any more."""
-        return self.server.sweeper.is_stale(now_s)
-
     async def close(self) -> None:
         """Stop listening and close every connection."""
         if self.file is not None:
             self.file.remove_file()
         await self.runner.cleanup()
-        self.server.sweeper.stop()
 
 
 async def start_admin(address: Address, view: AdminView, limits: Limits = _LIMITS) -> AdminServer:
@@ -80,7 +75,6 @@ async def start_admin(address: Address, view: AdminView, limits: Limits = _LIMIT
     except OSError:
         await runner.cleanup()
         raise
-    server.sweeper.start()
     return AdminServer(_bound(runner, address), runner, server, made)
 
 

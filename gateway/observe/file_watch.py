@@ -2,7 +2,7 @@
 
 A file that vanishes, or is replaced by what cannot be used, changes nothing at first, since the last good
 content stays in use; but the next start may fail. So it is told when it happens, with the key that names it,
-and again when the file is back. A few files are looked at with each sweep, all of them within `ROUND_S`.
+and again when the file is back. At each look some of the files have their turn, all of them within `ROUND_S`.
 
 Rules: no content is ever told; of a certificate it is not judged here whether it fits its key (`trust`).
 """
@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from math import ceil
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +22,6 @@ from gateway.core.oauth.named_secret import WatchedFile
 from gateway.regular_file import MISSING, MOST_PEM_BYTES, read_regular, stamp
 
 ROUND_S: Final = 2.0
-_SWEEPS: Final = 20
-"""In `ROUND_S`."""
 
 _LOGGER: Final = logging.getLogger("gateway.file")
 
@@ -82,6 +81,11 @@ class Watched:
         return {"key": self.key, "file": self.file.path, **trouble}
 
 
+def turns_after(pause_s: float, count: int) -> int:
+    """Say how many of `count` files have their turn, one at least, so that all of them do in `ROUND_S`."""
+    return min(count, max(1, ceil(count * pause_s / ROUND_S)))
+
+
 class FileWatch:
     """Watches files, each with the key that names it."""
 
@@ -89,14 +93,16 @@ class FileWatch:
         # What is missing at the start was told before it.
         self._all = [Watched(key, file, file.trouble, file.readings) for key, file in files]
         self._next = cycle(self._all)
-        self._at_once = -(-len(self._all) // _SWEEPS)
+        self._looked_s: float | None = None
 
     def __repr__(self) -> str:
         return f"<FileWatch of {len(self._all)}>"
 
-    def look(self, _now_s: float = 0.0) -> None:
-        """Look at the next few; to be called with each sweep."""
-        for _ in range(self._at_once):
+    def look(self, now_s: float) -> None:
+        """Look at those whose turn has come since the last look."""
+        turns = turns_after(0.0 if self._looked_s is None else now_s - self._looked_s, len(self._all))
+        self._looked_s = now_s
+        for _ in range(turns):
             watched = next(self._next)
             watched.file.look()
             watched.tell()

@@ -1,7 +1,9 @@
-"""Looks at what has a deadline, ten times a second, whatever goes wrong in one of the looks.
+"""Looks at what has a deadline, ten times a second while anything has one, whatever goes wrong in a look.
 
 Rules: the next sweep is arranged before this one begins; a fault in one look does not keep the others from
-theirs; one that has stopped is `is_stale`, and `/healthz` says so.
+theirs; a sweeper that has stopped is `is_stale`, and `/healthz` says so. While nothing is open no deadline
+can pass, and only files are to be looked at: then it rests, and wakes the process once a second. Who opens
+something wakes it first, so that whatever begins finds all as fresh as ever.
 """
 
 from __future__ import annotations
@@ -13,18 +15,29 @@ from typing import Final
 from gateway.observe.faults import report
 
 SWEEP_S: Final = 0.1
-STALE_S: Final = 5.0  # fifty sweeps: no busy machine makes that, but a sweeper that stopped
+REST_S: Final = 1.0
+STALE_S: Final = 5.0  # fifty sweeps, or five: no busy machine makes that, but a sweeper that stopped
 
 
 class Sweeper:
-    """Calls each of `looks` with the loop's time, from `start` to `stop`."""
+    """Calls each of `looks` with the loop's time, from `start` to `stop`.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, looks: Sequence[Callable[[float], None]]) -> None:
+    Args:
+        is_busy: whether anything is open that has a deadline.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        looks: Sequence[Callable[[float], None]],
+        is_busy: Callable[[], bool],
+    ) -> None:
         self._loop = loop
         self._looks = looks
+        self._is_busy = is_busy
         self._timer: asyncio.TimerHandle | None = None
         self._swept_s = 0.0
-        self._is_wanted = False
+        self._is_wanted = self._rests = False
 
     def start(self) -> None:
         """Sweep now, and from now on."""
@@ -33,16 +46,23 @@ class Sweeper:
 
     def stop(self) -> None:
         """Sweep no more."""
-        self._is_wanted = False
+        self._is_wanted = self._rests = False
         if self._timer is not None:
             self._timer.cancel()
+
+    def wake(self) -> None:
+        """End a rest and sweep at once: something has been opened."""
+        if self._rests:
+            self.stop()
+            self.start()
 
     def is_stale(self, now_s: float) -> bool:
         """Whether it should sweep, and has not for too long."""
         return self._is_wanted and now_s - self._swept_s > STALE_S
 
     def _sweep(self) -> None:
-        self._timer = self._loop.call_later(SWEEP_S, self._sweep)
+        self._rests = not self._is_busy()
+        self._timer = self._loop.call_later(REST_S if self._rests else SWEEP_S, self._sweep)
         self._swept_s = now_s = self._loop.time()
         for look in self._looks:
             try:

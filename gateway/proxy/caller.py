@@ -21,7 +21,6 @@ TLS handshake         ``head_timeout``           closed (uvloop looks)
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 from typing import Final, cast
@@ -67,7 +66,7 @@ class CallerConnection(CallerLink):
         front: the protocol of its transport.
     """
 
-    __slots__ = ("_entrance", "_terms", "_was_made", "front", "was_made")
+    __slots__ = ("_entrance", "_terms", "front", "was_made")
 
     def __init__(
         self,
@@ -75,12 +74,10 @@ class CallerConnection(CallerLink):
         terms: Terms,
         entrance: Entrance,
         loop: asyncio.AbstractEventLoop,
-        on_made: Callable[[], None],
     ) -> None:
         super().__init__(server, terms, loop, is_tls=entrance.is_tls)
         self._terms = terms
         self._entrance = entrance
-        self._was_made = on_made
         self.front = Front(self, terms.front, self._call_at_hand)
         self.was_made = False
 
@@ -90,7 +87,6 @@ class CallerConnection(CallerLink):
         self.read_deadline_s = self._loop.time() + self._limits.keepalive_timeout_s
         super().connection_made(transport)
         self.wire_is(cast("asyncio.Transport", transport))  # uvloop's is no subclass
-        self._was_made()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._wire = None

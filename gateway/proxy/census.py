@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+from collections.abc import Callable
 from enum import Enum
 from math import inf
 from typing import Final
@@ -38,14 +39,18 @@ _TEXTS: Final = {
 class Census:
     """The connections of all callers.
 
+    Args:
+        comes: called when one comes while there is none.
+
     Attributes:
         most, open: how many there may be, and are.
         refused: how many were refused or closed, by reason.
     """
 
-    __slots__ = ("_told_at_s", "most", "open", "refused")
+    __slots__ = ("_comes", "_told_at_s", "most", "open", "refused")
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, comes: Callable[[], None] = lambda: None) -> None:
+        self._comes = comes
         self.most = most
         self.open = 0
         self.refused = dict.fromkeys(Excess, 0)
@@ -56,6 +61,8 @@ class Census:
         if self.open >= self.most:
             return False
         self.open += 1
+        if self.open == 1:
+            self._comes()
         return True
 
     def leave(self) -> None:

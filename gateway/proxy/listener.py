@@ -1,6 +1,6 @@
 """A listening socket: what its connections share, their deadlines, their end.
 
-aiohttp's server with connections of ours; see `reading` and `caller` for what they replace, and why.
+aiohttp's server with connections of ours; see `request_reader` and `caller` for what they replace, and why.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from aiohttp import web
 
 from gateway.core.http.entrance import Entrance
 from gateway.observe.faults import report
-from gateway.observe.sweeper import STALE_S, SWEEP_S
 from gateway.proxy.caller import CallerConnection, Terms
 
 
@@ -25,28 +24,13 @@ class Listener(web.Server):
         super().__init__(_unused, handler_cancellation=True)
         self.terms = terms
         self._entrance = entrance
-        self._sweeper: asyncio.TimerHandle | None = None
-        self._sweep_at_s = 0.0
 
     def __call__(self) -> CallerConnection:
         """Make the protocol of a new connection."""
-        return CallerConnection(self, self.terms, self._entrance, self._loop, self.wake_sweeper)
+        return CallerConnection(self, self.terms, self._entrance, self._loop)
 
-    def wake_sweeper(self) -> None:
-        """Sweep while there is anything to sweep."""
-        if self._sweeper is None:
-            self._sweep_at_s = self._loop.time() + SWEEP_S
-            self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
-
-    def is_stale(self, now_s: float) -> bool:
-        """Whether deadlines have not been looked at for too long."""
-        return bool(self._connections) and now_s - self._sweep_at_s > STALE_S
-
-    def _sweep(self) -> None:
-        self._sweeper = None
-        if self._connections:
-            self.wake_sweeper()  # first: a fault below must not be the last sweep
-        now_s = self._loop.time()
+    def look(self, now_s: float) -> None:
+        """Act on what is late; called by the sweeper."""
         for connection in list(self._connections):
             try:
                 cast("CallerConnection", connection).check_deadlines(now_s)
@@ -68,8 +52,6 @@ class Listener(web.Server):
             task.cancel()
         if left:
             await asyncio.wait(left, timeout=1.0)
-        if self._sweeper is not None:
-            self._sweeper.cancel()
 
 
 async def _unused(request: web.BaseRequest) -> web.StreamResponse:

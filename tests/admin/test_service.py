@@ -4,7 +4,7 @@ import json
 import re
 import socket
 import threading
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 import pytest
@@ -13,6 +13,7 @@ from gateway.admin.connection import MOST_CONNECTIONS
 from gateway.admin.service import start_admin
 from gateway.admin.view import AdminView, Readiness
 from gateway.core.settings import Address, Limits
+from gateway.observe.sweeper import Sweeper
 
 SECRET = "access_token_1"
 
@@ -292,6 +293,20 @@ async def test_what_takes_long_once_is_done_in_a_thread():
 
 # ── connections that stand still ──────────────────────────────────────────────────────────────────
 
+
+@asynccontextmanager
+async def swept(limits, **changes):
+    """Serves with `limits`, and with a sweeper as the gateway has one."""
+    server = await start_admin(Address("127.0.0.1", 0), view(**changes), limits)
+    sweeper = Sweeper(asyncio.get_running_loop(), [server.server.look], lambda: True)
+    sweeper.start()
+    try:
+        yield server
+    finally:
+        sweeper.stop()
+        await server.close()
+
+
 QUICK = Limits(head_timeout_s=0.3, keepalive_timeout_s=0.3)
 PATIENT = Limits(head_timeout_s=0.3, keepalive_timeout_s=60.0)
 
@@ -334,11 +349,8 @@ async def ends(server, data=b"", *, drip=b"", reads=True):
     ids=["silent", "idle", "half a head", "dripping", "dripping the second head", "dripping a body"],
 )
 async def test_a_connection_that_stands_still_or_drips_is_ended(limits, data, drip):
-    server = await start_admin(Address("127.0.0.1", 0), view(), limits)
-    try:
+    async with swept(limits) as server:
         assert await ends(server, data, drip=drip)
-    finally:
-        await server.close()
 
 
 @pytest.mark.parametrize("field", ["", "Connection: close\r\n"])
@@ -347,12 +359,9 @@ async def test_a_connection_whose_answer_nobody_reads_is_ended(field):
         while True:
             yield b"x" * 10_000
 
-    server = await start_admin(Address("127.0.0.1", 0), view(metrics=endless), QUICK)
     request = f"GET /metrics HTTP/1.1\r\nHost: localhost\r\n{field}\r\n".encode()
-    try:
+    async with swept(QUICK, metrics=endless) as server:
         assert await ends(server, request, reads=False)
-    finally:
-        await server.close()
 
 
 async def test_whoever_holds_all_connections_shuts_no_probe_out():

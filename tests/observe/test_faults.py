@@ -1,4 +1,3 @@
-import asyncio
 import logging
 import subprocess
 import sys
@@ -7,7 +6,6 @@ import pytest
 
 from gateway.core.http_time import read_retry_after
 from gateway.observe.faults import QUIET_S, Faults, place_of, report
-from gateway.observe.sweeper import STALE_S, Sweeper
 
 SECRET = "Bearer access_token_1"
 
@@ -111,36 +109,3 @@ def test_what_nobody_catches_is_told_without_its_text(code):
     (line,) = done.stderr.splitlines()
     assert '"exception": ' in line
     assert "s3cr3t" not in line
-
-
-# ── the sweeper ───────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.time_lapse
-async def test_a_fault_in_one_look_ends_neither_the_others_nor_the_sweeping():
-    loop, swept, faults = asyncio.get_running_loop(), asyncio.Queue(), []
-    loop.set_exception_handler(lambda _, context: faults.append(context["exception"]))
-
-    def broken(_):
-        raise ValueError
-
-    sweeper = Sweeper(loop, [broken, swept.put_nowait, broken])
-    sweeper.start()
-    times_s = [await asyncio.wait_for(swept.get(), 10) for _ in range(3)]
-    sweeper.stop()
-
-    assert times_s == sorted(set(times_s))
-    assert {type(fault) for fault in faults} == {ValueError}
-    assert len(faults) == 6
-
-
-async def test_a_sweeper_is_stale_when_it_should_sweep_and_does_not():
-    loop = asyncio.get_running_loop()
-    sweeper = Sweeper(loop, [])
-    before = sweeper.is_stale(loop.time() + 2 * STALE_S)
-    sweeper.start()
-    fresh, late = sweeper.is_stale(loop.time() + STALE_S / 2), sweeper.is_stale(loop.time() + 2 * STALE_S)
-    sweeper.stop()
-
-    assert (before, fresh, late) == (False, False, True)
-    assert not sweeper.is_stale(loop.time() + 2 * STALE_S)

@@ -3,9 +3,11 @@
 import logging
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.config.references.text_file import TextFile
-from gateway.observe.file_watch import FileWatch, PemFile
+from gateway.observe.file_watch import ROUND_S, FileWatch, PemFile, turns_after
 
 PEM = "-----BEGIN CERTIFICATE-----\n"
 
@@ -27,7 +29,7 @@ def stage(request, tmp_path, caplog):
     watch = FileWatch([("clients.crm.key", request.param(path))])
 
     def told():
-        watch.look()
+        watch.look(0.0)
         lines = [(record.levelname, record.getMessage()) for record in caplog.records]
         caplog.clear()
         return lines
@@ -86,11 +88,11 @@ def test_a_file_that_is_missing_at_the_start_was_told_before(tmp_path, caplog):
     caplog.set_level(logging.INFO)
     path = tmp_path / "ca.pem"
     watch = FileWatch([("clients.crm.tls.ca", PemFile(str(path)))])
-    watch.look()
+    watch.look(0.0)
     assert caplog.records == []
     assert [key for key, _ in watch.troubles()] == ["clients.crm.tls.ca"]
     path.write_text(PEM)
-    watch.look()
+    watch.look(0.1)
     assert [record.getMessage() for record in caplog.records] == [f"clients.crm.tls.ca: {path} was read anew"]
 
 
@@ -104,12 +106,23 @@ def test_a_few_are_looked_at_with_each_sweep_and_all_of_them_in_a_round():
 
     files = [Counting() for _ in range(50)]
     watch = FileWatch([("k", each) for each in files])
-    watch.look()
-    assert sum(each.looks for each in files) == 3
-    for _ in range(19):
-        watch.look()
+    watch.look(7.0)
+    assert sum(each.looks for each in files) == 1
+    watch.look(7.1)
+    assert sum(each.looks for each in files) == 1 + 3
+    for tenth in range(2, 21):
+        watch.look(7.0 + tenth / 10)
     assert {each.looks for each in files} <= {1, 2}
 
 
+@given(count=st.integers(0, 1000), pauses=st.lists(st.floats(0, ROUND_S), max_size=50))
+def test_every_file_has_its_turn_within_a_round_however_seldom_there_is_a_look(count, pauses):
+    pauses.append(max(0.0, ROUND_S - sum(pauses)))
+    turns = [turns_after(pause_s, count) for pause_s in pauses]
+
+    assert sum(turns) >= count
+    assert max(turns) <= count
+
+
 def test_without_files_there_is_nothing_to_look_at():
-    FileWatch([]).look()
+    FileWatch([]).look(0.0)

@@ -191,6 +191,18 @@ async def test_a_replaced_certificate_is_shown_to_new_callers_and_disturbs_no_ot
         assert (await first.ask(request("GET", "/"))).status == 200
 
 
+async def test_a_certificate_that_is_replaced_while_nobody_is_there_is_shown_to_the_next_caller(authority):
+    """The gateway rests meanwhile; who comes wakes it before the handshake."""
+    ours, newer = authority.leaf("localhost"), authority.leaf("localhost")
+    shown = shown_by(newer)
+    trusting = ssl.create_default_context(cafile=authority.ca_file)
+    async with Rig(listeners=(ListenerSettings(LOOPBACK, ours),)) as rig:
+        Path(newer.certificate).replace(ours.certificate)
+        Path(newer.key).replace(ours.key)
+
+        assert seen_by(await rig.caller(trusting)) == shown
+
+
 def shown_by(files):
     return ssl.PEM_cert_to_DER_cert(Path(files.certificate).read_text())
 
