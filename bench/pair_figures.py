@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 _MOST_KEPT_WAITING = 0.1
-HEAD = f"{'here µs':>38}{'there µs':>10}{'more µs':>9}{'ratio':>8}  quartiles     busy: here, there  quiet pairs\n"
+HEAD = f"{'here µs':>38}{'there µs':>10}{'more µs':>9}{'ratio':>8}  quartiles     busy here, there  quiet\n"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -24,9 +24,9 @@ def test_one_pair_is_its_own_quartile():
 
 
 def test_pairs_that_others_disturbed_are_left_out():
-    assert (
-        cells([pair(10.0, 20.0, 0.1), pair(30.0, 20.0, 0.11), pair(30.0, 20.0, 0.9)], wanted=2)[4] == "0.500"
-    )
+    quiet, disturbed = pair(10.0, 20.0, 0.1), pair(30.0, 20.0, 0.11)
+
+    assert cells([quiet, disturbed])[4] == "0.500"
 
 
 def test_where_less_than_half_was_quiet_all_are_shown_and_it_is_said():
