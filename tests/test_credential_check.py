@@ -63,7 +63,7 @@ def test_a_key_that_cannot_sign_is_one_line_with_its_place(tmp_path, key, keys, 
     done = checked(path)
     assert done.exit_code == 1
     line, count = done.stderr.splitlines()
-    assert count == f"{path}: good, but what it names cannot be used (1 problem)"
+    assert count == f"{path}: valid, but what it names cannot be used (1 problem)"
     assert line.startswith(f"{path}:7:19: clients.crm.private_key: {words}")
     assert HUNTER not in line
 

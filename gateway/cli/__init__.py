@@ -1,0 +1,47 @@
+"""The commands: run, check, token, explain, schema, demo.
+
+Exit status: 0 done; 1 it could not be done (a port taken, a file unreadable, no token); 2 the configuration
+or the command line is wrong. Messages for people go to stderr, results to stdout.
+
+Imports stand inside the commands: a gateway that runs needs little of what the others need, and would pay for
+it with start-up time and idle memory.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from gateway.cli.doctor_commands import explain, token
+from gateway.cli.file_commands import check, schema
+from gateway.cli.serving_commands import demo, run
+from gateway.cli.terminal import write_what_the_terminal_knows
+
+_COMMANDS: Final = (run, check, token, explain, schema, demo)
+
+
+def _say_version(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
+    if is_asked:
+        from gateway.version import version  # noqa: PLC0415 - see above
+
+        click.echo(f"gateway {version()}")
+        context.exit()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_say_version,
+    help="Show the version, and whether it is compiled.",
+)
+def main() -> None:
+    """An HTTP gateway that injects OAuth 2.0 access tokens, obtained with its own client credentials."""
+    write_what_the_terminal_knows()
+
+
+for _command in _COMMANDS:
+    main.add_command(_command)

@@ -1,0 +1,48 @@
+"""The commands about the file alone: check, schema."""
+# ruff: noqa: PLC0415 - as `gateway.cli` says
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from gateway.cli.configuration import config_option, key_problems, read_configuration
+from gateway.cli.refusals import refuse_unknown_aiohttp
+from gateway.cli.terminal import end, say
+
+
+@click.command()
+@config_option
+def check(path: Path) -> None:
+    """Check the configuration and its files.
+
+    Reports every problem, with line and column. Exits with 2 if the configuration is invalid, with 1 if a
+    file or key that it names cannot be used.
+    """
+    from gateway.config import check_files, counted, in_order, plural
+
+    refuse_unknown_aiohttp()
+    loaded = read_configuration(path, os.environ)
+    files = check_files(str(path), loaded.files)
+    told = in_order((*loaded.problems, *files.of_servers, *files.of_clients, *files.warnings))
+    keys = key_problems(path, loaded.settings) if loaded.settings is not None else ()
+    for line in (*map(str, told), *keys):
+        click.echo(line, file=sys.stderr)
+    if (settings := loaded.settings) is None:
+        end(2, f"{path}: invalid ({counted(told)})")
+    if files.of_servers or files.of_clients or keys:
+        end(1, f"{path}: valid, but what it names cannot be used ({counted(told, len(keys))})")
+    parts = f"{plural(len(settings.routes), 'route')}, {plural(len(settings.clients), 'client')}"
+    say(f"{path}: valid ({parts})" + (f", {counted(told)}" if told else ""))
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of gateway.yaml, for editors."""
+    from gateway.config import json_schema
+
+    say(json.dumps(json_schema(), indent=2))
