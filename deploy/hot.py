@@ -38,7 +38,7 @@ HOT: Final = {
         "gateway.observe.access_log",
         "gateway.observe.histogram",
         "gateway.observe.line_writer",
-        "gateway.observe.metrics",
+        "gateway.observe.route_metrics",
         "gateway.observe.series",
     ),
     "is read by all of these": (

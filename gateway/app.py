@@ -48,8 +48,9 @@ from gateway.oauth.store import Sources
 from gateway.observe.access_log import AccessLog
 from gateway.observe.fanout import Fanout, Observer
 from gateway.observe.file_watch import FileWatch
+from gateway.observe.gauges import Connections, Gauges
 from gateway.observe.line_stream import dropped_lines
-from gateway.observe.metrics import Connections, Gauges, Metrics
+from gateway.observe.metrics import Metrics
 from gateway.observe.route_health import RouteHealth
 from gateway.observe.sweeper import Sweeper
 from gateway.observe.token_log import TokenLog

@@ -7,20 +7,21 @@ routes or clients, for the loop has other work.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from gateway.core.resolution import LookUp
 from gateway.observe.families import counter, gauge
+from gateway.observe.gauges import Connections, Gauges
+from gateway.observe.route_metrics import RouteMetrics
 from gateway.observe.series import CLIENTS, ROUTES, Family, Owners, name_resolutions
 from gateway.observe.standings import CLIENT_STANDINGS, file_troubles, route_troubles
-
-if TYPE_CHECKING:
-    from gateway.observe.metrics import Connections, Gauges, Metrics
+from gateway.observe.token_metrics import ClientMetrics
 
 OWNERS_AT_ONCE: Final = 16
 """Their widest family, a histogram, takes about 2 ms on a small machine."""
@@ -28,20 +29,28 @@ OWNERS_AT_ONCE: Final = 16
 _Owner = TypeVar("_Owner")
 
 
-def pieces(metrics: Metrics) -> Iterator[bytes]:
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What was counted for routes, for clients, and for names that are looked up."""
+
+    routes: Owners[RouteMetrics]
+    clients: Owners[ClientMetrics]
+    names: Owners[Mapping[LookUp, int]]
+
+
+def pieces(counted: Counted, gauges: Gauges) -> Iterator[bytes]:
     """Make the text, family by family."""
-    routes, clients = list(metrics.routes.items()), list(metrics.tokens.clients.items())
     for of_routes in ROUTES:
-        yield from _in_pieces(of_routes, routes)
+        yield from _in_pieces(of_routes, counted.routes)
     for of_clients in CLIENTS:
-        yield from _in_pieces(of_clients, clients)
-    states = list(metrics.gauges.sources().items())
+        yield from _in_pieces(of_clients, counted.clients)
+    states = list(gauges.sources().items())
     for of_states in CLIENT_STANDINGS:
         yield from _in_pieces(of_states, states)
-    yield from _in_pieces(route_troubles, list(metrics.gauges.routes().items()))
-    yield generate_latest(_Of([file_troubles(metrics.gauges.file_troubles())]))
-    yield from _in_pieces(name_resolutions, list(metrics.resolutions.failures.items()))
-    yield generate_latest(_Of([*_process(metrics.gauges), *_connections(metrics.gauges.connections())]))
+    yield from _in_pieces(route_troubles, list(gauges.routes().items()))
+    yield generate_latest(_Of([file_troubles(gauges.file_troubles())]))
+    yield from _in_pieces(name_resolutions, counted.names)
+    yield generate_latest(_Of([*_process(gauges), *_connections(gauges.connections())]))
     yield generate_latest(_PROCESS)
 
 

@@ -14,7 +14,7 @@ from gateway.core.http.recovery import Recovery
 from gateway.core.resolution import LookUp
 from gateway.observe.error_sides import sides_by_code
 from gateway.observe.families import counter, gauge, histogram
-from gateway.observe.metrics import RouteMetrics
+from gateway.observe.route_metrics import RouteMetrics
 from gateway.observe.token_metrics import ClientMetrics
 
 _Owner = TypeVar("_Owner")

@@ -15,7 +15,7 @@ from gateway.proxy.pool import Pool
 
 
 class RouteCounters(Protocol):
-    """Where a route counts; see `observe.metrics`."""
+    """Where a route counts; see `observe.route_metrics`."""
 
     def started(self) -> None:
         """A request was matched to the route."""

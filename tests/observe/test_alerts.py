@@ -10,7 +10,8 @@ from ruamel.yaml import YAML
 
 from gateway.core.client_settings import ClientName
 from gateway.core.oauth.source_state import TokenState
-from gateway.observe.metrics import Gauges, Metrics
+from gateway.observe.gauges import Gauges
+from gateway.observe.metrics import Metrics
 
 from .samples import FAILING, HEALTHY
 

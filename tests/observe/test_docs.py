@@ -13,7 +13,8 @@ from gateway.core.http.recovery import Recovery
 from gateway.core.oauth.token_events import Reason, TokenFailed, TokenObtained, TokenRequested
 from gateway.core.settings import LogFormat, RouteName
 from gateway.observe.access_log import AccessLog
-from gateway.observe.metrics import Connections, Gauges, Metrics
+from gateway.observe.gauges import Connections, Gauges
+from gateway.observe.metrics import Metrics
 
 from .samples import FAILING, RECORD, token, troubled
 

@@ -11,8 +11,9 @@ from gateway.core.oauth.token_events import Reason, TokenFailed, TokenObtained, 
 from gateway.core.settings import RouteName
 from gateway.observe.error_sides import sides_by_code
 from gateway.observe.exposition import OWNERS_AT_ONCE
+from gateway.observe.gauges import Gauges
 from gateway.observe.histogram import Histogram
-from gateway.observe.metrics import CONTENT_TYPE, Gauges, Metrics
+from gateway.observe.metrics import CONTENT_TYPE, Metrics
 
 from .samples import token
 
@@ -303,7 +304,7 @@ def test_no_label_but_the_known_ones_exists():
 
 def test_the_prometheus_library_is_not_loaded_before_the_first_scrape():
     code = (
-        "import sys; from gateway.observe.metrics import Metrics, Gauges;"
+        "import sys; from gateway.observe.gauges import Gauges; from gateway.observe.metrics import Metrics;"
         "m = Metrics(Gauges('1', lambda: True, lambda: 0), lambda: 0.0); before = 'prometheus_client' in sys.modules;"
         "m.render(); print(before, 'prometheus_client' in sys.modules)"
     )

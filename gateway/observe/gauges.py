@@ -1,0 +1,34 @@
+"""What is asked for at each scrape instead of being counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gateway.core.client_settings import ClientName
+from gateway.core.oauth.source_state import SourceState
+from gateway.core.settings import RouteName
+from gateway.observe.route_health import RouteHealth
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Those of callers: how many there are, may be, and were refused or closed, by reason."""
+
+    open: int = 0
+    most: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """Where it comes from."""
+
+    version: str
+    is_ready: Callable[[], bool]
+    dropped_access_records: Callable[[], int]
+    dropped_lines: Callable[[], int] = int
+    connections: Callable[[], Connections] = Connections
+    sources: Callable[[], Mapping[ClientName, Sequence[SourceState]]] = dict
+    routes: Callable[[], Mapping[RouteName, RouteHealth]] = dict
+    file_troubles: Callable[[], Sequence[str]] = list
