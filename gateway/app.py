@@ -21,37 +21,30 @@ from gateway import __version__
 from gateway.admin.service import AdminServer, start_admin
 from gateway.admin.state import client_state, missing_token, route_state
 from gateway.admin.view import AdminView, Readiness
-from gateway.core.client_settings import ClientName, Grant
 from gateway.core.clock import Clock
 from gateway.core.http.access_record import RequestObserver
 from gateway.core.http.entrance import Entrance
-from gateway.core.http.recovery import Acceptance
 from gateway.core.http.routing import Router
 from gateway.core.http_time import HttpDate
 from gateway.core.oauth.token_events import TokenObserver
-from gateway.core.server_url import host_of, is_address, origin_of
 from gateway.core.settings import (
     Address,
     ListenerSettings,
     RouteName,
-    RouteSettings,
     Settings,
-    UpstreamSettings,
 )
 from gateway.files_in_use import named_files
+from gateway.generation import Generation, ProcessParts, names_in, servers_of
 from gateway.listening import asked_by
 from gateway.net.lookups import GetAddrInfo
 from gateway.net.resolver import Resolver
 from gateway.net.unix_socket import UnixSocket, listen_at
-from gateway.oauth.requester import Surroundings
-from gateway.oauth.store import Sources
 from gateway.observe.access_log import AccessLog
 from gateway.observe.fanout import Fanout, Observer
 from gateway.observe.file_watch import FileWatch
 from gateway.observe.gauges import Connections, Gauges
 from gateway.observe.line_stream import dropped_lines
 from gateway.observe.metrics import Metrics
-from gateway.observe.route_health import RouteHealth
 from gateway.observe.sweeper import Sweeper
 from gateway.observe.token_log import TokenLog
 from gateway.proxy.acceptor import Acceptor
@@ -62,9 +55,7 @@ from gateway.proxy.fast_lane import FastLane
 from gateway.proxy.front import FrontTerms
 from gateway.proxy.handler import Handler
 from gateway.proxy.listener import Listener
-from gateway.proxy.pool import Pool
 from gateway.proxy.room import Room
-from gateway.proxy.route import Route
 from gateway.proxy.sockets import BACKLOG, listening_sockets
 from gateway.tls.server_certificate import ServerCertificate
 from gateway.tls.trust import Trust
@@ -97,12 +88,12 @@ class Gateway:
         self.metrics = Metrics(
             Gauges(
                 __version__,
-                lambda: not self._is_draining and self.sources.is_ready(),
+                lambda: not self._is_draining and self.generation.sources.is_ready(),
                 self._dropped_records,
                 dropped_lines,
                 self._connections,
-                lambda: self.sources.by_client(),  # noqa: PLW0108 - they are made later
-                lambda: {route.settings.name: route.health for route in self._routes},
+                lambda: self.generation.sources.by_client(),  # noqa: PLW0108 - it is made later
+                lambda: {route.settings.name: route.health for route in self.generation.routes},
                 lambda: [key for key, _ in self._file_watch.troubles()],
             ),
             time.time,
@@ -111,18 +102,15 @@ class Gateway:
         self._file_watch = FileWatch(named_files(settings))
         self.metrics.resolutions.expect(names_in(settings))
         self._resolver = Resolver(self.metrics.resolutions, get_addr_info, loop.time)
-        around = Surroundings(self._clock, self._token_observer(observer), secrets.token_bytes(32))
-        self.sources = Sources(settings, around, self._trust, self._resolver)
         for client in settings.clients:
             self.metrics.tokens.client(client)  # its series stand at zero before anything happens
         self._census = Census(settings.limits.connections, self._wake)
         self._buffers = Buffers(settings.limits.buffers_bytes, self._census)
         self._room = Room(settings.limits, self._census)
-        self._pools: dict[UpstreamSettings, Pool] = {}
-        self._acceptances: dict[tuple[UpstreamSettings, Grant | None], Acceptance] = {}
-        self._routes = [self._route(route, index) for index, route in enumerate(settings.routes)]
+        parts = ProcessParts(loop, self._clock, self.metrics, self._trust, self._resolver, self._room)
+        self.generation = Generation(settings, parts, self._token_observer(observer))
         self._handler = Handler(
-            Router((route.settings, route) for route in self._routes),
+            Router((route.settings, route) for route in self.generation.routes),
             settings.limits,
             self._clock,
             self.metrics.route(UNROUTED),
@@ -165,7 +153,7 @@ class Gateway:
         except BaseException:
             await self.close(grace_s=0.0)
             raise
-        self.sources.start()
+        self.generation.start()
         self._sweeper.start()
 
     async def close(self, grace_s: float | None = None) -> None:
@@ -178,9 +166,7 @@ class Gateway:
         grace_s = self._settings.grace_s if grace_s is None else grace_s
         await asyncio.gather(*(listener.drain(grace_s) for listener, _ in self._listeners))
         self._sweeper.stop()
-        for pool in self._pools.values():
-            pool.close()
-        await self.sources.close()
+        await self.generation.close()
         self._resolver.close()
         if self._admin is not None:
             await self._admin.close()
@@ -207,18 +193,6 @@ class Gateway:
         return self._admin.address if self._admin is not None else None
 
     # ── parts ─────────────────────────────────────────────────────────────────────────────────────
-
-    def _route(self, settings: RouteSettings, index: int) -> Route:
-        pool = self._pools.get(settings.upstream)
-        if pool is None:
-            pool = self._pools[settings.upstream] = Pool(
-                settings.upstream, self._room, self._loop, self._trust, self._resolver
-            )
-        source = self.sources[settings.grant] if settings.grant is not None else None
-        acceptance = self._acceptances.setdefault((settings.upstream, settings.grant), Acceptance())
-        client = settings.grant.client if settings.grant is not None else ""
-        health = RouteHealth(settings.name, f"routes[{index}]", client, self._loop.time)
-        return Route(settings, pool, source, self.metrics.route(settings.name), acceptance, health)
 
     async def _listen(
         self, settings: ListenerSettings, tls: ssl.SSLContext | None
@@ -249,7 +223,7 @@ class Gateway:
             self._look_at_buffers,
             self._look_at_admin,
         ]
-        looks += [pool.sweep for pool in self._pools.values()]
+        looks += [pool.sweep for pool in self.generation.pools.values()]
         looks += [partial(_look, self._trust), self._file_watch.look]
         return looks + [partial(_look, each) for each in self._certificates if each is not None]
 
@@ -274,13 +248,14 @@ class Gateway:
 
     def readiness(self) -> Readiness:
         """Say whether requests should come here."""
-        return Readiness(self._is_draining, tuple(map(missing_token, self.sources.missing())))
+        return Readiness(self._is_draining, tuple(map(missing_token, self.generation.sources.missing())))
 
     def _view(self) -> AdminView:
+        generation, watch = self.generation, self._file_watch
         return AdminView(
             self.readiness,
-            lambda: (client_state(state, self._file_watch.troubles()) for state in self.sources.states()),
-            lambda: (route_state(route.settings, route.health) for route in self._routes),
+            lambda: (client_state(state, watch.troubles()) for state in generation.sources.states()),
+            lambda: (route_state(route.settings, route.health) for route in generation.routes),
             self.metrics.pieces,
             self.metrics.prepare,
             self._stale,
@@ -296,20 +271,6 @@ class Gateway:
         census = self._census
         refused = {reason.value: count for reason, count in census.refused.items()}
         return Connections(census.open, census.most, refused)
-
-
-def names_in(settings: Settings) -> list[str]:
-    """Give the names that the gateway will look up, as far as the configuration holds them."""
-    upstreams = [route.upstream for route in settings.routes if route.upstream.socket_path is None]
-    urls = [url for client in settings.clients.values() for url in client.endpoints]
-    hosts = [upstream.host for upstream in upstreams] + [host_of(url) for url in urls]
-    return [host for host in dict.fromkeys(hosts) if host and not is_address(host)]
-
-
-def servers_of(settings: Settings) -> dict[ClientName, str]:
-    """Give where each client asks, as it may be told: its issuer, or the origin of its token endpoint."""
-    grants = ((name, client.grant) for name, client in settings.clients.items())
-    return {name: origin_of(grant.token_endpoint or grant.issuer or "") for name, grant in grants}
 
 
 def _look(files: Trust | ServerCertificate, _now_s: float) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.app import Gateway, names_in
+from gateway.app import Gateway
 from gateway.config import load
 from gateway.core.oauth.token_events import TokenFailed, TokenObtained, TokenRejected
 from gateway.observe.fanout import Fanout
@@ -311,20 +311,3 @@ async def test_routes_to_one_upstream_share_its_connections(tmp_path, document, 
             await ask(gateway.addresses[0], path)
 
     assert [exchange.connection for exchange in upstream.requests] == [1, 1, 1]
-
-
-def test_names_of_upstreams_and_authorization_servers_are_counted_from_the_start(tmp_path):
-    (tmp_path / "gateway.yaml").write_text(
-        "listen: 127.0.0.1:0\n"
-        "admin: off\n"
-        "clients:\n"
-        "  one: {token_endpoint: 'https://login.example.com/t', client_id: a, client_secret: s}\n"
-        "  two: {issuer: 'https://[::1]:8443', client_id: a, client_secret: s, proxy: 'http://proxy.test:3128'}\n"
-        "routes:\n"
-        "  - {path: /a, upstream: 'https://api.example.com', client: one}\n"
-        "  - {path: /b, upstream: 'https://api.example.com/b', client: two}\n"
-        "  - {path: /c, upstream: 'http://127.0.0.1:1'}\n"
-        "  - {path: /d, upstream: 'unix:/run/d.sock'}\n"
-    )
-    settings = load(tmp_path / "gateway.yaml", {})
-    assert names_in(settings) == ["api.example.com", "login.example.com", "proxy.test"]

@@ -164,7 +164,7 @@ async def test_a_client_that_cannot_sign_is_an_outage_of_its_own_routes_only(tmp
                 problem = await answer.text()
                 assert answer.status == 503
             assert "cannot sign its assertion" in json.loads(problem)["detail"]
-            told = f"{problem}{caplog.text}{list(running.gateway.sources.states())}{running.gateway.metrics.render()}"
+            told = f"{problem}{caplog.text}{list(running.gateway.generation.sources.states())}{running.gateway.metrics.render()}"
             assert HUNTER not in told
 
             (tmp_path / "key").write_text(pem("ed25519"))

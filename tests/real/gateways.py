@@ -37,7 +37,9 @@ class Running:
     def tokens(self, client: str) -> int:
         """How many token requests were granted so far."""
         return sum(
-            state.requests.granted for state in self.gateway.sources.states() if state.client == client
+            state.requests.granted
+            for state in self.gateway.generation.sources.states()
+            if state.client == client
         )
 
     async def has_got(self, client: str, tokens: int) -> None:

@@ -48,7 +48,7 @@ async def answered(running, session) -> tuple[int, dict[str, object]]:
 
 
 def facts(running):
-    (state,) = running.gateway.sources.states()
+    (state,) = running.gateway.generation.sources.states()
     return state.facts
 
 
@@ -105,7 +105,7 @@ async def test_an_issuer_with_a_slash_too_many_is_another_one(tmp_path, provider
     before = provider.requests("http POST /token")
     async with stage(tmp_path, provider, SECRET | {"issuer": provider.issuer + "/"}) as (running, session):
         status, problem = await answered(running, session)
-        (state,) = running.gateway.sources.states()
+        (state,) = running.gateway.generation.sources.states()
 
     assert (status, problem["type"]) == (502, "urn:gateway:error:token_answer_invalid")
     assert state.last_reason == "the issuer's metadata is in the name of another issuer"

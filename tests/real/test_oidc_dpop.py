@@ -197,7 +197,7 @@ async def test_tokens_that_are_not_bound_are_taken_only_where_that_is_allowed(
                 "routes": [{"path": "/", "upstream": f"http://127.0.0.1:{port}", "client": "crm"}],
             }
             async with gateway(tmp_path, document) as running, session.get(running.url) as answer:
-                (state,) = running.gateway.sources.states()
+                (state,) = running.gateway.generation.sources.states()
 
     assert answer.status == (200 if allowed else 502)
     assert len(upstream.tokens) == allowed

@@ -194,7 +194,7 @@ async def test_a_certificate_is_replaced_while_a_token_is_asked_for(tmp_path, pr
         files.replace(new.texts())
 
         async def knows():
-            return all(": 0 open" in repr(pool) for pool in on.gateway._pools.values())
+            return all(": 0 open" in repr(pool) for pool in on.gateway.generation.pools.values())
 
         await until(knows)
         provider.hold(holds=False)

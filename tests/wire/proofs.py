@@ -58,7 +58,7 @@ class BoundRig(Rig):
         await super().__aenter__()
         numbers = count(1)
         key = make_dpop_key(DpopSettings(), time.time, lambda: f"jti-{next(numbers)}")
-        for route in self.gateway._routes:
+        for route in self.gateway.generation.routes:
             if route.source is not None:
                 route.source = BoundSource(route.source, key)
         return self

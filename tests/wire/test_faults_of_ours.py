@@ -145,7 +145,7 @@ async def test_what_a_quiet_upstream_connection_fails_with_is_counted_apart(monk
     async with Rig(ok(b"ok"), routes=lambda rig: [rig.route(has_token=False)]) as rig:
         await rig.get()
         monkeypatch.setattr(AnswerReader, "end_of_input", raising)
-        pool = rig.gateway._routes[0].pool
+        pool = rig.gateway.generation.routes[0].pool
         (connection,) = pool._all
         rig.upstream.requests[0].close()
         while pool._all:

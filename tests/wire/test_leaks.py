@@ -92,8 +92,8 @@ async def test_two_hundred_mixed_requests_leave_no_task_no_socket_and_no_connect
         await rig.upstream.until(lambda: not [each for each in rig.upstream._tasks if each.cancelling()])
 
         assert len(rig.told.records) >= 180
-        idle = sum(len(pool._idle) for pool in rig.gateway._pools.values())
-        assert sum(len(pool._all) for pool in rig.gateway._pools.values()) == idle
+        idle = sum(len(pool._idle) for pool in rig.gateway.generation.pools.values())
+        assert sum(len(pool._all) for pool in rig.gateway.generation.pools.values()) == idle
         assert len(asyncio.all_tasks()) <= tasks_before + idle, "only the fake's own tasks may remain"
         assert rig.gateway._handler._budget.left_bytes == rig.settings.limits.replay_total_bytes
     gc.collect()

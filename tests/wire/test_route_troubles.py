@@ -17,7 +17,7 @@ async def test_an_upstream_that_is_down_is_told_once_however_many_ask(caplog):
     async with Rig(routes=to(), admin=LOOPBACK) as rig:
         for _ in range(20):
             await rig.get()
-        (shown,) = [route.health for route in rig.gateway._routes]
+        (shown,) = [route.health for route in rig.gateway.generation.routes]
         metrics = rig.gateway.metrics.render().decode()
         assert {record.cause for record in rig.told.records} == {"connection_refused"}
     assert [record.fields["cause"] for record in warnings(caplog)] == ["connection_refused"]
@@ -33,7 +33,7 @@ async def test_an_upstream_that_answers_again_is_well_at_once():
 
     async with Rig(closes, routes=lambda rig: [rig.route(has_token=False)]) as rig:
         await rig.get()
-        (health,) = [route.health for route in rig.gateway._routes]
+        (health,) = [route.health for route in rig.gateway.generation.routes]
         assert health.is_troubled
         rig.upstream.script = ok()
         await rig.get()
