@@ -53,7 +53,7 @@ def test_keys_that_sign_are_good(tmp_path):
         (
             pem("p256"),
             {"token_endpoint_auth_signing_alg": "RS256"},
-            "RS256 does not fit the key, which is one for ES256",
+            "RS256 does not fit the key, which is for ES256",
         ),
         (pem("p256", password=HUNTER.encode()), {}, "the private key is encrypted"),
     ],

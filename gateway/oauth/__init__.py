@@ -1,8 +1,11 @@
-"""The token's way: `store` holds one `source` per grant, which asks at an `endpoint`.
+"""The token's way: `store` holds one `source` per grant, which asks for tokens at an `endpoint`.
 
-A `source` holds a token and lets callers wait; its `requester` decides when to ask; `revoker` takes over
-what is no longer used. An `endpoint` finds its server by `discovery`, proves who we are by `proofs`
-(`client_authentication` signs assertions, `dpop` proves that we hold the key of a token, `signing_key` reads
-what signs), takes the secret that `secret_choice` remembers, and sends by `transport`. `key_check` tries the
-keys before anything is sent.
+A `source` holds a token and lets callers wait for it. Its `requester` decides when to ask, in `turns` with
+the client's other grants; `revoker` takes over tokens that are no longer used. `gateway.doctor` asks an
+endpoint once.
+
+An `endpoint` finds its server by `discovery`, authenticates with `credentials`, uses the secret that
+`secret_choice` remembers, and sends by `transport` (`connections`, `places`, `aiohttp_resolver`). Where
+something must be signed, `client_authentication` makes assertions, `dpop_key` makes proofs of possession,
+and `signing_key` reads the keys. `key_check` tries them before the start.
 """

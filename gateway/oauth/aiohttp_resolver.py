@@ -1,4 +1,4 @@
-"""Names of authorization servers: the process's resolver, as aiohttp wants one."""
+"""The process's resolver behind aiohttp's interface, for the names of authorization servers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from gateway.net.resolver import Name, Resolver
 
 
 class Addresses(AbstractResolver):
-    """Gives aiohttp addresses in the order in which they are to be tried; it keeps none of them."""
+    """Hands aiohttp the addresses in the order in which to try them; keeps none of them."""
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
 
     def name(self, host: str) -> Name | None:
-        """Give what is known of a host; None for an address."""
+        """Return what is known of a host, or None if it is an address."""
         return None if is_address(host) else self._resolver.name(host)
 
     async def resolve(
@@ -26,7 +26,7 @@ class Addresses(AbstractResolver):
         port: int = 0,
         family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 - aiohttp's signature; any is wanted
     ) -> list[ResolveResult]:
-        """Give the addresses of a name.
+        """Return the addresses of a name.
 
         Raises:
             OSError: there are none.
@@ -44,4 +44,4 @@ class Addresses(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing to do: it belongs to the process."""
+        """Do nothing: the resolver belongs to the process."""

@@ -1,6 +1,6 @@
-"""Signs client assertions: a key and claims -> a JWT (RFC 7515 section 5.1, RFC 7523 section 2.2).
+"""Sign client assertions: a key and claims in, a JWT out (RFC 7515 section 5.1, RFC 7523 section 2.2).
 
-Imported when a client signs, and not before: `signing_key` says why.
+Imported only once a client signs: `signing_key` says why.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _KEY: Final = "assertion_certificate"
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A client's key, ready to sign its assertions."""
+    """A client's key, prepared for signing its assertions."""
 
     key: SigningKey = field(repr=False)
     algorithm: SigningAlgorithm
@@ -49,7 +49,7 @@ class Signer:
 
 
 def signer_of(grant: Grant, credential: Secret) -> Signer:
-    """Prepare the signing with a client's secret or its private key.
+    """Prepare a client's secret or private key for signing.
 
     Raises:
         CredentialUnusable: the credential, the algorithm or the certificate cannot be used.
@@ -63,10 +63,10 @@ def signer_of(grant: Grant, credential: Secret) -> Signer:
 
 
 def signed_assertion(grant: Grant, credential: Secret, occasion: Occasion) -> Secret:
-    """Sign one assertion of the client with its secret or its private key.
+    """Sign one assertion with a client's secret or private key.
 
     Raises:
-        CredentialUnusable: as above.
+        CredentialUnusable: see `signer_of`.
     """
     return signer_of(grant, credential).assertion(grant, occasion)
 
@@ -75,7 +75,7 @@ def read_key(method: AuthMethod, credential: Secret, settings: AssertionSettings
     """Read the key that a client signs with.
 
     Raises:
-        CredentialUnusable: it cannot be used.
+        CredentialUnusable: the key cannot be used.
     """
     if method is AuthMethod.CLIENT_SECRET_JWT:
         return read_secret_key(credential, settings.algorithm or SigningAlgorithm.HS256)
@@ -95,9 +95,9 @@ def _named_by(header: CertificateHeader, chain: list[x509.Certificate]) -> str |
     match header:
         case CertificateHeader.X5T_S256:
             return encoded(chain[0].fingerprint(SHA256()))
-        case CertificateHeader.X5T:  # it names a certificate that the server knows, and proves nothing
+        case CertificateHeader.X5T:  # it only names a certificate that the server knows, and proves nothing
             return encoded(chain[0].fingerprint(SHA1()))  # noqa: S303
-        case CertificateHeader.X5C:  # RFC 7515 section 4.1.6: not the alphabet of URLs
+        case CertificateHeader.X5C:  # RFC 7515 section 4.1.6: plain base64, not base64url
             return [b64encode(one.public_bytes(Encoding.DER)).decode("ascii") for one in chain]
         case _:
             assert_never(header)

@@ -1,14 +1,13 @@
-"""Connections to authorization servers that are kept, and what aiohttp does not tell of them.
+"""Kept connections to authorization servers, and what aiohttp does not say about them.
 
 Rules:
 
-- Bytes that come while nothing is asked close the connection: they could be taken for the next answer
-  (aiohttp#13656).
-- Whoever sent a request in vain learns whether the connection had been kept and no byte of an answer came:
-  then the server had most probably closed it, and the request may be made once more.
-- Which address was reached is remembered, and tried first next time (`core.resolution`).
+- Bytes on an idle connection close it: they could be taken for the next answer (aiohttp#13656).
+- If a request fails on a connection that was kept, before any byte of an answer, the server had most probably
+  closed it. Whoever sent the request learns of this, since it may be made once more.
+- The address that was reached is remembered and tried first next time (`core.resolution`).
 
-`ResponseHandler`, its factory and `_release` are seams which only a minor release of aiohttp may move.
+`ResponseHandler`, its factory and `_release` are private to aiohttp; only a minor release may move them.
 """
 
 from __future__ import annotations
@@ -31,29 +30,29 @@ _NO_MATTER_OF_PLACE: Final = (aiohttp.ClientConnectorDNSError, aiohttp.ClientSSL
 
 
 class Trail:
-    """Which connection a request took; make one before a request is sent."""
+    """Which connection a request used; make one before sending the request."""
 
     def __init__(self) -> None:
         self._wire: Wire | None = None
         _TRAIL.set(self)
 
     def took(self, wire: Wire) -> None:
-        """Remember the connection."""
+        """Note the connection."""
         self._wire = wire
 
     @property
     def is_connected(self) -> bool:
-        """Whether there was a connection at all."""
+        """Whether there was any connection."""
         return self._wire is not None
 
     @property
     def led_to_dead_connection(self) -> bool:
-        """Whether the request went out on a connection that had been kept, and no byte came back."""
+        """Whether the request was sent on a kept connection, and no byte came back."""
         return self._wire is not None and self._wire.requests > 1 and not self._wire.is_answering
 
     async def tls_error(self) -> ssl.SSLError | None:
-        """Give what ended TLS on the connection, if that did: aiohttp may only say that it cannot write."""
-        await asyncio.sleep(0)  # uvloop closes first, and tells why in the next round of the loop
+        """Return the TLS error that ended the connection, if any: aiohttp may only fail to write."""
+        await asyncio.sleep(0)  # uvloop closes first, and says why in the next turn of the loop
         lost = self._wire.lost if self._wire is not None else None
         return lost if isinstance(lost, ssl.SSLError) else None
 
@@ -65,9 +64,9 @@ class Wire(ResponseHandler):
     """One connection.
 
     Attributes:
-        requests: that were sent on it, the one in flight included.
-        is_answering: a byte of an answer to the latest one came.
-        lost: why the connection is lost; in TLS 1.3 an alert about our certificate comes after the handshake.
+        requests: how many were sent on it, the one in flight included.
+        is_answering: a byte of the answer to the latest one has arrived.
+        lost: why the connection was lost; in TLS 1.3 an alert about our certificate follows the handshake.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -78,12 +77,12 @@ class Wire(ResponseHandler):
         self.lost: BaseException | None = None
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Remember why, and tell whoever waits."""
+        """Note why, and tell whoever waits."""
         self.lost = exc
         super().connection_lost(exc)
 
     def set_response_params(self, **params: Any) -> None:
-        """Begin a request, in the task of who sends it."""
+        """Begin a request; called in the task that sends it."""
         self.requests += 1
         self.is_answering = self._is_idle = False
         if (trail := _TRAIL.get()) is not None:
@@ -91,20 +90,20 @@ class Wire(ResponseHandler):
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes of an answer, or what nobody asked for."""
+        """Take bytes of an answer; abort if nothing was asked."""
         if data and self._is_idle:
             self.abort()
             return
-        self.is_answering = self.is_answering or bool(data)  # nothing: aiohttp goes on with what it has
+        self.is_answering = self.is_answering or bool(data)  # empty: aiohttp goes on with what it has
         super().data_received(data)
 
     def rest(self) -> None:
-        """Expect nothing until the next request."""
+        """Expect no bytes until the next request."""
         self._is_idle = True
 
 
 class Connector(aiohttp.TCPConnector):
-    """Connections of the kind above, to where the process's resolver says."""
+    """Makes such connections, to the addresses that the process's resolver finds."""
 
     def __init__(self, addresses: Addresses, **options: Any) -> None:
         super().__init__(resolver=addresses, use_dns_cache=False, **options)
@@ -117,7 +116,7 @@ class Connector(aiohttp.TCPConnector):
         traces: list[Any],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's signature
     ) -> Connection:
-        """Give a connection; a server that is at none of its addresses is looked up anew first."""
+        """Connect; if none of the server's addresses can be reached, look its name up again first."""
         name = self._addresses.name((req.proxy or req.url).raw_host or "")
         try:
             connection = await super().connect(req, traces, timeout)

@@ -1,10 +1,15 @@
-"""What proves who we are, made anew for every request: a secret, an assertion, a key of bound tokens.
+"""What authenticates a client, made anew for every request: a secret, an assertion, a proof of possession.
 
-Nothing here raises: what cannot be read or used is an outage of that client, told in a clause of ours. But a
-key that was usable stays in use while what replaces it is not: it may be half-written, or its certificate the
-old one. Each client's keys are read once, and again when their text or certificate was replaced, however many
-clients there are. What signs is imported by the first client that needs it: who needs no signatures does not
-pay for them in memory.
+Rules:
+
+- Nothing here raises. A credential that cannot be read or used is an outage of its client, with a reason in
+  words of ours.
+- A key that was usable stays in use while its replacement is not: that may be half-written, or its
+  certificate may still be the old one.
+- Each client's keys are parsed once, and again when their text or certificate is replaced, however many
+  clients there are.
+- The libraries that sign are imported by the first client that needs them: who signs nothing does not pay
+  for them in memory.
 """
 # ruff: noqa: PLC0415
 
@@ -39,22 +44,22 @@ Tell = Callable[[CredentialKept], None]
 
 DPOP_KEY: Final = "dpop_private_key"
 UNREADABLE: Final = "it cannot be read"
-UNFIT: Final = "it cannot stand in a token request"
+UNFIT: Final = "it cannot be sent in a token request"
 
 
 def unusable(key: str, complaint: str) -> Failed:
-    """Give the failure of a client whose `key` names, or holds, what cannot be used."""
+    """Return the failure of a client whose `key` holds, or names, something that cannot be used."""
     return Failed(FailureKind.UNSENT, f"{key}: {complaint}", cause=Cause.FILE_UNUSABLE, key=key)
 
 
 def random_jti() -> str:
-    """Give an identifier that is used once."""
+    """Return an identifier that is never used again."""
     return secrets.token_urlsafe(16)  # 128 bits: no two are ever equal
 
 
 @dataclass(frozen=True, slots=True)
 class _Good:
-    """A key that could be used, and what it was made of."""
+    """The last usable key, and what it was made of."""
 
     made_of: Hashable
     key: Signer | DpopKey
@@ -70,7 +75,7 @@ class Credentials:
         tell: Tell = lambda _: None,
         aside: Aside | None = None,
     ) -> None:
-        """`tell` is told once of each key that stays in use, and why the new one cannot be used."""
+        """`tell` is called once for each key that stays in use because its replacement cannot be used."""
         self._aside = aside or Aside()
         self._wall_s = wall_s
         self._new_jti = new_jti
@@ -82,7 +87,7 @@ class Credentials:
         self._used: dict[tuple[ClientName, AssertionSettings | DpopSettings | None], SigningAlgorithm] = {}
 
     def of_client(self, client: ClientSettings, number: int, token_endpoint: str) -> Secret | Failed:
-        """Give what goes out: the client's `number`-th secret, or an assertion made for this one request."""
+        """Return what to send: the client's `number`-th secret, or an assertion for this one request."""
         try:
             credential = client.credentials[number]()
             if client.grant.assertion is None:
@@ -120,7 +125,7 @@ class Credentials:
         from gateway.oauth import dpop_key as dpop
 
         def make() -> DpopKey:
-            if client not in self._own_keys:  # another grant's request may have been the first
+            if client not in self._own_keys:  # another grant's request may have made it meanwhile
                 self._own_keys[client] = dpop.make_dpop_key(settings, self._wall_s, self._new_jti)
             return self._own_keys[client]
 
@@ -130,14 +135,15 @@ class Credentials:
         return await self._aside.run(make)  # an RSA key takes 40 to 400 ms
 
     def used_algorithms(self, client: ClientSettings) -> UsedAlgorithms:
-        """Return what the client's keys signed with last; no key is read for that."""
+        """Return the algorithms that the client's keys last signed with; no key is read for this."""
         name, grant = client.name, client.grant
         return UsedAlgorithms(self._used.get((name, grant.assertion)), self._used.get((name, grant.dpop)))
 
     def certificate_mark(self, client: ClientSettings) -> bytes:
-        """Give a value that changes when the client's certificate or its key do: empty if it has none.
+        """Return a value that changes with the client's certificate or its key; empty if it has none.
 
-        Not so when files are replaced by others that hold the same: those of a volume are swapped at once.
+        It stays the same if files are replaced by others with the same contents: all files of a volume are
+        swapped together.
         """
         ours = client.grant.certificate
         if ours is None:
@@ -147,14 +153,14 @@ class Credentials:
             return known[1]
         try:
             digest = Pair.of(ours).digest
-        except OSError:  # what cannot be read replaces nothing
+        except OSError:  # a file that cannot be read replaces nothing
             digest = b"" if known is None else known[1]
         self._shown[ours] = stamps, digest
         return digest
 
     @staticmethod
     def credentials_mark(client: ClientSettings) -> Hashable:
-        """Give a value that changes when anything was replaced that the client proves itself with."""
+        """Return a value that changes when anything is replaced that authenticates the client."""
         readers = (*client.credentials, client.dpop_key)
         assertion = client.grant.assertion
         files = [] if assertion is None or assertion.certificate is None else [assertion.certificate]
@@ -187,7 +193,7 @@ class Credentials:
     def _usable(
         self, client: ClientSettings, use: Hashable, made_of: Hashable, read: Callable[[], Key]
     ) -> Key:
-        """Give the key that is made of what is there now, or the one that was usable last.
+        """Return the key as it is now, or the last usable one.
 
         Raises:
             CredentialUnusable: neither can be used.

@@ -1,20 +1,21 @@
-"""Where an issuer's endpoints are: asked when first needed, kept, renewed in the background (RFC 8414).
+"""An issuer's metadata: fetched when first needed, kept, renewed in the background (RFC 8414).
 
 Rules:
 
-- One question at a time for an issuer, whoever waits; the question belongs to this module, not to who waits.
-- What comes of it counts for all clients that reach the issuer in the same way: what it says of itself, or
-  that it failed and the pause that follows. Other authorities, another proxy or other time-outs make another
-  way; a certificate does not, for it says who asks. But a failure that may be the certificate's is of those
-  alone who show it, and the others ask for themselves.
-- Metadata that is past its lifetime is used while it is renewed, and while renewing fails: an authorization
-  server whose metadata is out of reach may well give tokens.
-- It is renewed at once when a request failed in a way that a moved endpoint would explain, and the next
-  request waits for what is found, but not longer than `WAIT_S`: the issuer may be out of reach.
-- Each doubt in a row that nothing came of doubles the pause before the next question, from one second to
-  `RENEW_INTERVAL_S`; ``Retry-After`` is honoured.
-- While nothing is known yet, pauses grow to `LONGEST_PAUSE_S` only, since all clients of the issuer wait for
-  what one of them asks. A pause ends when a file is replaced by which the issuer is reached.
+- One request at a time for each issuer, however many wait for it; it belongs to this module, not to who
+  waits.
+- The outcome counts for all clients that use the same connection settings: the metadata, or the failure and
+  the back-off that follows. Another CA bundle, proxy or timeout makes another setting. A certificate does
+  not, since it only says who asks; but a failure that it may have caused is shared only by clients that
+  present the same one.
+- Metadata past its lifetime stays in use while it is renewed, and while renewing fails: an authorization
+  server whose metadata is unavailable may well issue tokens.
+- It is renewed at once when a request fails in a way that a moved endpoint would explain. The next request
+  waits for the outcome, but for `WAIT_S` at most: the issuer may be unreachable.
+- Each such doubt in a row that finds nothing new doubles the pause before the next request, from one second
+  to `RENEW_INTERVAL_S`. ``Retry-After`` is honoured.
+- While there is no metadata yet, pauses only grow to `LONGEST_PAUSE_S`, since all clients of the issuer
+  wait for the same request. Replacing a file that is used to reach the issuer ends a pause.
 """
 
 from __future__ import annotations
@@ -49,10 +50,10 @@ _HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 @dataclass(frozen=True, slots=True)
 class _Pause:
-    """After a failure.
+    """The back-off after a failure.
 
     Attributes:
-        stamps: of the files by which the issuer was reached.
+        stamps: of the files that were used to reach the issuer.
     """
 
     rest: Rest = NO_REST
@@ -64,12 +65,12 @@ class _KnownMetadata:
     """What is known of one issuer.
 
     Attributes:
-        not_before_s: until when it asked to be left alone.
-        is_doubted: an endpoint that it names did not answer as one.
-        in_vain: how often in a row it was renewed because of that, and nothing new was found.
-        pause: of all who ask, while nothing is known.
-        pauses: of those who show one certificate, or none.
-        shown: the certificate of who asks.
+        not_before_s: when it may be asked again, as far as it asked for time.
+        is_doubted: an endpoint that it names did not answer like one.
+        in_vain: how often in a row a renewal because of that found nothing new.
+        pause: of all clients, while there is no metadata.
+        pauses: of the clients that present one certificate, or none.
+        shown: the certificate that the question under way presents.
     """
 
     metadata: ServerMetadata | None = None
@@ -101,7 +102,7 @@ class Discovery:
         self._known: dict[_Key, _KnownMetadata] = {}
 
     async def metadata(self, client: ClientSettings) -> ServerMetadata | Failed:
-        """Give what is known of the client's issuer, asking if that is nothing, or in doubt."""
+        """Return the metadata of the client's issuer, asking for it if there is none, or it is in doubt."""
         known = self._of(client)
         while True:
             if (failed := self._resting_after(client)) is not None:
@@ -112,15 +113,15 @@ class Discovery:
                 await asyncio.wait({question}, timeout=None if known.metadata is None else WAIT_S)
             if known.metadata is not None:
                 return known.metadata
-            assert question is not None  # as long as nothing is known, it is time to renew
+            assert question is not None  # without metadata it is always time to renew
             found = _CLOSED if question.cancelled() else question.result()
             if shown == client.grant.certificate or not _is_askers(found):
                 return found
 
     def rest(self, client: ClientSettings) -> Rest:
-        """Return the pause in which the client's issuer is not asked; an empty one if it may be.
+        """Return the pause during which the client's issuer is not asked; an empty one if it may be.
 
-        No file is looked at: whether one was replaced, which ends the pause, is found out by who asks.
+        This looks at no file. A replaced file ends the pause, which the next request finds out.
         """
         return self._pause_of(client).rest
 
@@ -137,10 +138,10 @@ class Discovery:
         return pause.rest.failed if pause.stamps == _stamps(client) else None
 
     def doubt(self, client: ClientSettings) -> None:
-        """Renew the metadata: an endpoint that it names does not answer as one."""
+        """Renew the metadata: an endpoint that it names does not answer like one."""
         known = self._of(client)
         if known.metadata is None or known.question is not None:
-            return  # what is asked already will be newer than the doubt
+            return  # the answer to the question under way will be newer than the doubt
         known.is_doubted = True
         pause_s = min(RENEW_INTERVAL_S, 2.0 ** min(known.in_vain, _MOST_DOUBLINGS))
         may_ask_at_s = max(known.asked_at_s + pause_s, known.not_before_s)
@@ -148,16 +149,16 @@ class Discovery:
         self._renew_if_due(client, known)
 
     def trust(self, client: ClientSettings) -> None:
-        """Remember that an endpoint that the metadata names answered as one."""
+        """Note that an endpoint that the metadata names answered like one."""
         known = self._of(client)
         known.is_doubted, known.in_vain = False, 0
 
     def looks(self, client: ClientSettings) -> tuple[Look, ...]:
-        """Give the places that were looked at last, for the operator."""
+        """Return the URLs that were asked last, for the operator."""
         return self._of(client).looks
 
     async def close(self) -> None:
-        """End all questions."""
+        """Cancel all questions under way."""
         questions = [known.question for known in self._known.values() if known.question is not None]
         for question in questions:
             question.cancel()
@@ -213,7 +214,7 @@ class Discovery:
             known.pause = pause
 
     async def _look(self, client: ClientSettings) -> tuple[Look, ...]:
-        """Look at one place after the other, until one has it or the server is out of reach."""
+        """Ask one URL after the other, until one has the metadata or the server is unreachable."""
         looks: list[Look] = []
         for url in metadata_places(client.grant.issuer or ""):
             answer = await self._transport.send(client, ServerRequest(url, _HEADERS))
@@ -224,7 +225,7 @@ class Discovery:
 
 
 def _is_askers(found: ServerMetadata | Failed) -> bool:
-    """Whether a failure may come from the certificate that was shown: another client's may do."""
+    """Whether the certificate that was presented may have caused a failure: another client's may work."""
     return isinstance(found, Failed) and (
         found.cause in _OF_CERTIFICATES or found.key in _KEYS_OF_CERTIFICATES
     )
@@ -239,7 +240,7 @@ _CLOSED: Final = Failed(FailureKind.UNREACHABLE, "the gateway is shutting down")
 
 def _seen(url: str, answer: ServerAnswer | Failed, client: ClientSettings, wall_now_s: float) -> Look:
     if isinstance(answer, Failed):
-        # The transport speaks of the server that was asked: say what it was asked for; of our files not.
+        # The transport names the server; add what it was asked for, unless a file of ours is at fault.
         reason = answer.reason if answer.key else f"no metadata of the issuer: {answer.reason}"
         return Look(url, replace(answer, reason=reason))
     issuer = client.grant.issuer or ""
@@ -248,7 +249,7 @@ def _seen(url: str, answer: ServerAnswer | Failed, client: ClientSettings, wall_
 
 
 def _most_telling(looks: tuple[Look, ...]) -> Failed:
-    """A wrong document says more than a place where there is none, and so does a server that is down."""
+    """A wrong document says more than a missing one, and so does a server that is down."""
     failures = [(look.said_issuer, look.found) for look in looks if isinstance(look.found, Failed)]
     telling = [found for said, found in failures if said or found.kind is not FailureKind.INVALID]
     return (telling or [found for _, found in failures])[-1]

@@ -1,13 +1,14 @@
-"""DPoP keys: a private key -> proofs that we hold it (RFC 9449 section 4).
+"""DPoP keys: a private key in, proofs that we hold it out (RFC 9449 section 4).
 
 Rules:
 
-- The key signs with an asymmetric algorithm only, and the proof's header shows its public half (section 4.2).
-- A key that is made here lives in memory and dies with the process; so do the tokens bound to it.
-- What stays the same is prepared once: the header per key, ``ath`` per token. A proof is made for every
-  request of its routes, and its signature is nearly all of what it costs.
+- The key signs with an asymmetric algorithm, and the header of a proof contains its public half (section
+  4.2).
+- A key that is made here lives in memory and is lost with the process; so are the tokens bound to it.
+- What stays the same is prepared once: the header for each key, ``ath`` for each token. Every request of its
+  routes gets a proof, and the signature is nearly all of its cost.
 
-Imported when a client has such a key, and not before: `signing_key` says why.
+Imported only once a client has such a key: `signing_key` says why.
 """
 
 from __future__ import annotations
@@ -42,16 +43,16 @@ _to_json: Final = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps w
 
 
 class DpopKey:
-    """A private key that proves its possession.
+    """A private key that makes proofs of its possession.
 
     Args:
-        key: a private one.
-        algorithm: what fits it.
-        wall_s: seconds since 1970.
-        new_jti: gives a text that was never given before (RFC 9449 section 4.2: 96 random bits at least).
+        key: a private key.
+        algorithm: one that fits the key.
+        wall_s: the time, in seconds since 1970.
+        new_jti: returns a new identifier at each call (RFC 9449 section 4.2: at least 96 random bits).
 
     Attributes:
-        algorithm: what it signs with.
+        algorithm: what the key signs with.
     """
 
     __slots__ = ("_header", "_new_jti", "_sign", "_wall_s", "algorithm")
@@ -74,23 +75,23 @@ class DpopKey:
         return f"<DpopKey {self.algorithm.value}>"
 
     def proof(self, method: str, url: str, *, nonce: str = "", ath: str = "") -> str:
-        """Give a new proof for one request; query and fragment of `url` stay out of it."""
+        """Make a proof for one request; query and fragment of `url` are left out."""
         return self.proof_bytes(method, url, nonce, ath).decode("ascii")
 
     def proof_bytes(self, method: str, url: str, nonce: str, ath: str) -> bytes:
-        """Give a new proof as it goes out; the hot path of routes whose tokens are bound."""
+        """Make a proof as bytes; this is the hot path of routes whose tokens are bound."""
         claims = proof_claims(method, url, self._new_jti(), self._wall_s(), nonce=nonce, ath=ath)
         message = self._header + base64url(_to_json(claims).encode("ascii"))
         return message + b"." + base64url(self._sign(message))
 
     def bound_to(self, token: Secret) -> Prover:
-        """Give what proves possession for one token."""
+        """Return the prover for one token."""
         return _BoundKey(self, token_hash(token.reveal()))
 
 
 @dataclass(frozen=True, slots=True)
 class _BoundKey:
-    """Implements `core.token.Prover`: a key, and the hash of the token that goes with its proofs."""
+    """Implements `core.token.Prover`: a key, and the hash of the token that its proofs accompany."""
 
     key: DpopKey
     ath: str = field(repr=False)
@@ -100,10 +101,10 @@ class _BoundKey:
 
 
 def make_dpop_key(settings: DpopSettings, wall_s: Callable[[], float], new_jti: Callable[[], str]) -> DpopKey:
-    """Make a key for the algorithm of the settings, ES256 if there is none. An RSA key takes a while.
+    """Make a key for the configured algorithm, or ES256. An RSA key takes a while.
 
     Raises:
-        CredentialUnusable: the algorithm signs with a shared secret.
+        CredentialUnusable: the algorithm needs a shared secret.
     """
     algorithm = settings.algorithm or SigningAlgorithm.ES256
     return DpopKey(SigningKey(_made(algorithm), (algorithm,)), algorithm, wall_s, new_jti)
@@ -112,10 +113,10 @@ def make_dpop_key(settings: DpopSettings, wall_s: Callable[[], float], new_jti: 
 def read_dpop_key(
     credential: Secret, settings: DpopSettings, wall_s: Callable[[], float], new_jti: Callable[[], str]
 ) -> DpopKey:
-    """Read a key, PEM or JWK.
+    """Read a key in PEM or JWK form.
 
     Raises:
-        CredentialUnusable: it is no private key, or the algorithm of the settings does not fit it.
+        CredentialUnusable: it is not a private key, or the configured algorithm does not fit it.
     """
     key = read_private_key(credential)
     return DpopKey(key, key.algorithm(settings.algorithm), wall_s, new_jti)
@@ -123,7 +124,7 @@ def read_dpop_key(
 
 def _made(algorithm: SigningAlgorithm) -> PrivateKey:
     if algorithm.is_symmetric:
-        raise CredentialUnusable(f"{algorithm.value} signs with a shared secret, which proves nothing here")
+        raise CredentialUnusable(f"{algorithm.value} signs with a shared secret, which is no proof of a key")
     if algorithm in _CURVES:
         return ec.generate_private_key(_CURVES[algorithm])
     if algorithm is SigningAlgorithm.EDDSA:

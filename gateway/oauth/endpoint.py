@@ -1,13 +1,14 @@
-"""The token endpoint: who we are is proved, a token is asked for, what comes back is understood.
+"""The token endpoint: authenticate the client, ask for a token, interpret the answer.
 
 Rules:
 
-- One question is one request, and at most these beside it: the same again with the nonce that the server
-  wants (RFC 9449 section 8), and once more with the client's next secret where this one was refused, or
-  cannot be read. Each of them is made once more, with proofs of its own, where a kept connection was dead.
-- The secret that worked is taken first next time, by every grant of the client.
-- Secrets, keys and assertions are read or made anew for every request.
-- Nothing raises but cancellation.
+- A token request is one HTTP request, and at most these besides: the same again with the nonce that the
+  server wants (RFC 9449 section 8), and another with the client's next secret if this one is refused or
+  cannot be read. Each of them is repeated, with proofs of its own, if a kept connection turns out to be
+  dead.
+- The secret that worked is tried first next time, by every grant of the client.
+- Secrets, keys and assertions are read or made anew for every HTTP request.
+- Nothing but cancellation is raised.
 """
 
 from __future__ import annotations
@@ -43,12 +44,12 @@ if TYPE_CHECKING:
     from gateway.oauth.dpop_key import DpopKey
 
 MOST_NONCES: Final = 64
-"""Servers whose nonce is kept: an issuer may name another endpoint whenever it is asked."""
+"""How many servers' nonces are kept: an issuer may name another endpoint each time."""
 NO_REVOCATION: Final = Failed(FailureKind.INVALID, "the issuer names no revocation_endpoint")
 
 
 class TokenEndpoint:
-    """Asks for tokens, for all clients of the process; belongs to one event loop."""
+    """Requests tokens for all clients of a process; belongs to one event loop."""
 
     def __init__(
         self,
@@ -69,18 +70,18 @@ class TokenEndpoint:
         self._urls: dict[ClientName, str] = {}
 
     async def fetch(self, client: ClientSettings) -> Outcome:
-        """Ask for a token of the client's grant and give what came of it."""
+        """Request a token for the client's grant."""
         return (await self.ask(client)).outcome
 
     async def ask(self, client: ClientSettings) -> Asked:
-        """Ask for a token of the client's grant; return all that was sent, and what came of it."""
+        """Request a token for the client's grant; return all attempts and the outcome."""
         if client.grant.token_endpoint is not None:
             return await self._ask_at(client.grant.token_endpoint, client)
         metadata = await self._discovery.metadata(client)
         if isinstance(metadata, Failed):
             return Asked((), metadata)
         asked = await self._ask_at(self._token_endpoint_in(metadata, client), client)
-        self._compare(metadata, client)  # afterwards: which algorithms are used is known then
+        self._compare(metadata, client)  # only now is it known which algorithms signed
         if asked.attempts:
             self._learn_where(client, asked.outcome)
         return asked
@@ -94,7 +95,7 @@ class TokenEndpoint:
                 attempts.append(attempt)
                 attempt = await self._attempt(client, url, number)
             if isinstance(attempt, Failed):
-                unsent = attempt  # the file of one secret may be gone before that of the next is needed
+                unsent = attempt  # the next secret may be readable
                 continue
             attempts.append(attempt)
             if not attempt.blames_secret:
@@ -105,11 +106,11 @@ class TokenEndpoint:
         return Asked(tuple(attempts), attempts[-1].outcome)
 
     async def revoke(self, client: ClientSettings, token: Secret) -> Failed | None:
-        """Revoke `token` (RFC 7009); None if it is revoked now."""
+        """Revoke `token` (RFC 7009); None on success."""
         url = await self._revocation_endpoint(client)
         if isinstance(url, Failed):
             return url
-        # An assertion names the server by its token endpoint, wherever it is sent (RFC 7523 section 3).
+        # An assertion names its audience by the token endpoint, wherever it is sent (RFC 7523 section 3).
         token_endpoint = await self._token_endpoint(client)
         if isinstance(token_endpoint, Failed):
             return token_endpoint
@@ -126,19 +127,19 @@ class TokenEndpoint:
         return failed
 
     def credentials_mark(self, client: ClientSettings) -> Hashable:
-        """Return what changes when anything is replaced that the client proves itself with."""
+        """Return a value that changes when anything is replaced that authenticates the client."""
         return self._credentials.credentials_mark(client)
 
     def certificate_mark(self, client: ClientSettings) -> Hashable:
-        """Return what changes when the certificate is replaced that the client shows, and only then."""
+        """Return a value that changes when the client's certificate is replaced, and only then."""
         return self._credentials.certificate_mark(client)
 
     def issuer_rest(self, client: ClientSettings) -> Rest:
-        """Give the pause in which the client's issuer is not asked where its endpoints are."""
+        """Return the pause during which the client's issuer is not asked for its metadata."""
         return Rest() if client.grant.token_endpoint is not None else self._discovery.rest(client)
 
     def facts(self, client: ClientSettings) -> ClientFacts:
-        """Give what is known of the client."""
+        """Return what is known of the client."""
         return ClientFacts(
             token_endpoint=client.grant.token_endpoint or self._urls.get(client.name, ""),
             secret=self._choice.in_use(client) + 1,
@@ -149,11 +150,11 @@ class TokenEndpoint:
         )
 
     def looks(self, client: ClientSettings) -> tuple[Look, ...]:
-        """Give the places that were looked at for the issuer's metadata; none where nothing is discovered."""
+        """Return the URLs that were asked for the issuer's metadata; none without discovery."""
         return () if client.grant.token_endpoint is not None else self._discovery.looks(client)
 
     async def close(self) -> None:
-        """Close the connections; nothing may be asked afterwards."""
+        """Close the connections; nothing may be sent afterwards."""
         await self._discovery.close()
         await self._transport.close()
 
@@ -176,7 +177,7 @@ class TokenEndpoint:
         if client.revocation_endpoint is not None:
             return client.revocation_endpoint
         if client.grant.token_endpoint is not None:
-            return NO_REVOCATION  # nothing is discovered there
+            return NO_REVOCATION  # with a token_endpoint nothing is discovered
         metadata = await self._discovery.metadata(client)
         if isinstance(metadata, Failed):
             return metadata

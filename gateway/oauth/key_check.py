@@ -1,4 +1,4 @@
-"""Whether the keys that the settings name can be used now: for `gateway check`, and before the start."""
+"""Check that the configured keys can be used now, for `gateway check` and before the start."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gateway.oauth.signing_key import CredentialUnusable
 
 
 def check_keys(settings: Settings, wall_now_s: float) -> tuple[str, ...]:
-    """Give one line for each key with which nothing could be signed now: its place, and why."""
+    """Return one line for each key that could not sign now: its place, and why."""
     clients = settings.clients.values()
     return tuple(line for client in clients for line in _complaints(client, wall_now_s))
 

@@ -1,10 +1,12 @@
-"""How many requests go to one authorization server at the same time, and who waits for a place among them.
+"""Limit how many requests go to one authorization server at a time.
 
 Rules:
 
-- Places belong to a server, that is to an origin and the way to it: no server that hangs takes them from
-  another one, whatever certificates its clients show, and no proxy that hangs from who asks without it.
-- Who waits is served in turn, and gives up by itself: the wait is none of the request's time-outs.
+- Places belong to a server, that is, to an origin and the proxy in front of it. A server that hangs takes
+  none from another server, whatever certificates its clients present, and a proxy that hangs takes none
+  from requests that do not use it.
+- Waiting requests are served in turn and give up by themselves. The wait is not part of the request's
+  timeouts.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from gateway.core.server_url import authority_of
 MOST_AT_ONCE: Final = 16
 NO_PLACE: Final = Failed(
     FailureKind.UNREACHABLE,
-    f"{MOST_AT_ONCE} requests to the authorization server were waiting for its answers already, "
+    f"{MOST_AT_ONCE} requests to the authorization server were under way already, "
     "and none of them ended in time; this one was not sent",
     cause=Cause.SERVER_BUSY,
     was_sent=False,
@@ -31,21 +33,21 @@ NO_PLACE: Final = Failed(
 
 
 class NoPlace(Exception):
-    """No request ended in time that goes to the same server."""
+    """No request to the same server ended in time."""
 
 
 class Places:
-    """The places at all servers of a process; belongs to one event loop."""
+    """The places at all servers, for a process; belongs to one event loop."""
 
     def __init__(self) -> None:
         self._at: WeakValueDictionary[Hashable, asyncio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager
     async def one(self, client: ClientSettings, url: str) -> AsyncIterator[None]:
-        """Hold a place at the server of `url`, waiting for it as long as a request of `client` may last.
+        """Hold a place at the server of `url`, after waiting for as long as a request of `client` may take.
 
         Raises:
-            NoPlace: there was none in time.
+            NoPlace: none became free in time.
         """
         places = self._of((authority_of(url), client.reach.proxy))
         try:

@@ -1,14 +1,14 @@
-"""Token requests of one source: a second apart, counted, observed, with a rest after each failure.
+"""The token requests of one source: a second apart, counted, observed, with a back-off after each failure.
 
-What is decided here is *whether and when* a token request may be sent; `source` decides whether one is
-wanted. A request that failed is a value (`Failed`); only callers who must be turned away get an error.
+This decides *whether and when* a token request may be sent; `source` decides whether one is wanted. A failed
+request is a value (`Failed`); only callers who must be turned away get an error.
 
-A request during which the client's certificate was replaced is followed by another one before its token is
-given: upstreams are shown the new certificate already, and would refuse what is bound to the old one.
+If the client's certificate is replaced during a request, another request follows before the token is used:
+upstreams already see the new certificate, and would refuse a token that is bound to the old one.
 
-A rest ends early when what the client proves itself with was replaced: who repairs a secret does not wait
-for it. The rest that counts is the longest of its own, of all the client's grants (`turns`) and of its issuer
-(`discovery`).
+The back-off that counts is the longest of the source's own, that of all the client's grants (`turns`) and
+that of its issuer (`discovery`). It ends early when the client's credentials are replaced, so that whoever
+repairs a secret need not wait for it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from gateway.oauth.turns import Desk, SharedFailure, Turns
 
 Retire = Callable[[ClientSettings, Token], None]
 LOOK_AT_FILES_S: Final = 1.0
-"""How often, while a client rests, its credentials are looked at for a repair."""
+"""How often the credentials are checked for a repair during a back-off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Surroundings:
 
     Attributes:
         fingerprint_key: up to 32 random bytes, made at the start of the process.
-        turns: whose it is to ask, where grants ask as the same client.
+        turns: decides who may ask first among grants of the same client.
     """
 
     clock: Clock
@@ -66,7 +66,7 @@ class Surroundings:
 
 
 class TokenRequester:
-    """Asks for tokens of one client and grant, one request after the other."""
+    """Requests tokens for one client and grant, one at a time."""
 
     def __init__(
         self, client: ClientSettings, endpoint: TokenEndpoint, around: Surroundings, retire: Retire
@@ -91,18 +91,18 @@ class TokenRequester:
         self.granted = 0
 
     async def request(self, reason: Reason) -> Held | Failed:
-        """Ask for a token, and once more where its certificate was replaced meanwhile; never raises."""
+        """Request a token, and another one if its certificate is replaced meanwhile; never raises."""
         landing = await self._ask(reason)
         while isinstance(landing, Held) and self.is_certificate_replaced():
             newer = await self._ask(Reason.REPLACED)
             if isinstance(newer, Failed):
-                break  # the first one may still do: not every token is bound
+                break  # the first token may still work: not every token is bound
             self.retire(landing.token)
             landing = newer
         return landing
 
     async def _ask(self, reason: Reason) -> Held | Failed:
-        """Ask once, not sooner than a second after the last time."""
+        """Ask once, at least a second after the last time."""
         await asyncio.sleep(max(0.0, may_send_at_s(self._last_sent_at_s) - self._clock.now_s()))
         jitter, send, desk = self._clock.jitter(), partial(self._send, reason), self._take_place()
         outcome = await desk.ask(self._client.grant, send, self._clock, jitter, has_shared=self._has_shared)
@@ -118,7 +118,7 @@ class TokenRequester:
                 assert_never(outcome)
 
     def _take_place(self) -> Desk:
-        """Go to the desk of the credentials as they are now, with which the next request is made."""
+        """Go to the desk for the present credentials, which the next request uses."""
         self._asked_with = self._endpoint.credentials_mark(self._client)
         self._asked_with_certificate = self._endpoint.certificate_mark(self._client)
         self._looked_at_s, self._is_repaired = -inf, False
@@ -133,7 +133,7 @@ class TokenRequester:
 
     @property
     def rest(self) -> Rest:
-        """The rest that counts."""
+        """The back-off that counts."""
         standing, own = self._desk.standing, self._own_rest
         if own.failed is not None and self._client.grant in standing.pardoned and refuses_client(own.failed):
             own = Rest()
@@ -141,15 +141,15 @@ class TokenRequester:
         return max(own, standing.rest, issuers, key=lambda rest: rest.until_s)
 
     def may_send(self, now_s: float) -> bool:
-        """Whether a request would leave at once."""
+        """Whether a request would be sent at once."""
         return now_s >= may_send_at_s(self._last_sent_at_s) and self.rest_left_s(now_s) <= 0.0
 
     def rest_left_s(self, now_s: float) -> float:
-        """Return how long no request may be sent after a failure; 0 if the reason for it was replaced."""
+        """Return how long no request may be sent after a failure; 0 if its reason was replaced."""
         return self._left_s(self.rest, now_s)
 
     def look_again(self) -> None:
-        """Look at the credentials' files when the rest is asked for next, however short ago that was done."""
+        """Make the next question about the back-off check the credentials, however recent the last check."""
         self._looked_at_s = -inf
 
     def _left_s(self, rest: Rest, now_s: float) -> float:
@@ -160,24 +160,24 @@ class TokenRequester:
         return 0.0 if self._was_repaired(now_s) else left_s
 
     def _was_repaired(self, now_s: float) -> bool:
-        """Whether the credentials were replaced; looked at once a second, not for each caller turned away."""
+        """Whether the credentials were replaced; checked once a second, not for each caller turned away."""
         if not self._is_repaired and now_s >= self._looked_at_s + LOOK_AT_FILES_S:
             self._looked_at_s = now_s
             self._is_repaired = self._endpoint.credentials_mark(self._client) != self._asked_with
         return self._is_repaired
 
     def is_certificate_replaced(self) -> bool:
-        """Whether the client shows another certificate now than when it was given its token."""
+        """Whether the client's certificate has been replaced since it obtained its token."""
         has_one = self._client.grant.certificate is not None
         return has_one and self._endpoint.certificate_mark(self._client) != self._granted_to
 
     def retire(self, token: Token | None) -> None:
-        """Have a token taken care of that is no longer used, if it lives."""
+        """Hand over a token that is no longer used, if it is still alive."""
         if token is not None and token.is_alive(self._clock.now_s()):
             self._retire(self._client, token)
 
     def denial(self) -> AuthorizationServerError | None:
-        """Give the error for a caller who comes during a rest, or None where there is no rest."""
+        """Return the error for a caller who comes during a back-off, or None outside one."""
         rest = self.rest
         left_s = self._left_s(rest, self._clock.now_s())
         if left_s <= 0.0 or rest.failed is None:
@@ -185,7 +185,7 @@ class TokenRequester:
         return self._error(rest.failed, left_s, has_waited=False)
 
     def error(self, failed: Failed) -> AuthorizationServerError:
-        """Give a fresh error for a caller who waited for a request that failed."""
+        """Return a new error for a caller who waited for a request that failed."""
         return self._error(failed, self.rest.left_s(self._clock.now_s()), has_waited=True)
 
     def _error(self, failed: Failed, left_s: float, *, has_waited: bool) -> AuthorizationServerError:
@@ -194,11 +194,11 @@ class TokenRequester:
         return error
 
     def facts(self) -> ClientFacts:
-        """Give what is known of the client."""
+        """Return what is known of the client."""
         return self._endpoint.facts(self._client)
 
     def counts(self) -> RequestCounts:
-        """Give the requests so far, by outcome."""
+        """Return the number of requests so far, by outcome."""
         return RequestCounts(**self._counts)
 
     def _held(self, granted: Granted) -> Held:
@@ -232,12 +232,12 @@ class TokenRequester:
         return failed
 
     def _rest_with_others(self, failed: Failed, jitter: float) -> Failed:
-        """Rest as the one does that asked; where the client was refused, the desk has the rest."""
+        """Back off like the grant that asked; if the client was refused, the desk has the back-off."""
         if not refuses_client(failed):
             self._pause(failed, self._clock.now_s(), jitter)
         return failed
 
     def _pause(self, failed: Failed, now_s: float, jitter: float) -> None:
-        """Pause, unless it is the issuer that pauses: all its clients go on together when it is back."""
+        """Back off, unless the issuer does: all its clients go on together when it is back."""
         if self._endpoint.issuer_rest(self._client).failed is not failed:
             self._own_rest = self._own_rest.after(failed, now_s, jitter)

@@ -1,12 +1,10 @@
-"""Revoking tokens that are no longer used though they live (RFC 7009), for the clients that say `revoke`.
+"""Revoke living tokens that are no longer used (RFC 7009), for clients with `revoke: true`.
 
 Rules:
 
-- A token that another took the place of may still be on its way to an upstream: it is revoked `DELAY_S`
-  later.
-- Never a token that is in use: some servers hand out the same one again and again.
-- At the end all are revoked at once, within `CLOSE_WITHIN_S`; what could not be revoked is told, and lives
-  on.
+- A token that was replaced may still be on its way to an upstream, so it is revoked `DELAY_S` later.
+- A token in use is never revoked: some servers hand out the same one again and again.
+- At the end all are revoked at once, within `CLOSE_WITHIN_S`. Those that could not be revoked are reported.
 """
 
 from __future__ import annotations
@@ -31,11 +29,11 @@ Revoke = Callable[[ClientSettings, Secret], Awaitable[Failed | None]]
 
 
 class Revoker:
-    """Revokes the tokens of a process; belongs to one event loop.
+    """Revokes the unused tokens of a process; belongs to one event loop.
 
     Args:
-        revoke: does it.
-        observer: is told of each token.
+        revoke: revokes one token.
+        observer: told of each token.
         is_held: whether a token is in use.
     """
 
@@ -47,14 +45,14 @@ class Revoker:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def retire(self, client: ClientSettings, token: Token) -> None:
-        """Take over a token that its source let go."""
+        """Take over a token that its source no longer uses."""
         if not client.revokes or token.field_value in self._waiting:
             return
         timer = asyncio.get_running_loop().call_later(DELAY_S, self._due, token.field_value)
         self._waiting[token.field_value] = (client, token, timer)
 
     async def close(self) -> None:
-        """Revoke what waits, and give all of it `CLOSE_WITHIN_S`."""
+        """Revoke what is waiting, within `CLOSE_WITHIN_S` in all."""
         for key in list(self._waiting):
             self._due(key)
         tasks = list(self._tasks)
@@ -62,7 +60,7 @@ class Revoker:
             return
         try:
             await asyncio.wait(tasks, timeout=CLOSE_WITHIN_S)
-        finally:  # also where this is cut short: no task outlives it
+        finally:  # also when this is cancelled: no task outlives it
             for task in tasks:
                 task.cancel()
         await asyncio.wait(tasks)

@@ -1,17 +1,18 @@
-"""Keys that sign: a PEM or a JWK -> a private key and what it may sign with (RFC 7515 section 5.1, RFC 7518).
+"""Signing keys: a PEM or JWK in, a private key and its algorithms out (RFC 7515 section 5.1, RFC 7518).
 
 Rules:
 
-- The algorithm must fit the key; where none is set it follows from the key: RS256 for RSA, ES256, ES384 or
-  ES512 by the curve, EdDSA for Ed25519 and Ed448; HS256 for a client secret.
+- The algorithm must fit the key. By default it follows from the key: RS256 for RSA; ES256, ES384 or ES512
+  by the curve; EdDSA for Ed25519 and Ed448; HS256 for a client secret.
 - RSA keys have at least 2048 bits, secrets at least as many as the hash (RFC 7518 sections 3.2, 3.3).
-- A JWK that says it is for something else than signing is not used (RFC 7517 sections 4.2, 4.3).
-- An RSA key is tried once: its own public half must take its signature. OpenSSL's check of its primes takes
-  30 to 200 ms, in which nothing else of the process runs, in whatever thread it is made.
-- What is wrong with a key is said in a clause of ours: libraries quote keys in their errors.
+- A JWK that declares another use than signing is refused (RFC 7517 sections 4.2, 4.3).
+- An RSA key is tried once: its public half must verify its signature. OpenSSL's check of the primes takes
+  30 to 200 ms, during which nothing else in the process runs, whatever thread it is in.
+- Complaints about a key are in words of ours: libraries quote keys in their errors.
 
-The only module beside the demo that imports `jwt`; itself it is imported when a client signs assertions or
-proofs, and not before, since both libraries cost more idle memory than all the rest of the token's way.
+Besides the demo, this is the only module that imports `jwt`. It is imported only once a client signs
+assertions or proofs, since `jwt` and `cryptography` take more idle memory than all the rest of the token's
+way.
 """
 
 from __future__ import annotations
@@ -67,10 +68,10 @@ _OF_RSA: Final = tuple(one for one in SigningAlgorithm if one.is_rsa)
 
 
 class CredentialUnusable(ValueError):
-    """Nothing can be signed with it; the message is a clause of ours that shows nothing of the key.
+    """A key cannot sign. The message is in words of ours and shows nothing of it.
 
     Attributes:
-        key: what names the file at fault, if that is another one than the credential's.
+        key: the configuration key of the file at fault, if it is not the credential's own.
     """
 
     def __init__(self, message: str, key: str = "") -> None:
@@ -83,8 +84,8 @@ class SigningKey:
     """A private key, or the bytes of a secret.
 
     Attributes:
-        fitting: the algorithms it may be used with, the usual one first.
-        key_id: ``kid`` of a JWK.
+        fitting: the algorithms that it may sign with, the usual one first.
+        key_id: the ``kid`` of a JWK.
     """
 
     key: PrivateKey | bytes = field(repr=False)
@@ -92,28 +93,28 @@ class SigningKey:
     key_id: str | None = None
 
     def algorithm(self, wanted: SigningAlgorithm | None) -> SigningAlgorithm:
-        """Give the algorithm to sign with.
+        """Return the algorithm to sign with: `wanted`, or the usual one.
 
         Raises:
             CredentialUnusable: `wanted` does not fit.
         """
         if wanted is not None and wanted not in self.fitting:
             fitting = ", ".join(one.value for one in self.fitting)
-            raise CredentialUnusable(f"{wanted.value} does not fit the key, which is one for {fitting}")
+            raise CredentialUnusable(f"{wanted.value} does not fit the key, which is for {fitting}")
         return wanted or self.fitting[0]
 
     def sign(self, message: bytes, algorithm: SigningAlgorithm) -> bytes:
-        """Give the signature as it stands in a JWS (RFC 7518 section 3)."""
+        """Return the signature in the form of a JWS (RFC 7518 section 3)."""
         return _ALGORITHMS[algorithm.value].sign(message, self.key)
 
     def signer(self, algorithm: SigningAlgorithm) -> Callable[[bytes], bytes]:
-        """Give `sign` for one algorithm, prepared for keys that sign often."""
+        """Return a function that signs with one algorithm, for keys that sign often."""
         if isinstance(self.key, EllipticCurvePrivateKey):
             return partial(_sign_ec, self.key, ECDSA(_HASHES[algorithm]), _coordinate_bytes(self.key))
         return partial(_ALGORITHMS[algorithm.value].sign, key=self.key)
 
     def public_jwk(self) -> dict[str, str]:
-        """Give the public half as a JWK, required members only (RFC 7518 section 6, RFC 8037 section 2)."""
+        """Return the public half as a JWK, required members only (RFC 7518 section 6, RFC 8037 section 2)."""
         assert not isinstance(self.key, bytes)
         match self.key:
             case EllipticCurvePrivateKey():
@@ -127,10 +128,10 @@ class SigningKey:
 
 
 def read_private_key(credential: Secret) -> SigningKey:
-    """Read a private key: PEM or JWK, or either after an environment or base64 had it (`key_text`).
+    """Read a private key in PEM or JWK form, however an environment or base64 mangled it (`key_text`).
 
     Raises:
-        CredentialUnusable: it is none, or none to sign with.
+        CredentialUnusable: it is not a private key, or cannot sign.
     """
     form = repaired_key(credential.reveal())
     return _jwk(form) if isinstance(form, str) and form.startswith("{") else _loaded(form)
@@ -152,17 +153,17 @@ def read_secret_key(secret: Secret, algorithm: SigningAlgorithm) -> SigningKey:
 
 
 def encoded_json(members: Mapping[str, object]) -> str:
-    """Give members as a part of a JWS (RFC 7515 section 7.1)."""
+    """Encode members as a part of a JWS (RFC 7515 section 7.1)."""
     return encoded(json.dumps(members, separators=(",", ":")).encode())
 
 
 def encoded(content: bytes) -> str:
-    """Give bytes as a part of a JWS or a member of a JWK."""
+    """Encode bytes as a part of a JWS or a member of a JWK."""
     return base64url(content).decode("ascii")
 
 
 def _sign_ec(key: EllipticCurvePrivateKey, ecdsa: ECDSA, size: int, message: bytes) -> bytes:
-    """RFC 7518 section 3.4; a tenth quicker than by way of pyjwt, which looks at the key each time."""
+    """RFC 7518 section 3.4; a tenth faster than through pyjwt, which checks the key each time."""
     r, s = decode_dss_signature(key.sign(message, ecdsa))
     return r.to_bytes(size, "big") + s.to_bytes(size, "big")
 
@@ -200,7 +201,7 @@ def _loaded(form: str | bytes) -> SigningKey:
         else:
             key = load_pem_private_key(form.encode(), password=None, unsafe_skip_rsa_key_validation=True)
     except TypeError:
-        raise CredentialUnusable("the private key is encrypted: give one without a password") from None
+        raise CredentialUnusable("the private key is encrypted: store it without a password") from None
     except (ValueError, UnsupportedAlgorithm):
         raise CredentialUnusable("the private key is neither PEM nor a JWK") from None
     return SigningKey(_tried(_private(key)), _fitting(_private(key)))
@@ -212,7 +213,7 @@ def _jwk(text: str) -> SigningKey:
         named = members.pop("alg", None)
         key = _key_of(members)
     except (PyJWTError, ValueError, TypeError, KeyError, RecursionError, UnsupportedAlgorithm):
-        raise CredentialUnusable("the private key is no JWK of type RSA, EC or OKP") from None
+        raise CredentialUnusable("the private key is not a JWK of type RSA, EC or OKP") from None
     fitting = _fitting(_private(key))
     _refuse_other_uses(members)
     if named is not None:
@@ -249,21 +250,21 @@ def _refuse_other_uses(members: dict[str, Any]) -> None:
 
 
 def _tried(key: PrivateKey) -> PrivateKey:
-    """Give the key, if it signs what its public half takes; only of an RSA key it was not yet known."""
+    """Return the key if its public half verifies its signature; only an RSA key can fail to."""
     if not isinstance(key, RSAPrivateKey):
         return key
-    _fitting(key)  # one that is too short for any signature is told so
+    _fitting(key)  # first, so that a key too short for any signature is called that
     try:
         key.public_key().verify(key.sign(b"", PKCS1v15(), SHA256()), b"", PKCS1v15(), SHA256())
     except (InvalidSignature, InternalError, ValueError):
-        raise CredentialUnusable("the private key's parts do not fit together") from None
+        raise CredentialUnusable("the parts of the private key do not belong together") from None
     return key
 
 
 def _private(key: object) -> PrivateKey:
     if isinstance(key, PrivateKey):
         return key
-    raise CredentialUnusable("the private key is a public one, or of a kind that signs nothing here")
+    raise CredentialUnusable("the private key is a public key, or of a kind that is not supported")
 
 
 def _fitting(key: PrivateKey) -> tuple[SigningAlgorithm, ...]:
@@ -274,5 +275,5 @@ def _fitting(key: PrivateKey) -> tuple[SigningAlgorithm, ...]:
             raise CredentialUnusable(f"the RSA key has fewer than {MIN_RSA_BITS} bits (RFC 7518 section 3.3)")
         return _OF_RSA
     if key.curve.name not in _BY_CURVE:
-        raise CredentialUnusable("the private key's curve is none of P-256, P-384 and P-521")
+        raise CredentialUnusable("the private key's curve is not P-256, P-384 or P-521")
     return (_BY_CURVE[key.curve.name],)

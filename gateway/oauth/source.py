@@ -1,20 +1,20 @@
-"""The heart: one source of tokens for one grant (design section 5).
+"""The heart of the token's way: one source of tokens for one grant.
 
 Rules:
 
-- A living token is handed out at once, to its last instant by the monotonic clock, or by the wall clock,
-  which goes on while the machine sleeps. A timer, set when it arrived, refreshes it
-  early while it is used; the failure of an early refresh leaves it in place.
-- Single flight: one token request at a time. The flight is a task that the source owns. Whoever waits
-  has a deadline of their own, may leave or be cancelled, and the flight goes on.
-- A flight never raises: it lands with a token or a failure. Each waiter gets a fresh error.
-- While the requester rests after a failure, callers without a living token fail at once.
-- A rejected token becomes suspect, if it is the one held. Who had it rejected waits for its successor;
-  everybody else goes on with it until that one has landed, also while the flight fails.
-- Until the first token was had, the source keeps asking by itself; later it asks early or on demand.
-- While it rests, and while it holds a token that is bound to a certificate, it looks every second or two
-  whether that was replaced by which the client proves itself, or the certificate that it shows: others look
-  at other instants, so that not all clients whose files are swapped at once ask at once.
+- A living token is handed out at once, until its last moment by the monotonic clock or by the wall clock,
+  which goes on while the machine sleeps. While it is used, a timer refreshes it early; if that fails, it
+  stays.
+- Single flight: there is one token request at a time, in a task that the source owns. Each waiter has a
+  deadline of its own. It may leave or be cancelled, and the flight goes on.
+- A flight never raises: it lands with a token or a failure. Each waiter gets a new error.
+- During a back-off, callers without a living token fail at once.
+- A rejected token becomes suspect if it is the one held. Callers whose request it failed wait for its
+  successor; everyone else goes on with it until that one lands, even while flights fail.
+- Until it has its first token, the source keeps asking by itself; afterwards it asks early or on demand.
+- During a back-off, and while it holds a token that is bound to a certificate, it checks every second or
+  two whether the client's credentials, or its certificate, were replaced. Sources do so at different
+  moments, lest all clients whose files are swapped together ask together.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from gateway.oauth.endpoint import TokenEndpoint
 from gateway.oauth.requester import LOOK_AT_FILES_S, Retire, Surroundings, TokenRequester
 
 LOOK_AGAIN_S: Final = 1.0
-"""A token that nobody used until it has less than this left is let go."""
+"""A token that is unused when it has less than this left is not refreshed."""
 
 CLOSED: Final = Failed(FailureKind.UNREACHABLE, "the gateway is shutting down")
 
@@ -52,7 +52,7 @@ class GrantSource:
         around: Surroundings,
         retire: Retire,
     ) -> None:
-        """`retire` is told of each token that is no longer used though it lives."""
+        """`retire` is called with each living token that is no longer used."""
         self._client = client
         self._requester = TokenRequester(client, endpoint, around, retire)
         self._observer = around.observer
@@ -73,16 +73,16 @@ class GrantSource:
     # ── what the request's way asks ───────────────────────────────────────────────────────────────
 
     def current(self, now_s: float) -> Token | None:
-        """Give the living token, or None where one must be waited for."""
+        """Return the living token, or None if the caller must wait for one."""
         if now_s < self._expires_at_s and self._wall_s() < self._dead_at_wall_s:
             self._was_used = True
             return self._token
         return None
 
     async def token(self, deadline_s: float, *, min_left_s: float = 0.0) -> Token:
-        """Give a token, waiting until `deadline_s` where none lives for `min_left_s` more.
+        """Return a token, waiting until `deadline_s` for one if none lives for another `min_left_s`.
 
-        `min_left_s` is a wish: a living token goes all the same where no other is to be had.
+        `min_left_s` is a preference: if no other token can be obtained, a living one is returned regardless.
         """
         now_s = self._now_s()
         held = self.current(now_s)
@@ -93,30 +93,30 @@ class GrantSource:
         return await self._longer_lived(held, deadline_s)
 
     async def replacement(self, rejected: Token, deadline_s: float) -> Token:
-        """Give a token other than `rejected`; that one becomes suspect if it is still held."""
+        """Return a token other than `rejected`, which becomes suspect if it is still held."""
         if self._token is rejected:
             self._suspect(rejected)
             return await self._next(deadline_s)
         return self.current(self._now_s()) or await self._next(deadline_s)
 
     def body_margin_s(self) -> float:
-        """How long a token should live when it goes out before a body that cannot be replayed."""
+        """Return how long a token should still live before a body that cannot be replayed."""
         return self._body_margin_s
 
     # ── what the process asks ─────────────────────────────────────────────────────────────────────
 
     @property
     def has_had_token(self) -> bool:
-        """Whether the authorization server has given a token since the start."""
+        """Whether the authorization server has issued a token since the start."""
         return self._requester.granted > 0
 
     def start(self) -> None:
-        """Ask for the first token, without waiting for it; to be called on the running loop."""
+        """Request the first token without waiting for it; call this on the running loop."""
         if not self.has_had_token and self._flight is None and not self._is_closed:
             self._launch(Reason.FIRST)
 
     async def close(self) -> None:
-        """Stop the flight and the timer, the token is retired; who waits gets `TokenUnavailable`."""
+        """Stop the flight and the timer, and retire the token; whoever waits gets `TokenUnavailable`."""
         was_closed, self._is_closed = self._is_closed, True
         self._disarm()
         if self._flight is not None:
@@ -126,12 +126,12 @@ class GrantSource:
             self._requester.retire(self._token)
 
     def holds(self, token: Token) -> bool:
-        """Whether `token` is the very text that is in use."""
+        """Whether the text of `token` is in use."""
         held = self._token
         return held is not None and held.field_value == token.field_value and not self._is_closed
 
     def state(self) -> SourceState:
-        """Give what is to be shown of this source."""
+        """Return what may be shown of this source."""
         now_s = self._now_s()
         failed, is_dead = self._requester.rest.failed, self._wall_s() >= self._dead_at_wall_s
         error = self._requester.error(failed) if failed else None
@@ -181,13 +181,13 @@ class GrantSource:
 
     def _landing_of(self, flight: asyncio.Task[Landing]) -> Landing:
         if not flight.done():
-            raise TokenTimeout(f"client {self._client.name}: no token within the time this request has")
+            raise TokenTimeout(f"client {self._client.name}: no token within the time of this request")
         return CLOSED if flight.cancelled() else flight.result()
 
     # ── flying ────────────────────────────────────────────────────────────────────────────────────
 
     def _may_fly(self, now_s: float) -> bool:
-        """Whether a newer token is on its way, or could be asked for at once."""
+        """Whether a newer token is on its way, or could be requested at once."""
         return self._flight is not None or (self._requester.may_send(now_s) and not self._is_closed)
 
     def _launch_on_demand(self) -> asyncio.Task[Landing]:
@@ -252,13 +252,13 @@ class GrantSource:
         self._arm(min(self._requester.rest.until_s, self._next_look_at_s(now_s)))
 
     def _look_at(self, at_s: float) -> None:
-        """Look after the token then, or sooner for files that are replaced."""
+        """Set the timer, earlier if files may be replaced."""
         if self._client.grant.certificate is not None:
             at_s = min(at_s, self._next_look_at_s(self._now_s()))
         self._arm(at_s)
 
     def _next_look_at_s(self, now_s: float) -> float:
-        # Up to twice as long, by chance: files of many clients are replaced at once.
+        # Up to twice as long, at random: the files of many clients may be replaced at once.
         return now_s + LOOK_AT_FILES_S * (1.0 + self._jitter())
 
     def _on_timer(self) -> None:
@@ -282,5 +282,5 @@ class GrantSource:
         elif self._was_used:
             self._launch(Reason.EARLY)
         elif left_s > LOOK_AGAIN_S:
-            # Not used yet; use that begins in its last seconds still gets its early refresh.
+            # Unused so far; if use begins in its last seconds, it still gets its early refresh.
             self._look_at(now_s + left_s / 2)

@@ -1,6 +1,6 @@
-"""All sources of the process: one for each grant that a route needs.
+"""All sources of a process: one for each grant that a route needs.
 
-The key is the whole `Grant`, so equal ones share a source and two that differ in anything never do.
+The key is the whole `Grant`: equal grants share a source, and grants that differ in anything never do.
 """
 
 from __future__ import annotations
@@ -38,30 +38,30 @@ class Sources:
         return self._by_grant[grant]
 
     def start(self) -> None:
-        """Ask for every first token at once, in the background."""
+        """Request all first tokens at once, in the background."""
         for source in self._by_grant.values():
             source.start()
 
     async def close(self) -> None:
-        """End all token requests, revoke what is to be revoked, then close the connections."""
+        """Stop all token requests, revoke tokens where wanted, then close the connections."""
         await asyncio.gather(*(source.close() for source in self._by_grant.values()))
         await self._revoker.close()
         await self._endpoint.close()
 
     def is_ready(self) -> bool:
-        """Whether a token was had for every grant that a route needs."""
+        """Whether each grant that a route needs has had a token."""
         return all(source.has_had_token for source in self._by_grant.values())
 
     def states(self) -> Iterator[SourceState]:
-        """Make the state of each source as it is asked for, in the order of the routes that need them."""
+        """Yield the state of each source, in the order of the routes that need them."""
         return (source.state() for source in self._by_grant.values())
 
     def missing(self) -> Iterator[SourceState]:
-        """Make the state of each source that has had no token yet."""
+        """Yield the state of each source that has had no token yet."""
         return (source.state() for source in self._by_grant.values() if not source.has_had_token)
 
     def by_client(self) -> dict[ClientName, list[SourceState]]:
-        """Give them by the name of the client."""
+        """Return the states of all sources by client."""
         states: dict[ClientName, list[SourceState]] = {}
         for state in self.states():
             states.setdefault(state.client, []).append(state)
@@ -72,6 +72,6 @@ class Sources:
 
 
 def needed_clients(settings: Settings) -> tuple[ClientSettings, ...]:
-    """Give each route's client, with the grant that the route made of it, once per grant."""
+    """Return the clients that routes need, once for each grant that a route makes of them."""
     grants = dict.fromkeys(route.grant for route in settings.routes if route.grant is not None)
     return tuple(replace(settings.clients[grant.client], grant=grant) for grant in grants)

@@ -1,13 +1,17 @@
-"""HTTP to authorization servers: one session for the process, every foreign exception mapped here.
+"""HTTP to authorization servers: shared sessions, and the one place where foreign exceptions are mapped.
 
-Rules: no redirect is followed, no cookie kept, no proxy taken from the environment; no more than 1 MiB read,
-nor unpacked from an answer that is compressed though nobody asked for it; TLS is verified; the client's
-``timeout`` covers all from connecting to the last byte, not the wait for a place at its server (`places`).
-Nothing leaves this module as an exception but cancellation.
+Rules:
 
-A request that found a kept connection dead is `DEAD_CONNECTION`: nobody answered a byte, so it may be made
-once more, at once and on a fresh connection. Of a GET that is done here; what proves who we are goes out
-once, so whoever sends it makes it anew.
+- Redirects are not followed, cookies not kept, and proxies not taken from the environment.
+- At most 1 MiB is read, or unpacked from an answer that is compressed although nobody asked for it.
+- TLS is verified.
+- The client's ``timeout`` covers everything from connecting to the last byte, except the wait for a place
+  at its server (`places`).
+- No exception leaves this module, except for cancellation.
+
+A request on a kept connection that turns out dead gives `DEAD_CONNECTION`: not a byte was answered, so it
+may be made once more, at once and on a fresh connection. A GET is repeated here. Credentials are sent only
+once, so whoever sends them makes them anew.
 """
 
 from __future__ import annotations
@@ -35,12 +39,12 @@ from gateway.verdict import Way, verdict
 
 USER_AGENT: Final = f"gateway/{__version__}"
 
-# Below the 5 s after which Node's servers close an idle connection: one that dies under a request costs time.
+# Below the 5 s after which Node closes idle connections: one that dies during a request costs time.
 KEEPALIVE_S: Final = 4.0
 
 SERVER: Final = "authorization server"
 DEAD_CONNECTION: Final = Failed(
-    FailureKind.UNREACHABLE, "the authorization server had closed the connection that was kept"
+    FailureKind.UNREACHABLE, "the authorization server had closed the kept connection"
 )
 TOO_LONG: Final = Failed(FailureKind.INVALID, "the authorization server answered more than 1 MiB")
 
@@ -49,7 +53,7 @@ def _unreachable(reason: str, cause: Cause = Cause.CONNECTION_BROKEN) -> Failed:
     return Failed(FailureKind.UNREACHABLE, reason, cause=cause)
 
 
-# What `gateway.verdict` does not tell, or not as well. The first match counts: most specific first.
+# What `gateway.verdict` does not know, or not as well. The first match counts: most specific first.
 _THERE: Final = Way(SERVER)
 _UNSENT: Final = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError)
 _PROXY_FAILURES: Final[tuple[tuple[type[Exception], Failed], ...]] = (
@@ -68,8 +72,11 @@ _FAILURES: Final[tuple[tuple[type[Exception], Failed], ...]] = (
     ),
     (aiohttp.ClientPayloadError, _unreachable("the authorization server broke off its answer")),
     (aiohttp.ServerDisconnectedError, _unreachable("the authorization server closed the connection")),
-    (aiohttp.ClientResponseError, Failed(FailureKind.INVALID, "the authorization server answered no HTTP")),
-    (aiohttp.InvalidURL, Failed(FailureKind.INVALID, "the token_endpoint is no URL")),
+    (
+        aiohttp.ClientResponseError,
+        Failed(FailureKind.INVALID, "the authorization server did not answer in HTTP"),
+    ),
+    (aiohttp.InvalidURL, Failed(FailureKind.INVALID, "the token_endpoint is not a URL")),
     (aiohttp.ClientOSError, _unreachable("the authorization server broke the connection")),
     (aiohttp.ClientError, _unreachable("the token request failed")),
     (OSError, _unreachable("the connection to the authorization server broke")),
@@ -79,7 +86,7 @@ _FAILURES: Final[tuple[tuple[type[Exception], Failed], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class ServerRequest:
-    """A request to an authorization server: a POST of `body`, or a GET where there is none."""
+    """A request to an authorization server: a POST of `body`, or a GET if there is none."""
 
     url: str = field(repr=False)
     headers: dict[str, str] = field(repr=False)
@@ -87,7 +94,7 @@ class ServerRequest:
 
 
 class Transport:
-    """Sends requests, for all clients of the process; belongs to one event loop."""
+    """Sends requests for all clients of a process; belongs to one event loop."""
 
     def __init__(self, trust: Trust, resolver: Resolver | None = None) -> None:
         self._trust = trust
@@ -98,9 +105,9 @@ class Transport:
     async def send(
         self, client: ClientSettings, request: ServerRequest, *, is_fresh: bool = False
     ) -> ServerAnswer | Failed:
-        """Send one request as `client` reaches its server, and give the answer, unpacked.
+        """Send one request with the connection settings of `client`, and return the unpacked answer.
 
-        With `is_fresh` no connection is used that was kept.
+        With `is_fresh` it does not use a kept connection.
         """
         answer = await self._send(client, request, is_fresh=is_fresh)
         if answer is DEAD_CONNECTION and request.body is None:
@@ -134,13 +141,13 @@ class Transport:
             return replace(failed, was_sent=trail.is_connected and not isinstance(error, _UNSENT))
 
     async def close(self) -> None:
-        """Close the connections; nothing may be asked afterwards."""
+        """Close the connections; nothing may be sent afterwards."""
         for session in self._sessions.values():
             await session.close()
 
     async def _context(self, client: ClientSettings) -> ssl.SSLContext | bool:
         settings = trust_in_server(client)
-        # True: aiohttp's own context, with the system's authorities, which most clients share.
+        # True is aiohttp's own context with the system's CA bundle, which most clients share.
         return True if settings == TrustSettings() else await self._trust.fresh(settings)
 
     def _session(self, *, is_fresh: bool) -> aiohttp.ClientSession:
@@ -156,23 +163,23 @@ class Transport:
 
     def _connector(self, *, keeps: bool) -> Connector:
         lasting = {"keepalive_timeout": KEEPALIVE_S} if keeps else {"force_close": True}
-        # Without limits: aiohttp's are shared by all servers, and take a wait for a place for a slow server.
+        # No limits: aiohttp's are shared by all servers, and a wait for a place looks like a slow server.
         return Connector(self._addresses, limit=0, limit_per_host=0, **lasting)
 
 
 def trust_in_server(client: ClientSettings) -> TrustSettings:
-    """Give what the TLS context towards a client's authorization server is made of."""
+    """Return what the TLS context for a client's authorization server is made of."""
     return TrustSettings(client.reach.ca_file, client.grant.certificate, client.reach.min_tls)
 
 
 def way_of(client: ClientSettings, url: str) -> Way:
-    """Say how `client` goes to its authorization server."""
+    """Return how `client` reaches its authorization server."""
     is_tls = url.lower().startswith("https:")
     return Way(SERVER, is_tls=is_tls, shows_certificate=client.grant.certificate is not None)
 
 
 def failure_of(error: Exception, way: Way = _THERE) -> Failed:
-    """Give the failure that a foreign exception means, without its text: that may hold a proxy's password."""
+    """Map a foreign exception to a failure, without its text, which may contain a proxy's password."""
     for kind, failed in _PROXY_FAILURES:
         if isinstance(error, kind):
             return failed
@@ -217,7 +224,7 @@ async def _read(response: aiohttp.ClientResponse) -> ServerAnswer | Failed:
     plain = unpack(bytes(body), codings, MAX_ANSWER_BYTES)
     if plain is Flaw.TOO_LONG:
         return TOO_LONG
-    # What cannot be unpacked stays as it came: the status may say enough, or the field may be wrong.
+    # A body that cannot be unpacked stays as it came: the status may say enough, or the field may be wrong.
     return ServerAnswer(
         response.status,
         read_fields(response.headers.items()),

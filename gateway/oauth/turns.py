@@ -1,13 +1,13 @@
-"""Whose turn it is to ask: one grant at a time while a client's credentials are not known to be accepted.
+"""Take turns: one grant asks at a time while a client's credentials are not known to be accepted.
 
 Rules:
 
-- Who waited for another's attempt shares its failure where that says something about all: a refusal of the
-  credentials, or a server that is unwell. An error that it answered is shared once in a row, for it may be
-  about what the other grant asked for.
+- A grant that waited for another's attempt shares its failure if that concerns all grants: the credentials
+  were refused, or the server is unwell. An error answer is shared only once in a row, since it may be about
+  what the other grant asked for.
 - A success lets all who wait go at once.
-- Clients of several names share a turn where they prove the same to the same server. Credentials that were
-  replaced begin anew.
+- Clients with different names share their turns if they send the same credentials to the same server.
+  Replaced credentials start afresh.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class SharedFailure:
 
 
 class Desk:
-    """Where the grants ask that prove the same to the same server."""
+    """Where grants queue that send the same credentials to the same server."""
 
     def __init__(self) -> None:
         self.standing = Standing()
@@ -46,14 +46,14 @@ class Desk:
     async def ask(
         self, who: Who, send: Send, clock: Clock, jitter: float, *, has_shared: bool
     ) -> Outcome | SharedFailure:
-        """Send when it is the turn of `who`, or give what another grant met.
+        """Send when it is the turn of `who`, or return the failure of another grant.
 
         Args:
             who: the grant.
-            send: asks for its token.
-            clock: what time it is.
-            jitter: of a pause, in [0, 1).
-            has_shared: it was given what another one met the last time.
+            send: requests its token.
+            clock: tells the time.
+            jitter: for a pause, in [0, 1).
+            has_shared: the grant shared another one's failure the last time.
         """
         came_at_s = clock.now_s()
         if not self.standing.is_known(came_at_s):
@@ -89,11 +89,11 @@ class Turns:
         self._grants: Counter[Hashable] = Counter()
 
     def join(self, client: ClientSettings) -> None:
-        """Take note of one more grant."""
+        """Note one more grant."""
         self._grants[_registration(client)] += 1
 
     def desk(self, client: ClientSettings, mark: Hashable) -> Desk:
-        """Give the client's desk, which lasts as long as somebody has it.
+        """Return the client's desk, which lasts as long as somebody holds it.
 
         `mark` changes with the credentials.
         """
@@ -104,7 +104,7 @@ class Turns:
         return desk
 
     def has_others(self, client: ClientSettings) -> bool:
-        """Whether other grants ask as the same client."""
+        """Whether other grants use the same client."""
         return self._grants[_registration(client)] > 1
 
 

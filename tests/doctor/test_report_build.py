@@ -173,7 +173,7 @@ def test_where_no_lifetime_is_stated_the_default_counts():
 def test_each_place_is_told_and_another_issuers_name_is_said():
     grant = replace(OURS, token_endpoint=None, issuer="https://login.test")
     none = Failed(FailureKind.INVALID, "the issuer publishes no metadata: it answered 404")
-    other = Failed(FailureKind.INVALID, "the issuer's metadata is in the name of another issuer")
+    other = Failed(FailureKind.INVALID, "the issuer's metadata names another issuer")
     good = ServerMetadata("https://login.test", "https://login.test/token")
     looks = (
         Look("https://login.test/1", none, 404),

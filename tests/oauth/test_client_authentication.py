@@ -207,11 +207,11 @@ def test_rfc_7515_appendix_a_3_is_read_and_signs_es256():
     [
         ("hunter2 is no key", "neither PEM nor a JWK"),
         ("-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----", "neither PEM nor a JWK"),
-        ('{"kty": "hunter2"}', "no JWK of type RSA, EC or OKP"),
-        ('{"keys": [{"kty": "EC", "d": "hunter2"}]}', "no JWK of type RSA, EC or OKP"),
-        ('{"kty": "OKP", "crv": "X25519", "d": "hunter2", "x": "hunter2"}', "no JWK of type"),
-        ('{"kty": "oct", "k": "aHVudGVyMg"}', "a public one, or of a kind"),
-        ("{hunter2", "no JWK of type"),
+        ('{"kty": "hunter2"}', "not a JWK of type RSA, EC or OKP"),
+        ('{"keys": [{"kty": "EC", "d": "hunter2"}]}', "not a JWK of type RSA, EC or OKP"),
+        ('{"kty": "OKP", "crv": "X25519", "d": "hunter2", "x": "hunter2"}', "not a JWK of type"),
+        ('{"kty": "oct", "k": "aHVudGVyMg"}', "a public key, or of a kind"),
+        ("{hunter2", "not a JWK of type"),
     ],
 )
 def test_what_is_no_key_is_told_without_a_word_of_it(text: str, words: str):
@@ -226,11 +226,11 @@ def test_what_is_no_key_is_told_without_a_word_of_it(text: str, words: str):
     ("make", "words"),
     [
         (lambda: public_pem("p256"), "neither PEM nor a JWK"),
-        (lambda: jwk("p256", public=True), "is a public one"),
-        (lambda: jwk("rsa", public=True), "is a public one"),
+        (lambda: jwk("p256", public=True), "is a public key"),
+        (lambda: jwk("rsa", public=True), "is a public key"),
         (lambda: pem("p256", password=b"hunter2"), "is encrypted"),
         (lambda: pem("short rsa"), "fewer than 2048 bits"),
-        (lambda: pem("k256"), "none of P-256, P-384 and P-521"),
+        (lambda: pem("k256"), "not P-256, P-384 or P-521"),
         (lambda: jwk("p256", alg="RS256"), "`alg` does not fit"),
         (lambda: jwk("p256", use="enc"), "`use` is not `sig`"),
         (lambda: jwk("rsa", use=["sig"]), "`use` is not `sig`"),
@@ -298,12 +298,12 @@ def test_an_rsa_key_whose_numbers_do_not_fit_signs_nothing(name: str, change: in
 def test_an_rsa_key_with_some_of_its_primes_is_none(absent: str):
     members = rsa_members()
     del members[absent]
-    with pytest.raises(CredentialUnusable, match="no JWK of type RSA"):
+    with pytest.raises(CredentialUnusable, match="not a JWK of type RSA"):
         signed(json.dumps(members))
 
 
 def test_an_rsa_key_of_three_primes_is_none():
-    with pytest.raises(CredentialUnusable, match="no JWK of type RSA"):
+    with pytest.raises(CredentialUnusable, match="not a JWK of type RSA"):
         signed(jwk("rsa", oth=[]))
 
 

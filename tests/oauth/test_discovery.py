@@ -132,7 +132,7 @@ async def test_a_final_slash_makes_another_issuer():
         at.server.publish(OPENID)
         failed = await at.metadata(discovered(f"{at.server.origin}/"))
         assert isinstance(failed, Failed)
-        assert failed.reason == "the issuer's metadata is in the name of another issuer"
+        assert failed.reason == "the issuer's metadata names another issuer"
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -163,7 +163,7 @@ async def test_what_was_looked_at_is_kept_for_the_operator():
 # ── what goes wrong ───────────────────────────────────────────────────────────────────────────────
 
 NO_JSON = "the issuer publishes no metadata: it answered with no JSON object"
-OTHER = "the issuer's metadata is in the name of another issuer"
+OTHER = "the issuer's metadata names another issuer"
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ async def test_metadata_in_another_name_never_takes_the_place_of_what_is_known()
         await at.endpoint()
         await renewed(at)
         assert await at.endpoint() == old
-        assert at.events.kept == ["the issuer's metadata is in the name of another issuer"]
+        assert at.events.kept == ["the issuer's metadata names another issuer"]
 
 
 async def test_doubt_renews_it_at_once():

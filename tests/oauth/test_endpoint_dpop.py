@@ -207,7 +207,7 @@ async def test_a_server_that_gives_a_bearer_token_instead_is_refused_unless_allo
     else:
         assert outcome == Failed(
             FailureKind.INVALID,
-            "the authorization server gave a Bearer token, though one that is bound to our key was asked for",
+            "the authorization server issued a Bearer token, although one bound to our key was requested",
         )
 
 
@@ -245,12 +245,12 @@ async def test_a_configured_key_is_read_for_each_request():
         (
             lambda: Secret(pem("p256")),
             SigningAlgorithm.ES384,
-            "the client cannot prove possession of its key: ES384 does not fit the key, which is one for ES256",
+            "the client cannot prove possession of its key: ES384 does not fit the key, which is for ES256",
         ),
         (
             None,
             SigningAlgorithm.HS256,
-            "the client cannot prove possession of its key: HS256 signs with a shared secret, which proves nothing here",
+            "the client cannot prove possession of its key: HS256 signs with a shared secret, which is no proof of a key",
         ),
     ],
 )

@@ -52,5 +52,5 @@ def test_each_key_that_tokens_cannot_be_bound_to_is_named_by_its_place():
     assert complaints(a=bound(pem("p256"), "3:5"), made=bound(None, ""), b=bad, c=gone, d=misfit) == (
         "4:5: clients.b.dpop_private_key: the private key is neither PEM nor a JWK",
         "5:5: clients.c.dpop_private_key: the key cannot be read",
-        "6:5: clients.d.dpop_private_key: ES384 does not fit the key, which is one for ES256",
+        "6:5: clients.d.dpop_private_key: ES384 does not fit the key, which is for ES256",
     )

@@ -101,13 +101,13 @@ def test_rsa_keys_have_so_many_bits_at_least(bits: int):
     ("text", "words"),
     [
         (lambda: public_pem("p256"), "neither PEM nor a JWK"),
-        (lambda: jwk("p256", public=True), "public one"),
-        (lambda: pem("k256"), "curve is none of P-256, P-384 and P-521"),
+        (lambda: jwk("p256", public=True), "public key"),
+        (lambda: pem("k256"), "curve is not P-256, P-384 or P-521"),
         (lambda: pem("p256", password=b"hunter2"), "encrypted"),
         (lambda: jwk("p256", use="enc"), "`use` is not `sig`"),
         (lambda: jwk("p256", key_ops=["verify"]), "`key_ops` does not list `sign`"),
         (lambda: jwk("p256", key_ops="sign"), "`key_ops` does not list `sign`"),
-        (lambda: "{", "no JWK"),
+        (lambda: "{", "not a JWK"),
         (lambda: "", "neither PEM nor a JWK"),
     ],
 )

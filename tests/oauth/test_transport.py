@@ -162,7 +162,7 @@ async def test_an_answer_without_end_is_cut_off():
 
 
 BROKEN = "the authorization server broke off its answer"
-NO_HTTP = "the authorization server answered no HTTP"
+NO_HTTP = "the authorization server did not answer in HTTP"
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ async def test_an_issuer_with_a_slash_too_many_is_another_one(tmp_path, provider
         (state,) = running.gateway.generation.sources.states()
 
     assert (status, problem["type"]) == (502, "urn:gateway:error:token_answer_invalid")
-    assert state.last_reason == "the issuer's metadata is in the name of another issuer"
+    assert state.last_reason == "the issuer's metadata names another issuer"
     assert provider.requests("http POST /token") == before
 
 

@@ -1,1 +1,1 @@
-"""Decisions of the token's way: from a grant to the token that it gives, or to whose fault it is."""
+"""Decisions of the token's way: from a grant to its token, or to whose fault it is that there is none."""

@@ -1,9 +1,12 @@
-"""How long no token request is sent after a failure.
+"""Back-off: how long no token request is sent after a failure.
 
-Rules (design section 5): exponential with full jitter, so that many gateways come back one by one; a
-floor, so that a pause is never zero. What passes by itself (network, 5xx, nonsense) rests 1 to 60 s;
-what a human must repair (``invalid_client`` and its kin) 10 to 300 s. ``Retry-After`` is honoured: it
-lengthens a pause and never shortens it.
+Rules:
+
+- Back-off is exponential with full jitter, so that many gateways come back one by one, and never below a
+  floor.
+- A failure that may pass by itself (network, 5xx, an unusable answer) pauses for 1 to 60 s; one that a
+  human must repair (``invalid_client`` and its kin) for 10 to 300 s.
+- ``Retry-After`` lengthens a pause and never shortens it.
 """
 
 from __future__ import annotations
@@ -17,18 +20,18 @@ from gateway.core.oauth.token_outcome import Failed, FailureKind
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """How many token requests failed in a row, how the last one did, and when the next may be sent."""
+    """A pause: how many token requests failed in a row, why the last one did, when the next may be sent."""
 
     failures: int = 0
     failed: Failed | None = None
     until_s: float = -inf
 
     def left_s(self, now_s: float) -> float:
-        """Give the seconds that are left of it; 0 when it is over."""
+        """Return how long it still lasts; 0 once it is over."""
         return max(0.0, self.until_s - now_s)
 
     def after(self, failed: Failed, now_s: float, jitter: float, longest_s: float = inf) -> Rest:
-        """Give the rest that follows one more failure at `now_s`; `jitter` is in [0, 1)."""
+        """Return the pause after one more failure, at `now_s`; `jitter` is in [0, 1)."""
         failures = self.failures + 1
         return Rest(failures, failed, now_s + pause_s(failed, failures, jitter, longest_s))
 
@@ -44,13 +47,13 @@ class Bounds:
 TRANSIENT: Final = Bounds(1.0, 60.0)
 REFUSED: Final = Bounds(10.0, 300.0)
 
-_MOST_DOUBLINGS: Final = 16  # 2**16 s is beyond every bound; without it the power grows for ever
+_MOST_DOUBLINGS: Final = 16  # 2**16 s exceeds every bound; without a limit the power would grow for ever
 
 
 def pause_s(failed: Failed, failures: int, jitter: float, longest_s: float = inf) -> float:
-    """Give the seconds to rest after the `failures`-th failure in a row; `jitter` is in [0, 1).
+    """Return how long to pause after the `failures`-th failure in a row; `jitter` is in [0, 1).
 
-    Only ``Retry-After`` makes it longer than `longest_s`.
+    Only ``Retry-After`` can exceed `longest_s`.
     """
     bounds = _bounds(failed.kind)
     ceiling_s: float = min(

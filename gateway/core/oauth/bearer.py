@@ -1,9 +1,9 @@
-"""A granted token as it is held: ready to be sent, and named without being told.
+"""A granted token, ready to be sent, and a fingerprint that names it without revealing it.
 
-The name is a fingerprint, eight hex digits of a keyed hash. The key is made at the start of the process
-and dies with it, so that a fingerprint can be compared with others of the same run and with nothing else.
+The fingerprint is eight hex digits of a keyed hash. Its key lives as long as the process, so fingerprints can
+be compared within one run and with nothing else.
 The scheme is always written ``Bearer``, or ``DPoP`` for a token that is bound to a key (RFC 9449 section
-7.1): some services refuse ``bearer``, which some servers answer.
+7.1): some authorization servers answer ``bearer``, and some services refuse it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _DIGEST_BYTES: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A token and the instants of its life."""
+    """A token and the dates of its life."""
 
     token: Token
     life: Life
 
     @classmethod
     def of(cls, granted: Granted, life: Life, serial: int, fingerprint_key: bytes) -> Held:
-        """Make what was granted ready to be sent (RFC 6750 section 2.1)."""
+        """Prepare a granted token for sending (RFC 6750 section 2.1)."""
         scheme = b"Bearer " if granted.prover is None else b"DPoP "
         token = Token(
             field_value=scheme + granted.access_token.reveal().encode("ascii"),
@@ -44,5 +44,5 @@ class Held:
 
 
 def fingerprint(key: bytes, secret: Secret) -> str:
-    """Give eight hex digits, the same for the same secret and `key`; at most 32 bytes of key (RFC 7693)."""
+    """Return eight hex digits that depend on the secret and on `key`, of at most 32 bytes (RFC 7693)."""
     return blake2s(secret.reveal().encode(), key=key, digest_size=_DIGEST_BYTES).hexdigest()

@@ -1,12 +1,13 @@
-"""What an assertion says: a JWT by which a client proves who it is, or asks for a token (RFC 7521, RFC 7523).
+"""The claims of an assertion: a JWT that authenticates a client or asks for a token (RFC 7521, RFC 7523).
 
 Rules:
 
-- ``iss`` is the client id, and so is ``sub`` unless the assertion is the grant itself and speaks for somebody
-  (section 3, points 1 and 2); ``aud`` is one text, a setting, for
-  servers differ on whether it is the token endpoint or the issuer (point 3).
-- ``jti`` is new and ``exp`` near at every attempt (points 4 and 7): whoever catches one gains little.
-- No ``nbf``: servers whose clock is behind ours would refuse it.
+- ``iss`` is the client id. So is ``sub``, unless the assertion is the grant itself and speaks for somebody
+  else (RFC 7523 section 3, points 1 and 2).
+- ``aud`` is a single string and can be set: servers disagree on whether it is the token endpoint or the
+  issuer (point 3).
+- Every assertion has a new ``jti`` and a near ``exp`` (points 4 and 7), so a stolen one is worth little.
+- There is no ``nbf``: a server whose clock is behind ours would refuse it.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ from gateway.core.json_object import JsonObject
 from gateway.core.signing_settings import AssertionSettings, JsonClaim
 
 JWT_BEARER: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-"""RFC 7523 section 2.2: the assertion is a JWT."""
+"""The ``client_assertion_type`` of a JWT (RFC 7523 section 2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """What is particular to one assertion.
+    """What distinguishes one assertion from the next.
 
     Attributes:
-        token_endpoint: the URL that is asked.
-        wall_now_s: seconds since 1970.
-        jti: used once.
+        token_endpoint: the URL of the token request.
+        wall_now_s: the time, in seconds since 1970.
+        jti: an identifier that is used once.
     """
 
     token_endpoint: str = field(repr=False)
@@ -38,7 +39,7 @@ class Occasion:
 
 
 def assertion_claims(client_id: str, settings: AssertionSettings, occasion: Occasion) -> JsonObject:
-    """Give the claims of one assertion."""
+    """Return the claims of one assertion."""
     issued_at_s = int(occasion.wall_now_s)
     further = {
         name: json.loads(value.text) if isinstance(value, JsonClaim) else value

@@ -1,8 +1,8 @@
-"""What keeps a client from its token, as the operator is told it: whose fault, why, and which key to look at.
+"""Why a client has no token, as operators are told: whose fault it is, the cause, and which key to check.
 
-Rules: the key is the one to change where that may cure it. Where nothing in `gateway.yaml` need be wrong (the
-server is down, its certificate has expired) it is the one that leads to the server. What a registered error
-code means is read from RFC 6749 section 5.2.
+The key is the one whose change may cure it. Where `gateway.yaml` need not be wrong (the server is down, its
+certificate has expired) it is the one that leads to the server. RFC 6749 section 5.2 says what the registered
+error codes mean.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _KEYS: Final = {
 
 
 def cause_of(failed: Failed) -> Cause:
-    """Say why there is no token."""
+    """Return why there is no token."""
     if failed.cause is not None:
         return failed.cause
     if blames_secret(failed.status, failed):
@@ -53,12 +53,12 @@ def cause_of(failed: Failed) -> Cause:
 
 
 def key_of(failed: Failed, client: ClientSettings) -> str:
-    """Name the key of `gateway.yaml` to look at, whole: ``clients.crm.scope``."""
+    """Return the key of `gateway.yaml` to check, in full: ``clients.crm.scope``."""
     return f"clients.{client.name}.{failed.key or _key(cause_of(failed), client)}"
 
 
 def credential_key(client: ClientSettings) -> str:
-    """Name the key below the client that holds what proves who we are."""
+    """Return the key, below the client, that holds its credential."""
     match client.grant.method:
         case AuthMethod.CLIENT_SECRET_BASIC | AuthMethod.CLIENT_SECRET_POST | AuthMethod.CLIENT_SECRET_JWT:
             return "client_secret"

@@ -1,11 +1,11 @@
-"""A body that arrives compressed, though nobody asked for that (RFC 9110 section 8.4): unpacked, bounded.
+"""Unpack bodies that arrive compressed although nobody asked for it (RFC 9110 section 8.4), within bounds.
 
 Rules:
 
-- Codings are undone from the last to the first; ``x-gzip`` is ``gzip`` (section 8.4.1.3), ``identity`` is
-  none. ``deflate`` is zlib's format (RFC 1950), or the bare stream (RFC 1951) that some servers send.
-- No step yields more than the bound, whatever is packed how often: `MOST_CODINGS` layers, `MOST_MEMBERS`
-  members of a gzip file. A stream that ends early, or with anything but zeros behind it, is broken.
+- Codings are undone from the last to the first. ``x-gzip`` means ``gzip`` (section 8.4.1.3), ``identity``
+  means none. ``deflate`` is zlib's format (RFC 1950), or the bare stream (RFC 1951) that some servers send.
+- No step yields more than the bound. There are at most `MOST_CODINGS` layers, and `MOST_MEMBERS` members in a
+  gzip stream. A stream that ends early, or that anything but zeros follows, is broken.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _FORMATS: Final = {
 class Flaw(Enum):
     """Why a body cannot be unpacked."""
 
-    BROKEN = "broken"  # or packed in a way that is not known here
+    BROKEN = "broken"  # or packed in an unknown way
     TOO_LONG = "too_long"
 
 
 def unpack(body: bytes, content_encoding: str, most_bytes: int) -> bytes | Flaw:
-    """Give the body without the codings that the field names; at most `most_bytes` are unpacked."""
+    """Remove the codings that the field names; at most `most_bytes` are unpacked."""
     codings = [word for word in map(str.strip, content_encoding.lower().split(",")) if word]
     codings = [coding for coding in codings if coding != "identity"]
     if len(codings) > MOST_CODINGS:

@@ -1,10 +1,10 @@
-"""What a DPoP proof says, and when a token endpoint asks for another one (RFC 9449).
+"""The claims of a DPoP proof, and when a token endpoint asks for another one (RFC 9449).
 
 Rules:
 
-- A proof names the request by method and URL, without query and fragment (section 4.2), and the token
-  that goes with it by its hash (``ath``, section 7); its ``jti`` is new and its ``iat`` is now.
-- A token endpoint asks for a nonce in the error of a 400 (section 8), or of a 401, as it is met in the field.
+- A proof names the request by method and URL, without query and fragment (section 4.2), and the token that it
+  accompanies by its hash (``ath``, section 7). Its ``jti`` is new and its ``iat`` is now.
+- A token endpoint asks for a nonce with an error in a 400 (section 8) or, in the field, in a 401.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from gateway.core.base64url import base64url
 from gateway.core.dpop import USE_DPOP_NONCE, without_query
 
 PROOF_TYPE: Final = "dpop+jwt"
-"""``typ`` of a proof's header (section 4.2)."""
+"""The ``typ`` of a proof (section 4.2)."""
 
 
-def proof_claims(  # noqa: PLR0913 - all of section 4.2; an object per proof would cost more than it tells
+def proof_claims(  # noqa: PLR0913 - all of section 4.2; an object for each proof would cost time and add nothing
     method: str, url: str, jti: str, wall_now_s: float, *, nonce: str = "", ath: str = ""
 ) -> dict[str, str | int]:
-    """Give the claims of one proof; `wall_now_s` counts from 1970, `jti` is used once."""
+    """Return the claims of one proof; `wall_now_s` counts from 1970, `jti` is used once."""
     claims: dict[str, str | int] = {
         "jti": jti,
         "htm": method,
@@ -37,10 +37,10 @@ def proof_claims(  # noqa: PLR0913 - all of section 4.2; an object per proof wou
 
 
 def token_hash(token: str) -> str:
-    """Give ``ath`` for a token, which is ASCII (section 4.2)."""
+    """Return the ``ath`` of a token, which is ASCII (section 4.2)."""
     return base64url(sha256(token.encode("ascii")).digest()).decode("ascii")
 
 
 def endpoint_wants_nonce(status: int, error: str) -> bool:
-    """Whether a token endpoint's answer with this ``error`` asks for a nonce (section 8)."""
+    """Whether a token endpoint that answers with this ``error`` asks for a nonce (section 8)."""
     return status in (400, 401) and error == USE_DPOP_NONCE

@@ -1,13 +1,13 @@
-"""The claims of an access token that happens to be a JWT: read, not verified (RFC 7519).
+"""Read the claims of an access token that happens to be a JWT, without verifying them (RFC 7519).
 
-To us a token is opaque; its ``exp`` is a hint that shortens a stated lifetime and never lengthens it.
-Nothing is decided by it but when to ask again, so no signature is checked, and no library is loaded.
+To a client a token is opaque. Its ``exp`` is a hint that shortens the stated lifetime and never lengthens
+it. All it decides is when to ask again, so the signature is not checked and no library is loaded.
 
-Rule for the clock: ``exp`` was written by the authorization server's clock, so the time that is left is
-counted on that clock too. Its reading is the ``Date`` of the very answer, or ours where there is none.
-It is never before ``iat``, for a token is no older than its making: a clock of ours that runs behind
-cannot lengthen a life. ``exp - iat`` alone would be free of all clocks, but gives a full life to the
-half-dead token that some servers hand out again and again (wso2/api-manager#773).
+The authorization server wrote ``exp`` by its own clock, so what is left is counted on that clock: the
+``Date`` of the same answer, or our time if there is none. It never counts as earlier than ``iat``, since no
+token is older than its making; so a slow clock of ours cannot lengthen a life. ``exp - iat`` would need no
+clock at all, but gives a full life to the half-expired token that some servers hand out again and again
+(wso2/api-manager#773).
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Final
 
 from gateway.core.json_object import JsonObject, finite_number, read_json_object
 
-_PARTS: Final = 3  # header, claims, signature (RFC 7515 section 7.1); five would be encrypted
+_PARTS: Final = 3  # header, claims, signature (RFC 7515 section 7.1); an encrypted token has five
 
 
 def read_claims(token: str) -> JsonObject | None:
-    """Give the claims, or None where the token is no signed JWT."""
+    """Return the claims, or None if the token is not a signed JWT."""
     parts = token.split(".")
     if len(parts) != _PARTS:
         return None
@@ -33,7 +33,7 @@ def read_claims(token: str) -> JsonObject | None:
 
 
 def claimed_left_s(token: str, server_now_s: float) -> float | None:
-    """Give the seconds from `server_now_s` to the token's ``exp``, negative if past, or None."""
+    """Return the time from `server_now_s` to the token's ``exp``, negative if past, or None without one."""
     claims = read_claims(token) or {}
     ends_s, made_s = finite_number(claims.get("exp")), finite_number(claims.get("iat"))
     if ends_s is None:

@@ -1,11 +1,11 @@
-r"""A private key as it comes out of environments, and as its readers want it: text in, PEM, JWK or DER out.
+r"""Repair the text of a private key that an environment variable has mangled: text in, PEM, JWK or DER out.
 
 Rules:
 
-- Line breaks that became ``\n`` (also ``\\n``), spaces, CR LF or nothing on the way are put back, also in a
-  text in quotes, as ``docker run --env-file`` leaves them. Of several PEM blocks the private key counts.
-- Base64 of any of that is undone, with or without line breaks, padding and the URL alphabet.
-- What is none of it comes back as it is: the reader says what is wrong.
+- Line breaks that became ``\n`` (or ``\\n``), spaces, CR LF or nothing are restored, also within quotes,
+  which ``docker run --env-file`` keeps. Of several PEM blocks the private key counts.
+- Base64 of any of these is decoded, with or without line breaks, padding and the URL alphabet.
+- Anything else is returned unchanged: whoever reads the key says what is wrong.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DER_SEQUENCE: Final = b"\x30"
 
 
 def repaired_key(text: str) -> str | bytes:
-    """Give the text of a key as PEM or JWK, or its DER."""
+    """Return the key as the text of a PEM or a JWK, or as the bytes of its DER."""
     for _ in range(_MOST_LAYERS):
         text = text.strip().strip("\"'").strip()
         if text.startswith("{") or PEM_BEGIN in text:
@@ -57,7 +57,7 @@ def _with_line_breaks(text: str) -> str:
     if block is None:
         return text
     label, body = block[1], block[2]
-    if ":" not in body:  # else there are fields of an encrypted key (RFC 1421 section 4.4)
+    if ":" not in body:  # otherwise these are the header fields of an encrypted key (RFC 1421 section 4.4)
         compact = "".join(body.split())
         body = "\n".join(compact[start : start + _COLUMNS] for start in range(0, len(compact), _COLUMNS))
     return f"-----BEGIN {label}-----\n{body.strip()}\n-----END {label}-----\n"

@@ -1,14 +1,14 @@
-"""What an authorization server says of itself: bytes in, endpoints out (RFC 8414, OpenID Discovery 1.0).
+"""An authorization server's metadata: bytes in, endpoints out (RFC 8414, OpenID Connect Discovery 1.0).
 
 Rules:
 
-- Two places are looked at, in this order: RFC 8414 section 3 puts its well-known part between host and path,
-  OpenID Connect Discovery section 4 puts its own behind the path.
-- The ``issuer`` in the answer is the one that was asked for, to the letter (RFC 8414 section 3.3): else
-  another server could answer in its name. So no redirect is followed either.
-- An endpoint that it names is believed only if credentials may be sent there (`server_url`).
-- Where we show a certificate, ``mtls_endpoint_aliases`` are preferred (RFC 8705 section 5).
-- Members of another shape than the RFC has are taken for left out; unknown ones are ignored.
+- Metadata may be at two URLs, tried in this order: RFC 8414 section 3 inserts its well-known part between
+  host and path, OpenID Connect Discovery section 4 appends its own to the path.
+- The ``issuer`` in the document must equal the configured one, character for character (RFC 8414 section
+  3.3): otherwise another server could answer in its name. For the same reason redirects are not followed.
+- An endpoint counts only if credentials may be sent there (`server_url`).
+- Clients that present a certificate prefer ``mtls_endpoint_aliases`` (RFC 8705 section 5).
+- A member of the wrong type counts as absent; unknown members are ignored.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.server_url import may_be_asked
 
 LIFETIME_S: Final = 3600.0
-"""How long metadata is believed that does not say it; servers say an hour to a day."""
+"""How long metadata is valid that does not say so itself; servers say an hour to a day."""
 SHORTEST_LIFETIME_S: Final = 300.0
 LONGEST_LIFETIME_S: Final = 24 * 3600.0
 
@@ -39,12 +39,12 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class ServerMetadata:
-    """An authorization server's metadata, as far as it is of use here; None where it says nothing.
+    """The members of an authorization server's metadata that are used here; None where one is absent.
 
     Attributes:
-        token_endpoint, revocation_endpoint: where a client without a certificate asks.
-        aliases: the same by their names, for a client that shows one.
-        lifetime_s: how long this may be believed.
+        token_endpoint, revocation_endpoint: for clients without a certificate.
+        aliases: the same by name, for clients that present one.
+        lifetime_s: how long this is valid.
     """
 
     issuer: str
@@ -58,22 +58,22 @@ class ServerMetadata:
     lifetime_s: float = LIFETIME_S
 
     def token_endpoint_for(self, *, shows_certificate: bool) -> str:
-        """Give where tokens are requested."""
+        """Return where tokens are requested."""
         alias = (self.aliases or {}).get("token_endpoint") if shows_certificate else None
         return alias or self.token_endpoint
 
     def revocation_endpoint_for(self, *, shows_certificate: bool) -> str | None:
-        """Give where tokens are revoked, or None where the server says no such place."""
+        """Return where tokens are revoked, or None if the server names no such endpoint."""
         alias = (self.aliases or {}).get("revocation_endpoint") if shows_certificate else None
         return alias or self.revocation_endpoint
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One place that was looked at.
+    """One URL that was asked for metadata.
 
     Attributes:
-        said_issuer: in whose name the answer was; foreign text.
+        said_issuer: the issuer that the document names; foreign text.
     """
 
     url: str
@@ -83,7 +83,7 @@ class Look:
 
 
 def metadata_places(issuer: str) -> tuple[str, ...]:
-    """Give the URLs where an issuer's metadata may be, in the order in which they are tried."""
+    """Return the URLs at which an issuer's metadata may be, in the order in which they are tried."""
     scheme, _, rest = issuer.partition("://")
     host, slash, path = rest.partition("/")
     path = (slash + path).rstrip("/")
@@ -93,7 +93,7 @@ def metadata_places(issuer: str) -> tuple[str, ...]:
 def read_metadata(
     answer: ServerAnswer, issuer: str, wall_now_s: float, *, allows_insecure: bool
 ) -> ServerMetadata | Failed:
-    """Give the metadata in the answer of one place, or why there is none."""
+    """Read the metadata in the answer from one of the URLs, or say why there is none."""
     if is_transient_status(answer.status):
         reason = f"the issuer answered {answer.status} when asked for its metadata"
         return Failed(FailureKind.UNREACHABLE, reason, retry_after_s=answer.retry_after_s(wall_now_s))
@@ -101,7 +101,7 @@ def read_metadata(
     if document is None:
         return Failed(FailureKind.INVALID, f"the issuer publishes no metadata: it answered {_kind(answer)}")
     if document.get("issuer") != issuer:
-        return Failed(FailureKind.INVALID, "the issuer's metadata is in the name of another issuer")
+        return Failed(FailureKind.INVALID, "the issuer's metadata names another issuer")
     endpoint = document.get("token_endpoint")
     if not may_be_asked(endpoint, issuer, allows_insecure=allows_insecure):
         return Failed(FailureKind.INVALID, f"the issuer's metadata has {_flaw(endpoint)}")
@@ -122,21 +122,21 @@ def read_metadata(
 
 
 def may_have_moved(failed: Failed) -> bool:
-    """Whether the endpoint that failed may be elsewhere by now: whoever answered was no OAuth endpoint.
+    """Whether the endpoint may have moved: what answered, if anything did, was not an OAuth endpoint.
 
-    One that asks for time is where it was.
+    An endpoint that asks for time has not moved.
     """
     return not failed.code and failed.retry_after_s is None and failed.status != 429
 
 
 def said_issuer(answer: ServerAnswer) -> str:
-    """Give the issuer in whose name an answer is, foreign text, or an empty one."""
+    """Return the issuer that an answer names, which is foreign text, or an empty string."""
     named = (answer.document() or {}).get("issuer")
     return named if isinstance(named, str) else ""
 
 
 def metadata_lifetime_s(cache_control: str) -> float:
-    """Give how long metadata may be believed: its ``max-age`` (RFC 9111 section 5.2.2.1), within bounds."""
+    """Return how long metadata is valid: its ``max-age`` (RFC 9111 section 5.2.2.1), within bounds."""
     found = _MAX_AGE.search(cache_control)
     stated_s = LIFETIME_S if found is None else float(found["seconds"])
     return min(max(stated_s, SHORTEST_LIFETIME_S), LONGEST_LIFETIME_S)
@@ -150,7 +150,8 @@ def _flaw(endpoint: object) -> str:
     if endpoint is None:
         return "no token_endpoint"
     return (
-        "a token_endpoint that credentials are not sent to: no https:// URL, or one with a user or a fragment"
+        "a token_endpoint that credentials may not be sent to: "
+        "it is not an https:// URL, or has a user or a fragment"
     )
 
 

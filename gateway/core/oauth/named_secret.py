@@ -1,8 +1,8 @@
-"""Secrets by a name that gives nothing of them away: which one of the list, where it comes from, since when.
+"""Names for secrets that give nothing away: their place in the list, where they come from, and since when.
 
-Rules: no digest of a secret is shown anywhere, not even a few digits of one: whoever reads the log could try
-guesses on it, and people choose secrets that can be guessed. Of a file, path and time of its last change say
-which content is meant; of the environment, the variable.
+No digest of a secret is ever shown, not even a few digits of one. Whoever reads the log could test guesses
+against it, and people choose secrets that can be guessed. A file is named by its path and the time of its
+last change, an environment variable by its name.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import Protocol
 from gateway.core.secret import Secret
 
 IN_PLACE = "gateway.yaml"
-"""The source of what is written in the configuration itself."""
+"""The source of a secret that is written in the configuration itself."""
 
 
 class WatchedFile(Protocol):
-    """A file that is read again when it was replaced, and whose last good content stays in use.
+    """A file that is read again when it is replaced; until the new content can be used, the old one is.
 
     Attributes:
         path: where it is.
-        changed_at_s: when what is in use was last changed, seconds since 1970.
-        trouble: why what is there now cannot be used, or empty.
-        readings: how often it was read with success.
+        changed_at_s: when the content in use was last changed, in seconds since 1970.
+        trouble: why the present content cannot be used, or empty.
+        readings: how often it was read successfully.
     """
 
     @property
@@ -45,30 +45,30 @@ class WatchedFile(Protocol):
         """As above."""
 
     def look(self) -> None:
-        """Find out whether it was replaced."""
+        """Check whether it was replaced."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedReader:
-    """A `SecretReader` that knows where it reads: ``file:/run/secrets/crm``, ``env:CRM_SECRET``."""
+    """A `SecretReader` that knows its source: ``file:/run/secrets/crm``, ``env:CRM_SECRET``."""
 
     read: Callable[[], Secret] = field(repr=False)
     source: str
     files: tuple[WatchedFile, ...] = field(default=(), repr=False)
 
     def __call__(self) -> Secret:
-        """Read it as it is now."""
+        """Read the present text."""
         return self.read()
 
 
 @dataclass(frozen=True, slots=True)
 class SecretName:
-    """What names a secret.
+    """The name of a secret.
 
     Attributes:
         number: its place in the list, from 1.
-        of: how many there are.
-        changed_at_s: of its file, seconds since 1970; None where it comes from none.
+        of: the length of the list.
+        changed_at_s: when its file was last changed, in seconds since 1970; None if it comes from no file.
     """
 
     number: int
@@ -78,7 +78,7 @@ class SecretName:
 
     @property
     def as_of(self) -> str:
-        """The instant in UTC (RFC 3339), or empty."""
+        """The time of that change in UTC (RFC 3339), or empty."""
         if self.changed_at_s is None:
             return ""
         return datetime.fromtimestamp(self.changed_at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -89,7 +89,7 @@ class SecretName:
 
 
 def name_of(readers: Sequence[Callable[[], Secret]], number: int) -> SecretName:
-    """Name the `number`-th of a client's secrets, from 0, as it is read now."""
+    """Name the `number`-th of a client's secrets, from 0, as it is now."""
     reader, of = readers[number], len(readers)
     if not isinstance(reader, NamedReader):
         return SecretName(number + 1, of, IN_PLACE)

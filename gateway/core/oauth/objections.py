@@ -1,7 +1,7 @@
-"""Where an authorization server's metadata does not fit what the owner configured, in plain sentences.
+"""Where an authorization server's metadata contradicts the configuration, in plain sentences.
 
-Nothing is decided by it: metadata is often incomplete or out of date, so the token request goes out all the
-same and these sentences are what an operator reads first when it is refused.
+They decide nothing: metadata is often incomplete or out of date, so the token request is sent regardless.
+They are what an operator reads first when it is refused.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gateway.core.signing_settings import SigningAlgorithm
 
 @dataclass(frozen=True, slots=True)
 class UsedAlgorithms:
-    """What signs, as follows from the keys; None where there is no key, or one that cannot be used."""
+    """The algorithms that the client's keys sign with; None for a key that is missing or unusable."""
 
     assertion: SigningAlgorithm | None = None
     dpop: SigningAlgorithm | None = None
@@ -27,7 +27,7 @@ class UsedAlgorithms:
 def find_objections(
     metadata: ServerMetadata, client: ClientSettings, used: UsedAlgorithms
 ) -> tuple[str, ...]:
-    """Give what the metadata says against the client's settings, and against its keys."""
+    """Return how the metadata contradicts the client's settings and keys."""
     return tuple(_objections(metadata, client, used))
 
 
@@ -47,7 +47,7 @@ def _objections(metadata: ServerMetadata, client: ClientSettings, used: UsedAlgo
 
 
 def _registered_method(grant: Grant) -> str:
-    """An assertion that somebody else signed is, to the server, one that was signed with a private key."""
+    """To the server, an assertion that somebody else signed is one that was signed with a private key."""
     if grant.method is AuthMethod.CLIENT_ASSERTION and grant.assertion_type == JWT_BEARER:
         return AuthMethod.PRIVATE_KEY_JWT.value
     return grant.method.value

@@ -1,4 +1,4 @@
-"""An answer of an authorization server, whatever it was asked: as it came, bounded, not yet understood."""
+"""The raw answer of an authorization server to any request: bounded in size, not yet interpreted."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _LISTS: Final = frozenset(("cache-control", "www-authenticate"))
 
 @dataclass(frozen=True, slots=True)
 class ServerAnswer:
-    """What came back.
+    """Status, header fields and body.
 
     Attributes:
         fields: header fields by lower-case name.
-        body: at most `MAX_ANSWER_BYTES`; unpacked, if it can be.
+        body: at most `MAX_ANSWER_BYTES`; unpacked if possible.
     """
 
     status: int
@@ -29,22 +29,23 @@ class ServerAnswer:
     body: bytes = field(repr=False)
 
     def header(self, name: str) -> str:
-        """Give the value of a header field, or an empty text."""
+        """Return the value of a header field, or an empty string."""
         return self.fields.get(name, "")
 
     def document(self) -> JsonObject | None:
-        """Give the JSON object in the body, or None."""
+        """Return the JSON object in the body, or None."""
         return read_json_object(self.body)
 
     def retry_after_s(self, wall_now_s: float) -> float | None:
-        """Give how long it asked us to wait, bounded, or None."""
+        """Return how long the server asks us to wait, within bounds, or None."""
         return read_retry_after(self.header("retry-after"), wall_now_s)
 
 
 def read_fields(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Give header fields by lower-case name, where one stands several times as one value.
+    """Index header fields by lower-case name, with one value for each.
 
-    Lists are joined (RFC 9110 section 5.3); of nonces the first counts that can be used, of others the first.
+    Repeated lists are joined (RFC 9110 section 5.3). Of repeated nonces the first usable one counts, of other
+    repeated fields the first.
     """
     fields: dict[str, str] = {}
     for given, value in pairs:
@@ -58,5 +59,5 @@ def read_fields(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def is_transient_status(status: int) -> bool:
-    """Whether a status says that the same request may succeed later (RFC 9110 section 15.6, RFC 6585)."""
+    """Whether the same request may succeed later (RFC 9110 section 15.6, RFC 6585)."""
     return status >= 500 or status in {408, 429}

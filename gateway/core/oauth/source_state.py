@@ -1,4 +1,4 @@
-"""The state of one token source, to be shown: ``/clients`` and `gateway token`. It holds no secret."""
+"""What ``/clients`` shows of one token source. It holds no secret."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gateway.core.token import Token
 
 @dataclass(frozen=True, slots=True)
 class RequestCounts:
-    """Token requests by outcome, since the start."""
+    """Token requests since the start, by outcome."""
 
     granted: int = 0
     refused: int = 0
@@ -23,10 +23,10 @@ class RequestCounts:
 
 @dataclass(frozen=True, slots=True)
 class TokenState:
-    """The living token, without the token.
+    """What may be shown of a living token.
 
     Attributes:
-        is_suspect: an upstream refused it; it is used until its successor is here.
+        is_suspect: an upstream refused it; it stays in use until its successor arrives.
     """
 
     fingerprint: str
@@ -39,7 +39,7 @@ class TokenState:
 
 
 def token_state(token: Token | None, now_s: float, *, is_suspect: bool) -> TokenState | None:
-    """Give what is to be shown of a token, or None where none lives."""
+    """Return what may be shown of a token, or None if it has expired or there is none."""
     if token is None or not token.is_alive(now_s):
         return None
     return TokenState(
@@ -55,16 +55,16 @@ def token_state(token: Token | None, now_s: float, *, is_suspect: bool) -> Token
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """What a source holds and does at one instant.
+    """A source at one moment.
 
     Attributes:
-        token: None where none lives.
-        last_error: the `core.errors` code of the latest token request's failure, or empty if it did not fail.
-        last_code: the registered error code that the authorization server gave with it, or empty.
-        last_reason: what went wrong then, in words of ours, or empty.
+        token: None if there is no living one.
+        last_error: the `core.errors` code of the latest token request, or empty if it did not fail.
+        last_code: the registered error code that the authorization server sent with it, or empty.
+        last_reason: what went wrong, in words of ours, or empty.
         last_side, last_cause, last_key: whose fault it was, why (`core.cause`), and which key of
-            `gateway.yaml` to look at; or empty.
-        retry_in_s: no token request is sent for so long; 0 outside a back-off.
+            `gateway.yaml` to check; or empty.
+        retry_in_s: how long no token request is sent; 0 outside a back-off.
         facts: what is known of the client.
     """
 

@@ -1,16 +1,15 @@
-"""How a client's credentials stand with its authorization server, as all its grants saw it together.
+"""Whether an authorization server accepts a client's credentials, as all its grants learned together.
 
-Some servers lock an account after five refused attempts, so what one grant learns counts for all (design
-section 5):
+Some servers lock an account after five refused attempts, so what one grant learns counts for all:
 
-- Credentials are known to be accepted for `KNOWN_FOR_S` after a grant got a token with them; else one attempt
-  goes out at a time, for a secret may have been replaced at the server overnight.
-- The pause after a refusal holds for all grants. Who was refused lets the others go first when it is over
-  (`BEHIND_S`), since the refusal may have been a matter of that grant alone.
-- It was one if another grant gets a token with the same credentials: from then on refusals of that grant
-  count for itself only. It gets one more attempt at once, for the server may have been repaired meanwhile.
-- A refusal right after another grant was accepted is taken for such a matter too, and casts doubt: the next
-  attempt goes alone.
+- Credentials count as accepted for `KNOWN_FOR_S` after a grant obtained a token with them. Otherwise one
+  attempt is made at a time: the secret may have been replaced at the server overnight.
+- The back-off after a refusal holds for all grants. When it ends, the grant that was refused lets the
+  others go first (`BEHIND_S`), since the refusal may have been about that grant alone.
+- If another grant then obtains a token with the same credentials, it was about that grant. From then on its
+  refusals count for itself only. It gets one more attempt at once, since the server may have been repaired.
+- A refusal shortly after another grant was accepted is taken to be about that grant too, but casts doubt: the
+  next attempt is made alone.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ from gateway.core.oauth.token_outcome import Failed, FailureKind
 
 KNOWN_FOR_S: Final = 60.0
 BEHIND_S: Final = 1.5
-"""A grant that waits for the end of a pause looks every second."""
+"""A grant that waits for the end of a pause looks about once a second."""
 
 NO_REST: Final = Rest()
 
 Who = Hashable
-"""A grant."""
+"""A grant, as a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +38,11 @@ class Standing:
     """What is known of one client's credentials.
 
     Attributes:
-        rest: the pause that holds for all grants.
-        accepted_by: who got a token last.
-        refused: who was refused since somebody got a token, the last one last.
-        at_fault: who was refused for reasons of its own.
-        pardoned: who may ask once, whatever its own pause is.
+        rest: the back-off that holds for all grants.
+        accepted_by: the grant that obtained a token last.
+        refused: grants that were refused since then, the latest last.
+        at_fault: grants that were refused for reasons of their own.
+        pardoned: grants that may ask once regardless of their own back-off.
     """
 
     rest: Rest = NO_REST
@@ -58,9 +57,9 @@ class Standing:
         return now_s - self.accepted_at_s < KNOWN_FOR_S
 
     def after_token(self, who: Who, now_s: float) -> Standing:
-        """Give the standing after `who` got a token."""
+        """Return the standing after `who` obtained a token."""
         others = frozenset(self.refused) - {who}
-        # Who was refused and is accepted now shows that the server was repaired, and nothing of the others.
+        # A grant that was refused and is accepted now shows that the server was repaired, no more.
         proved = frozenset() if who in self.refused else others
         return Standing(
             accepted_at_s=now_s,
@@ -70,10 +69,10 @@ class Standing:
         )
 
     def after_refusal(self, who: Who, failed: Failed, now_s: float, jitter: float) -> Standing:
-        """Give the standing after `who` was refused for its credentials; `jitter` is in [0, 1)."""
+        """Return the standing after `who` was refused for its credentials; `jitter` is in [0, 1)."""
         pardoned = self.pardoned - {who}
         if who in self.at_fault or self.refused[-1:] == (who,):
-            return replace(self, pardoned=pardoned)  # nothing new: its own pause grows
+            return replace(self, pardoned=pardoned)  # nothing new: its own back-off grows
         if self.is_known(now_s) and self.accepted_by != who:
             return replace(self, at_fault=self.at_fault | {who}, pardoned=pardoned, accepted_at_s=-inf)
         return Standing(
@@ -84,10 +83,10 @@ class Standing:
 
 
 def refuses_client(failed: Failed) -> bool:
-    """Whether a failure blames what the client proved itself with, and so counts for all its grants.
+    """Whether a failure blames the client's credentials, and so counts for all its grants.
 
-    ``invalid_grant`` does it where an assertion is the grant itself (RFC 7521 section 4.1.1), and at servers
-    that mean a wrong secret by it.
+    ``invalid_grant`` does where an assertion is the grant itself (RFC 7521 section 4.1.1), and from servers
+    that use it for a wrong secret.
     """
     return blames_secret(failed.status, failed) or (
         failed.kind is FailureKind.REFUSED and failed.code == "invalid_grant"
@@ -95,10 +94,10 @@ def refuses_client(failed: Failed) -> bool:
 
 
 def is_everybodys(failed: Failed) -> bool:
-    """Whether a failure is one of the server, the way to it or our files: other grants would meet it too."""
+    """Whether the fault is the server, the way to it or our files, so that other grants would meet it too."""
     return failed.kind in {FailureKind.UNREACHABLE, FailureKind.SLOW, FailureKind.UNSENT}
 
 
 def is_about_request(failed: Failed) -> bool:
-    """Whether it may be about one grant all the same: a server can answer 500 because of what it asks for."""
+    """Whether it may still be about one grant: a server can answer 500 because of what it was asked for."""
     return is_everybodys(failed) and failed.status > 0

@@ -1,16 +1,16 @@
-"""The authorization server's answer, read: bytes in, a token or a failure out, never an exception.
+"""Read the answer to a token request: bytes in, a token or a failure out, never an exception.
 
-Rules (RFC 6749 sections 5.1 and 5.2, design section 5):
+Rules (RFC 6749 sections 5.1 and 5.2):
 
 - 408, 429 and 5xx are transient, whatever the body says.
-- Else an ``error`` decides, also under 200, where some servers send it. ``server_error`` and
-  ``temporarily_unavailable`` (section 4.1.2.1) are transient, every other code is a refusal. The code is
-  shown only if it is a registered one.
-- 400, 401 and 403 without a readable error are refusals; other statuses (redirects too) are nonsense.
-- A token is visible ASCII (RFC 6749 appendix A.12, but for the space): more than the ``b64token`` that RFC
-  6750 section 2.1 has for a header, since real ones hold ``!``, ``|``, ``^``, ``#``, ``%``.
+- Otherwise an ``error`` decides, even with status 200, where some servers send it. ``server_error`` and
+  ``temporarily_unavailable`` (section 4.1.2.1) are transient, every other code is a refusal. Only registered
+  codes are shown.
+- 400, 401 and 403 without a readable error are refusals; any other status, redirects included, is unusable.
+- A token is visible ASCII (RFC 6749 appendix A.12, except the space). That is more than the ``b64token`` of
+  RFC 6750 section 2.1, since real tokens contain ``!``, ``|``, ``^``, ``#`` and ``%``.
 - Its type must be one that can be used (`token_type`).
-- Unknown members, ``refresh_token`` among them, are ignored.
+- Unknown members are ignored, ``refresh_token`` among them.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from gateway.core.oauth.token_type import flaw_of_type, is_bound_by_type
 from gateway.core.secret import Secret
 from gateway.core.signing_settings import DpopSettings
 
-MAX_TOKEN_CHARS: Final = 16 * 1024  # servers refuse header fields of 8 to 32 KiB; longer ones serve nobody
+MAX_TOKEN_CHARS: Final = 16 * 1024  # servers refuse header fields above 8 to 32 KiB
 
 TRANSIENT_CODES: Final = frozenset({"server_error", "temporarily_unavailable"})
 PROOF_CODES: Final = frozenset({"invalid_dpop_proof", "use_dpop_nonce"})
-"""About the proof of possession, and nothing else (RFC 9449 sections 5 and 8)."""
+"""Errors about nothing but the proof of possession (RFC 9449 sections 5 and 8)."""
 REGISTERED_CODES: Final = TRANSIENT_CODES | {
     "access_denied",
     "invalid_client",
@@ -59,7 +59,7 @@ def read_token_answer(
     *,
     takes_any_type: bool = False,
 ) -> Outcome:
-    """Give the token or the failure that `answer` means; `wall_now_s` is in seconds since 1970."""
+    """Return the token or the failure that `answer` means; `wall_now_s` is in seconds since 1970."""
     document = answer.document()
     if is_transient_status(answer.status):
         return _failed(answer, FailureKind.UNREACHABLE, document, wall_now_s)
@@ -67,7 +67,7 @@ def read_token_answer(
         return _failed(answer, _kind_of(document["error"]), document, wall_now_s)
     if 200 <= answer.status < 300:
         if document is None:
-            reason = "the authorization server answered with no JSON object"
+            reason = "the authorization server did not answer with a JSON object"
             return Failed(FailureKind.INVALID, reason, status=answer.status)
         flaw = _flaw_of_token(document) or flaw_of_type(
             document.get("token_type"), dpop, takes_any=takes_any_type
@@ -81,7 +81,7 @@ def read_token_answer(
 
 
 def read_revocation_answer(answer: ServerAnswer | Failed, wall_now_s: float) -> Failed | None:
-    """Give the failure that the answer to a revocation means (RFC 7009 section 2.2); None: it is done."""
+    """Return the failure that the answer to a revocation means, or None (RFC 7009 section 2.2)."""
     if isinstance(answer, Failed):
         return answer
     if answer.status == 200:
@@ -121,17 +121,17 @@ def _granted(
 def _flaw_of_token(document: JsonObject) -> str | None:
     text = document.get("access_token")
     if not isinstance(text, str) or not text:
-        return "gave no access_token"
+        return "issued no access_token"
     if len(text) > MAX_TOKEN_CHARS:
-        return "gave an access_token that is too long for a header"
+        return "issued an access_token that is too long for a header"
     if not _VISIBLE.fullmatch(text):
-        return "gave an access_token that cannot stand in a header"
+        return "issued an access_token that cannot be sent in a header"
     return None
 
 
 def scope_words(granted: object, asked: tuple[str, ...]) -> tuple[str, ...]:
-    """Give the scope that an answer states, or `asked` where it states none (RFC 6749 section 5.1)."""
-    # Some servers answer a list. What is no scope-token (section 3.3) is not shown to anybody.
+    """Return the scope that an answer states, or `asked` if it states none (RFC 6749 section 5.1)."""
+    # Some servers send a list. Words that are not scope-tokens (section 3.3) are never shown.
     words = granted.split(" ") if isinstance(granted, str) else granted
     if not isinstance(words, list):
         return asked
@@ -140,5 +140,5 @@ def scope_words(granted: object, asked: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def missing_scope(asked: tuple[str, ...], granted: tuple[str, ...]) -> tuple[str, ...]:
-    """Give the words that were asked and not granted (RFC 6749 section 3.3)."""
+    """Return the words of the scope that were asked for but not granted (RFC 6749 section 3.3)."""
     return tuple(word for word in asked if word not in granted)

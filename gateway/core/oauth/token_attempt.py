@@ -1,4 +1,4 @@
-"""One question to an authorization server as it went: what was sent, what came back, what it means."""
+"""A token request as it went: what was sent, what came back, what it means."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from gateway.core.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class TokenAttempt:
-    """One token request.
+    """One HTTP request for a token.
 
     Attributes:
-        number: of the secret that was taken, from 0.
+        number: which of the client's secrets was used, from 0.
         proof: the secret or the assertion.
-        dpop_proof: the proof of the key that the token shall be bound to, or None.
+        dpop_proof: proof of the key that the token will be bound to, or None.
     """
 
     url: str = field(repr=False)
@@ -37,7 +37,7 @@ class TokenAttempt:
 
     @property
     def wants_nonce(self) -> bool:
-        """Whether the same request is to be sent again, with the nonce that the answer brought."""
+        """Whether the request should be repeated with the nonce in its answer."""
         answer = self.answer
         if self.dpop_proof is None or isinstance(answer, Failed) or not nonce_in(answer):
             return False
@@ -45,18 +45,18 @@ class TokenAttempt:
 
     @property
     def blames_secret(self) -> bool:
-        """Whether the server refused the very secret."""
+        """Whether the server refused this very secret."""
         return isinstance(self.answer, ServerAnswer) and blames_secret(self.answer.status, self.outcome)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question and what came of it; no attempts, where nothing could be sent."""
+    """All attempts of one token request, and its outcome. There are none if nothing could be sent."""
 
     attempts: tuple[TokenAttempt, ...]
     outcome: Outcome
 
 
 def nonce_in(answer: ServerAnswer) -> str:
-    """Give the nonce that an answer brings (RFC 9449 section 8), or an empty text."""
+    """Return the nonce in an answer (RFC 9449 section 8), or an empty string."""
     return nonce_of_text(answer.header("dpop-nonce"))

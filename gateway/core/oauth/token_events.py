@@ -1,4 +1,4 @@
-"""What happens to clients and their tokens, as values that observers are told. None shows a secret."""
+"""Events in the life of clients and their tokens, as observers receive them. None shows a secret."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Reason(Enum):
     EXPIRED = "expired"
     EARLY = "early"
     REJECTED = "rejected"
-    REPLACED = "replaced"  # the certificate that the last one is bound to was replaced
+    REPLACED = "replaced"  # the certificate that the last token is bound to was replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class TokenRequested:
 
 @dataclass(frozen=True, slots=True)
 class TokenObtained:
-    """The authorization server gave a token that lives `lifetime_s` from its request."""
+    """The authorization server issued a token that lives for `lifetime_s` from its request."""
 
     client: ClientName
     token: Token
@@ -43,7 +43,7 @@ class TokenObtained:
 
 @dataclass(frozen=True, slots=True)
 class TokenFailed:
-    """A token request failed; none is sent for `retry_in_s`."""
+    """A token request failed; the next one is sent in `retry_in_s` at the earliest."""
 
     client: ClientName
     error: AuthorizationServerError
@@ -52,7 +52,7 @@ class TokenFailed:
 
 @dataclass(frozen=True, slots=True)
 class TokenRejected:
-    """An upstream refused `token`, which is suspect from now on and stays in use until it is replaced."""
+    """An upstream refused `token`, which is suspect from now on but stays in use until it is replaced."""
 
     client: ClientName
     token: Token
@@ -60,7 +60,7 @@ class TokenRejected:
 
 @dataclass(frozen=True, slots=True)
 class TokenRevoked:
-    """A token that is no longer used was revoked, or could not be."""
+    """A token that is no longer used was revoked, or could not be revoked."""
 
     client: ClientName
     fingerprint: str
@@ -77,7 +77,7 @@ class CredentialSwitched:
 
 @dataclass(frozen=True, slots=True)
 class CredentialKept:
-    """A key of the client was replaced by one that cannot be used: the last usable one stays in use."""
+    """A key of the client was replaced by one that cannot be used; the previous one stays in use."""
 
     client: ClientName
     reason: str
@@ -85,7 +85,7 @@ class CredentialKept:
 
 @dataclass(frozen=True, slots=True)
 class ScopeReduced:
-    """The authorization server granted less than was asked: without the `missing` words."""
+    """The authorization server granted less scope than was asked for: not the `missing` words."""
 
     client: ClientName
     missing: tuple[str, ...]
@@ -93,7 +93,7 @@ class ScopeReduced:
 
 @dataclass(frozen=True, slots=True)
 class MetadataObjected:
-    """The issuer's metadata contradicts the client's settings, in sentences; without any: no longer."""
+    """The issuer's metadata contradicts the client's settings; no objections: not any more."""
 
     client: ClientName
     objections: tuple[str, ...]
@@ -101,7 +101,7 @@ class MetadataObjected:
 
 @dataclass(frozen=True, slots=True)
 class MetadataKept:
-    """The metadata of the client's issuer could not be renewed; what is known stays in use."""
+    """The metadata of the client's issuer could not be renewed; the old one stays in use."""
 
     client: ClientName
     failed: Failed
@@ -113,7 +113,7 @@ TokenEvent = OfToken | OfClient
 
 
 class TokenObserver(Protocol):
-    """Is told what happens to clients and their tokens."""
+    """Receives the events of clients and their tokens."""
 
     def told(self, event: TokenEvent) -> None:
-        """Take note of `event`; must not raise."""
+        """Take note of an event; must not raise."""

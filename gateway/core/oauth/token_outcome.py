@@ -1,18 +1,18 @@
-"""What comes of a token request: a token's text, or a failure that says whose fault and how long to wait.
+"""The outcome of a token request: a token, or a failure that says whose fault it is and how long to wait.
 
-Failures are values, for they are expected; they become errors only towards a caller who waits. The
-kind decides both the pause (`backoff`) and the answer to callers (design section 5):
+Failures are values, since they are expected; they become errors only for a caller who waits. The kind decides
+both the pause (`backoff`) and the status that callers get:
 
-=============  =======================================================  ==========================
+=============  =======================================================  =============================
 REFUSED        the client or its grant is not accepted; needs a human   502, long pauses
-INVALID        it answered, but nothing that can be used                502, short pauses
-UNREACHABLE    network, 5xx, 429, or it asked for time                  503, short pauses
-UNSENT         a file of ours that it takes cannot be used              503, short pauses
-SLOW           no answer within the client's ``timeout``                504 to whom waited, then 503
-=============  =======================================================  ==========================
+INVALID        the server answered, but nothing that can be used        502, short pauses
+UNREACHABLE    network, 5xx, 429, or the server asked for time          503, short pauses
+UNSENT         one of our files that the request needs is unusable      503, short pauses
+SLOW           no answer within the client's ``timeout``                504 if waited for, then 503
+=============  =======================================================  =============================
 
-``reason`` is ours. The authorization server's own words are kept nowhere; only ``gateway token`` shows them,
-from the very answer (`doctor.report`).
+``reason`` is in words of ours. Those of the authorization server are not kept; only ``gateway token`` shows
+them, from the very answer (`doctor.report`).
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ class FailureKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The authorization server gave a token.
+    """The authorization server issued a token.
 
     Attributes:
-        lifetime_s: the earlier of ``expires_in`` and a JWT's ``exp``, or None where neither is stated.
-        scope: what was granted; what was asked, where the answer does not say.
-        is_bound: it is worth something only together with proofs of our key (RFC 9449).
+        lifetime_s: the earlier of ``expires_in`` and a JWT's ``exp``, or None if neither is stated.
+        scope: what was granted, or what was asked for if the answer does not say.
+        is_bound: it is useless without proofs of our key (RFC 9449).
         prover: makes these proofs.
     """
 
@@ -70,12 +70,12 @@ class Failed:
 
     Attributes:
         reason: a clause of ours, free of foreign text: ``the authorization server answered 503``.
-        code: a registered error code that it answered with, or empty.
-        retry_after_s: how long it asked us to wait, bounded, or None.
-        status: of the answer, or 0 where there was none.
-        cause: why, as far as it was seen on the way there.
-        key: the key below the client whose file is at fault ("tls.ca"), or empty; `reason` begins with it.
-        was_sent: something of the request may have reached the server.
+        code: the registered error code in the answer, or empty.
+        retry_after_s: how long the server asks us to wait, within bounds, or None.
+        status: the status of the answer, or 0 if there was none.
+        cause: why, as far as the connection showed it.
+        key: the key, below the client, of the file at fault (``tls.ca``), or empty; `reason` begins with it.
+        was_sent: part of the request may have reached the server.
     """
 
     kind: FailureKind
@@ -94,9 +94,9 @@ Outcome = Granted | Failed
 def failure_error(
     failed: Failed, client: ClientName, retry_in_s: float, *, has_waited: bool
 ) -> AuthorizationServerError:
-    """Give a fresh error for a caller, with ``Retry-After`` in whole seconds, at least one.
+    """Make a new error for a caller, with ``Retry-After`` in whole seconds, at least one.
 
-    `has_waited` is False for callers who are turned away at once while the back-off lasts.
+    `has_waited` is False for callers who are turned away during the back-off.
     """
     error = _error_class(failed.kind, has_waited=has_waited)
     detail = whole_reason(failed, client) if failed.key else f"client {client}: {failed.reason}"
@@ -104,7 +104,7 @@ def failure_error(
 
 
 def whole_reason(failed: Failed, client: ClientName) -> str:
-    """Say what went wrong; a key is written from the file's top: ``clients.crm.tls.ca: ...``."""
+    """Return what went wrong, with the key in full if there is one: ``clients.crm.tls.ca: ...``."""
     return f"clients.{client}.{failed.reason}" if failed.key else failed.reason
 
 

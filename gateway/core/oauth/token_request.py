@@ -2,16 +2,17 @@
 
 Rules:
 
-- With ``client_secret_basic`` id and secret are form-encoded in UTF-8 first, a space as ``%20``, which
-  form decoders and plain percent decoders read alike; only then joined by ``:`` and put in base64.
-  ``legacy_unencoded`` leaves that out, for servers that do not decode.
-- With ``client_secret_post`` both stand in the body. Never in both places (section 2.3).
-- An assertion stands in the body with its type (RFC 7521 section 4.2) and, as some servers look the client up
-  by it, ``client_id``. A certificate and ``none`` leave ``client_id`` alone in the body (RFC 8705 section 2).
-- Where the assertion is the grant it alone says who we are (RFC 7523 section 2.1).
-- No empty ``scope=`` (section 3.2). ``audience`` and ``resource`` may occur often (RFC 8707 section 2).
+- ``client_secret_basic``: id and secret are first form-encoded in UTF-8, with a space as ``%20``, which form
+  decoders and plain percent decoders read alike; then they are joined by ``:`` and base64-encoded.
+  ``legacy_unencoded`` skips the form encoding, for servers that do not decode it.
+- ``client_secret_post``: both are in the body. Credentials are never in both places (section 2.3).
+- An assertion is in the body, with its type (RFC 7521 section 4.2) and ``client_id``, by which some servers
+  look the client up. With a certificate, or ``none``, the body has ``client_id`` alone (RFC 8705 section
+  2).
+- Where the assertion is the grant, it alone identifies the client (RFC 7523 section 2.1).
+- ``scope`` is never empty (section 3.2). ``audience`` and ``resource`` may be repeated (RFC 8707 section 2).
 - The owner's ``parameters`` come last; the owner's ``headers`` replace ours of the same name.
-- A revocation (RFC 7009 section 2.1) proves who we are in the same way.
+- A revocation authenticates the client in the same way (RFC 7009 section 2.1).
 """
 
 from __future__ import annotations
@@ -36,15 +37,15 @@ class FormRequest:
     body: bytes = field(repr=False)
 
     def with_field(self, name: str, value: str) -> FormRequest:
-        """Give the same request with one more header field."""
+        """Return the same request with one more header field."""
         return replace(self, headers=self.headers | {name: value})
 
 
 def build_token_request(grant: Grant, proof: Secret) -> FormRequest:
-    """Give the header fields and the body that ask for `grant`; `proof` is a secret or a finished assertion.
+    """Build the request for `grant`; `proof` is a secret or a finished assertion.
 
     Raises:
-        UnicodeEncodeError: a text cannot be written in UTF-8 (lone surrogates, from a foreign environment).
+        UnicodeEncodeError: some text cannot be encoded in UTF-8 (lone surrogates from the environment).
     """
     return FormRequest(
         _headers(grant, proof),
@@ -53,12 +54,12 @@ def build_token_request(grant: Grant, proof: Secret) -> FormRequest:
 
 
 def build_revocation_request(grant: Grant, proof: Secret, token: Secret) -> FormRequest:
-    """Give the header fields and the body that revoke `token`.
+    """Build the request that revokes `token`.
 
     Raises:
         UnicodeEncodeError: as above.
     """
-    # Where an assertion was the grant, nobody but the token itself says whose it is.
+    # Where an assertion was the grant, the client has no other authentication: the token alone must do.
     proving = () if grant.grant_type is GrantType.JWT_BEARER else proof_fields(grant, proof)
     return FormRequest(
         _headers(grant, proof),
@@ -82,7 +83,7 @@ def _headers(grant: Grant, proof: Secret) -> dict[str, str]:
 
 
 def proof_fields(grant: Grant, proof: Secret) -> Fields:
-    """Give the form fields that say and prove who asks."""
+    """Return the form fields that authenticate the client."""
     if grant.grant_type is GrantType.JWT_BEARER:
         return (("assertion", proof.reveal()),)
     client_id = ("client_id", grant.client_id)
@@ -101,7 +102,7 @@ def proof_fields(grant: Grant, proof: Secret) -> Fields:
 
 
 def grant_fields(grant: Grant) -> Iterator[tuple[str, str]]:
-    """Give the form fields that say which token is wanted, without any credentials."""
+    """Yield the form fields that say which token is wanted, without any credentials."""
     if grant.scope:
         yield "scope", " ".join(grant.scope)
     yield from (("audience", text) for text in grant.audience)
@@ -110,7 +111,7 @@ def grant_fields(grant: Grant) -> Iterator[tuple[str, str]]:
 
 
 def basic_credentials(client_id: str, secret: Secret, encode: Callable[[str], str] | None = None) -> str:
-    """Give the value of ``Authorization`` for ``client_secret_basic``; `encode` left out: form encoding."""
+    """Return the value of ``Authorization``; id and secret are form-encoded unless `encode` is given."""
     encode = encode or _encoded
     pair = f"{encode(client_id)}:{encode(secret.reveal())}"
     return f"Basic {b64encode(pair.encode()).decode()}"

@@ -115,7 +115,7 @@ def test_metadata_in_the_issuers_own_name_is_believed():
 )
 def test_an_issuer_that_differs_in_one_letter_is_another(asked: str, said: object):
     document = GOOD | {"issuer": said}
-    assert reason(document, issuer=asked) == "the issuer's metadata is in the name of another issuer"
+    assert reason(document, issuer=asked) == "the issuer's metadata names another issuer"
     assert said_issuer(answered(document)) == (said if isinstance(said, str) else "")
 
 
@@ -147,7 +147,7 @@ def test_an_endpoint_in_plain_is_believed_where_the_owner_allowed_it():
 def test_an_issuer_elsewhere_leads_to_no_endpoint_in_plain_on_this_machine():
     here = {"token_endpoint": "http://127.0.0.1:8080/token"}
     told = reason(GOOD | here)
-    assert told.startswith("the issuer's metadata has a token_endpoint that credentials are not sent to")
+    assert told.startswith("the issuer's metadata has a token_endpoint that credentials may not be sent to")
     named = {"revocation_endpoint": "http://localhost/revoke", "mtls_endpoint_aliases": here}
     metadata = found(named)
     assert (metadata.revocation_endpoint, metadata.aliases) == (None, {})

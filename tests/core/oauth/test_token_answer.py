@@ -92,9 +92,9 @@ def test_a_token_that_cannot_be_used_is_an_invalid_answer(member: str, value: ob
 
 
 STRICT, LENIENT = DpopSettings(), DpopSettings(allows_bearer=True)
-NOT_BOUND = "the authorization server gave a Bearer token, though one that is bound to our key was asked for"
-NOT_BEARER = "the authorization server gave a token of another type than Bearer"
-NOT_DPOP = "the authorization server gave a token of another type than DPoP"
+NOT_BOUND = "the authorization server issued a Bearer token, although one bound to our key was requested"
+NOT_BEARER = "the authorization server issued a token of another type than Bearer"
+NOT_DPOP = "the authorization server issued a token of another type than DPoP"
 
 
 @pytest.mark.parametrize(
