@@ -191,8 +191,6 @@ class Discovery:
             if found != known.metadata:
                 known.is_doubted, known.in_vain = False, 0
             known.metadata, known.renew_at_s = found, known.asked_at_s + found.lifetime_s
-            known.pause = _Pause()
-            known.pauses.clear()
             return found
         failed = _most_telling(known.looks)
         if known.metadata is not None:
