@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeAlias
 
 import httptools
 
@@ -42,6 +42,10 @@ _VERSIONS: Final = ("1.1", "1.0")
 _COMMON_REASONS: Final = frozenset(status.phrase.encode("ascii") for status in HTTPStatus)
 
 
+# What is decrypted into memory of its own is not copied any more (`proxy.tls_upstream`).
+Data: TypeAlias = bytes | memoryview
+
+
 class Answer:
     """What an upstream answered, as far as it has arrived.
 
@@ -64,7 +68,7 @@ class Answer:
 
     def __init__(self) -> None:
         self.fields: list[tuple[bytes, bytes]] = []
-        self.chunks: list[bytes] = []
+        self.chunks: list[Data] = []
 
     def trailers(self) -> list[bytes]:
         """Give the trailer fields that may pass, once the answer is complete (RFC 9110 section 6.5)."""
@@ -84,7 +88,7 @@ class WholeAnswer:
         self.answer = answer
         self.buffered_bytes = buffered_bytes
 
-    def take(self) -> list[bytes]:
+    def take(self) -> list[Data]:
         """Take the body."""
         return self.answer.chunks
 
@@ -148,8 +152,8 @@ class AnswerReader:
         if self._parser is None:
             self._parser = httptools.HttpResponseParser(self)
 
-    def feed(self, data: bytes) -> None:
-        """Read what came.
+    def feed(self, data: Data) -> None:
+        """Read what came: before the head of an answer is complete, as `bytes`.
 
         Raises:
             Exception: a fault of ours, whatever came.
@@ -163,6 +167,7 @@ class AnswerReader:
             return
         self.was_answered = True
         if not answer.has_head:
+            assert isinstance(data, bytes)
             if not self._head_bytes and not self._is_head and self._read_plain(answer, data):
                 return
             self._is_11 = not self._head_bytes and data.startswith(b"HTTP/1.1 ")
@@ -207,7 +212,7 @@ class AnswerReader:
         if not left_bytes:
             answer.is_complete = self.is_reusable = True
 
-    def take_chunks(self) -> list[bytes]:
+    def take_chunks(self) -> list[Data]:
         """Take the parts of the body that have arrived."""
         assert self.answer is not None
         chunks, self.answer.chunks = self.answer.chunks, []
@@ -238,7 +243,7 @@ class AnswerReader:
         self._keeps_alive = self._parser.should_keep_alive()
         self._parser = None
 
-    def _take_raw(self, answer: Answer, data: bytes) -> None:
+    def _take_raw(self, answer: Answer, data: Data) -> None:
         left = self._left_bytes
         self._left_bytes = max(0, left - len(data))
         answer.chunks.append(data if len(data) <= left else data[:left])

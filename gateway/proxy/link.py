@@ -22,6 +22,7 @@ from gateway.core.errors import CallerGone
 from gateway.core.http.ending import Ending
 from gateway.core.http.outbound import UNKNOWN, CallerFields
 from gateway.core.settings import KIB, Limits
+from gateway.proxy.answer import Data
 from gateway.proxy.body import RequestBody
 from gateway.proxy.request_reader import RequestReader
 from gateway.proxy.unsent import unsent_bytes
@@ -148,7 +149,7 @@ class CallerLink(RequestReader):
 
     # ── the answer that goes out ──────────────────────────────────────────────────────────────────
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Data) -> None:
         """Send to the caller.
 
         Raises:
@@ -159,7 +160,7 @@ class CallerLink(RequestReader):
             raise CallerGone("the caller closed the connection")
         transport.write(data)
 
-    def write_parts(self, parts: Iterable[bytes]) -> None:
+    def write_parts(self, parts: Iterable[Data]) -> None:
         """Send to the caller what need not be put together first.
 
         Raises:
@@ -170,7 +171,7 @@ class CallerLink(RequestReader):
             raise CallerGone("the caller closed the connection")
         transport.writelines(parts)
 
-    async def write_in_pieces(self, parts: Iterable[bytes], idle_s: float) -> None:
+    async def write_in_pieces(self, parts: Iterable[Data], idle_s: float) -> None:
         """Write to a TLS transport no more than it encrypts at once, and wait for each piece to be taken.
 
         Raises:

@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from gateway.core.errors import OutOfDescriptors
-from gateway.core.settings import UpstreamSettings
+from gateway.core.settings import Scheme, UpstreamSettings
 from gateway.net.resolver import Resolver
 from gateway.proxy.dialer import Dialer
 from gateway.proxy.room import Room
+from gateway.proxy.tls_upstream import TlsUpstreamConnection
 from gateway.proxy.upstream import UpstreamConnection
 from gateway.tls.trust import Trust
 
@@ -42,6 +43,7 @@ class Pool:
         self._settings = settings
         self._limits = room.limits
         self._loop = loop
+        self._kind = TlsUpstreamConnection if settings.scheme is Scheme.HTTPS else UpstreamConnection
         self._dialer = Dialer(settings, loop, trust, resolver)
         self._dialer.watch(self._renew, self._moved)
         self._idle: list[UpstreamConnection] = []
@@ -104,7 +106,7 @@ class Pool:
             connection.abort()
 
     def _make(self) -> UpstreamConnection:
-        return UpstreamConnection(self._loop, self._limits, self._gone)
+        return self._kind(self._loop, self._limits, self._gone)
 
     def _gone(self, connection: UpstreamConnection) -> None:
         if connection in self._all:

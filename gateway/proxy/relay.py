@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from gateway.core.http.answer_head import Body, caller_body, dropped_names
-from gateway.proxy.answer import Answer, WholeAnswer
+from gateway.proxy.answer import Answer, Data, WholeAnswer
 from gateway.proxy.call import Call
 from gateway.proxy.route import Route
 from gateway.proxy.upstream import UpstreamConnection
@@ -83,7 +83,7 @@ async def _stream(call: Call, route: Route, upstream: UpstreamConnection, body: 
         chunks = upstream.take()
         length = sum(map(len, chunks))
         call.answer_bytes += length
-        parts = (b"%x\r\n" % length, *chunks, b"\r\n") if body is _CHUNKED and chunks else chunks
+        parts = [b"%x\r\n" % length, *chunks, b"\r\n"] if body is _CHUNKED and chunks else chunks
         if not link.is_tls:
             link.write_parts(parts)
         elif parts:
@@ -92,6 +92,7 @@ async def _stream(call: Call, route: Route, upstream: UpstreamConnection, body: 
             await link.write_in_pieces(parts, idle_s)
             if not answer.chunks:
                 upstream.take()
+        del chunks, parts  # who looks at them no longer lets their memory be used again
 
 
 def _head(call: Call, route: Route, answer: Answer, body: Body) -> bytes:
@@ -123,11 +124,11 @@ def _trailer_field(call: Call, answer: Answer) -> list[bytes]:
     return []
 
 
-def _framed(chunks: list[bytes], body: Body) -> list[bytes]:
+def _framed(chunks: list[Data], body: Body) -> list[Data]:
     """Frame parts of a body (RFC 9112 section 7.1)."""
     if body is not _CHUNKED:
         return chunks
-    out = []
+    out: list[Data] = []
     for chunk in chunks:
         out += [b"%x\r\n" % len(chunk), chunk, b"\r\n"]
     return out

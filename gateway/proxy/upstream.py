@@ -5,9 +5,6 @@ read costs one wake-up; reading pauses above `HIGH_WATER_BYTES`, and small parts
 costs more than its bytes; a byte that nobody asked for ends the connection; a connection is used again only
 if both messages ended and both sides wish it (RFC 9112 section 9.3); over TLS an end without a close_notify
 is no end of an answer, for whoever sits in between can make one (section 9.8).
-
-uvloop's TLS calls `eof_received` for a close_notify, and only then. While reading is paused it goes on to
-read bytes that it does not decrypt, and drops them at the end of the connection: so it is told to hold none.
 """
 
 from __future__ import annotations
@@ -15,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from math import inf
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 from gateway.core.cause import TLS_CAUSES, Cause
 from gateway.core.errors import (
@@ -29,7 +26,7 @@ from gateway.core.errors import (
 from gateway.core.resolution import Ip
 from gateway.core.settings import KIB, Limits
 from gateway.observe.faults import report
-from gateway.proxy.answer import AnswerReader
+from gateway.proxy.answer import Answer, AnswerReader, Data
 from gateway.verdict import Way, verdict
 
 # uvloop reads up to 256 000 bytes at once; where this much of an answer waits, it reads no more.
@@ -40,13 +37,6 @@ MOST_PARTS: Final = 64
 CONNECTED: Final = Way("upstream", is_connected=True)
 _FAILED: Final = "the gateway failed; its log names the place"
 WITHOUT_CLOSE_NOTIFY: Final = "the upstream ended its answer without a TLS close_notify: it may be cut off"
-
-
-class _TlsTransport(Protocol):
-    """What uvloop's TLS transports can do beyond others; without an argument the limit is its own again."""
-
-    def set_read_buffer_limits(self, high: int | None = None) -> None:
-        """Stop reading from the socket once so many bytes wait that nobody takes."""
 
 
 class Awaiter:
@@ -77,7 +67,6 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         "_deadline_s",
         "_drain",
         "_has_ended",
-        "_is_tls",
         "_loop",
         "_on_gone",
         "_reading_paused",
@@ -107,7 +96,7 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
         self._on_gone = on_gone
         self._waiter: asyncio.Future[None] | None = None
         self._drain: asyncio.Future[None] | None = None
-        self._reading_paused = self._has_ended = self._is_tls = False
+        self._reading_paused = self._has_ended = False
         self.needs_close_notify = False
         self.way = CONNECTED
         self.transport: asyncio.Transport | None = None
@@ -198,22 +187,18 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
             finally:
                 self._drain = None
 
-    def take(self) -> list[bytes]:
+    def take(self) -> list[Data]:
         """Take the parts of the body that have arrived, and let more come."""
         if self._reading_paused and self.transport is not None and not self.is_gone:
             self._reading_paused = False
-            if self._is_tls:
-                cast("_TlsTransport", self.transport).set_read_buffer_limits()
-            self.transport.resume_reading()
+            self._resume_reading(self.transport)
         return self.take_chunks()
 
     def hold(self) -> None:
         """Let nothing more come until `take`: what was taken is not sent yet."""
         if not self._reading_paused and self.transport is not None and not self.is_gone:
             self._reading_paused = True
-            self.transport.pause_reading()
-            if self._is_tls:
-                cast("_TlsTransport", self.transport).set_read_buffer_limits(1)
+            self._pause_reading(self.transport)
 
     def fail(self, error: GatewayError) -> None:
         """End the exchange with `error`, unless it has ended; the connection goes too."""
@@ -253,19 +238,15 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self.transport.set_write_buffer_limits(WRITE_LIMIT_BYTES)
-        self._is_tls = transport.get_extra_info("sslcontext") is not None
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: Data) -> None:
         try:
             self.feed(data)
             answer = self.answer
             if answer is None or self.error is not None:
                 self.abort()
             elif not answer.is_complete:
-                if len(answer.chunks) > MOST_PARTS:
-                    answer.chunks = [b"".join(answer.chunks)]
-                if self.buffered_bytes > HIGH_WATER_BYTES:
-                    self.hold()
+                self._goes_on(answer)
         except Exception as error:  # noqa: BLE001 - uvloop would close, which looks like the upstream's doing
             self.fault(error)
         self._wake()
@@ -294,6 +275,19 @@ class UpstreamConnection(AnswerReader, asyncio.Protocol):
             self.end_of_input(is_clean=False, how=WITHOUT_CLOSE_NOTIFY)
         else:
             self.end_of_input(is_clean=self._has_ended or error is None)
+
+    def _goes_on(self, answer: Answer) -> None:
+        """Keep what has come of an answer within bounds until it is taken."""
+        if len(answer.chunks) > MOST_PARTS:
+            answer.chunks = [b"".join(answer.chunks)]
+        if self.buffered_bytes > HIGH_WATER_BYTES:
+            self.hold()
+
+    def _pause_reading(self, transport: asyncio.Transport) -> None:
+        transport.pause_reading()
+
+    def _resume_reading(self, transport: asyncio.Transport) -> None:
+        transport.resume_reading()
 
     def pause_writing(self) -> None:
         self.writing_paused = True
