@@ -1,8 +1,8 @@
-"""From a foreign exception to why a server could not be reached: the same for both ways.
+"""A foreign exception -> why a server could not be reached, for authorization servers and upstreams alike.
 
-Rules: nothing of an exception's text passes, which may name addresses, files or a proxy's password; of
-OpenSSL its numbers and the names of its alerts are read (RFC 8446 section 6.2). The most specific reason
-counts, wherever it stands: libraries wrap what the socket said.
+Rules: no text of an exception is passed on, since it may contain addresses, files or a proxy's password; of
+OpenSSL only numbers and the names of alerts are read (RFC 8446 section 6.2). The most specific reason counts,
+however deep it is: libraries wrap what the socket said.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Final
 from gateway.core.cause import Cause, clause
 from gateway.tls.pem_files import FileUnusable
 
-# X509_V_ERR_* (openssl/x509_vfy.h). 7 is met where two authorities have the same name.
+# X509_V_ERR_* (openssl/x509_vfy.h). 7 occurs if two authorities have the same name.
 _OF_CERTIFICATES: Final = {
     2: Cause.UNKNOWN_AUTHORITY,
     7: Cause.UNKNOWN_AUTHORITY,
@@ -56,20 +56,20 @@ _OF_ALERTS: Final = {
 }
 _ALERT: Final = re.compile(r"ALERT_(\w+)$")
 _NUMBER: Final = re.compile(r"\[Errno (\d+)\]")
-# Of several addresses that failed each in its own way, the first of these says most.
+# If addresses fail in different ways, the first of these says most.
 _MOST_TELLING: Final = (errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH, errno.ENETUNREACH)
 _BROKEN: Final = frozenset((errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED))
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """What was tried.
+    """What was attempted.
 
     Attributes:
-        server: how the other side is called, ``upstream`` say.
-        is_tls: the connection is one of TLS.
-        shows_certificate: we show one of our own.
-        is_connected: the connection had been made, and broke later.
+        server: a name for the other side, such as ``upstream``.
+        is_tls: whether the connection uses TLS.
+        shows_certificate: whether we present a certificate.
+        is_connected: whether the connection was established, and broke later.
     """
 
     server: str
@@ -83,8 +83,8 @@ class Verdict:
     """Why a server could not be reached.
 
     Attributes:
-        words: a clause of ours.
-        file: the file of ours at fault, for `Cause.FILE_UNUSABLE`.
+        words: a clause in our words.
+        file: our file that is at fault, for `Cause.FILE_UNUSABLE`.
     """
 
     cause: Cause
@@ -93,18 +93,18 @@ class Verdict:
 
 
 def verdict(error: BaseException, way: Way) -> Verdict | None:
-    """Say what `error`, as it was caught on `way`, means, or None where nothing in it tells."""
+    """Return why `error` occurred on this `way`; None if nothing in it says."""
     chain = tuple(_chain(error))
     for kind, judge in _JUDGES:
         found = [each for each in chain if isinstance(each, kind)]
         if found:
-            # aiohttp's own errors are of the kind that they wrap, and say nothing.
+            # aiohttp's own errors have the type of what they wrap, and say nothing.
             return judge(max(found, key=_says_why), way)
     return _of_system(chain, way)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """What was caught and what it was made of, the outermost first."""
+    """Yield what was caught and everything that it wraps, the outermost first."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -132,7 +132,7 @@ def _of_file(error: Any, way: Way) -> Verdict:  # noqa: ARG001 - a judge's signa
 
 def _of_certificate(error: Any, way: Way) -> Verdict:
     cause = _OF_CERTIFICATES.get(getattr(error, "verify_code", 0), Cause.CERTIFICATE_REFUSED)
-    # OpenSSL's own words quote nothing but the name that we asked for.
+    # OpenSSL's words quote nothing but the name that we asked for.
     return _said(
         cause, way, getattr(error, "verify_message", "") if cause is Cause.CERTIFICATE_REFUSED else ""
     )
@@ -143,7 +143,7 @@ def _of_tls(error: Any, way: Way) -> Verdict:
     alert = _ALERT.search(reason)
     cause = (_OF_ALERTS.get(alert[1]) if alert is not None else _OF_TLS.get(reason)) or Cause.TLS_BROKEN
     if cause is Cause.OWN_CERTIFICATE_REFUSED and not way.shows_certificate:
-        cause = Cause.OWN_CERTIFICATE_MISSING  # servers say so before TLS 1.3, which has an alert for it
+        cause = Cause.OWN_CERTIFICATE_MISSING  # before TLS 1.3 there was no alert for a missing one
     return _said(cause, way)
 
 
@@ -181,6 +181,6 @@ def _number(chain: tuple[BaseException, ...]) -> int | None:
     known = next((each.errno for each in system if each.errno is not None and each.errno > 0), None)
     if known is not None:
         return known
-    # Where several addresses failed, the texts that were joined hold the numbers.
+    # If several addresses failed, the numbers are in the joined texts.
     numbers = [int(number) for each in system for number in _NUMBER.findall(str(each))]
     return next((each for each in _MOST_TELLING if each in numbers), numbers[0] if numbers else None)

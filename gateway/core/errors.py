@@ -4,15 +4,15 @@
 
     GatewayError                 code, side, status, proxy_error, title
     ├── CallerError              the request itself
-    ├── AuthorizationServerError no token to be had; never 401, which would blame the caller
+    ├── AuthorizationServerError no token could be obtained; never 401, which would blame the caller
     ├── UpstreamError            the exchange with the upstream
-    │                            (in both a file of ours may be at fault: then the side is the gateway)
+    │                            (in both, a file of ours may be at fault: then the side is the gateway)
     ├── Overloaded               the gateway has no room for it
     └── InternalError            a fault of ours
 
-Each class is one row of ``docs/errors.md`` (a test compares them). ``code`` ends the ``type`` of the
-problem document (RFC 9457), ``proxy_error`` is a registered error type of ``Proxy-Status``
-(RFC 9209 section 2.3). No message carries a token, a secret, a body or text of another server.
+Each class is one row of ``docs/errors.md`` (a test compares them). ``code`` ends the ``type`` of the problem
+document (RFC 9457); ``proxy_error`` is a registered error type of ``Proxy-Status`` (RFC 9209 section 2.3). No
+message contains a token, a secret, a body or text of another server.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ class Side(Enum):
 
 
 class GatewayError(Exception):
-    """A failure with a decided answer.
+    """A failure whose response is decided.
 
     Attributes:
-        detail: one sentence for the caller and the log, free of secrets and of foreign text.
+        detail: one sentence for the caller and the log, without secrets or foreign text.
         retry_after_s: whole seconds for ``Retry-After``, or None.
-        closes: whether the caller's connection must be closed after the answer.
+        closes: whether the connection of the caller must be closed after the response.
         allow: the methods for ``Allow`` (405 only).
-        cause: why, where the code alone does not say it.
-        key: what to look at in `gateway.yaml`: ``clients.crm.tls.ca``; of an upstream's failure the part
-            below its route; empty where nothing is known.
+        cause: why, if the code alone does not say it.
+        key: what to check in `gateway.yaml`, as ``clients.crm.tls.ca``; for an upstream, the part below its
+            route; empty if unknown.
     """
 
     code: ClassVar[str]
@@ -73,14 +73,14 @@ class GatewayError(Exception):
 
 
 class CallerError(GatewayError):
-    """The request cannot be served as it stands."""
+    """The request cannot be served as it is."""
 
     side = Side.CALLER
     proxy_error = "http_request_error"
 
 
 class AuthorizationServerError(GatewayError):
-    """No token is to be had; nothing was forwarded (fail closed)."""
+    """No token could be obtained; nothing was forwarded (fail closed)."""
 
     side = Side.AUTHORIZATION_SERVER
 
@@ -101,7 +101,7 @@ class InternalError(GatewayError):
 
 
 class Overloaded(GatewayError):
-    """The gateway has no room for it; nothing was sent."""
+    """The gateway has no room for the request; nothing was sent."""
 
     side = Side.GATEWAY
     proxy_error = "connection_limit_reached"
@@ -115,7 +115,7 @@ class TooManyConnections(Overloaded):
 
 
 class OutOfDescriptors(Overloaded):
-    """The process may open no further file: neither accept a connection nor make one."""
+    """The process may not open another file: it can neither accept nor make a connection."""
 
     code, status, title = "out_of_descriptors", 503, "The gateway is out of file descriptors"
     closes = True
@@ -125,27 +125,31 @@ class OutOfDescriptors(Overloaded):
 
 
 class MalformedRequest(CallerError):
-    """RFC 9112: the bytes are no request, or could be read in two ways."""
+    """The bytes are no request, or are ambiguous (RFC 9112)."""
 
     code, status, title = "malformed_request", 400, "The request is malformed"
     closes = True
 
 
 class AmbiguousPath(CallerError):
-    """A path that two servers could read differently."""
+    """Two servers could read the path differently."""
 
-    code, status, title = "ambiguous_path", 400, "The path has more than one reading"
+    code, status, title = "ambiguous_path", 400, "The path is ambiguous"
 
 
 class AuthorizationNotAllowed(CallerError):
-    """The route says ``authorization: reject`` and the caller sent one."""
+    """The route has ``authorization: reject``, and the caller sent one."""
 
-    code, status, title = "authorization_not_allowed", 403, "The caller must not send Authorization here"
+    code, status, title = (
+        "authorization_not_allowed",
+        403,
+        "The route takes no Authorization from callers",
+    )
     proxy_error = "http_request_denied"
 
 
 class ForeignPage(CallerError):
-    """A web page of another site wants to use a route that injects a token, on a loopback listener."""
+    """A web page of another site tries to use a route that injects a token, on a loopback listener."""
 
     code, status, title = "foreign_page", 403, "The route does not serve web pages of other sites"
     proxy_error = "http_request_denied"
@@ -159,7 +163,7 @@ class NoRoute(CallerError):
 
 
 class MethodNotAllowed(CallerError):
-    """A route matches host and path, but not the method (RFC 9110 section 15.5.6)."""
+    """Routes match host and path, but none the method (RFC 9110 section 15.5.6)."""
 
     code, status, title = "method_not_allowed", 405, "The route does not allow this method"
     proxy_error = "http_request_denied"
@@ -201,21 +205,21 @@ class HeadTooLarge(CallerError):
 
 
 class CallerGone(CallerError):
-    """The caller left before the answer was complete; 499 stands in logs and metrics only."""
+    """The caller left before the response was complete; 499 is in logs and metrics only."""
 
     code, status, title = "caller_gone", 499, "The caller went away"
     closes = True
 
 
 class MethodUnsupported(CallerError):
-    """CONNECT and TRACE are not served (RFC 9110 sections 9.3.6 and 9.3.8)."""
+    """CONNECT and TRACE are not supported (RFC 9110 sections 9.3.6 and 9.3.8)."""
 
-    code, status, title = "method_unsupported", 501, "The gateway does not serve this method"
+    code, status, title = "method_unsupported", 501, "The gateway does not support this method"
     closes = True
 
 
 class UpgradeUnsupported(CallerError):
-    """WebSocket is not served yet; other upgrades are ignored (RFC 9110 section 7.8)."""
+    """WebSocket is not supported yet; other upgrades are ignored (RFC 9110 section 7.8)."""
 
     code, status, title = "upgrade_unsupported", 501, "The gateway does not upgrade connections"
     closes = True
@@ -224,14 +228,14 @@ class UpgradeUnsupported(CallerError):
 class TransferCodingUnsupported(CallerError):
     """A transfer coding other than one ``chunked`` (RFC 9112 section 6.1)."""
 
-    code, status, title = "transfer_coding_unsupported", 501, "The transfer coding is not served"
+    code, status, title = "transfer_coding_unsupported", 501, "The transfer coding is not supported"
     closes = True
 
 
 class VersionUnsupported(CallerError):
-    """Not HTTP/1.0 or HTTP/1.1 (RFC 9110 section 15.6.6)."""
+    """The version is neither HTTP/1.0 nor HTTP/1.1 (RFC 9110 section 15.6.6)."""
 
-    code, status, title = "version_unsupported", 505, "Only HTTP/1.0 and HTTP/1.1 are served"
+    code, status, title = "version_unsupported", 505, "Only HTTP/1.0 and HTTP/1.1 are supported"
     closes = True
 
 
@@ -246,21 +250,21 @@ class TokenRefused(AuthorizationServerError):
 
 
 class TokenAnswerInvalid(AuthorizationServerError):
-    """It answered, but with no token that can be used (RFC 6749 section 5.1, RFC 6750 section 2.1)."""
+    """It answered, but without a usable token (RFC 6749 section 5.1, RFC 6750 section 2.1)."""
 
-    code, status, title = "token_answer_invalid", 502, "The authorization server's answer cannot be used"
+    code, status, title = "token_answer_invalid", 502, "The authorization server's response cannot be used"
     proxy_error = "http_protocol_error"
 
 
 class TokenUnavailable(AuthorizationServerError):
-    """It cannot be reached, is failing, or asked for time."""
+    """It cannot be reached, is failing, or asked to be left alone for a while."""
 
     code, status, title = "token_unavailable", 503, "The authorization server cannot be reached"
     proxy_error = "destination_unavailable"
 
 
 class TokenTimeout(AuthorizationServerError):
-    """No token within the time that this caller has."""
+    """No token arrived within the time of this request."""
 
     code, status, title = "token_timeout", 504, "The authorization server is too slow"
     proxy_error = "connection_read_timeout"
@@ -268,7 +272,7 @@ class TokenTimeout(AuthorizationServerError):
 
 
 class ClientFileUnusable(AuthorizationServerError):
-    """A file of ours, without which nothing can be asked, is missing or unusable."""
+    """A file of ours that a token request needs is missing or unusable."""
 
     code, status, title = "client_file_unusable", 503, "A file that the gateway's client needs cannot be used"
     side = Side.GATEWAY
@@ -279,7 +283,7 @@ class ClientFileUnusable(AuthorizationServerError):
 
 
 class UpstreamUnreachable(UpstreamError):
-    """No connection: refused, no route, no such socket."""
+    """There is no connection: refused, no route, no such socket."""
 
     code, status, title = "upstream_unreachable", 502, "The upstream cannot be reached"
     proxy_error = "connection_refused"
@@ -293,14 +297,14 @@ class UpstreamNameUnresolved(UpstreamError):
 
 
 class UpstreamTlsFailed(UpstreamError):
-    """The TLS handshake failed or the certificate is not to be trusted; no byte was sent."""
+    """The TLS handshake failed, or the certificate is not trusted; nothing was sent."""
 
     code, status, title = "upstream_tls_failed", 502, "No trusted TLS connection to the upstream"
     proxy_error = "tls_certificate_error"
 
 
 class RouteFileUnusable(UpstreamError):
-    """A file of ours, without which no connection can be made, is missing or unusable."""
+    """A file of ours that a connection needs is missing or unusable."""
 
     code, status, title = "route_file_unusable", 503, "A file that the gateway's route needs cannot be used"
     side = Side.GATEWAY
@@ -308,40 +312,40 @@ class RouteFileUnusable(UpstreamError):
 
 
 class UpstreamClosed(UpstreamError):
-    """It closed the connection before its answer's head was complete."""
+    """It closed the connection before the head of its response was complete."""
 
-    code, status, title = "upstream_closed", 502, "The upstream closed the connection without an answer"
+    code, status, title = "upstream_closed", 502, "The upstream closed the connection without a response"
     proxy_error = "connection_terminated"
     usual_cause = Cause.CONNECTION_BROKEN
 
 
 class UpstreamAnswerInvalid(UpstreamError):
-    """Its bytes are no HTTP/1.x answer that can be passed on."""
+    """Its bytes are no HTTP/1.x response that can be passed on."""
 
-    code, status, title = "upstream_answer_invalid", 502, "The upstream's answer is malformed"
+    code, status, title = "upstream_answer_invalid", 502, "The upstream's response is malformed"
     proxy_error = "http_protocol_error"
     usual_cause = Cause.ANSWER_UNUSABLE
 
 
 class UpstreamAnswerTooLarge(UpstreamError):
-    """Its answer's header exceeds ``limits.header_bytes`` or ``limits.headers``."""
+    """The header of its response exceeds ``limits.header_bytes`` or ``limits.headers``."""
 
-    code, status, title = "upstream_answer_too_large", 502, "The upstream's answer header is too large"
+    code, status, title = "upstream_answer_too_large", 502, "The upstream's response header is too large"
     proxy_error = "http_response_header_section_size"
     usual_cause = Cause.ANSWER_UNUSABLE
 
 
 class UpstreamAnswerIncomplete(UpstreamError):
-    """It broke off in the middle of the body; the caller's answer breaks off too."""
+    """It broke off in the middle of the body; so does the response to the caller."""
 
-    code, status, title = "upstream_answer_incomplete", 502, "The upstream broke off its answer"
+    code, status, title = "upstream_answer_incomplete", 502, "The upstream broke off its response"
     proxy_error = "http_response_incomplete"
     usual_cause = Cause.CONNECTION_BROKEN
     closes = True
 
 
 class UpstreamConnectTimeout(UpstreamError):
-    """No connection within ``timeouts.connect``."""
+    """There was no connection within ``timeouts.connect``."""
 
     code, status, title = "upstream_connect_timeout", 504, "The upstream did not accept a connection in time"
     proxy_error = "connection_timeout"
@@ -349,7 +353,7 @@ class UpstreamConnectTimeout(UpstreamError):
 
 
 class UpstreamTimeout(UpstreamError):
-    """No answer within ``timeouts.response``, or nothing moved for ``timeouts.idle``."""
+    """There was no response within ``timeouts.response``, or no progress for ``timeouts.idle``."""
 
     code, status, title = "upstream_timeout", 504, "The upstream did not answer in time"
     proxy_error = "http_response_timeout"

@@ -1,6 +1,6 @@
-"""What `gateway.yaml` means: typed, frozen, complete. Written by `config`, read by everybody.
+"""What `gateway.yaml` means: typed, frozen, complete. `config` builds it, every other room reads it.
 
-Times are seconds, sizes are bytes. The clients' part stands in `client_settings`.
+Times are seconds, sizes are bytes. The settings of clients are in `client_settings`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MIB: Final = 1024 * KIB
 
 
 class CallerAuthorization(Enum):
-    """What happens to the caller's own ``Authorization``."""
+    """What happens to the ``Authorization`` of the caller."""
 
     REPLACE = "replace"
     REJECT = "reject"
@@ -27,7 +27,7 @@ class CallerAuthorization(Enum):
 
 
 class Scheme(Enum):
-    """How an upstream is spoken to."""
+    """How to connect to an upstream."""
 
     HTTP = "http"
     HTTPS = "https"
@@ -36,7 +36,7 @@ class Scheme(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where to listen: ``host`` and ``port`` (0: any free one), or the ``path`` of a unix socket."""
+    """An address to listen on: ``host`` and ``port`` (0: any free port), or the ``path`` of a unix socket."""
 
     host: str = ""
     port: int = 0
@@ -54,7 +54,7 @@ class SocketAccess:
 
     Attributes:
         mode: the permissions of its file; None: what the umask leaves.
-        group: the name or number of the group that gets the file; None: the process's.
+        group: the name or number of its group; None: that of the process.
     """
 
     mode: int | None = None
@@ -63,11 +63,11 @@ class SocketAccess:
 
 @dataclass(frozen=True, slots=True)
 class ListenerSettings:
-    """One listening socket.
+    """A listening socket.
 
     Attributes:
-        place: where its address stands in the file, as ``3:5: listen[1]``.
-        access: of a unix socket.
+        place: where its address is in the file, as ``3:5: listen[1]``.
+        access: who may connect, if it is a unix socket.
     """
 
     address: Address
@@ -81,12 +81,13 @@ class UpstreamSettings:
     """The service a route forwards to. Equal settings share one connection pool.
 
     Attributes:
-        host: name or address without brackets; for ``unix`` the text of ``Host`` is ``localhost``.
+        host: name or address without brackets; ``localhost`` for `Scheme.UNIX`.
         socket_path: the unix socket, for `Scheme.UNIX` only.
-        ca_file: PEM file of trusted authorities instead of the system's.
-        certificate: our own certificate for the TLS handshake, or None.
-        server_name: the name that its certificate must have, and that is sent as SNI; None: `host`.
-        needs_close_notify: over TLS, an answer that ends with the connection is whole only after one.
+        ca_file: PEM file with the CA bundle to trust; None: the system's.
+        certificate: our client certificate, or None.
+        server_name: the name that its certificate must have, also sent as SNI; None: `host`.
+        needs_close_notify: whether a response that ends with a TLS connection is incomplete without a
+            close_notify.
     """
 
     scheme: Scheme
@@ -101,7 +102,7 @@ class UpstreamSettings:
 
     @property
     def verified_name(self) -> str:
-        """The name that is verified (RFC 9110 section 4.3.4)."""
+        """The name that the certificate must have (RFC 9110 section 4.3.4)."""
         return self.server_name or self.host
 
     @property
@@ -114,10 +115,10 @@ class UpstreamSettings:
 
 @dataclass(frozen=True, slots=True)
 class HeaderRules:
-    """What the owner changes in a header: first ``remove``, then ``set``, then ``add``.
+    """Changes to a header: first ``remove``, then ``set``, then ``add``.
 
     Attributes:
-        allow: fields of requests that pass although callers may not send them as a rule.
+        allow: request fields that pass, although they are blocked by default.
     """
 
     set: tuple[tuple[str, str], ...] = field(default=(), repr=False)
@@ -128,13 +129,15 @@ class HeaderRules:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Bounds on one request.
+    """Limits on one request.
 
     Attributes:
-        total_s: the route's ``timeout``: from the request's head to the answer's last byte; None: unbounded.
-        connect_s: for a connection to the upstream, TLS included.
-        response_s: from the request's last byte to the head of the answer; also bounds the wait for a token.
-        idle_s: without a byte of a body, in either direction.
+        total_s: the route's ``timeout``, from the head of the request to the last byte of the response; None:
+            none.
+        connect_s: for a connection to the upstream, including TLS.
+        response_s: from the last byte of the request to the head of the response; also for the wait for a
+            token.
+        idle_s: without a byte of a body in either direction.
     """
 
     total_s: float | None = None
@@ -148,13 +151,13 @@ class RouteSettings:
     """A rule that matches requests and says what happens to them.
 
     Attributes:
-        path: a prefix on segment borders, without a final slash but for ``/`` itself.
-        host: lower case, without port; ``*.example.com`` matches any name below it; None: any.
+        path: a prefix of whole segments, without a final slash, except ``/`` itself.
+        host: in lower case, without port; ``*.example.com`` matches any name below it; None: any.
         methods: None: any.
-        base_path: what goes in front of the forwarded path, without a final slash; may be empty.
-        grant: None: no token is injected.
-        recover_on: the upstream's status codes that mean "the token was refused".
-        refuses_foreign_pages: on loopback listeners (`core.http.foreign`).
+        base_path: what is prepended to the forwarded path, without a final slash; may be empty.
+        grant: the grant whose token is injected; None: none is.
+        recover_on: status codes that mean that the upstream refused the token.
+        refuses_foreign_pages: whether loopback listeners refuse pages of other sites (`core.http.foreign`).
     """
 
     name: RouteName
@@ -177,13 +180,13 @@ class RouteSettings:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on what a caller or an upstream may make us hold.
+    """Limits on what callers and upstreams can make the gateway hold.
 
     Attributes:
         replay_bytes: the longest request body that can be replayed after a 401.
-        replay_total_bytes: held for replays by all requests together.
-        connections: of callers, to all listeners together.
-        buffers_bytes: held by all connections together, replays apart.
+        replay_total_bytes: for the replays of all requests together.
+        connections: connections of callers, for all listeners together.
+        buffers_bytes: for the buffers of all connections together, without replays.
     """
 
     target_bytes: int = 8 * KIB
@@ -207,7 +210,7 @@ class LogFormat(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """Where the records go. ``access``: ``stdout``, ``stderr``, a file's path, or None for none."""
+    """What is logged, and where. ``access``: ``stdout``, ``stderr``, the path of a file, or None for off."""
 
     level: str = "info"
     format: LogFormat = LogFormat.AUTO
@@ -219,9 +222,9 @@ class Settings:
     """The whole of `gateway.yaml`.
 
     Attributes:
-        admin_place: where the address of `admin` stands in the file, as ``2:8: admin``.
-        referenced: what ``${env:}`` and ``${file:}`` stood for that may be secret: shown nowhere.
-        warnings: what is seldom meant, each as a line that names its place.
+        admin_place: where the address of `admin` is in the file, as ``2:8: admin``.
+        referenced: values of ``${env:}`` and ``${file:}`` that may be secrets, and are never shown.
+        warnings: what is probably not intended, each as a line with its place.
     """
 
     listeners: tuple[ListenerSettings, ...]

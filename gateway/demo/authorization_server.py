@@ -1,15 +1,15 @@
-"""The demo's authorization server: the client credentials grant, as RFC 6749 sections 4.4 and 5 ask.
+"""The demo's authorization server: the client credentials grant of RFC 6749 sections 4.4 and 5.
 
 ========================  ===========================================================================
-``POST /oauth/token``     gives a token; `demo_lifetime` in the form shortens or lengthens its life
+``POST /oauth/token``     issues a token; `demo_lifetime` in the form sets its lifetime
 ``GET /jwks.json``        the key that signs JWTs
-``GET /.well-known/...``  what it says of itself (RFC 8414), for clients that name it as their `issuer`
-``POST /revoke-all``      takes back every token given so far; nobody is told
-``POST /down``, ``/up``   the token endpoint answers 503 from here to there
-``GET /``                 what has been counted
+``GET /.well-known/...``  its metadata (RFC 8414), for clients that name it as their `issuer`
+``POST /revoke-all``      revokes every token issued so far, without notice
+``POST /down``, ``/up``   makes the token endpoint answer 503, until it is up again
+``GET /``                 its counters
 ========================  ===========================================================================
 
-No refresh token is ever given (section 4.4.3).
+It never issues a refresh token (section 4.4.3).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NO_STORE: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 67
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationServerSettings:
-    """Whom the demo's authorization server knows, and what it gives. Port 0: any free one."""
+    """The clients of the demo's authorization server, and the tokens it issues. Port 0: any free port."""
 
     clients: tuple[Registration, ...]
     token_format: TokenFormat = TokenFormat.JWT
@@ -41,7 +41,7 @@ class AuthorizationServerSettings:
 
 @dataclass(slots=True)
 class Counters:
-    """How the token requests ended."""
+    """Counts of token requests, by outcome."""
 
     requests: int = 0
     issued: int = 0
@@ -52,7 +52,7 @@ class Counters:
 class DemoAuthorizationServer(DemoServer):
     """``async with DemoAuthorizationServer(settings) as server``: serves at `server.url`.
 
-    `lifetime_s` and `is_down` may be set while it runs.
+    `lifetime_s` and `is_down` may be changed while it runs.
     """
 
     def __init__(self, settings: AuthorizationServerSettings) -> None:
@@ -67,11 +67,11 @@ class DemoAuthorizationServer(DemoServer):
 
     @property
     def token_endpoint(self) -> str:
-        """Where tokens are requested."""
+        """The URL to request tokens at."""
         return f"{self.url}/oauth/token"
 
     def application(self) -> web.Application:
-        """Give the routes of the module's docstring."""
+        """Return the application with the routes of the module's docstring."""
         application = web.Application(client_max_size=64 * 1024)
         application.add_routes(
             [
@@ -114,7 +114,7 @@ class DemoAuthorizationServer(DemoServer):
         return web.json_response(self._jwt_mint.jwks() if self._jwt_mint else {"keys": []})
 
     async def _metadata(self, _: web.Request) -> web.Response:
-        """RFC 8414 section 2; it has no authorization endpoint, and so no response types."""
+        """Serve metadata (RFC 8414 section 2); no authorization endpoint means no response types."""
         metadata = {
             "issuer": self.url,
             "token_endpoint": self.token_endpoint,
@@ -145,13 +145,13 @@ def _demand_grant_type(form: Form) -> None:
     if "grant_type" not in form:
         raise Denial("invalid_request", "grant_type is missing")
     if form["grant_type"] != "client_credentials":
-        raise Denial("unsupported_grant_type", "only client_credentials is served")
+        raise Denial("unsupported_grant_type", "only client_credentials is supported")
 
 
 def _scope(client: Registration, form: Form) -> str:
     asked = form.get("scope", "").split()
     if client.scopes is not None and not client.scopes.issuperset(asked):
-        raise Denial("invalid_scope", "the client may not ask for this scope")
+        raise Denial("invalid_scope", "the client may not request this scope")
     return " ".join(asked)
 
 

@@ -1,15 +1,15 @@
-"""The demo's legacy service: it demands a token and knows nothing of how to get one.
+"""The demo's legacy service: it requires a token, and does not care where it comes from.
 
 =============================  ======================================================================
 ``GET /``                      a public page
-``GET /users?client=NAME``     how many users reach the API through a client; the token's, if left out
-``POST /orders``               an order's number, length and hash
-``GET /headers``               the header fields that came, without the token
+``GET /users?client=NAME``     how many users reach the API through a client, by default the token's
+``POST /orders``               the number, length and hash of an order
+``GET /headers``               the header fields received, without the token
 ``GET /stream?bytes=N``        N bytes
 =============================  ======================================================================
 
-The same stands below ``/occ/v2`` and below ``/legacy-bare``. A request without a valid token is answered
-401 with a challenge (RFC 6750 section 3); below ``/legacy-bare`` without one, as old services do.
+All of these also exist below ``/occ/v2`` and ``/legacy-bare``. A request without a valid token gets 401 with
+a challenge (RFC 6750 section 3); below ``/legacy-bare`` without one, as from old services.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class LegacyService(DemoServer):
     """``async with LegacyService(server.book) as service``: serves at `service.url`.
 
-    `requests` and `rejections` count what came with and without a valid token.
+    `requests` and `rejections` count the requests with and without a valid token.
     """
 
     def __init__(self, tokens: TokenCheck, port: int = 0) -> None:
@@ -47,7 +47,7 @@ class LegacyService(DemoServer):
         self._orders = 0
 
     def application(self) -> web.Application:
-        """Give the routes of the module's docstring."""
+        """Return the application with the routes of the module's docstring."""
         application = web.Application()
         application.add_routes([web.get("/", _public)])
         for prefix in PREFIXES:
@@ -84,7 +84,7 @@ class LegacyService(DemoServer):
 
 
 async def _public(_: web.Request) -> web.Response:
-    return web.Response(text="The legacy service. /users and /orders demand a token.\n")
+    return web.Response(text="The legacy service. /users and /orders require a token.\n")
 
 
 async def _users(request: web.Request) -> web.Response:
@@ -127,7 +127,7 @@ def _rejected(request: web.Request) -> web.Response:
     if not request.path.startswith(BARE):
         error = ', error="invalid_token"' if "Authorization" in request.headers else ""
         headers["WWW-Authenticate"] = f'Bearer realm="legacy"{error}'
-    return web.json_response({"message": "a valid token is needed"}, status=401, headers=headers)
+    return web.json_response({"message": "a valid token is required"}, status=401, headers=headers)
 
 
 def _told(request: web.Request) -> dict[str, object]:

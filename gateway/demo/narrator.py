@@ -1,6 +1,6 @@
 """What happens under the hood, as it happens, in words.
 
-Rules: one line per event; colour on a terminal only; fingerprints, never a token; text that a caller made is
+Rules: one line per event; colour on a terminal only; fingerprints, never tokens; text from callers is
 escaped.
 """
 
@@ -33,7 +33,7 @@ from gateway.observe.text import escaped
 
 
 class Colour(Enum):
-    """Of a line, by what it tells (ECMA-48 select graphic rendition)."""
+    """The colour of a line (ECMA-48, select graphic rendition)."""
 
     GOOD = "\x1b[32m"
     BAD = "\x1b[31m"
@@ -44,30 +44,30 @@ _OFF: Final = "\x1b[0m"
 
 _WHY: Final = {
     Reason.FIRST: "there is none yet",
-    Reason.EARLY: "the one in use expires soon; callers go on with it meanwhile",
+    Reason.EARLY: "the one in use expires soon; callers keep using it meanwhile",
     Reason.EXPIRED: "the last one has expired; callers wait for this",
-    Reason.REJECTED: "the upstream refused the last one; who had it refused waits for this",
-    Reason.REPLACED: "the certificate that the one in use is bound to was replaced",
+    Reason.REJECTED: "the upstream refused the last one; the refused request waits for this",
+    Reason.REPLACED: "the certificate that the last one is bound to was replaced",
 }
 
 _RECOVERED: Final = {
     Recovery.NONE: "",
     Recovery.RECOVERED: "; its first token was refused, the request was replayed with this one",
-    Recovery.REJECTED_AGAIN: "; replayed with this token, which was refused too: the answer passes",
-    Recovery.NEW_TOKEN_REJECTED: "; refused, though obtained for this very request: the answer passes",
-    Recovery.HELD: "; refused, and another token did not help here a moment ago: the answer passes",
+    Recovery.REJECTED_AGAIN: "; replayed with this token, which was refused too: the response passes",
+    Recovery.NEW_TOKEN_REJECTED: "; refused, although obtained for this very request: the response passes",
+    Recovery.HELD: "; refused, and another token did not help here a moment ago: the response passes",
     Recovery.NOT_REPLAYABLE: "; refused, and the body is too long to replay: the next gets a new token",
-    Recovery.OTHER_CHALLENGE: "; refused for a reason that a new token does not cure: the answer passes",
-    Recovery.TOKEN_LIVES: "; refused, but the upstream accepts this token elsewhere: the answer passes",
-    Recovery.NO_TOKEN: "; refused, and no other token was to be had",
+    Recovery.OTHER_CHALLENGE: "; refused for a reason that a new token does not cure: the response passes",
+    Recovery.TOKEN_LIVES: "; refused, but the upstream accepts this token elsewhere: the response passes",
+    Recovery.NO_TOKEN: "; refused, and no other token could be obtained",
 }
 
 
 class Narrator:
-    """A `RequestObserver` and `TokenObserver` that tells a person.
+    """An observer of requests and tokens that writes for people.
 
     Args:
-        out: where to; coloured if it is a terminal.
+        out: where it writes; in colour if that is a terminal.
         wall_s: seconds since 1970.
     """
 
@@ -77,14 +77,14 @@ class Narrator:
         self._uses_by_token: dict[str, int] = {}
 
     def request_done(self, record: AccessRecord) -> None:
-        """Tell what was answered, with which token, and how a recovery ended."""
+        """Write the response to a request, its token, and how a recovery ended."""
         told = f"{record.method} {record.path} -> {record.status} in {record.total_s * 1000:.0f} ms"
         cause = f" ({record.error})" if record.error else ""
         colour = Colour.GOOD if record.status < 400 else Colour.BAD
         self._tell(colour, f"{told}{cause}{self._with_token(record)}{_RECOVERED[record.recovery]}")
 
     def told(self, event: TokenEvent) -> None:
-        """Tell what happened to a client or a token."""
+        """Write what happened to a client or a token."""
         for colour, words in _of_token(event) if isinstance(event, OfToken) else _of_client(event):
             self._tell(colour, words)
 
@@ -130,18 +130,18 @@ def _of_client(event: OfClient) -> Iterator[tuple[Colour, str]]:
         case CredentialKept():
             yield (
                 Colour.NOTE,
-                f"the key of {client} was replaced and the last good one is kept: {event.reason}",
+                f"the new key of {client} is bad, the last good one stays in use: {event.reason}",
             )
         case ScopeReduced():
             yield (
                 Colour.BAD,
-                f"{client} was granted less than it asked for: without {' '.join(event.missing)}",
+                f"{client} was granted less than it requested: {' '.join(event.missing)} missing",
             )
         case MetadataObjected():
             for objection in event.objections:
                 yield Colour.BAD, f"{client}: the issuer's metadata: {objection}"
         case MetadataKept():
-            yield Colour.BAD, f"{client}: {event.failed.reason}; what is known stays in use"
+            yield Colour.BAD, f"{client}: {event.failed.reason}; the known metadata stays in use"
         case _:
             assert_never(event)
 

@@ -1,7 +1,7 @@
-"""How a client authenticates at the demo's token endpoint, and how it is refused. Pure.
+"""How a client authenticates at the demo's token endpoint, and how it is refused. No I/O.
 
-RFC 6749: section 2.3 (one method per request), 2.3.1 (Basic: id and secret are form-encoded first; or
-both in the body), 3.2 (no parameter twice), 5.2 (errors).
+RFC 6749: section 2.3 (one method per request), 2.3.1 (Basic, with id and secret form-encoded, or both in the
+body), 3.2 (no repeated parameter), 5.2 (errors).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Form = Mapping[str, str]
 
 
 class Denial(Exception):
-    """An error answer of RFC 6749 section 5.2."""
+    """An error response of RFC 6749 section 5.2."""
 
     def __init__(self, code: str, description: str, status: int = 400) -> None:
         super().__init__(code)
@@ -34,7 +34,7 @@ class Denial(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A client that the demo knows. `scopes`: what it may ask for; None: anything."""
+    """A client that the demo knows. `scopes`: what it may request; None: anything."""
 
     client_id: str
     client_secret: Secret = field(repr=False)
@@ -42,7 +42,7 @@ class Registration:
 
 
 def parse_form(content_type: str, body: str) -> dict[str, str]:
-    """Read a token request's parameters; of a repeatable one, the last.
+    """Parse the parameters of a token request; of a repeatable one, keep the last.
 
     Raises:
         Denial: `invalid_request`.
@@ -57,7 +57,7 @@ def parse_form(content_type: str, body: str) -> dict[str, str]:
 
 
 def authenticated(authorization: str | None, form: Form, known: Mapping[str, Registration]) -> Registration:
-    """Give the client that a token request proves to come from.
+    """Return the client that authenticated a token request.
 
     Raises:
         Denial: `invalid_client`, or `invalid_request` for two methods at once.
@@ -77,7 +77,7 @@ def _presented(authorization: str | None, form: Form) -> tuple[str, Secret]:
             raise Denial("invalid_client", "no client authentication", 401)
         return form["client_id"], Secret(form["client_secret"])
     if "client_secret" in form:
-        raise Denial("invalid_request", "two ways of client authentication at once")
+        raise Denial("invalid_request", "two methods of client authentication at once")
     return _from_basic(authorization)
 
 

@@ -1,9 +1,12 @@
 """`gateway demo`: an authorization server, a legacy service, and the gateway between them.
 
-Rules: the clients' secrets are made anew for each run and handed to the gateway as an environment, under
-the names that `gateway.yaml` reads; they are never printed. That file is the documented example: it lies at
-the top of the repository, and in this package where it is installed (`deploy/wheel.py` puts it there). How a
-gateway is built is not known here (it stands higher in the house): the command line brings it.
+Rules:
+
+- The clients' secrets are generated for each run, and reach the gateway as environment variables under the
+  names that `gateway.yaml` reads. They are never printed.
+- That file is the documented example: it is at the top of the repository, and in this package where that is
+  installed (`deploy/wheel.py` puts it there).
+- How a gateway is built is not known here, since that is higher in the house: the command line passes it in.
 """
 
 from __future__ import annotations
@@ -29,32 +32,33 @@ from gateway.demo.tokens import TokenFormat
 from gateway.observe.fanout import Observer
 
 CLIENTS: Final = {"mobile_android": "DEMO_SECRET", "partner": "PARTNER_SECRET"}
-"""By `client_id` the name under which `gateway.yaml` reads its secret from the environment."""
+"""Each `client_id`, and the environment variable from which `gateway.yaml` reads its secret."""
 
 _EXAMPLE: Final = "gateway.yaml"
 
 StartGateway = Callable[[Mapping[str, str], Observer], AbstractAsyncContextManager[object]]
-"""Runs a gateway, from `gateway.yaml` and an environment, that tells an observer what happens."""
+"""Runs a gateway with `gateway.yaml` and an environment, and reports to an observer."""
 
 
 def example_file() -> Path:
-    """Find the configuration that the demo runs."""
+    """Return the configuration that the demo runs."""
     here = Path(__file__).resolve().parent
     installed = here / _EXAMPLE
     return installed if installed.is_file() else here.parents[1] / _EXAMPLE
 
 
 class DemoCannotStart(Exception):
-    """A port is taken; the text is one line that names it."""
+    """A port is in use; the message is one line with its address."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """What may be chosen. The addresses are those that `gateway.yaml` names; port 0: any free one.
+    """Options of the demo. The addresses are those in `gateway.yaml`; port 0: any free port.
 
     Attributes:
-        lifetime_s: of a token: short enough to watch an early refresh (at four fifths) and an expiry.
-        configuration: the file that the gateway runs.
+        lifetime_s: the lifetime of a token, short enough to watch an early refresh (at four fifths) and an
+            expiry.
+        configuration: the file that the gateway runs with.
     """
 
     lifetime_s: int = 15
@@ -69,16 +73,15 @@ class DemoOptions:
 async def run_demo(
     start_gateway: StartGateway, options: DemoOptions, out: TextIO, stopped: asyncio.Event
 ) -> None:
-    """Run everything, and tell `out` what to try and what happens, until `stopped`.
+    """Run everything until `stopped`, and write to `out` what to try and what happens.
 
     Raises:
-        DemoCannotStart: a port is taken.
+        DemoCannotStart: a port is in use.
     """
     environ = {name: secrets.token_urlsafe(24) for name in CLIENTS.values()}
     clients = tuple(Registration(client_id, Secret(environ[name])) for client_id, name in CLIENTS.items())
-    gateway = start_gateway(
-        environ, Narrator(out, time.time)
-    )  # reads its configuration, before anything runs
+    # It reads its configuration before anything runs.
+    gateway = start_gateway(environ, Narrator(out, time.time))
     async with AsyncExitStack() as stack:
         authorization_server = DemoAuthorizationServer(
             AuthorizationServerSettings(

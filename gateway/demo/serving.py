@@ -1,4 +1,4 @@
-"""An aiohttp application on a loopback socket, for as long as a ``with`` block lasts."""
+"""An aiohttp application on a loopback socket, for the duration of a ``with`` block."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def bounded_number(text: str, most: int) -> int | None:
 
 
 class DemoServer:
-    """Serves the application that `application` gives; port 0 takes any free one.
+    """Serves the application that `application` returns; port 0 takes any free port.
 
     Raises:
         OSError: the port is in use (on entering).
@@ -28,11 +28,11 @@ class DemoServer:
 
     @property
     def url(self) -> str:
-        """Where it is reached, without a final slash; true once it is entered."""
+        """Its URL, without a final slash; valid once it is entered."""
         return f"http://{HOST}:{self.port}"
 
     def application(self) -> web.Application:
-        """Give the application to serve."""
+        """Return the application to serve."""
         raise NotImplementedError
 
     async def __aenter__(self) -> Self:

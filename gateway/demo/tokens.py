@@ -1,8 +1,8 @@
-"""The tokens that the demo's authorization server has given, and which of them still hold.
+"""The tokens that the demo's authorization server issued, and which of them are still valid.
 
-Rules: tokens are numbered from 1, so that "which token came" is a number that may be shown. The book keeps a
-hash of each instead of the token, and forgets the expired. A JWT (RFC 9068) holds only while it stands in
-the book, as an opaque token does: so both can be revoked.
+Rules: tokens are numbered from 1, so that it can be shown which one arrived. The book keeps hashes instead of
+tokens, and forgets expired ones. A JWT (RFC 9068) is valid only while it is in the book, like an opaque
+token: so both can be revoked.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class TokenFormat(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """What is known of a token that was given. Instants are seconds since 1970."""
+    """What is known about an issued token. Instants are seconds since 1970."""
 
     number: int
     client_id: str
@@ -42,29 +42,29 @@ class Issued:
 
 
 class TokenCheck(Protocol):
-    """Tells a resource server what a token is worth."""
+    """Tells a resource server whether a token is valid."""
 
     def check(self, token: str) -> Issued | None:
-        """Give what is known of a token that holds now; None for any other text."""
+        """Return what is known about a token that is valid now; None for any other text."""
 
 
 Mint = Callable[[Issued], str]
 
 
 def opaque_token(issued: Issued) -> str:
-    """Give a text that means nothing to anybody else."""
+    """Return a random token."""
     return f"opaque-{issued.number}-{secrets.token_urlsafe(32)}"
 
 
 class JwtMint:
-    """Signs JWT access tokens (RFC 9068) with a key of its own; `issuer` gives the URL to name."""
+    """Signs JWT access tokens (RFC 9068) with a key of its own; `issuer` returns the URL for `iss`."""
 
     def __init__(self, issuer: Callable[[], str]) -> None:
         self._issuer = issuer
         self._key = ec.generate_private_key(ec.SECP256R1())
 
     def __call__(self, issued: Issued) -> str:
-        """Give a signed token; no two are equal."""
+        """Return a signed token; no two are equal."""
         claims = {
             "iss": self._issuer(),
             "sub": issued.client_id,
@@ -78,13 +78,13 @@ class JwtMint:
         return jwt.encode(claims, self._key, ALGORITHM, {"typ": "at+jwt", "kid": KEY_ID})
 
     def jwks(self) -> dict[str, Any]:
-        """Give the public key as a JWK set (RFC 7517 section 5)."""
+        """Return the public key as a JWK set (RFC 7517 section 5)."""
         key = ECAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
         return {"keys": [key | {"kid": KEY_ID, "use": "sig", "alg": ALGORITHM}]}
 
 
 class TokenBook:
-    """Gives tokens, checks and revokes them; a `TokenCheck`."""
+    """Issues, checks and revokes tokens; a `TokenCheck`."""
 
     def __init__(self, mint: Mint, wall_s: Callable[[], float]) -> None:
         self.given = 0
@@ -93,7 +93,7 @@ class TokenBook:
         self._issued_by_hash: dict[bytes, Issued] = {}
 
     def issue(self, client_id: str, scope: str, audience: str, lifetime_s: int) -> str:
-        """Give a new token."""
+        """Issue a new token."""
         now_s = self._wall_s()
         self.given += 1
         issued = Issued(self.given, client_id, scope, audience, now_s, now_s + lifetime_s)
@@ -103,12 +103,12 @@ class TokenBook:
         return token
 
     def check(self, token: str) -> Issued | None:
-        """Give what is known of a token that holds now; None for any other text."""
+        """Return what is known about a token that is valid now; None for any other text."""
         issued = self._issued_by_hash.get(_hash(token))
         return issued if issued and self._wall_s() < issued.expires_at_s else None
 
     def revoke_all(self) -> int:
-        """Take back every token given so far; gives how many of them still held."""
+        """Revoke every token issued so far; return how many of them were still valid."""
         self._forget_expired(self._wall_s())
         revoked = len(self._issued_by_hash)
         self._issued_by_hash.clear()

@@ -1,4 +1,4 @@
-"""The legacy service's data: who reaches its API, and through which clients."""
+"""The data of the legacy service: its users, and the clients they use."""
 
 from __future__ import annotations
 

@@ -118,11 +118,11 @@ def test_it_tells_what_else_happens_to_a_client():
         TokenRevoked(CRM, "ab12cd34", failed),
     ) == [
         "another secret of client crm was refused: secret 2 of 3 (env:A) is accepted",
-        "the key of client crm was replaced and the last good one is kept: it is none",
-        "client crm was granted less than it asked for: without b c",
+        "the new key of client crm is bad, the last good one stays in use: it is none",
+        "client crm was granted less than it requested: b c missing",
         "client crm: the issuer's metadata: it has none",
         "client crm: the issuer's metadata: nor that",
-        "client crm: it failed; what is known stays in use",
+        "client crm: it failed; the known metadata stays in use",
         "token ab12cd34 of client crm is revoked",
         "token ab12cd34 of client crm could not be revoked: it failed",
     ]
