@@ -100,7 +100,7 @@ def extensions() -> list[Extension]:
     shutil.rmtree(_FOLDER, ignore_errors=True)
     made = mypycify([*_MYPY, *hot.files()], group_name=LIBRARY, target_dir=_FOLDER, debug_level="0")
     for extension in made:  # mypyc's flags make errors of warnings, of which each compiler has its own
-        extension.extra_compile_args.append("-Wno-error")
+        extension.extra_compile_args = [*extension.extra_compile_args, "-Wno-error"]
     return made
 
 

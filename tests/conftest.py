@@ -38,6 +38,12 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "time_lapse: the test's loop runs on a clock that is ten times as fast"
     )
+    config.addinivalue_line("markers", "interpreted: the test replaces what compiled code calls directly")
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("interpreted") is not None and item.config.getoption("compiled"):
+        pytest.skip("the test replaces what compiled code calls directly")
 
 
 def pytest_asyncio_loop_factories(config, item):

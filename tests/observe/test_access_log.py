@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 from datetime import UTC, datetime
@@ -138,11 +139,14 @@ def in_json(name, value):
             return json.dumps(value)
 
 
+MEMBERS = [each.name for each in dataclasses.fields(AccessRecord)]
+
+
 def json_line(each):
     """The line as `json` writes it, but for the durations, which have three decimals."""
     names = {name: name.removesuffix("_s") + "_ms" for name in ("total_s", "token_s", "upstream_s")}
     names["started_at_s"] = "time"
-    members = {names.get(name, name): in_json(name, getattr(each, name)) for name in AccessRecord.__slots__}
+    members = {names.get(name, name): in_json(name, getattr(each, name)) for name in MEMBERS}
     return "{" + ",".join(f'"{name}":{text}' for name, text in members.items()) + "}\n"
 
 

@@ -6,11 +6,12 @@ import pytest
 
 from gateway.core.clock import Clock
 from gateway.core.http.entrance import Entrance
+from gateway.core.http.request_head import HeadReader
 from gateway.core.proxies import TrustedProxies
 from gateway.core.settings import Address, Limits, ListenerSettings
 from gateway.proxy.caller import Terms
 from gateway.proxy.census import Census
-from gateway.proxy.front import FrontTerms
+from gateway.proxy.front import FrontTerms, Turn
 from gateway.proxy.listener import Listener
 from gateway.proxy.request_reader import MOST_QUEUED
 from tests.wire.messages import chunked, request
@@ -40,7 +41,8 @@ class Transport(asyncio.Transport):
 async def connection():
     """A connection whose task takes nothing: it is not started."""
     clock = Clock(*[lambda: 0.0] * 4)
-    front = FrontTerms(None, None, lambda: b"1", 0.0)
+    turn = Turn(asyncio.get_running_loop(), lambda: None)
+    front = FrontTerms(turn, HeadReader(Limits()), lambda: b"1", 0.0)
     front.is_open = False
     listener = Listener(Terms(Limits(), clock, lambda: b"", None, front, Census(1)), ENTRANCE)
     made = listener()

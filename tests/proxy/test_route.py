@@ -1,9 +1,16 @@
+import asyncio
+
 import pytest
 
 from gateway.core.http.recovery import Acceptance, target_digest
-from gateway.core.settings import HeaderRules, RouteName, RouteSettings, Scheme, UpstreamSettings
+from gateway.core.settings import HeaderRules, Limits, RouteName, RouteSettings, Scheme, UpstreamSettings
+from gateway.net.resolver import Resolver
 from gateway.observe.route_health import RouteHealth
+from gateway.proxy.census import Census
+from gateway.proxy.pool import Pool
+from gateway.proxy.room import Room
 from gateway.proxy.route import Route
+from gateway.tls.trust import Trust
 from tests.core.samples import token
 
 LINES = [b"Server: legacy", b"X-A: 1", b"x-a: 2", b"Content-Type: text/plain"]
@@ -12,7 +19,8 @@ LINES = [b"Server: legacy", b"X-A: 1", b"x-a: 2", b"Content-Type: text/plain"]
 def route(**rules):
     upstream = UpstreamSettings(Scheme.HTTP, "127.0.0.1", 9500)
     settings = RouteSettings(RouteName("/crm"), "/crm", upstream, response_headers=HeaderRules(**rules))
-    return Route(settings, None, None, None, Acceptance(), RouteHealth("/", "routes[0]", "", lambda: 0.0))
+    pool = Pool(upstream, Room(Limits(), Census(1)), asyncio.get_running_loop(), Trust(), Resolver())
+    return Route(settings, pool, None, None, Acceptance(), RouteHealth("/", "routes[0]", "", lambda: 0.0))
 
 
 ANSWERS = [
@@ -28,14 +36,14 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("rules", "dropped", "lines"), ANSWERS)
-def test_the_lines_of_an_answer_are_removed_then_set_then_added(rules, dropped, lines):
+async def test_the_lines_of_an_answer_are_removed_then_set_then_added(rules, dropped, lines):
     before = list(LINES)
 
     assert route(**rules).answer_lines(before, frozenset(dropped)) == lines
     assert before == LINES
 
 
-def test_an_accepted_token_is_noted_and_its_target_forgotten():
+async def test_an_accepted_token_is_noted_and_its_target_forgotten():
     made, accepted = route(), token(1)
     made.refusals.note_useless(target_digest("GET", "/a"), accepted, 0.0)
     made.refusals.note_useless(target_digest("GET", "/b"), accepted, 0.0)
@@ -47,5 +55,5 @@ def test_an_accepted_token_is_noted_and_its_target_forgotten():
     assert made.refusals.knows(target_digest("GET", "/b"), accepted, 1.0)
 
 
-def test_a_route_shows_its_name_and_no_header_values():
+async def test_a_route_shows_its_name_and_no_header_values():
     assert repr(route(set=(("X-Key", "s3cr3t"),))) == "<Route /crm>"

@@ -26,13 +26,13 @@ def raising(*_, **__):
 
 
 PLACES = [
-    (AnswerReader, "feed"),
+    pytest.param(AnswerReader, "feed", marks=pytest.mark.interpreted),
     (AnswerReader, "on_header"),
     (AnswerReader, "on_headers_complete"),
     (AnswerReader, "on_body"),
     (AnswerReader, "on_message_complete"),
-    (UpstreamConnection, "feed"),
-    (UpstreamConnection, "_end"),
+    pytest.param(UpstreamConnection, "feed", marks=pytest.mark.interpreted),
+    pytest.param(UpstreamConnection, "_end", marks=pytest.mark.interpreted),
 ]
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
 
@@ -96,6 +96,7 @@ async def test_one_connections_fault_in_a_sweep_keeps_no_time_out_of_the_others(
     assert sorted(ends) == ["closed", "reset"]
 
 
+@pytest.mark.interpreted
 async def test_an_upstream_connections_fault_in_a_sweep_keeps_no_time_out_of_the_others(monkeypatch):
     async def silence(exchange):
         await asyncio.Event().wait()
@@ -140,6 +141,7 @@ async def test_health_fails_when_deadlines_are_looked_at_no_more():
     assert all(f'"{which}"'.encode() in ill.body for which in ("upstreams", "callers"))
 
 
+@pytest.mark.interpreted
 async def test_what_a_quiet_upstream_connection_fails_with_is_counted_apart(monkeypatch):
     """Nobody's request: the kept connection closes, and no request is told of it."""
     async with Rig(ok(b"ok"), routes=lambda rig: [rig.route(has_token=False)]) as rig:

@@ -8,6 +8,7 @@ import io
 import json
 import logging
 from contextlib import contextmanager
+from types import GetSetDescriptorType, MemberDescriptorType
 
 import aiohttp
 import pytest
@@ -19,6 +20,10 @@ from tests.wire.rig import CLIENT_SECRET, LOOPBACK, Rig
 
 pytestmark = pytest.mark.time_lapse
 
+ATTRIBUTES = (
+    MemberDescriptorType,
+    GetSetDescriptorType,
+)  # of a class with slots, and of one that is compiled
 CALLERS_SECRET = "the-callers-own-password-77"
 QUERY_SECRET = "the-secret-in-the-query-78"
 COOKIE_SECRET = "the-secret-in-the-cookie-79"
@@ -141,7 +146,8 @@ def every_repr(rig):
         elif isinstance(thing, (list, tuple, set, frozenset)):
             todo += list(thing)
         elif type(thing).__module__.startswith("gateway"):
-            names = [name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())]
+            members = [member for kind in type(thing).__mro__ for member in vars(kind).items()]
+            names = [name for name, member in members if isinstance(member, ATTRIBUTES)]
             todo += [getattr(thing, name, None) for name in names if not name.startswith("__")]
             todo += list(getattr(thing, "__dict__", {}).values())
     return shown
