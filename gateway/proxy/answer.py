@@ -36,6 +36,7 @@ from gateway.core.http.fields import options
 from gateway.core.settings import Limits
 
 MOST_INFORMATIONAL: Final = 64  # at once; each costs a kilobyte, and the shortest is sent in twenty bytes
+_NOTHING: Final[Mapping[bytes, bytes]] = MappingProxyType({})
 _NO_BODY: Final = Body.NONE  # the attribute of an Enum is a slow look-up before Python 3.12
 _LENGTH: Final = Body.LENGTH
 _VERSIONS: Final = ("1.1", "1.0")
@@ -59,15 +60,14 @@ class Answer:
     # Not slotted: defaults that stand in the class cost nothing per answer.
     status = 0
     reason = b""
-    body = Body.NONE
     has_head = False
     is_complete = False
 
-    lines: Sequence[bytes] = ()
-    special: Mapping[bytes, bytes] = MappingProxyType({})
-
     def __init__(self) -> None:
         self.fields: list[tuple[bytes, bytes]] = []
+        self.lines: Sequence[bytes] = ()
+        self.special: Mapping[bytes, bytes] = _NOTHING
+        self.body = _NO_BODY
         self.chunks: list[Data] = []
 
     def trailers(self) -> list[bytes]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from aiohttp.http import RawRequestMessage
 
 ALL_METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+_NO_RECOVERY: Final = Recovery.NONE  # the attribute of an Enum is a slow look-up before Python 3.12
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -58,7 +59,6 @@ class Call:
     body: RequestBody | None = None
     forwarded_for = ""
     exchange: ExchangeFacts | None = None
-    recovery = Recovery.NONE
     token_wait_s = 0.0
     status = 0
     answer_bytes = 0
@@ -83,6 +83,7 @@ class Call:
         self.started_s = started_s
         self.began_s = link.stopwatch_s()
         self.keeps_alive = keeps_alive
+        self.recovery = _NO_RECOVERY
 
     # ── the request ───────────────────────────────────────────────────────────────────────────────
 

@@ -40,6 +40,7 @@ from gateway.tls.tls_context import TrustSettings
 from gateway.tls.trust import Trust
 from gateway.verdict import Way, verdict
 
+# A protocol by what it does: asyncio's own class has no part in a compiled one.
 Make = Callable[[], UpstreamConnection]
 
 
@@ -106,7 +107,7 @@ class Dialer:
     ) -> UpstreamConnection:
         settings = self._settings
         if settings.socket_path is not None:
-            _, connection = await self._loop.create_unix_connection(make, settings.socket_path)
+            _, connection = await self._loop.create_unix_connection(make, settings.socket_path)  # type: ignore[type-var]
             return connection
         if self._name is None:
             connection = await self._to_one(make, Ip(settings.host), tls)
@@ -157,7 +158,7 @@ class Dialer:
 
     async def _over(self, make: Make, sock: socket.socket, tls: ssl.SSLContext | None) -> UpstreamConnection:
         try:
-            _, connection = await self._loop.create_connection(
+            _, connection = await self._loop.create_connection(  # type: ignore[type-var]
                 make, sock=sock, ssl=tls, server_hostname=self._verified(tls)
             )
         except BaseException:
@@ -167,7 +168,7 @@ class Dialer:
 
     async def _to_one(self, make: Make, address: Ip, tls: ssl.SSLContext | None) -> UpstreamConnection:
         """The loop's own way to an address costs half of what a race does."""
-        _, connection = await self._loop.create_connection(
+        _, connection = await self._loop.create_connection(  # type: ignore[type-var]
             make, address, self._settings.port, ssl=tls, server_hostname=self._verified(tls)
         )
         connection.address = address

@@ -39,8 +39,8 @@ class TlsUpstreamConnection(UpstreamConnection):
     def _goes_on(self, answer: Answer) -> None:
         transport = self.transport
         is_long = self.buffered_bytes > HIGH_WATER_BYTES
-        if is_long and transport is not None and transport.get_protocol() is self:
-            transport.set_protocol(LongAnswer(self, transport))
+        if is_long and transport is not None and cast("object", transport.get_protocol()) is self:
+            transport.set_protocol(cast("asyncio.BaseProtocol", LongAnswer(self, transport)))
         super()._goes_on(answer)
 
     def _pause_reading(self, transport: asyncio.Transport) -> None:
@@ -52,8 +52,10 @@ class TlsUpstreamConnection(UpstreamConnection):
         transport.resume_reading()
 
 
-class LongAnswer(asyncio.BufferedProtocol):
+class LongAnswer:
     """Receives the rest of a long answer for its connection, and then lets the connection receive again.
+
+    A protocol of asyncio's buffered kind, by its methods.
 
     Attributes:
         memory: what the answer is decrypted into.
@@ -81,7 +83,7 @@ class LongAnswer(asyncio.BufferedProtocol):
         else:
             connection.data_received(data)
         if connection.answer is None or connection.answer.is_complete:
-            self._transport.set_protocol(connection)
+            self._transport.set_protocol(cast("asyncio.BaseProtocol", connection))
 
     def eof_received(self) -> None:
         self._connection.eof_received()

@@ -49,7 +49,7 @@ class Awaiter:
         raise NotImplementedError
 
 
-class UpstreamConnection(AnswerReader, asyncio.Protocol):
+class UpstreamConnection(AnswerReader):
     """A connection and the exchange that is under way on it.
 
     Attributes:

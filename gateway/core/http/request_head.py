@@ -91,6 +91,7 @@ NOTED: Final = frozenset({b"origin", b"sec-fetch-site"})
 # Connection options that name no field which could have passed.
 _KNOWN_OPTIONS: Final = frozenset({b"close", b"http2-settings", b"keep-alive", b"te", b"upgrade"})
 _NAME_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_~%!$&'()*+;="
+_NOTHING: Final[frozenset[bytes]] = frozenset()
 _IPV6_BYTES: Final = b"ABCDEFabcdef0123456789.:"
 _LENGTH_DIGITS: Final = 18  # below 2**63, and what int() takes without complaint
 _HOST_BYTES: Final = 255  # no name is longer (RFC 1035 section 2.3.4)
@@ -133,7 +134,6 @@ class RequestHead:
     # Not slotted: defaults that stand in the class cost nothing per request.
     host: str = ""
     authority: bytes = b""
-    dropped: frozenset[bytes] = frozenset()
     content_length: int | None = None
     max_forwards: int | None = None
     is_chunked = False
@@ -150,6 +150,7 @@ class RequestHead:
         self.lines = lines
         self.special = special
         self.is_http10 = is_http10
+        self.dropped: frozenset[bytes] = _NOTHING
 
 
 class HeadReader:
