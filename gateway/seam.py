@@ -1,10 +1,11 @@
-"""What we use of aiohttp that aiohttp does not promise, and whether the installed release has it.
+"""The private parts of aiohttp that are used, and whether the installed release has them.
 
-Rules: the listener replaces the request loop of `web.RequestHandler` and the reading in front of it
-(`proxy.caller`, `proxy.link`, `proxy.request_reader`), which no public interface allows. A minor release
-may move any of that without a word, and a gateway that reads requests differently is a gap: so a release that
-was not tried is refused. Every name is listed here; a test finds in the code that nothing else is used. Of
-uvloop and httptools nothing private is used.
+The listener replaces the request loop of `web.RequestHandler` and the reading before it (`proxy.caller`,
+`proxy.link`, `proxy.request_reader`), which no public interface allows. A minor release may change any of
+that without notice, and a gateway that reads requests differently is a vulnerability.
+
+Rules: a release that was not tested is refused. Every private name is listed here; a test checks that the
+code uses no other. Nothing private of uvloop or httptools is used.
 """
 
 from __future__ import annotations
@@ -44,44 +45,44 @@ HANDLER: Final = frozenset(
         "writing_paused",
     }
 )
-"""Of `web.RequestHandler`: what our connections read, call or replace."""
+"""What our connections read, call or replace of `web.RequestHandler`."""
 
 SERVER: Final = frozenset({"_connections", "_loop", "connection_made", "connections", "pre_shutdown"})
-"""Of `web.Server`."""
+"""The same of `web.Server`."""
 
 PARSER: Final = frozenset({"feed_data"})
-"""Of `http.HttpRequestParser`, the one in C."""
+"""The same of `http.HttpRequestParser`, the one in C."""
 
 _RELEASE: Final = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
 
 
 def refusal() -> str | None:
-    """Say in one line why the gateway cannot run on the aiohttp that is installed; None if it can."""
-    import aiohttp.http  # noqa: PLC0415 - so that whoever asks for help does not load it
+    """Return in one line why the gateway cannot run with the installed aiohttp; None if it can."""
+    import aiohttp.http  # noqa: PLC0415 - `gateway --help` does not need it
     import aiohttp.web  # noqa: PLC0415
 
     return wrong_release(aiohttp.__version__) or wrong_parts(aiohttp)
 
 
 def wrong_release(version: str) -> str | None:
-    """Say why a release of aiohttp is refused; None if it is known."""
+    """Return why a release of aiohttp is refused; None if it is not."""
     found = _RELEASE.match(version)
     release = tuple(int(part or 0) for part in found.groups()) if found else ()
     if LOWEST <= release < BELOW:
         return None
     return (
-        f"aiohttp {version} is installed, and only {_dotted(LOWEST)} up to, not including, {_dotted(BELOW)} "
+        f"aiohttp {version} is installed, but only {_dotted(LOWEST)} up to, not including, {_dotted(BELOW)} "
         "is known to work: the listener replaces private parts of web.RequestHandler (_messages, _parser, "
         f"_waiter and others, gateway/seam.py); {_remedy()}"
     )
 
 
 def wrong_parts(aiohttp: ModuleType) -> str | None:
-    """Say what the installed release lacks though its number is known; None if nothing."""
+    """Return what a release with a known number lacks; None if nothing."""
     web, parser = aiohttp.web, aiohttp.http.HttpRequestParser
     if not parser.__module__.endswith("._http_parser"):
         return (
-            "aiohttp runs without its C extension, and its parser in Python takes requests that the gateway "
+            "aiohttp runs without its C extension, and its Python parser accepts requests that the gateway "
             "must refuse: unset AIOHTTP_NO_EXTENSIONS, or install aiohttp from a wheel"
         )
     missing = [
@@ -91,13 +92,11 @@ def wrong_parts(aiohttp: ModuleType) -> str | None:
     ]
     if not missing:
         return None
-    return (
-        f"aiohttp {aiohttp.__version__} lacks what the listener uses of it: {', '.join(missing)}; {_remedy()}"
-    )
+    return f"aiohttp {aiohttp.__version__} lacks what the listener uses: {', '.join(missing)}; {_remedy()}"
 
 
 def _names(kind: type) -> set[str]:
-    """Give the attributes of a class, and those that its `__init__` gives to an instance."""
+    """Return the attributes of a class, and those that its `__init__` sets on an instance."""
     code = getattr(kind.__init__, "__code__", None)  # type: ignore[misc]
     return {*dir(kind), *(code.co_names if code is not None else ())}
 

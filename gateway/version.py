@@ -10,7 +10,7 @@ from gateway.core.http import request_head
 
 
 def is_compiled() -> bool:
-    """Whether the modules of the request's way are; this looks at one of them, since all are or none."""
+    """Return whether the hot modules are compiled; one is checked, since all are or none."""
     return isinstance(request_head.__loader__, ExtensionFileLoader)
 
 

@@ -95,7 +95,7 @@ def test_a_release_that_was_tried_is_taken(version: str):
 def test_another_release_is_refused_in_one_line_that_names_the_seam(version: str):
     refusal = seam.wrong_release(version)
     assert refusal == (
-        f"aiohttp {version} is installed, and only 3.14.5 up to, not including, 3.15 is known to work: the listener "
+        f"aiohttp {version} is installed, but only 3.14.5 up to, not including, 3.15 is known to work: the listener "
         "replaces private parts of web.RequestHandler (_messages, _parser, _waiter and others, gateway/seam.py); "
         "pip install 'aiohttp>=3.14.5,<3.15'"
     )
@@ -112,7 +112,7 @@ def test_a_part_that_is_gone_is_named():
         __version__="3.14.9", http=aiohttp.http, web=SimpleNamespace(RequestHandler=Handler, Server=Server)
     )
     assert seam.wrong_parts(changed) == (
-        "aiohttp 3.14.9 lacks what the listener uses of it: web.Server._connections; pip install 'aiohttp>=3.14.5,<3.15'"
+        "aiohttp 3.14.9 lacks what the listener uses: web.Server._connections; pip install 'aiohttp>=3.14.5,<3.15'"
     )
 
 
@@ -135,6 +135,6 @@ def test_a_gateway_on_the_parser_in_python_is_refused_at_the_start(tmp_path: Pat
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr == (
-        "gateway: aiohttp runs without its C extension, and its parser in Python takes requests that the gateway "
+        "gateway: aiohttp runs without its C extension, and its Python parser accepts requests that the gateway "
         "must refuse: unset AIOHTTP_NO_EXTENSIONS, or install aiohttp from a wheel\n"
     )

@@ -20,7 +20,7 @@ from typing import Final
 from gateway.config.document.document_build import settings
 from gateway.config.document.document_rules import rule_findings
 from gateway.config.document.validation import read
-from gateway.config.files.named_files import NamedFile, named_files
+from gateway.config.files.named_files import NamedFile, files_named_in
 from gateway.config.problems import (
     BadText,
     ConfigError,
@@ -104,7 +104,7 @@ def _loaded(file: str, text: str, sources: ReferenceValues) -> Loaded:
     known += [finding for finding in rule_findings(parts, root) if _is_news(finding, judged)]
     if all(finding.severity is Severity.WARNING for finding in known):
         known += secret_warnings(root)
-    told, files = problems(file, root, known), named_files(root, sources.folder)
+    told, files = problems(file, root, known), files_named_in(root, sources.folder)
     if parts.document is None or any(problem.severity is Severity.PROBLEM for problem in told):
         return Loaded(None, told, files)
     try:

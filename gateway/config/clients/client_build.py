@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from gateway.config.clients.client_method import SIGNING_METHODS, client_method, credential_key, is_signing
-from gateway.config.clients.client_model import Client
+from gateway.config.clients.client_model import ClientModel
 from gateway.config.references.expand import ReferenceValues
 from gateway.config.references.secret_reader import constant_reader, template_reader
 from gateway.config.tls.tls_build import authorities, oldest_version, own_certificate
@@ -39,7 +39,7 @@ _KEY: Final = "private_key"
 """Its value may have several lines, as in PEM."""
 
 
-def client_settings(name: str, client: Client, root: Keys, sources: ReferenceValues) -> ClientSettings:
+def client_settings(name: str, client: ClientModel, root: Keys, sources: ReferenceValues) -> ClientSettings:
     """Build the settings of one client.
 
     Raises:
@@ -63,7 +63,7 @@ def client_settings(name: str, client: Client, root: Keys, sources: ReferenceVal
     )
 
 
-def _reach(client: Client, folder: Path) -> Reach:
+def _reach(client: ClientModel, folder: Path) -> Reach:
     return Reach(
         ca_file=authorities(client.tls, folder),
         min_tls=oldest_version(client.tls),
@@ -74,7 +74,7 @@ def _reach(client: Client, folder: Path) -> Reach:
     )
 
 
-def _grant(name: str, client: Client, folder: Path) -> Grant:
+def _grant(name: str, client: ClientModel, folder: Path) -> Grant:
     method = client_method(client)
     return Grant(
         client=ClientName(name),
@@ -97,7 +97,7 @@ def _grant(name: str, client: Client, folder: Path) -> Grant:
     )
 
 
-def _assertion(client: Client, folder: Path) -> AssertionSettings:
+def _assertion(client: ClientModel, folder: Path) -> AssertionSettings:
     certificate = client.assertion_certificate
     return AssertionSettings(
         audience=_audience(client),
@@ -115,7 +115,7 @@ def _claim(value: JsonValue) -> str | JsonClaim:
     return value if isinstance(value, str) else JsonClaim(json.dumps(value))
 
 
-def _audience(client: Client) -> str | None:
+def _audience(client: ClientModel) -> str | None:
     match client.assertion_audience:
         case None | "token_endpoint":
             return None
@@ -125,7 +125,7 @@ def _audience(client: Client) -> str | None:
             return other
 
 
-def _assertion_type(client: Client, method: AuthMethod) -> str:
+def _assertion_type(client: ClientModel, method: AuthMethod) -> str:
     if method is AuthMethod.CLIENT_ASSERTION:
         return client.client_assertion_type or JWT_BEARER
     return JWT_BEARER if method in SIGNING_METHODS else ""

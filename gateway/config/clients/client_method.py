@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from gateway.config.clients.client_model import Client
+from gateway.config.clients.client_model import ClientModel
 from gateway.config.values.urls import ServerUrl
 from gateway.core.client_settings import AuthMethod, GrantType
 
@@ -48,7 +48,7 @@ CREDENTIAL_KEYS: Final = ("client_secret", "private_key", "client_assertion")
 """One of them holds the credential, unless a certificate does, or there is none."""
 
 
-def client_method(client: Client) -> AuthMethod:
+def client_method(client: ClientModel) -> AuthMethod:
     """Return the method that is written, or that of the credential that is present."""
     if client.method is not None:
         return client.method
@@ -58,17 +58,17 @@ def client_method(client: Client) -> AuthMethod:
     return AuthMethod.CLIENT_ASSERTION if is_given else AuthMethod.CLIENT_SECRET_BASIC
 
 
-def is_jwt_bearer(client: Client) -> bool:
+def is_jwt_bearer(client: ClientModel) -> bool:
     """Return whether a signed assertion is the grant itself (RFC 7523 section 2.1)."""
     return client.grant_type is GrantType.JWT_BEARER
 
 
-def is_signing(client: Client) -> bool:
+def is_signing(client: ClientModel) -> bool:
     """Return whether the gateway signs assertions for this client."""
     return is_jwt_bearer(client) or client_method(client) in SIGNING_METHODS
 
 
-def credential_key(client: Client) -> str | None:
+def credential_key(client: ClientModel) -> str | None:
     """Return the key that holds the credential; None if the method has none."""
     if is_jwt_bearer(client):
         return "private_key"
@@ -76,14 +76,14 @@ def credential_key(client: Client) -> str | None:
     return next((key for key in CREDENTIAL_KEYS if method in METHODS_OF[key]), None)
 
 
-def is_certificate_bound(client: Client) -> bool:
+def is_certificate_bound(client: ClientModel) -> bool:
     """Return whether its tokens are bound to its certificate (RFC 8705 section 3)."""
     if client.certificate_bound is not None:
         return client.certificate_bound
     return client_method(client) in CERTIFICATE_METHODS
 
 
-def server_urls(client: Client) -> Iterator[tuple[str, ServerUrl]]:
+def server_urls(client: ClientModel) -> Iterator[tuple[str, ServerUrl]]:
     """Yield the URLs of the authorization server that are in the file, with their keys."""
     urls = {
         "token_endpoint": client.token_endpoint,

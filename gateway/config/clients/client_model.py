@@ -37,7 +37,7 @@ class ClientTimeouts(Strict):
     connect_timeout_s: Duration | None = optional("For a connection, including TLS.", "5s", alias="connect")
 
 
-class Client(Strict):
+class ClientModel(Strict):
     """Our registration at an authorization server (RFC 6749 section 2)."""
 
     model_config = ConfigDict(

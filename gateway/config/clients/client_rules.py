@@ -25,20 +25,20 @@ from gateway.config.clients.client_method import (
     is_signing,
     server_urls,
 )
-from gateway.config.clients.client_model import Client
+from gateway.config.clients.client_model import ClientModel
 from gateway.config.problems import Loc, Mistake, any_of
 from gateway.config.spelling import close_to
 from gateway.config.values.strict import keys_of
 from gateway.core.client_settings import AuthMethod, GrantType
 from gateway.core.settings import Scheme
 
-_KEYS: Final = keys_of(Client, Client.model_fields)
+_KEYS: Final = keys_of(ClientModel, ClientModel.model_fields)
 _KEYS_OF_DPOP: Final = ("dpop_private_key", "dpop_signing_alg", "dpop_allow_bearer")
 _ASYMMETRIC: Final = "an RS, PS or ES algorithm, or EdDSA"
 _ONLY_OF_JWT_BEARER: Final = ("assertion_subject",)
 
 
-def client_findings(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mistake]:
+def client_findings(loc: Loc, client: ClientModel, wrong: frozenset[Loc]) -> Iterator[Mistake]:
     """Yield what does not fit together; `wrong` has the keys that are present but invalid."""
     if wrong & {(*loc, "token_endpoint_auth_method"), (*loc, "grant_type")}:
         return
@@ -59,18 +59,18 @@ def client_findings(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator
         )
 
 
-def _misplaced(loc: Loc, client: Client) -> Iterator[Mistake]:
+def _misplaced(loc: Loc, client: ClientModel) -> Iterator[Mistake]:
     for key in sorted(_given_keys(client)):
         if owners := _other_owners(key, client):
             words = f"has no effect with {_kind(client)}, only with {owners}: remove it"
             yield Mistake((*loc, key), words, is_about_key=True)
 
 
-def _given_keys(client: Client) -> frozenset[str]:
-    return keys_of(Client, client.model_fields_set)
+def _given_keys(client: ClientModel) -> frozenset[str]:
+    return keys_of(ClientModel, client.model_fields_set)
 
 
-def _other_owners(key: str, client: Client) -> str:
+def _other_owners(key: str, client: ClientModel) -> str:
     """Return which methods or grant use a key that has no effect here; an empty text if it has one."""
     if key in _ONLY_OF_JWT_BEARER:
         return "" if is_jwt_bearer(client) else GrantType.JWT_BEARER.value
@@ -81,13 +81,13 @@ def _other_owners(key: str, client: Client) -> str:
     return any_of(sorted(one.value for one in methods or ()))
 
 
-def _missing(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mistake]:
+def _missing(loc: Loc, client: ClientModel, wrong: frozenset[Loc]) -> Iterator[Mistake]:
     key = credential_key(client)
     if key is not None and getattr(client, key) is None and not _was_meant(loc, key, wrong):
         yield _is_missing((*loc, key), _kind(client))
 
 
-def _certificate(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mistake]:
+def _certificate(loc: Loc, client: ClientModel, wrong: frozenset[Loc]) -> Iterator[Mistake]:
     has_one = client.tls is not None and client.tls.certificate is not None
     because = _why_certificate(client)
     if because and not has_one and (*loc, "tls") not in wrong:
@@ -97,14 +97,14 @@ def _certificate(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mi
             yield Mistake((*loc, key), "a client certificate requires https://")
 
 
-def _why_certificate(client: Client) -> str:
+def _why_certificate(client: ClientModel) -> str:
     method = client_method(client)
     if method in CERTIFICATE_METHODS:
         return method.value
     return "tls_client_certificate_bound_access_tokens" if client.certificate_bound else ""
 
 
-def _another_family(loc: Loc, client: Client) -> Iterator[Mistake]:
+def _another_family(loc: Loc, client: ClientModel) -> Iterator[Mistake]:
     method, algorithm = client_method(client), client.signing_algorithm
     if algorithm is None or not is_signing(client):
         return
@@ -115,7 +115,7 @@ def _another_family(loc: Loc, client: Client) -> Iterator[Mistake]:
         )
 
 
-def _nowhere(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mistake]:
+def _nowhere(loc: Loc, client: ClientModel, wrong: frozenset[Loc]) -> Iterator[Mistake]:
     is_discovered = client.token_endpoint is None and client.issuer is not None
     if client.token_endpoint is None and client.issuer is None and not _were_meant(loc, wrong):
         words = "missing key: write token_endpoint, or issuer to discover it"
@@ -131,7 +131,7 @@ def _were_meant(loc: Loc, wrong: frozenset[Loc]) -> bool:
     return any(_was_meant(loc, key, wrong) for key in ("token_endpoint", "issuer"))
 
 
-def _without_main_key(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mistake]:
+def _without_main_key(loc: Loc, client: ClientModel, wrong: frozenset[Loc]) -> Iterator[Mistake]:
     for main, is_on, keys in (
         ("dpop_bound_access_tokens: true", client.dpop, _KEYS_OF_DPOP),
         ("revoke: true", client.revoke, ("revocation_endpoint",)),
@@ -153,7 +153,7 @@ def _without_main_key(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterat
         yield Mistake((*loc, "token_type"), words)
 
 
-def _kind(client: Client) -> str:
+def _kind(client: ClientModel) -> str:
     return GrantType.JWT_BEARER.value if is_jwt_bearer(client) else client_method(client).value
 
 

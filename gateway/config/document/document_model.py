@@ -14,13 +14,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from gateway.config.clients.client_model import Client
+from gateway.config.clients.client_model import ClientModel
 from gateway.config.process.process_model import LimitRules, Listeners, Log
-from gateway.config.routes.route_model import Route
+from gateway.config.routes.route_model import RouteModel
 from gateway.config.values.key_types import AdminAddress, ClientKey, Duration, TrustedProxy
 from gateway.config.values.strict import Strict, optional, required
 
-Clients = dict[ClientKey, Client]
+Clients = dict[ClientKey, ClientModel]
 
 
 class Document(Strict):
@@ -33,7 +33,9 @@ class Document(Strict):
     clients: Clients | None = optional(
         "Our registrations at authorization servers, each under a name of your choice."
     )
-    routes: Annotated[list[Route], Field(min_length=1)] = required("Which requests go to which upstream.")
+    routes: Annotated[list[RouteModel], Field(min_length=1)] = required(
+        "Which requests go to which upstream."
+    )
     trusted_proxies: list[TrustedProxy] | None = optional(
         "Proxies in front of the gateway, whose X-Forwarded-* are trusted: networks, addresses, or unix for "
         "every caller on a unix socket."

@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from gateway.config.clients.client_method import server_urls
-from gateway.config.clients.client_model import Client
+from gateway.config.clients.client_model import ClientModel
 from gateway.config.clients.client_rules import client_findings
 from gateway.config.document.validation import Parts
 from gateway.config.problems import LineOf, Loc, Mistake
 from gateway.config.process.process_rules import process_findings
 from gateway.config.references.secret_warnings import secret_problems
 from gateway.config.routes.route_clashes import route_clashes
-from gateway.config.routes.route_model import Route
+from gateway.config.routes.route_model import RouteModel
 from gateway.config.routes.route_rules import route_findings
 from gateway.config.routes.route_warnings import route_warnings
 from gateway.config.tree import Keys, find
@@ -62,7 +62,7 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Mistake]:
     yield from secret_problems(root)
 
 
-def _without(parts: Parts, *keys: str) -> dict[int, Route]:
+def _without(parts: Parts, *keys: str) -> dict[int, RouteModel]:
     """Return the routes in which none of these keys is invalid: of others nobody knows what was meant."""
     return {
         index: route
@@ -71,13 +71,13 @@ def _without(parts: Parts, *keys: str) -> dict[int, Route]:
     }
 
 
-def _insecure_endpoints(loc: Loc, client: Client, wrong: frozenset[Loc]) -> Iterator[Mistake]:
+def _insecure_endpoints(loc: Loc, client: ClientModel, wrong: frozenset[Loc]) -> Iterator[Mistake]:
     for key, endpoint in server_urls(client):
         if _crosses_openly(endpoint.scheme, endpoint.host) and not _allows_insecure(loc, client, wrong):
             yield Mistake((*loc, key), _IN_THE_OPEN.format("client secret"))
 
 
-def _insecure_upstream(loc: Loc, route: Route, wrong: frozenset[Loc]) -> Iterator[Mistake]:
+def _insecure_upstream(loc: Loc, route: RouteModel, wrong: frozenset[Loc]) -> Iterator[Mistake]:
     upstream = route.upstream.settings
     if route.client is None or not _crosses_openly(upstream.scheme, upstream.host):
         return
@@ -89,7 +89,7 @@ def _crosses_openly(scheme: Scheme, host: str) -> bool:
     return scheme is Scheme.HTTP and not is_loopback(host)
 
 
-def _allows_insecure(loc: Loc, part: Client | Route, wrong: frozenset[Loc]) -> bool:
+def _allows_insecure(loc: Loc, part: ClientModel | RouteModel, wrong: frozenset[Loc]) -> bool:
     """Return whether http:// is allowed; an invalid `allow_insecure` gets the benefit of the doubt."""
     return part.allow_insecure or (*loc, "allow_insecure") in wrong
 

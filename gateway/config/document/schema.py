@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
@@ -12,9 +12,12 @@ from pydantic_core import core_schema
 from gateway.config.document.document_model import Document
 from gateway.config.problems import Loc
 
+_SUFFIX: Final = "Model"
+"""Of our classes; in the file `RouteModel` is a ``Route``."""
+
 
 class _Schema(GenerateJsonSchema):
-    """Omits what is internal: None for a key that is left out."""
+    """Omits what is internal: None for a key that is left out, and the suffix of our classes."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
@@ -24,6 +27,13 @@ class _Schema(GenerateJsonSchema):
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
         return False
+
+    def normalize_name(self, name: str) -> str:
+        return super().normalize_name(name).removesuffix(_SUFFIX)
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        shown = super().model_schema(schema)
+        return {**shown, "title": str(shown["title"]).removesuffix(_SUFFIX)}
 
 
 def json_schema() -> dict[str, object]:

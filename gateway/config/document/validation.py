@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
-from gateway.config.clients.client_model import Client
+from gateway.config.clients.client_model import ClientModel
 from gateway.config.document.document_model import Document
 from gateway.config.document.validation_words import in_plain_words
 from gateway.config.problems import Loc, Mistake, Wrong
@@ -20,10 +20,10 @@ from gateway.config.process.process_model import (
     DEFAULT_ADMIN,
     DEFAULT_LISTENERS,
     LimitRules,
-    Listener,
-    ProcessParts,
+    ListenerModel,
+    ProcessSections,
 )
-from gateway.config.routes.route_model import Route
+from gateway.config.routes.route_model import RouteModel
 from gateway.config.tree import Keys, plain
 from gateway.config.values.hosts import admin_address
 from gateway.config.values.key_types import one_or_many_with_keys
@@ -33,8 +33,8 @@ from gateway.core.settings import Address
 M = TypeVar("M", bound=Strict)
 
 _STAND_INS: Final[dict[type[Strict], dict[str, str]]] = {
-    Client: {"client_id": "-"},
-    Route: {"path": "/", "upstream": "https://stand.in"},
+    ClientModel: {"client_id": "-"},
+    RouteModel: {"path": "/", "upstream": "https://stand.in"},
 }
 """Values for required keys that are missing or invalid; no rule objects to them."""
 
@@ -50,9 +50,9 @@ class Parts:
         document: None if anything is invalid.
     """
 
-    process: ProcessParts
-    clients: Mapping[str, Client | None]
-    routes: Mapping[int, Route]
+    process: ProcessSections
+    clients: Mapping[str, ClientModel | None]
+    routes: Mapping[int, RouteModel]
     wrong: frozenset[Loc] = frozenset()
     document: Document | None = None
 
@@ -71,7 +71,7 @@ def read(root: Keys) -> tuple[Parts, list[Mistake]]:
 
 
 def _parts(document: Document) -> Parts:
-    process = ProcessParts(
+    process = ProcessSections(
         listeners=dict(enumerate(document.listen or DEFAULT_LISTENERS)),
         admin=document.admin if "admin" in document.model_fields_set else DEFAULT_ADMIN,
         limits=document.limits,
@@ -84,20 +84,20 @@ def _leftovers(data: Mapping[str, object], wrong: frozenset[Loc]) -> Parts:
     clients, routes = data.get("clients"), data.get("routes")
     each_client = clients.items() if isinstance(clients, dict) else ()
     each_route = enumerate(routes if isinstance(routes, list) else ())
-    valid_routes = ((index, _valid(Route, route)) for index, route in each_route)
+    valid_routes = ((index, _valid(RouteModel, route)) for index, route in each_route)
     return Parts(
-        ProcessParts(_listeners(data), _admin(data), _valid(LimitRules, data.get("limits"))),
-        clients={name: _valid(Client, client) for name, client in each_client},
+        ProcessSections(_listeners(data), _admin(data), _valid(LimitRules, data.get("limits"))),
+        clients={name: _valid(ClientModel, client) for name, client in each_client},
         routes={index: route for index, route in valid_routes if route is not None},
         wrong=wrong,
     )
 
 
-def _listeners(data: Mapping[str, object]) -> dict[int, Listener]:
+def _listeners(data: Mapping[str, object]) -> dict[int, ListenerModel]:
     if "listen" not in data:
         return dict(enumerate(DEFAULT_LISTENERS))
     listen = one_or_many_with_keys(data["listen"])
-    each = (_valid(Listener, one) for one in (listen if isinstance(listen, list) else ()))
+    each = (_valid(ListenerModel, one) for one in (listen if isinstance(listen, list) else ()))
     return {index: listener for index, listener in enumerate(each) if listener is not None}
 
 

@@ -63,7 +63,7 @@ _KINDS: Final = {
 }
 
 
-def named_files(root: Keys, folder: Path) -> tuple[NamedFile, ...]:
+def files_named_in(root: Keys, folder: Path) -> tuple[NamedFile, ...]:
     """Return the files in the order of the sections, each once for every check."""
     walk = _Walk(root, folder)
     of_clients = [one for name in _names(root, "clients") for one in walk.of_client(name)]

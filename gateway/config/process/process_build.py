@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.config.problems import Loc, dotted
-from gateway.config.process.process_model import Listener, Log, ProcessParts
+from gateway.config.process.process_model import ListenerModel, Log, ProcessSections
 from gateway.config.tree import Keys, find
 from gateway.config.values.hosts import UnixPeers
 from gateway.config.values.strict import given
@@ -19,14 +19,14 @@ _MODE_OF_A_GROUP: Final = 0o660
 
 
 def listener_settings(
-    listeners: Mapping[int, Listener], root: Keys, folder: Path
+    listeners: Mapping[int, ListenerModel], root: Keys, folder: Path
 ) -> tuple[ListenerSettings, ...]:
     """Build the listeners' settings, in the order of the file."""
     places = (address_place(root, ("listen", index)) for index in listeners)
     return tuple(_listener(one, folder, place) for one, place in zip(listeners.values(), places, strict=True))
 
 
-def _listener(listener: Listener, folder: Path, place: str) -> ListenerSettings:
+def _listener(listener: ListenerModel, folder: Path, place: str) -> ListenerSettings:
     mode = _MODE_OF_A_GROUP if listener.mode is None and listener.group is not None else listener.mode
     access, files = SocketAccess(mode, listener.group), None
     if listener.tls is not None:
@@ -34,7 +34,7 @@ def _listener(listener: Listener, folder: Path, place: str) -> ListenerSettings:
     return ListenerSettings(listener.address, files, place, access)
 
 
-def trusted_proxies(parts: ProcessParts) -> TrustedProxies:
+def trusted_proxies(parts: ProcessSections) -> TrustedProxies:
     """Build the trusted proxies: each network once, and whether unix sockets are trusted."""
     proxies = parts.trusted_proxies
     networks = (one for one in proxies if not isinstance(one, UnixPeers))

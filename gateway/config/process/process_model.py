@@ -27,7 +27,7 @@ from gateway.core.proxies import Network
 from gateway.core.settings import Address
 
 
-class Listener(Strict):
+class ListenerModel(Strict):
     """A listening socket. A text alone is its address."""
 
     address: ListeningAddress = required("`host:port` (port 0: any free port) or `unix:/path`.")
@@ -79,20 +79,20 @@ class Log(Strict):
 
 
 Listeners = Annotated[
-    list[Listener],
+    list[ListenerModel],
     Field(min_length=1),
     BeforeValidator(
         one_or_many_with_keys,
-        json_schema_input_type=ListeningAddress | Listener | list[ListeningAddress | Listener],
+        json_schema_input_type=ListeningAddress | ListenerModel | list[ListeningAddress | ListenerModel],
     ),
 ]
 
-DEFAULT_LISTENERS: Final = (Listener.model_validate("127.0.0.1:8080"),)
+DEFAULT_LISTENERS: Final = (ListenerModel.model_validate("127.0.0.1:8080"),)
 DEFAULT_ADMIN: Final = Address("127.0.0.1", 8079)
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessParts:
+class ProcessSections:
     """What is valid in these sections.
 
     Attributes:
@@ -100,7 +100,7 @@ class ProcessParts:
         trusted_proxies: empty if the document as a whole is invalid.
     """
 
-    listeners: Mapping[int, Listener]
+    listeners: Mapping[int, ListenerModel]
     admin: Address | None
     limits: LimitRules | None
     trusted_proxies: tuple[Network | UnixPeers, ...] = ()

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from gateway.config.problems import LineOf, Loc, Mistake, Severity
-from gateway.config.process.process_model import LimitRules, ProcessParts
+from gateway.config.process.process_model import LimitRules, ProcessSections
 from gateway.config.values.hosts import UnixPeers, is_private
 from gateway.core.settings import Address, Limits
 
@@ -27,7 +27,7 @@ _OPEN_ADMIN: Final = (
 _NO_SOCKET: Final = "no listener is a unix socket, so this trusts nobody: write networks or addresses"
 
 
-def process_findings(parts: ProcessParts, line_of: LineOf) -> Iterator[Mistake]:
+def process_findings(parts: ProcessSections, line_of: LineOf) -> Iterator[Mistake]:
     """Yield what does not fit together, and what is probably not intended."""
     yield from _equal_addresses(parts, line_of)
     yield from _open_admin(parts.admin)
@@ -36,7 +36,7 @@ def process_findings(parts: ProcessParts, line_of: LineOf) -> Iterator[Mistake]:
     yield from _replay_budget(parts.limits)
 
 
-def _equal_addresses(parts: ProcessParts, line_of: LineOf) -> Iterator[Mistake]:
+def _equal_addresses(parts: ProcessSections, line_of: LineOf) -> Iterator[Mistake]:
     seen: dict[Address, Loc] = {}
     places: list[tuple[Loc, Address | None]] = [(_ADMIN, parts.admin)]
     places += [(("listen", index), one.address) for index, one in parts.listeners.items()]
@@ -55,7 +55,7 @@ def _open_admin(admin: Address | None) -> Iterator[Mistake]:
         yield Mistake(_ADMIN, _OPEN_ADMIN, severity=Severity.WARNING)
 
 
-def _access_without_file(parts: ProcessParts) -> Iterator[Mistake]:
+def _access_without_file(parts: ProcessSections) -> Iterator[Mistake]:
     for index, listener in parts.listeners.items():
         for key in ("mode", "group") if listener.address.path is None else ():
             if key in listener.model_fields_set:
@@ -63,7 +63,7 @@ def _access_without_file(parts: ProcessParts) -> Iterator[Mistake]:
                 yield Mistake(("listen", index, key), words, is_about_key=True)
 
 
-def _trusts_nobody(parts: ProcessParts) -> Iterator[Mistake]:
+def _trusts_nobody(parts: ProcessSections) -> Iterator[Mistake]:
     """Warn of trust in callers on unix sockets if no listener is one."""
     if any(one.address.path is not None for one in parts.listeners.values()):
         return

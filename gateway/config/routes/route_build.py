@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from gateway.config.routes.route_model import RequestRules, ResponseRules, Route
+from gateway.config.routes.route_model import RequestRules, ResponseRules, RouteModel
 from gateway.config.tls.tls_build import authorities, oldest_version, own_certificate
 from gateway.config.values.strict import given, unique
 from gateway.core.client_settings import ClientName, Grant
@@ -26,7 +26,9 @@ Fields = tuple[tuple[str, str], ...]
 class RouteBuilder:
     """Builds all routes of a document together, since a name depends on the others."""
 
-    def __init__(self, routes: Sequence[Route], grants: Mapping[ClientName, Grant], folder: Path) -> None:
+    def __init__(
+        self, routes: Sequence[RouteModel], grants: Mapping[ClientName, Grant], folder: Path
+    ) -> None:
         self._routes = routes
         self._grants = grants
         self._folder = folder
@@ -36,7 +38,7 @@ class RouteBuilder:
         """Build them, in the order of the file."""
         return tuple(map(self._route, self._routes))
 
-    def _route(self, route: Route) -> RouteSettings:
+    def _route(self, route: RouteModel) -> RouteSettings:
         headers = route.headers
         return RouteSettings(
             name=self._name(route),
@@ -57,13 +59,13 @@ class RouteBuilder:
             refuses_foreign_pages=route.client is not None and not route.allow_foreign_pages,
         )
 
-    def _name(self, route: Route) -> RouteName:
+    def _name(self, route: RouteModel) -> RouteName:
         """Return ``crm.example.com/crm``, or with methods ``/crm[GET,POST]`` if routes share the place."""
         place = _place(route)
         is_shared = self._places[place] > 1 and route.methods is not None
         return RouteName(f"{place}[{','.join(sorted(set(route.methods or ())))}]" if is_shared else place)
 
-    def _grant(self, route: Route) -> Grant | None:
+    def _grant(self, route: RouteModel) -> Grant | None:
         if route.client is None:
             return None
         grant = self._grants[ClientName(route.client)]
@@ -76,7 +78,7 @@ class RouteBuilder:
             headers=_laid_over(grant.headers, route.token_headers or {}),
         )
 
-    def _upstream(self, route: Route) -> UpstreamSettings:
+    def _upstream(self, route: RouteModel) -> UpstreamSettings:
         return replace(
             route.upstream.settings,
             ca_file=authorities(route.tls, self._folder),
@@ -93,7 +95,7 @@ def _laid_over(fields: Fields, others: Mapping[str, str]) -> Fields:
     return (*(pair for pair in fields if pair[0].lower() not in replaced), *others.items())
 
 
-def _place(route: Route) -> str:
+def _place(route: RouteModel) -> str:
     return (route.host or "") + route.path
 
 

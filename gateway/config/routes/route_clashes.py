@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from gateway.config.problems import LineOf, Mistake
-from gateway.config.routes.route_model import Route
+from gateway.config.routes.route_model import RouteModel
 
 _EQUAL: Final = "same host, path and methods as {}: no request can tell the two apart"
 _OVERLAP: Final = "same host and path as {}, and some methods in common: neither is more specific"
 
 
-def route_clashes(routes: Mapping[int, Route], line_of: LineOf) -> Iterator[Mistake]:
+def route_clashes(routes: Mapping[int, RouteModel], line_of: LineOf) -> Iterator[Mistake]:
     """Yield each route that is as specific as an earlier one; `routes` are keyed by their index."""
-    seen: dict[tuple[str | None, str], list[tuple[int, Route]]] = {}
+    seen: dict[tuple[str | None, str], list[tuple[int, RouteModel]]] = {}
     for index, route in routes.items():
         alike = seen.setdefault((route.host, route.path), [])
         for earlier, other in alike:

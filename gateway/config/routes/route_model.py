@@ -73,7 +73,7 @@ class RouteTimeouts(Strict):
     idle_s: Duration | None = optional("Without a byte of a body in either direction.", "60s", alias="idle")
 
 
-class Route(Strict):
+class RouteModel(Strict):
     """A rule that matches requests and says what happens to them."""
 
     path: Path = required("A prefix of whole segments: /crm matches /crm and /crm/..., but not /crmx.")

@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from gateway.config.clients.client_method import is_certificate_bound
-from gateway.config.clients.client_model import Client
+from gateway.config.clients.client_model import ClientModel
 from gateway.config.problems import Loc, Mistake
-from gateway.config.routes.route_model import Route
+from gateway.config.routes.route_model import RouteModel
 from gateway.config.spelling import close_to
 from gateway.core.settings import CallerAuthorization, Scheme
+
+Clients = Mapping[str, ClientModel | None]
+"""By name; None for a client that is invalid itself."""
 
 _AUTHORIZATION: Final = "on this route the token and the key `authorization` decide this field: remove it"
 _NO_CLIENT: Final = "has no effect without `client` on this route: add that, or remove this key"
@@ -27,8 +30,8 @@ _BOUND: Final = (
 )
 
 
-def route_findings(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Mistake]:
-    """Yield what does not fit together; `clients` has None for a client that is invalid itself."""
+def route_findings(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mistake]:
+    """Yield what does not fit together."""
     yield from _unknown_client(loc, route, clients)
     yield from _needs_client(loc, route)
     yield from _wider_scope(loc, route, clients)
@@ -38,7 +41,7 @@ def route_findings(loc: Loc, route: Route, clients: Mapping[str, Client | None])
     yield from _proof_for_anybody(loc, route, clients)
 
 
-def _unknown_client(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Mistake]:
+def _unknown_client(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mistake]:
     if route.client is not None and route.client not in clients:
         known = f"expected one of {', '.join(clients)}" if clients else "none is defined"
         close = close_to(route.client, clients)
@@ -46,7 +49,7 @@ def _unknown_client(loc: Loc, route: Route, clients: Mapping[str, Client | None]
         yield Mistake((*loc, "client"), f"unknown client{hint}")
 
 
-def _needs_client(loc: Loc, route: Route) -> Iterator[Mistake]:
+def _needs_client(loc: Loc, route: RouteModel) -> Iterator[Mistake]:
     if route.client is None:
         for key in (
             "scope",
@@ -62,7 +65,7 @@ def _needs_client(loc: Loc, route: Route) -> Iterator[Mistake]:
                 yield Mistake((*loc, key), _NO_CLIENT, is_about_key=True)
 
 
-def _wider_scope(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Mistake]:
+def _wider_scope(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mistake]:
     client = clients.get(route.client or "")
     if client is None or not client.scope or not route.scope:
         return
@@ -70,12 +73,12 @@ def _wider_scope(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -
         yield Mistake((*loc, "scope"), "exceeds the scope of the client, which a route can only narrow")
 
 
-def _needs_https(loc: Loc, route: Route) -> Iterator[Mistake]:
+def _needs_https(loc: Loc, route: RouteModel) -> Iterator[Mistake]:
     if route.tls is not None and route.upstream.settings.scheme is not Scheme.HTTPS:
         yield Mistake((*loc, "tls"), "has no effect unless the upstream is https://", is_about_key=True)
 
 
-def _other_certificate(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Mistake]:
+def _other_certificate(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mistake]:
     """Find a missing certificate: an upstream refuses a bound token without it (RFC 8705 section 3)."""
     client = clients.get(route.client or "")
     if client is None or client.tls is None or not is_certificate_bound(client):
@@ -87,7 +90,7 @@ def _other_certificate(loc: Loc, route: Route, clients: Mapping[str, Client | No
         )
 
 
-def _proof_for_anybody(loc: Loc, route: Route, clients: Mapping[str, Client | None]) -> Iterator[Mistake]:
+def _proof_for_anybody(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mistake]:
     """Find proofs whose host a caller chooses, and so the server that accepts them (RFC 9449 section 4.2)."""
     client = clients.get(route.client or "")
     is_exact = route.host is not None and not route.host.startswith("*")
@@ -95,7 +98,7 @@ def _proof_for_anybody(loc: Loc, route: Route, clients: Mapping[str, Client | No
         yield Mistake((*loc, "preserve_host"), _PROOF_FOR_ANYBODY, is_about_key=True)
 
 
-def _two_authorizations(loc: Loc, route: Route) -> Iterator[Mistake]:
+def _two_authorizations(loc: Loc, route: RouteModel) -> Iterator[Mistake]:
     """Find a second Authorization or DPoP: exactly one goes out, and something else decides which."""
     is_decided = route.client is not None or route.authorization is CallerAuthorization.KEEP
     rules = route.headers.request if route.headers is not None else None

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from gateway.config.problems import LineOf, Loc, Mistake, Severity
-from gateway.config.routes.route_model import Route
+from gateway.config.routes.route_model import RouteModel
 
 _PATTERN: Final = re.compile(r"\*|[{}()|]|/:[A-Za-z]|\.\*|\$$")
 """What other routers treat as patterns."""
@@ -36,9 +36,9 @@ _FALLS_BACK: Final = (
 )
 
 
-def route_warnings(routes: Mapping[int, Route], line_of: LineOf) -> Iterator[Mistake]:
+def route_warnings(routes: Mapping[int, RouteModel], line_of: LineOf) -> Iterator[Mistake]:
     """Yield what is probably not intended; `routes` are keyed by their index in the list."""
-    places: dict[_Place, list[tuple[int, Route]]] = {}
+    places: dict[_Place, list[tuple[int, RouteModel]]] = {}
     for index, route in routes.items():
         places.setdefault((route.host, route.path), []).append((index, route))
     for index, route in routes.items():
@@ -53,17 +53,17 @@ def _warning(loc: Loc, message: str) -> Mistake:
     return Mistake(loc, message, is_about_key=True, severity=Severity.WARNING)
 
 
-def _literal_pattern(index: int, route: Route) -> Iterator[Mistake]:
+def _literal_pattern(index: int, route: RouteModel) -> Iterator[Mistake]:
     if _PATTERN.search(route.path):
         yield Mistake(("routes", index, "path"), _LITERAL, severity=Severity.WARNING)
 
 
-def _chosen_by_the_caller(index: int, route: Route) -> Iterator[Mistake]:
+def _chosen_by_the_caller(index: int, route: RouteModel) -> Iterator[Mistake]:
     if route.preserve_host and route.client is not None and route.host is None:
         yield _warning(("routes", index, "preserve_host"), _CALLERS_CHOICE)
 
 
-def _falls_back(route: Route, places: Mapping[_Place, list[tuple[int, Route]]]) -> int | None:
+def _falls_back(route: RouteModel, places: Mapping[_Place, list[tuple[int, RouteModel]]]) -> int | None:
     """Return the first route with another client that receives methods which `route` excludes."""
     if route.methods is None:
         return None

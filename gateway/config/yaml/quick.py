@@ -25,7 +25,7 @@ from gateway.config.yaml.quick_flow import (
     Flow,
     NotPlain,
     document,
-    key_of,
+    key_in,
     value_of,
 )
 from gateway.config.yaml.scalars import SAY_OFF
@@ -145,7 +145,7 @@ class _Block:
         if outer is None or outer.indent < indent:
             self._begin(outer, _Open(indent, place, {}))
         mapping = self._open[-1]
-        key = key_of(entry)
+        key = key_in(entry)
         if not key or mapping.items is not None or key in mapping.entries:
             raise NotPlain
         if entry.end() < len(line):

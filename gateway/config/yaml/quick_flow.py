@@ -67,7 +67,7 @@ class Flow:
         at = self._first(start, "}")
         while at > 0:
             found = _KEY.match(self._text, at)
-            if found is None or (key := key_of(found)) in entries:
+            if found is None or (key := key_in(found)) in entries:
                 raise NotPlain
             key_at = found.start(1) if found[1] is not None else found.start(2) - 1
             node, at = self.value(found.end())
@@ -123,7 +123,7 @@ def document(text: str, start: int) -> Node:
     return root
 
 
-def key_of(found: re.Match[str]) -> str:
+def key_in(found: re.Match[str]) -> str:
     """Return the key that was matched: its name, or the text in its quotes."""
     name: str | None = found[1]
     if name is None:

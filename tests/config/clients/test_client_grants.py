@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config.clients.client_model import Client
-from gateway.config.routes.route_model import Route
+from gateway.config.clients.client_model import ClientModel
+from gateway.config.routes.route_model import RouteModel
 from gateway.core.client_settings import ClientName, Grant
 from gateway.core.settings import Settings
 from gateway.oauth.store import needed_clients
@@ -103,7 +103,7 @@ def test_what_a_token_is_taken_for_decides():
 
 
 def test_every_key_of_a_client_decides_or_is_named_as_one_that_does_not():
-    keys = {field.alias or name for name, field in Client.model_fields.items()}
+    keys = {field.alias or name for name, field in ClientModel.model_fields.items()}
     assert keys == DECIDING.keys() | NOT_DECIDING
     assert not DECIDING.keys() & NOT_DECIDING
 
@@ -147,7 +147,7 @@ def effective(route: dict[str, object]) -> tuple[object, ...]:
 
 
 def test_every_key_of_a_route_that_changes_the_grant_is_drawn():
-    assert OF_ROUTES.keys() == Route.model_fields.keys() & Client.model_fields.keys() - {
+    assert OF_ROUTES.keys() == RouteModel.model_fields.keys() & ClientModel.model_fields.keys() - {
         "tls",
         "headers",
         "timeouts",
