@@ -1,7 +1,7 @@
 """The composition root: `Settings` in, a running `Gateway` out.
 
-Owns every long-lived object; the only place where the clock, chance and the process's keys are made.
-Order: everything is built before anything listens, and what listens is closed first.
+Owns every long-lived object, and is the only place where clock and chance come from. Everything is built
+before anything listens, and what listens is closed first.
 """
 
 from __future__ import annotations
@@ -64,13 +64,13 @@ UNROUTED: Final = RouteName("-")
 
 
 class Gateway:
-    """A gateway at work. Build it on the running loop, `start` it, `close` it.
+    """A gateway at work. Build it on the running loop, then `start` and `close` it.
 
     Args:
         get_addr_info: how names are looked up; called in threads.
 
     Raises:
-        OSError, ssl.SSLError: a file cannot be read (when built), an address cannot be had (at `start`).
+        OSError, ssl.SSLError: a file cannot be read (when built); an address is not available (at `start`).
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Gateway:
         self.metrics.resolutions.expect(names_in(settings))
         self._resolver = Resolver(self.metrics.resolutions, get_addr_info, loop.time)
         for client in settings.clients:
-            self.metrics.tokens.client(client)  # its series stand at zero before anything happens
+            self.metrics.tokens.client(client)  # its series start at zero, before anything happens
         self._census = Census(settings.limits.connections, self._wake)
         self._buffers = Buffers(settings.limits.buffers_bytes, self._census)
         self._room = Room(settings.limits, self._census)
@@ -141,7 +141,7 @@ class Gateway:
     # ── life ──────────────────────────────────────────────────────────────────────────────────────
 
     async def start(self) -> None:
-        """Listen, and ask for the first tokens in the background."""
+        """Listen, and request the first tokens in the background."""
         try:
             if (admin := self._settings.admin) is not None:
                 with asked_by(self._settings.admin_place, admin):
@@ -171,11 +171,11 @@ class Gateway:
         if self._admin is not None:
             await self._admin.close()
         if self._access_log is not None:
-            await asyncio.to_thread(self._access_log.writer.close)  # it waits for a reader, if not for long
-        await asyncio.sleep(0)  # the transports that were closed tell their protocols
+            await asyncio.to_thread(self._access_log.writer.close)  # it waits for a reader, but not for long
+        await asyncio.sleep(0)  # so that closed transports tell their protocols
 
     def reopen_logs(self) -> None:
-        """Open the access log's file anew, after a rotation."""
+        """Reopen the file of the access log, after a rotation."""
         if self._access_log is not None:
             self._access_log.writer.reopen()
 
@@ -247,7 +247,7 @@ class Gateway:
     # ── what is shown ─────────────────────────────────────────────────────────────────────────────
 
     def readiness(self) -> Readiness:
-        """Say whether requests should come here."""
+        """Return whether requests should come here, and if not, why."""
         return Readiness(self._is_draining, tuple(map(missing_token, self.generation.sources.missing())))
 
     def _view(self) -> AdminView:
@@ -284,7 +284,7 @@ def _opened_access_log(settings: Settings, loop: asyncio.AbstractEventLoop) -> A
 
 
 def _request_ids() -> Callable[[], bytes]:
-    """Ids that no other process makes: a random start and a count."""
+    """Return a maker of ids that no other process makes: a random prefix and a count."""
     prefix = secrets.token_hex(6).encode("ascii")
     numbers = count(1)
     return lambda: b"%b-%x" % (prefix, next(numbers))

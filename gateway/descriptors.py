@@ -1,8 +1,7 @@
-"""File descriptors: as many as the process may have, and no more connections than they suffice for.
+"""File descriptors: as many as the process may have, and no more connections than there are descriptors for.
 
-A request needs two, its caller's connection and that to its upstream. Beside them stand what is open
-already and a reserve, so that token requests, look-ups and the admin listener have theirs when callers have
-all others.
+A request needs two: its caller's connection and the one to its upstream. What is open already is set aside,
+and so is a reserve for token requests, look-ups and the admin listener, which callers cannot take.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ log: Final = logging.getLogger("gateway.descriptors")
 RESERVE: Final = 64
 BESIDE_TOKENS: Final = 32  # of the reserve, for all but token requests
 PER_CONNECTION: Final = 2
-NEWS: Final = 0.9  # a default that nobody asked for, and that nearly fits, is no warning at each start
+NEWS: Final = 0.9  # no warning at each start for a default that nearly fits, and that nobody asked for
 
 
 def with_descriptors(settings: Settings) -> Settings:
@@ -44,13 +43,13 @@ def with_descriptors(settings: Settings) -> Settings:
 
 
 def reserve_beyond(settings: Settings) -> int:
-    """Give what is to be reserved beyond `RESERVE`: each grant may have a token request under way."""
+    """Return what to reserve beyond `RESERVE`: each grant may have a token request under way."""
     grants = {route.grant for route in settings.routes if route.grant is not None}
     return max(0, len(grants) + BESIDE_TOKENS - RESERVE)
 
 
 def connections_that_fit(asked: int, available: int, in_use: int) -> int:
-    """Give `asked`, or as many connections as there are descriptors for; one at least."""
+    """Return `asked`, or as many connections as there are descriptors for, but at least one."""
     return max(1, min(asked, (available - in_use - RESERVE) // PER_CONNECTION))
 
 

@@ -2,13 +2,13 @@
 
 Rules:
 
-- Not dumpable (prctl(2), Linux): no core file, whoever asks for one, and no other process of the same user
-  may read its memory, its environment or its descriptors under `/proc`, nor trace it. Root may. The core
-  limit is 0 everywhere.
-- What `${env:NAME}` stood for is taken out of the environment once it was read, and overwritten where the
-  process was given it, which is what `/proc/PID/environ` shows, to root too. Variables that libraries read
-  stay. Nothing reads the environment again; whoever will has to keep a copy.
-- Where the system offers none of this, nothing is said: it is a second line of defence.
+- The process is not dumpable (prctl(2), Linux): it leaves no core file, and no other process of the same user
+  may trace it, or read its memory, environment or descriptors under `/proc`. Root may. The core limit is 0 on
+  every system.
+- A variable that `${env:NAME}` names is removed from the environment once it was read. It is overwritten
+  where the process received it, which is what `/proc/PID/environ` shows, even to root. Variables that
+  libraries read stay. Nothing reads the environment again; a reload would have to keep a copy.
+- Where the system offers none of this, no warning is given: it is a second line of defence.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ LIBRARIES_READ: Final = (
     "TMPDIR",
     "TZ",
 )
-"""Beginnings of the names of variables that stay, whatever they hold."""
+"""Prefixes of the names of variables that stay, whatever they hold."""
 
 
 def keep_memory_private() -> None:
-    """Let nobody of the same user read this process, and nothing write its memory to a disk."""
+    """Keep this process from other processes of the same user, and its memory from the disk."""
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
@@ -48,7 +48,7 @@ def keep_memory_private() -> None:
 
 
 def forget_variables(values: Collection[str]) -> None:
-    """Take the variables that hold one of `values` out of the environment, and wipe what they held."""
+    """Remove the variables that hold one of `values` from the environment, and wipe their memory."""
     for name, value in list(os.environ.items()):
         if value in values and not name.startswith(LIBRARIES_READ):
             _wipe(name)

@@ -1,4 +1,4 @@
-"""Why an address cannot be had, in words that name the key which asks for it."""
+"""Why the gateway cannot listen on an address, and which key asks for that."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from gateway.net.unix_socket import SocketRefused
 
 _REASONS: Final = {
     errno.EADDRINUSE: "the address is in use: another process listens there",
-    errno.EADDRNOTAVAIL: "the address is none of this machine",
-    errno.EACCES: "this user may not listen there",
+    errno.EADDRNOTAVAIL: "this machine has no such address",
+    errno.EACCES: "this user is not allowed to listen there",
 }
 
 
 class CannotListen(OSError):
-    """An address cannot be had.
+    """The gateway cannot listen on an address.
 
     Attributes:
         place: line, column and key, as ``3:5: listen[1]``; the key alone where the file does not name it.
@@ -32,7 +32,7 @@ class CannotListen(OSError):
 
 @contextmanager
 def asked_by(place: str, address: Address) -> Iterator[None]:
-    """Say which key asks for what cannot be had.
+    """Name the key that asks for an address, if the block fails to listen there.
 
     Raises:
         CannotListen: there was an error of the operating system in the block.

@@ -1,7 +1,7 @@
 """The process: one event loop, its signals, its end.
 
-SIGTERM and SIGINT: stop accepting, let calls end within the grace period, exit 0; a second one ends at
-once. SIGHUP and SIGUSR1: open the access log anew, after a rotation.
+SIGTERM and SIGINT: stop accepting, let calls end within the grace period, exit 0; a second one ends it at
+once. SIGHUP and SIGUSR1: reopen the access log, after a rotation.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from gateway.observe.faults import Faults
 
 log: Final = logging.getLogger("gateway.server")
 
-# Requests make no cycles, connections do: look for garbage when many were made, not every 700 objects; what
-# waits to be found until then is a MiB or two.
+# Requests make no reference cycles, but connections do. Look for garbage once many were made, not every 700
+# objects; what waits until then takes a MiB or two.
 GC_THRESHOLDS: Final = (10_000, 20, 50)
 
 
@@ -37,7 +37,7 @@ def run(settings: Settings, told: Callable[[str], None]) -> None:
     """
     for warning in settings.warnings:
         log.warning("%s", warning)
-    gc.disable()  # until all is built that lives as long as the process
+    gc.disable()  # until everything is built that lives as long as the process
     uvloop.run(_serve(settings, told))
 
 
@@ -47,12 +47,12 @@ async def _serve(settings: Settings, told: Callable[[str], None]) -> None:
         _quiet_garbage_collector()
         told(listening_line(gateway))
         await stopped.wait()
-        log.info("stopping: requests under way have %g s to end", settings.grace_s)
+        log.info("stopping: running requests have %g s to finish", settings.grace_s)
     log.info("stopped")
 
 
 def stop_signal() -> asyncio.Event:
-    """Give an event that SIGTERM or SIGINT sets; the next one of them ends the process at once."""
+    """Return an event that SIGTERM or SIGINT sets; the next of them ends the process at once."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
 
@@ -87,11 +87,11 @@ async def running(settings: Settings, observer: Observer | None = None) -> Async
 
 def _reopen_logs(gateway: Gateway, number: signal.Signals) -> None:
     gateway.reopen_logs()
-    log.info("%s: the log is opened anew; a change of the configuration takes a restart", number.name)
+    log.info("%s: reopening the access log; a change of the configuration needs a restart", number.name)
 
 
 def listening_line(gateway: Gateway) -> str:
-    """Say where it listens."""
+    """Return a line that says where it listens."""
     where = ", ".join(str(address) for address in gateway.addresses)
     admin = gateway.admin_address
     return f"listening on {where}" + (f", admin on {admin}" if admin is not None else "")

@@ -199,7 +199,7 @@ def open_sockets():
 
 
 async def settled():
-    """What was closed is gone a few rounds of the loop later."""
+    """What was closed is gone after a few turns of the loop."""
     for _ in range(20):
         await asyncio.sleep(0)
 
@@ -289,7 +289,7 @@ async def test_a_file_that_is_no_socket_is_left_alone(tmp_path, at_unix_socket):
 
 
 async def test_the_socket_of_a_living_gateway_is_not_taken_away(tmp_path, at_unix_socket):
-    """As with a port: the second one says that the address is in use, the first one goes on."""
+    """As with a port, the second one says that the address is in use, and the first one goes on."""
     async with at_work(tmp_path, at_unix_socket) as first:
         with pytest.raises(OSError, match="in use"):
             async with at_work(tmp_path, at_unix_socket):

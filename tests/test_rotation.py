@@ -55,7 +55,7 @@ async def test_the_secret_in_use_is_named_all_through_a_rotation(tmp_path):
         }
         route = {"path": "/", "upstream": "http://127.0.0.1:9", "client": "crm"}
         async with running(tmp_path, {"clients": {"crm": client}, "routes": [route]}) as child:
-            told = await child.until_told("is accepted and taken first")
+            told = await child.until_told("was accepted, and is tried first")
             assert "secret 2 of 2 (file:crm of " in told
             shown = await in_use(child)
             assert (shown["number"], shown["source"]) == (2, "file:crm"), "not the one that may go"
@@ -68,7 +68,9 @@ async def test_the_secret_in_use_is_named_all_through_a_rotation(tmp_path):
                 while knows.given < 2:  # a caller comes, now and then
                     await asyncio.to_thread(_call, child)
                     await asyncio.sleep(0.1)
-            assert "secret 1 of 2 (file:crm-new of " in await child.until_told("is accepted and taken first")
+            assert "secret 1 of 2 (file:crm-new of " in await child.until_told(
+                "was accepted, and is tried first"
+            )
             shown = await in_use(child)
             assert (shown["number"], shown["source"]) == (1, "file:crm-new")
             assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", shown["as_of"])

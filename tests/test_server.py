@@ -18,7 +18,7 @@ from tests.wire.servers import FakeUpstream
 
 
 class Holding:
-    """Answers when it is let; a fixed pause instead would make the tests depend on the machine's speed."""
+    """Answers when it is allowed to; with a fixed pause the tests would depend on the machine's speed."""
 
     def __init__(self, start=b""):
         self.let = asyncio.Event()
@@ -176,7 +176,7 @@ async def test_who_signals_for_a_reload_is_told_that_it_takes_a_restart(tmp_path
     async with running(tmp_path, plain(upstream)) as child:
         child.signal(number)
         await child.until_told(
-            f"{number.name}: the log is opened anew; a change of the configuration takes a restart"
+            f"{number.name}: reopening the access log; a change of the configuration needs a restart"
         )
 
 
@@ -208,7 +208,7 @@ async def test_it_starts_without_the_authorization_server_and_recovers_with_it(
             assert upstream.saw_nothing
 
             await authorization_server.start()
-            await child.until_told("obtained, it lives")
+            await child.until_told("obtained, valid for")
 
             assert [(await ask(child.admin, "/readyz")).status, (await ask(child.address)).status] == [
                 200,

@@ -1,4 +1,4 @@
-"""Nobody reads what the gateway writes: requests go on, what is lost is counted, and its end is its end."""
+"""Nobody reads what the gateway writes: requests go on, lost lines are counted, and the process still ends."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def a_pipe(ends):
 
 
 def filled(number):
-    """Nothing more goes in, not even the line that says where it listens."""
+    """Nothing more is taken, not even the line that says where it listens."""
     os.set_blocking(number, False)
     try:
         while True:
@@ -113,7 +113,7 @@ async def test_nobody_waits_for_a_reader_that_stalls(stalled, name, tmp_path, up
 
 
 async def test_the_end_of_a_gateway_whose_log_nobody_reads_is_not_put_off(tmp_path, upstream):
-    """Operational records alone: nothing of them is ever written, and the process ends all the same."""
+    """Operational records alone: none of them is ever written, and the process ends all the same."""
     with ExitStack() as ends:
         number = a_pipe(ends)
         log = {"access": "off", "level": "debug"}
@@ -125,7 +125,7 @@ async def test_the_end_of_a_gateway_whose_log_nobody_reads_is_not_put_off(tmp_pa
 
 @pytest.mark.skipif(sys.platform != "linux" or os.getuid() != 0, reason="becoming somebody else takes root")
 async def test_a_pipe_of_another_user_is_written_too(tmp_path, upstream):
-    """It cannot be opened anew through /proc, so nothing of ours can make it non-blocking."""
+    """It cannot be reopened through /proc, so the gateway cannot make it non-blocking for itself alone."""
     code = (
         "import os; from gateway.observe.line_writer import LineWriter; os.setuid(65534);"
         "w = LineWriter('stdout', lambda s, c: None, ''.join); w.write('a\\n'); w.close(); os._exit(w.dropped)"

@@ -1,10 +1,10 @@
-"""Connections to the admin listener: an end for each that stands still, and a bound on all of them.
+"""Connections to the admin listener: one that stands still is closed, and their number is bounded.
 
-aiohttp ends a connection that is idle, but none that drips its head or does not read its answer. Here the
-time of each runs as long as it is in one phase and nothing moves.
+aiohttp closes an idle connection, but not one that drips its head or does not read its response. Here the
+time of each runs while it stays in one phase and nothing moves.
 
-Rules: the times are those of callers; where there are too many connections, one makes room, so that whoever
-holds all of them shuts no probe out: the one that has waited longest for a request, else for its reader.
+Rules: the timeouts are those of callers. Where there are too many connections, one makes room, so that nobody
+shuts probes out by holding them all: the one that has waited longest for a request, or else for its reader.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LOGGER: Final = logging.getLogger("gateway.admin")
 
 Answering = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 OnFault = Callable[[bool], web.Response]
-"""Makes the answer to what went wrong; the argument says whether the fault is ours."""
+"""Makes the response to what went wrong; the argument says whether the fault is ours."""
 
 
 class _Phase(Enum):
@@ -40,7 +40,7 @@ class _Phase(Enum):
 
 
 class Connection(RequestHandler):
-    """Answers what went wrong with pages of ours, and knows since when it has stood still.
+    """Reports faults by pages of ours, and knows since when it has stood still.
 
     Attributes:
         is_working: a request is being answered.
@@ -87,7 +87,7 @@ class Connection(RequestHandler):
     ) -> web.StreamResponse:
         """Answer without quoting the request."""
         if request.writer.output_size > 0:
-            raise ConnectionError("an answer has begun, no other can follow")
+            raise ConnectionError("a response has begun, no other can follow")
         if status >= 500:
             _LOGGER.error("the admin listener failed", exc_info=exc)
         return self._on_fault(status >= 500)
@@ -124,7 +124,7 @@ class Connection(RequestHandler):
 
 
 class Server(web.Server):
-    """Makes connections of ours."""
+    """Makes connections of ours, and bounds their number."""
 
     def __init__(self, answer: Answering, limits: Limits, on_fault: OnFault) -> None:
         super().__init__(self._answer)
@@ -137,7 +137,7 @@ class Server(web.Server):
         return Connection(self, self._loop, self._limits, self._on_fault)
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        """Take a connection, in another's place where there are too many."""
+        """Accept a connection; where there are too many, another one makes room."""
         if len(self._connections) >= MOST_CONNECTIONS:
             self._makes_room(cast("Connection", handler)).abort()
         super().connection_made(handler, transport)
@@ -156,7 +156,7 @@ class Server(web.Server):
             connection.is_working = False
 
     def look(self, now_s: float) -> None:
-        """Act on what is late; called by the sweeper, which may rest meanwhile: a second more is no harm."""
+        """Close what stands still. A sweeper that rests comes a second late, which does no harm here."""
         for connection in cast("list[Connection]", self.connections):
             try:
                 connection.check(now_s)

@@ -2,11 +2,12 @@
 
 Rules:
 
-- A browser tells where a request comes from: ``Sec-Fetch-Site`` other than ``none`` and ``same-origin``, or
-  an ``Origin`` at all, is a page's doing and refused. No CORS field is ever sent.
-- DNS rebinding makes a foreign page same-origin; but then ``Host`` holds its name. Bound to a loopback
-  address, only loopback names and addresses are served. Elsewhere our names are not known, and not checked.
-- A request without ``Host`` (HTTP/1.0 probes) comes from no browser.
+- Browsers say where a request comes from. ``Sec-Fetch-Site`` other than ``none`` or ``same-origin``, or any
+  ``Origin``, means that a web page made it: it is refused. No CORS field is ever sent.
+- DNS rebinding makes a foreign page same-origin, but then ``Host`` holds its name. Bound to a loopback
+  address, the listener serves loopback names and addresses only. Elsewhere its names are not known, and not
+  checked.
+- A request without ``Host`` (HTTP/1.0 probes) does not come from a browser.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def is_foreign_host(host_field: str | None, bound_to: Address) -> bool:
 
 
 def takes_gzip(headers: Mapping[str, str]) -> bool:
-    """Whether an answer may be compressed so (RFC 9110 section 12.5.3); ``*`` is no wish for it."""
+    """Whether a response may be compressed with gzip (RFC 9110 section 12.5.3); ``*`` does not ask for it."""
     for word in headers.get("Accept-Encoding", "").lower().split(","):
         coding, *parameters = (part.strip() for part in word.split(";"))
         if coding in {"gzip", "x-gzip"}:

@@ -21,11 +21,11 @@ STATES_AT_ONCE: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An answer of the admin listener.
+    """A response of the admin listener.
 
     Attributes:
         body: whole, or in pieces each of which is made in a few milliseconds.
-        prepare: to be called first, in a thread, for it takes longer.
+        prepare: to be called first, in a thread, because it takes longer.
     """
 
     status: int
@@ -72,7 +72,7 @@ def _routes(view: AdminView) -> Page:
 
 
 def _listed(name: str, states: Iterable[State]) -> Iterator[bytes]:
-    """Make an object with one long list, some of its members at a time."""
+    """Render an object with one long list, some members at a time."""
     yield b"{\n  %b: [" % json.dumps(name).encode()
     separator, rest = b"\n", iter(states)
     while members := list(islice(rest, STATES_AT_ONCE)):
@@ -100,9 +100,9 @@ PAGES: Final[dict[str, tuple[str, Callable[[AdminView], Page]]]] = {
 
 
 def page(method: str, path: str, view: AdminView) -> Page:
-    """Give what is to be answered: a page, or the problem with the request (RFC 9110 section 15.5)."""
+    """Return the page that is asked for, or the problem with the request (RFC 9110 section 15.5)."""
     if path not in PAGES:
-        return problem(404, "not_found", "Nothing is shown here")
+        return problem(404, "not_found", "There is no such page; / lists them")
     if method not in METHODS:
         return problem(
             405, "method_not_allowed", "Only GET and HEAD are served", {"Allow": ", ".join(METHODS)}
@@ -111,7 +111,7 @@ def page(method: str, path: str, view: AdminView) -> Page:
 
 
 def problem(status: int, code: str, title: str, headers: Mapping[str, str] | None = None) -> Page:
-    """Give a problem document (RFC 9457)."""
+    """Build a problem document (RFC 9457)."""
     document = {"type": f"urn:gateway:admin:{code}", "title": title, "status": status}
     return Page(status, PROBLEM_TYPE, _dumped(document), headers or {})
 

@@ -1,9 +1,9 @@
 """The admin listener itself.
 
-Rules: a table instead of a router (`gateway.admin.pages`); `aiohttp.web.Server` without an Application, so
-that every answer is ours; what aiohttp would write about a malformed request quotes it, and is replaced. A
-body that comes in pieces holds the loop for one of them at a time, however many ask, and memory for no more
-than a few; it is compressed where that is wished.
+Rules: a table instead of a router (`gateway.admin.pages`), and `aiohttp.web.Server` without an Application,
+so that every response is ours; what aiohttp would write about a malformed request quotes it, and is replaced.
+A body that is made in pieces blocks the loop for one piece at a time, however many ask, and takes memory for
+a few. It is compressed where the request allows it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from gateway.net.unix_socket import UnixSocket, listen_at
 
 _BACKLOG: Final = 128
 _WRITE_BYTES: Final = 32 * KIB
-_LEVEL: Final = 1  # of compression: what it takes is a tenth of what the text took
+_LEVEL: Final = 1  # of compression: it takes a tenth of the time that making the text does
 _GZIP: Final = zlib.MAX_WBITS | 16
 _HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -36,7 +36,7 @@ _HEADERS: Final = {
 }
 _BAD_REQUEST: Final = problem(400, "malformed_request", "The request is malformed")
 _FAULT: Final = problem(500, "internal_error", "The gateway failed")
-_CROSS_SITE: Final = problem(403, "cross_site", "Web pages are not served")
+_CROSS_SITE: Final = problem(403, "cross_site", "Requests of web pages are refused")
 _FOREIGN_HOST: Final = problem(421, "foreign_host", "The request is addressed to another host")
 
 
@@ -63,7 +63,7 @@ async def start_admin(address: Address, view: AdminView, limits: Limits = _LIMIT
     """Listen on `address`; port 0 takes any free one. `limits` hold the times of its connections.
 
     Raises:
-        OSError: the address is in use or not ours.
+        OSError: the address is in use, or not one of this machine.
     """
     pages = _Pages(address, view)
     server = Server(pages.answer, limits, lambda is_ours: _response(_FAULT if is_ours else _BAD_REQUEST))
@@ -93,7 +93,7 @@ def _bound(runner: web.ServerRunner, address: Address) -> Address:
 
 
 class _Pages:
-    """Answers requests with the pages of a gateway."""
+    """Serves the pages of a gateway."""
 
     def __init__(self, address: Address, view: AdminView) -> None:
         self._address = address
@@ -134,7 +134,7 @@ class _Pages:
         return answer
 
     async def _next(self, pieces: Iterator[bytes]) -> bytes | None:
-        """Make one piece; whoever else asks, all else on the loop has its turn before the next is made."""
+        """Make one piece; everything else on the loop has its turn before the next, whoever asks for it."""
         async with self._turn:
             piece = next(pieces, None)
             await asyncio.sleep(0)

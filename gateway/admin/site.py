@@ -1,4 +1,4 @@
-"""Where the admin listener listens, if that is a unix socket."""
+"""The unix socket of an admin listener."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aiohttp import web
 
 
 class UnixSite(web.BaseSite):
-    """A unix socket that is bound already, for which aiohttp has no site."""
+    """A unix socket that is already bound, for which aiohttp has no site."""
 
     __slots__ = ("_bound",)
 
@@ -19,7 +19,7 @@ class UnixSite(web.BaseSite):
 
     @property
     def name(self) -> str:
-        """As `aiohttp` names sites."""
+        """The name, as aiohttp names sites."""
         return "http://unix:"
 
     async def start(self) -> None:

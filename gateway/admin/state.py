@@ -15,11 +15,11 @@ from gateway.core.settings import RouteSettings
 from gateway.observe.route_health import RouteHealth
 
 MOST_SCOPES: Final = 100
-"""Shown of what a server granted."""
+"""How many are shown of what a server granted."""
 
 
 def missing_token(state: SourceState) -> MissingToken:
-    """Say why a client has had no token yet."""
+    """Show why a client has had no token yet."""
     is_running = state.is_in_flight or not state.retry_in_s
     return MissingToken(
         state.client, state.last_error or None, None if is_running else round(state.retry_in_s, 1)

@@ -1,4 +1,4 @@
-"""What the admin listener shows. Values and callables without secrets; `gateway.app` gives them."""
+"""What the admin listener shows: values and callables without secrets, which `gateway.app` supplies."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True)
 class AdminView:
-    """What is asked at each request to the admin listener.
+    """What each request to the admin listener asks.
 
     Attributes:
         clients, routes, metrics: made as they are iterated, a part at a time.
-        prepare_metrics: takes longer than a part may; to be called before `metrics`, in any thread.
-        stale: whose deadlines nobody looks at any more: nothing of that is well.
+        prepare_metrics: to be called before `metrics`, in any thread, for it takes longer than a part.
+        stale: those whose deadlines nobody looks at any more; empty while all is well.
     """
 
     readiness: Callable[[], Readiness]

@@ -1,7 +1,7 @@
 """Instants and delays in header fields: ``Date`` and ``Retry-After`` (RFC 9110 sections 5.6.7, 10.2.3).
 
-What cannot be read is None, never an exception: another server wrote it. What we write, each response has,
-and it changes once a second.
+What cannot be read is None, never an exception: another server wrote it. What the gateway writes is needed
+for most responses, and changes once a second.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from email.utils import formatdate, parsedate_to_datetime
 from typing import Final
 
 MAX_RETRY_AFTER_S: Final = 5 * 60.0
-"""Longer requests for rest are cut: an hour's pause written by mistake must not outlive its repair."""
+"""Longer delays are cut: an hour written by mistake must not outlast its correction."""
 
 _MAX_DIGITS: Final = 9
 _LONGEST_DATE: Final = 64
@@ -36,7 +36,7 @@ class HttpDate:
 
 
 def read_http_date(text: str) -> float | None:
-    """Give seconds since 1970 for an HTTP-date, in any of its three forms."""
+    """Return an HTTP-date, in any of its three forms, as seconds since 1970."""
     if not text or len(text) > _LONGEST_DATE:
         return None
     try:
@@ -47,7 +47,7 @@ def read_http_date(text: str) -> float | None:
 
 
 def read_retry_after(text: str, wall_now_s: float) -> float | None:
-    """Give the seconds that ``Retry-After`` asks for, from 0 to `MAX_RETRY_AFTER_S`."""
+    """Return the seconds that ``Retry-After`` asks for, from 0 to `MAX_RETRY_AFTER_S`."""
     text = text.strip()
     if text.isascii() and text.isdigit():
         return min(float(text[:_MAX_DIGITS]), MAX_RETRY_AFTER_S)

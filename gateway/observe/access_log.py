@@ -2,11 +2,11 @@
 
 Rules:
 
-- Written without `logging` and assembled by hand: most members are numbers or words of ours; only what a
-  caller made (request id, method, path) or an owner (route) is quoted. A test reads such lines back.
-- The members are those of `AccessRecord`, in its order; durations in milliseconds, time in UTC (RFC 3339).
+- Lines are assembled by hand, without `logging`: most members are numbers or words of ours. Only what a
+  caller (request id, method, path) or the configuration (route) supplies is quoted, as `json` quotes it.
+- The members are those of `AccessRecord`, in its order; durations in milliseconds, times in UTC (RFC 3339).
 - A request only hands its record over; lines are made many at a time (`line_writer`).
-- Neither the query nor a header field is known here, hence none can be leaked.
+- Neither the query nor header fields are known here, so they cannot leak.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class AccessLog:
         self._is_json = writes_json(style, self.writer.is_terminal)
 
     def request_done(self, record: AccessRecord) -> None:
-        """Write the record's line, soon."""
+        """Queue the record; its line is written soon."""
         self.writer.write(record)
 
     def _lines(self, records: Iterable[AccessRecord]) -> str:
@@ -53,7 +53,7 @@ class AccessLog:
         return "".join([line(record, self._time(record.started_at_s)) for record in records])
 
     def _time(self, at_s: float) -> str:
-        """Write an instant; most records of a busy gateway share theirs with the one before."""
+        """Format an instant; on a busy gateway most records share theirs with the record before."""
         second = int(at_s)
         millisecond = int((at_s - second) * 1000)
         if second != self._second:

@@ -1,7 +1,7 @@
-"""What happens to many clients at once, told in few lines: the first few, then how many more there were.
+"""Events that many clients meet alike, logged in few lines: the first few, then a summary of the rest.
 
-Rules: what is alike is told `MOST_TOLD` times in `EVERY_S`; the rest is summed up in one line when that is
-over, with some of the clients and their number. Nothing is kept beyond that.
+Rules: of events that are alike, `MOST_TOLD` are logged one by one within `EVERY_S`. At the end of that time
+one line sums up the rest: how many clients, and some of their names. Nothing is kept beyond it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ EVERY_S: Final = 10.0
 
 SumUp = Callable[[tuple[ClientName, ...]], None]
 CallLater = Callable[..., object]
-"""The event loop's: delay, callback, its arguments."""
+"""The event loop's `call_later`: a delay, a callback, and its arguments."""
 
 
 @dataclass(slots=True)
@@ -28,14 +28,14 @@ class _Window:
 
 
 class Alike:
-    """Decides what is told one by one; without `call_later` that is everything."""
+    """Decides what is logged one by one: everything, without `call_later`."""
 
     def __init__(self, call_later: CallLater | None = None) -> None:
         self._call_later = call_later
         self._windows: dict[Hashable, _Window] = {}
 
     def is_told(self, what: Hashable, client: ClientName, sum_up: SumUp) -> bool:
-        """Whether it is told that `what` happened to `client`; if not, `sum_up` is, of all such clients."""
+        """Whether to log that `what` happened to `client`; if not, `sum_up` gets all such clients."""
         if self._call_later is None:
             return True
         window = self._windows.get(what)

@@ -1,4 +1,4 @@
-"""The codes of our errors and whose fault each is, read from the tree in `gateway.core.errors`."""
+"""The codes of our errors, and whose fault each is, read from the tree in `gateway.core.errors`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from gateway.core.errors import GatewayError
 
 
 def sides_by_code(error: type[GatewayError] = GatewayError) -> dict[str, str]:
-    """Give for each code at or below an error class the side that it blames.
+    """Return the side that each code blames, of an error class and all below it.
 
-    The side is written as a label: ``caller``, ``authorization_server``, ``upstream``, ``gateway``.
+    A side is written as a label: ``caller``, ``authorization_server``, ``upstream``, ``gateway``.
     """
     sides = {error.code: error.side.name.lower()} if "code" in vars(error) else {}
     for below in error.__subclasses__():

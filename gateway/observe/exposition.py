@@ -1,8 +1,8 @@
 """From our own counters to what Prometheus reads, in pieces. Imported at the first scrape only.
 
-Rules: names and units follow the conventions of Prometheus (base units, ``_total`` for counters); every
-name stands in ``docs/observability.md``, and a test compares them. No piece holds more than `OWNERS_AT_ONCE`
-routes or clients, for the loop has other work.
+Rules: names and units follow the conventions of Prometheus (base units, ``_total`` for counters). Every
+name stands in ``docs/observability.md``; a test compares them. No piece covers more than `OWNERS_AT_ONCE`
+routes or clients, so that the loop can do other work in between.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _Owner = TypeVar("_Owner")
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What was counted for routes, for clients, and for names that are looked up."""
+    """Counters of routes, of clients, and of names that are looked up."""
 
     routes: Owners[RouteMetrics]
     clients: Owners[ClientMetrics]
@@ -39,7 +39,7 @@ class Counted:
 
 
 def pieces(counted: Counted, gauges: Gauges) -> Iterator[bytes]:
-    """Make the text, family by family."""
+    """Render the text, family by family."""
     for of_routes in ROUTES:
         yield from _in_pieces(of_routes, counted.routes)
     for of_clients in CLIENTS:
@@ -92,7 +92,7 @@ def _process(gauges: Gauges) -> Iterator[Metric]:
     )
     yield counter(
         "gateway_operational_log_dropped",
-        "Other lines for standard error (in the demo: and output) that could not be written.",
+        "Other lines to standard error (in the demo, standard output too) that could not be written.",
         (),
         [([], gauges.dropped_lines())],
     )
@@ -105,7 +105,7 @@ def _connections(connections: Connections) -> Iterator[Metric]:
     )
     yield counter(
         "gateway_connections_refused",
-        "Connections of callers that were refused, or closed, for what there was too much of.",
+        "Connections of callers that were refused or closed, by what there was too much of.",
         ("reason",),
         (([reason], count) for reason, count in connections.refused.items()),
     )

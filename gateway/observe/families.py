@@ -12,7 +12,7 @@ Sample = tuple[list[str], float]
 
 
 def counter(name: str, text: str, labels: tuple[str, ...], samples: Iterable[Sample]) -> Metric:
-    """Give a counter; ``_total`` is added to its name."""
+    """Build a counter; ``_total`` is added to its name."""
     family = CounterMetricFamily(name, text, labels=labels)
     for values, value in samples:
         family.add_metric(values, value)
@@ -20,7 +20,7 @@ def counter(name: str, text: str, labels: tuple[str, ...], samples: Iterable[Sam
 
 
 def gauge(name: str, text: str, labels: tuple[str, ...], samples: Iterable[Sample]) -> Metric:
-    """Give a gauge."""
+    """Build a gauge."""
     family = GaugeMetricFamily(name, text, labels=labels)
     for values, value in samples:
         family.add_metric(values, value)
@@ -28,7 +28,7 @@ def gauge(name: str, text: str, labels: tuple[str, ...], samples: Iterable[Sampl
 
 
 def histogram(name: str, text: str, label: str, samples: Iterable[tuple[str, Histogram]]) -> Metric:
-    """Give a histogram by one label, in seconds."""
+    """Build a histogram in seconds, by one label."""
     family = HistogramMetricFamily(name, text, labels=[label])
     for value, histogram in samples:
         family.add_metric([value], histogram.cumulative(), histogram.sum_s)

@@ -1,8 +1,8 @@
-"""What fails where no request is there to answer for it: callbacks of the loop, timers, threads.
+"""Faults that no request answers for: in callbacks of the loop, timers, threads.
 
-Rules: type and place are told, never the text of an exception, which may quote a header or a token; one
-record a minute for each place, with the number of those in between; each is counted, save where a request
-counts it.
+Rules: an exception's type and place are logged, never its text, which may quote a header or a token. Each
+place is logged once a minute at most, with the number of faults in between. Each fault is counted, unless a
+request counts it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Faults:
         self._quiet: dict[str, tuple[float, int]] = {}
 
     def __call__(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Count and tell what the loop met."""
+        """Count and log what the loop caught."""
         if not context.get(_IS_COUNTED):
             self._count()
         error = context.get("exception")
@@ -52,19 +52,19 @@ class Faults:
         if len(self._quiet) >= _MOST_PLACES:
             self._quiet.clear()
         self._quiet[place] = (now_s + QUIET_S, 0)
-        more = f", and {untold} times since it was told last" if untold else ""
+        more = f", and {untold} times since this was last logged" if untold else ""
         _LOGGER.error("the gateway failed at %s%s", place, more, exc_info=error)
 
 
 def report(loop: asyncio.AbstractEventLoop, error: Exception, *, is_counted: bool = False) -> None:
-    """Tell of a fault that was caught. `is_counted`: a request fails with it, and counts it."""
+    """Report a fault that was caught. `is_counted`: a request fails with it, and counts it."""
     loop.call_exception_handler(
         {"message": "caught by the gateway", "exception": error, _IS_COUNTED: is_counted}
     )
 
 
 def place_of(error: BaseException | None) -> str:
-    """Name the innermost line of ours that an exception passed, or else the innermost of all."""
+    """Name the innermost line of ours that an exception passed through, or else the innermost of all."""
     frames = extract_tb(error.__traceback__) if error is not None else []
     ours = [frame for frame in frames if frame.filename.startswith(_PACKAGE)]
     if not frames:
@@ -74,7 +74,7 @@ def place_of(error: BaseException | None) -> str:
 
 
 def tell_of_what_nobody_catches() -> None:
-    """Send what Python would print of an exception (its text, too) to the log, without its text."""
+    """Log the exceptions that nobody catches, without their text, which Python would print."""
 
     def uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         _LOGGER.critical("the gateway failed", exc_info=(kind, error, trace))

@@ -1,10 +1,11 @@
-"""The files that the configuration names, looked at while we run: what became of them is told once.
+"""The files that the configuration names, watched while the gateway runs; each change is logged once.
 
-A file that vanishes, or is replaced by what cannot be used, changes nothing at first, since the last good
-content stays in use; but the next start may fail. So it is told when it happens, with the key that names it,
-and again when the file is back. At each look some of the files have their turn, all of them within `ROUND_S`.
+A file that vanishes, or is replaced by one that cannot be used, changes nothing at first: its last good
+content stays in use. But the next start may fail. So it is logged when it happens, with the key that names
+the file, and again when the file is back. At each look some of the files have their turn, and all of them
+within `ROUND_S`.
 
-Rules: no content is ever told; of a certificate it is not judged here whether it fits its key (`trust`).
+Rules: no content is ever logged. Whether a certificate fits its key is not judged here (`tls`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _LOGGER: Final = logging.getLogger("gateway.file")
 
 
 class PemFile:
-    """A certificate, a key or a bundle of authorities, which others read when it is used. A `WatchedFile`."""
+    """A certificate, a key or a CA bundle, which others read when they use it. A `WatchedFile`."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -38,7 +39,7 @@ class PemFile:
         self.look()
 
     def look(self) -> None:
-        """Find out whether it was replaced, and whether what is there can be read."""
+        """Find out whether it was replaced, and whether it can be read."""
         try:
             status = Path(self.path).stat()
             if self.trouble or stamp(status) != self._stamp:
@@ -57,7 +58,7 @@ class PemFile:
 
 @dataclass(slots=True)
 class Watched:
-    """A file, and what was told of it."""
+    """A file, and what has been logged about it."""
 
     key: str
     file: WatchedFile
@@ -65,10 +66,10 @@ class Watched:
     told_readings: int = 0
 
     def tell(self) -> None:
-        """Say what is new, if anything is."""
+        """Log what is new, if anything is."""
         file = self.file
         if file.trouble and not self.told_trouble:
-            words = "%s: %s %s; what it held last stays in use until the next start"
+            words = "%s: %s %s; its last content stays in use until the next start"
             _LOGGER.warning(words, self.key, file.path, file.trouble, extra={"fields": self._fields()})
         elif not file.trouble and file.readings != self.told_readings:
             _LOGGER.info("%s: %s was read anew", self.key, file.path, extra={"fields": self._fields()})
@@ -82,7 +83,7 @@ class Watched:
 
 
 def turns_after(pause_s: float, count: int) -> int:
-    """Say how many of `count` files have their turn, one at least, so that all of them do in `ROUND_S`."""
+    """Return how many of `count` files have their turn: at least one, and all of them within `ROUND_S`."""
     return min(count, max(1, ceil(count * pause_s / ROUND_S)))
 
 
@@ -90,7 +91,7 @@ class FileWatch:
     """Watches files, each with the key that names it."""
 
     def __init__(self, files: Sequence[tuple[str, WatchedFile]]) -> None:
-        # What is missing at the start was told before it.
+        # What is missing at the start was reported then.
         self._all = [Watched(key, file, file.trouble, file.readings) for key, file in files]
         self._next = cycle(self._all)
         self._looked_s: float | None = None
@@ -99,7 +100,7 @@ class FileWatch:
         return f"<FileWatch of {len(self._all)}>"
 
     def look(self, now_s: float) -> None:
-        """Look at those whose turn has come since the last look."""
+        """Look at the files whose turn has come since the last look."""
         turns = turns_after(0.0 if self._looked_s is None else now_s - self._looked_s, len(self._all))
         self._looked_s = now_s
         for _ in range(turns):
@@ -108,5 +109,5 @@ class FileWatch:
             watched.tell()
 
     def troubles(self) -> Iterator[tuple[str, WatchedFile]]:
-        """Give those that cannot be used, as far as they were looked at."""
+        """Return the files that could not be used at their last look, with the keys that name them."""
         return ((each.key, each.file) for each in self._all if each.file.trouble)

@@ -1,7 +1,7 @@
 """A histogram that costs one bisection per observation.
 
-Rules: the buckets are cut as Prometheus wants them (a bound belongs to the bucket that it closes), but
-counted apart; they are summed up when somebody asks.
+Rules: a bound belongs to the bucket that it closes, as Prometheus wants it. Buckets are counted separately,
+and summed up at the scrape.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Final
 BOUNDS_S: Final = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
 )  # fmt: skip
-"""From half a millisecond, below which a proxy's share drowns in noise, to the default time-out."""
+"""From half a millisecond, below which a proxy's share is lost in noise, to the default timeout."""
 
 
 class Histogram:
-    """Durations in seconds. `counts` has one place more than `BOUNDS_S`, for what is above them all."""
+    """Durations in seconds. `counts` has one entry more than `BOUNDS_S`, for all that is longer."""
 
     __slots__ = ("counts", "sum_s")
 
@@ -30,7 +30,7 @@ class Histogram:
         self.sum_s += duration_s
 
     def cumulative(self) -> list[tuple[str, float]]:
-        """Give the text of each upper bound and how many durations are not above it."""
+        """Return each upper bound as text, and how many durations do not exceed it."""
         total = 0
         buckets: list[tuple[str, float]] = []
         for bound, count in zip((*map(str, BOUNDS_S), "+Inf"), self.counts, strict=True):

@@ -1,8 +1,7 @@
-"""Standard output and error for everything that writes to them by `print`, `logging` or a traceback.
+"""Standard output and error that never wait, for `print`, `logging` and tracebacks.
 
-In their place while the gateway runs: what Python itself writes there would wait for whoever reads (a
-terminal after Ctrl-S, a full pipe), and the event loop with it. Lines go to the thread of a `Sink`, whole and
-in order.
+Python's own streams wait for whoever reads (a terminal after Ctrl-S, a full pipe), and the event loop with
+them. These take their place while the gateway runs: lines go to the thread of a `Sink`, whole and in order.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ class LineStream(io.TextIOBase):
         super().__init__()
         self._number = _NUMBERS[name]
         self._encoding = encoding
-        self._begun = ""  # of a line
+        self._begun = ""  # a line that has no end yet
         self._lock = RLock()
         self._sink = Sink(name, _NAMES[name], encoding)
 
@@ -44,11 +43,10 @@ class LineStream(io.TextIOBase):
         return self._sink.dropped
 
     def write(self, text: str) -> int:
-        """Take text; its lines are written as they are complete."""
+        """Take text; each line is written once it is complete."""
         if not isinstance(text, str):
-            raise TypeError(
-                f"expected str, found {type(text).__name__}"
-            )  # click asks whether bytes are taken
+            # click tries whether bytes are taken, and expects this where they are not.
+            raise TypeError(f"expected str, found {type(text).__name__}")
         with self._lock:
             whole, feed, self._begun = (self._begun + text).rpartition("\n")
             if feed:
@@ -56,7 +54,7 @@ class LineStream(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Hand over a line that has begun, too."""
+        """Hand over an unfinished line, too."""
         with self._lock:
             begun, self._begun = self._begun, ""
             if begun:
@@ -75,15 +73,15 @@ class LineStream(io.TextIOBase):
         return self._number
 
     def end(self) -> None:
-        """Hand over what waits, give it a moment, and take nothing more."""
+        """Hand over what waits, give it a moment to be written, and take nothing more."""
         self.flush()
         self._sink.close()
 
 
 def never_wait_for_readers(*names: str) -> None:
-    """Put streams that never wait in the place of this process's own ``stdout``, ``stderr`` or both.
+    """Replace this process's own ``stdout``, ``stderr`` or both by streams that never wait.
 
-    Another program's, such as those of a test that captures them, are left alone.
+    Those of somebody else, such as a test that captures output, are left alone.
     """
     for name in names:
         stream = getattr(sys, name)
@@ -96,5 +94,5 @@ def never_wait_for_readers(*names: str) -> None:
 
 
 def dropped_lines() -> int:
-    """What could not be written to standard output and error since the start."""
+    """Return how many lines could not be written to standard output and error since the start."""
     return sum(stream.dropped for stream in (sys.stdout, sys.stderr) if isinstance(stream, LineStream))

@@ -54,7 +54,7 @@ class LineWriter(Generic[_Value]):
         return self._sink.dropped
 
     def write(self, value: _Value) -> None:
-        """Take one value; its line is written soon."""
+        """Queue one value; its line is written soon."""
         values = self._values
         values.append(value)
         if not self._is_scheduled:
@@ -75,7 +75,7 @@ class LineWriter(Generic[_Value]):
         self._sink.reopen()
 
     def close(self) -> None:
-        """Hand over what waits and close; takes half a second where nobody reads, and drops the rest."""
+        """Hand over what waits and close; where nobody reads, drop it after half a second."""
         self.flush()
         self._sink.close()
 

@@ -1,13 +1,14 @@
-"""Operational records: what the gateway itself has to say, by the standard `logging`.
+"""Operational records: what the gateway itself reports, by the standard `logging`.
 
 Rules:
 
 - Everything below the logger ``gateway`` is ours; it is written as one line, JSON or readable, with control
   characters escaped. A record may carry named values: ``extra={"fields": {...}}``.
 - A library's record shows its logger, its level and the type of its exception, nothing else, and only when
-  our level is debug: aiohttp quotes malformed header lines, credentials included (design section 6).
-- Of an exception of ours its type and where it passed are shown, not its text, which may quote others.
-- A record that cannot be written is lost in silence: logging never harms a request.
+  our level is debug: aiohttp quotes malformed header lines, credentials included.
+- Of an exception, its type and the lines that it passed through are shown, not its text, which may quote
+  others.
+- A record that cannot be written is dropped silently: logging never harms a request.
 """
 
 from __future__ import annotations
@@ -41,13 +42,13 @@ def set_up_logging(level: str, style: LogFormat, stream: TextIO) -> None:
 
 
 def tell(text: str) -> None:
-    """Say what the operator is to see whatever the level, written as the records are."""
+    """Log what the operator is to see at any level."""
     ours = logging.getLogger(ROOT)
     ours.handle(logging.LogRecord(ROOT, logging.INFO, "", 0, text, None, None))
 
 
 def warn(text: str) -> None:
-    """Warn of what was found before anything ran."""
+    """Log a warning of what was found before anything ran."""
     logging.getLogger(ROOT).warning("%s", text)
 
 
@@ -73,7 +74,7 @@ class _SilentStreamHandler(logging.StreamHandler[TextIO]):
     """Does not print a traceback, with the record in it, when its stream fails."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name that logging calls
-        """Lose the record."""
+        """Drop the record."""
 
 
 def _handler(stream: TextIO, formatter: logging.Formatter) -> logging.Handler:
@@ -127,7 +128,7 @@ class _Tamed(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         # Made anew instead of cleaned: a field that nobody thought of cannot leak.
-        text = "a record of a library, its text withheld"
+        text = "a library's record, its text withheld"
         tamed = logging.LogRecord(record.name, record.levelno, "", 0, text, None, None)
         tamed.created = record.created
         error = record.exc_info[0] if record.exc_info else None

@@ -2,8 +2,8 @@
 
 Rules:
 
-- What Prometheus reads is put together at the scrape (`gateway.observe.exposition`); its library is imported
-  then, so that an instance nobody scrapes does not hold it.
+- What Prometheus reads is put together at the scrape (`gateway.observe.exposition`). Its library is imported
+  then, so that an instance that nobody scrapes does not hold it in memory.
 - No label carries text that a caller made: routes and clients are names of `gateway.yaml`, error types
   and outcomes are ours, a status code has three digits.
 """
@@ -38,16 +38,16 @@ class Metrics:
         self.resolutions = Resolutions()
 
     def route(self, name: RouteName) -> RouteMetrics:
-        """Return the counters of a route, the same ones for the same name; ``-`` where none matched."""
+        """Return the counters of a route, the same for the same name; ``-``: of requests without one."""
         return self.routes.setdefault(name, RouteMetrics())
 
     def prepare(self) -> None:
-        """Load the library of Prometheus, which takes longer than the loop may be held; thread-safe."""
+        """Load the library of Prometheus, for which the loop would have to wait too long; thread-safe."""
         # At the first scrape: it takes about 1.1 MiB of memory (see the docstring above).
         from gateway.observe import exposition  # noqa: F401, PLC0415
 
     def pieces(self) -> Iterator[bytes]:
-        """Make everything in the text format of Prometheus, a few routes or clients at a time.
+        """Render everything in the text format of Prometheus, a few routes or clients at a time.
 
         See `CONTENT_TYPE`. Between two pieces the counters may move on.
         """
@@ -61,5 +61,5 @@ class Metrics:
         yield from exposition.pieces(counted, self.gauges)
 
     def render(self) -> bytes:
-        """Make everything at once."""
+        """Render everything at once."""
         return b"".join(self.pieces())

@@ -1,4 +1,4 @@
-"""Look-ups of names: failures are counted, changes are told once."""
+"""Look-ups of names: failures are counted, changes are logged once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gateway.core.resolution import Finding, Known, LookUp
 _LOGGER: Final = logging.getLogger("gateway.names")
 
 OTHER: Final = "-"
-"""Stands in metrics for names that the configuration does not hold: metadata of an issuer names them."""
+"""In metrics, all names that the configuration does not hold: an issuer's metadata named them."""
 FAILURES: Final = (LookUp.FAILED, LookUp.ABSENT)
 
 
@@ -26,12 +26,12 @@ class Resolutions:
         self.failures = {OTHER: dict.fromkeys(FAILURES, 0)}
 
     def expect(self, names: Iterable[str]) -> None:
-        """Have a series for each of `names` from the start, at zero."""
+        """Start a series for each of `names` at zero."""
         for name in names:
             self.failures.setdefault(name, dict.fromkeys(FAILURES, 0))
 
     def looked_up(self, name: str, finding: Finding, before: Known, after: Known) -> None:
-        """Count a failure; tell what changed."""
+        """Count a failure; log what changed."""
         if finding.outcome is not LookUp.FOUND:
             counts = self.failures.get(name) or self.failures[OTHER]
             counts[finding.outcome] += 1
@@ -39,7 +39,7 @@ class Resolutions:
         if before.addresses and not after.addresses:
             _LOGGER.warning("name %s: %s, its addresses are given up", name, after.trouble, extra=fields)
         elif after.trouble and after.trouble != before.trouble:
-            kept = "what is known stays in use" if after.addresses else "it has no address"
+            kept = "the known addresses stay in use" if after.addresses else "it has no address"
             _LOGGER.warning("name %s: %s; %s", name, after.trouble, kept, extra=fields)
         elif before.trouble and not after.trouble:
             _LOGGER.info("name %s: it resolves again", name, extra=fields)

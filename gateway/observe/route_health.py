@@ -1,8 +1,8 @@
-"""How a route's upstream does, told once: not with every request that fails.
+"""What keeps a route from its upstream, logged once and not for each request that fails.
 
-Rules: one warning for each kind of trouble, and no other of that kind for `QUIET_S`, whatever happens in
-between; the next one has the number of those. That the upstream answers again is told as seldom. What is told
-are words of ours, never a path, a header or an address.
+Rules: each kind of trouble is logged as one warning, and no other of that kind follows for `QUIET_S`; the
+next one counts those in between. That the upstream answers again is logged as seldom. Only words of ours are
+logged, never a path, a header or an address.
 """
 
 from __future__ import annotations
@@ -71,15 +71,15 @@ class RouteHealth:
         return self._now_s() - self.at_s
 
     def failed(self, error: UpstreamError) -> None:
-        """A request failed at the upstream, or for a file of ours that the way there takes."""
+        """Note that a request failed at the upstream, or for a file of ours that its connection needs."""
         self._note(trouble_of(error, self._place))
 
     def refused_tokens(self) -> None:
-        """The upstream refused a token that is new, and has accepted none like it."""
+        """Note that the upstream refused a new token, and has accepted none like it."""
         self._note(refused_tokens(self._client))
 
     def answered(self) -> None:
-        """The upstream answered a request after it had failed."""
+        """Note that the upstream answered a request after others had failed."""
         failures, self.failures, self.is_troubled = self.failures, 0, False
         told = self._told.setdefault(("", None), _Told())
         if self._now_s() - told.at_s >= QUIET_S:
@@ -116,6 +116,6 @@ class RouteHealth:
             trouble.reason,
             trouble.code,
             trouble.key,
-            f"; {untold} more since it was told last" if untold else "",
+            f"; {untold} more since this was last logged" if untold else "",
             extra={"fields": fields},
         )

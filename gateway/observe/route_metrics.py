@@ -1,4 +1,4 @@
-"""What is counted of the requests of one route.
+"""What is counted for the requests of one route.
 
 Rules: a request costs one call, `RouteMetrics.done`, on an object that was prepared with its route: plain
 numbers, no lock, no label look-up. Only the event loop's thread counts.
@@ -47,15 +47,15 @@ class RouteMetrics:
         self.own_statuses: dict[int, int] = {}
 
     def started(self) -> None:
-        """A request has been matched to this route."""
+        """Count a request that has matched this route."""
         self.started_requests += 1
 
     def connection_retried(self) -> None:
-        """A request was sent again, because the pooled connection had died before it could be processed."""
+        """Count a request that was sent again because its pooled connection had died before."""
         self.connection_retries += 1
 
     def nonce_retried(self) -> None:
-        """A request was sent again with the nonce that the upstream asked for (RFC 9449 section 9)."""
+        """Count a request that was sent again with the upstream's nonce (RFC 9449 section 9)."""
         self.nonce_retries += 1
 
     def done(  # noqa: PLR0913, PLR0917 - the hot call: making a dataclass would cost more than counting
@@ -91,9 +91,9 @@ class RouteMetrics:
             self.own_statuses[status] = self.own_statuses.get(status, 0) + 1
 
     def failed_unasked(self) -> None:
-        """The gateway failed where no request counts it."""
+        """Count a fault of the gateway that no request counts."""
         self.errors[InternalError.code] = self.errors.get(InternalError.code, 0) + 1
 
     def in_progress(self) -> int:
-        """Requests that have been started and are not done; those that match no route never start."""
+        """Return how many requests have started and are not done; those that match no route never start."""
         return max(0, self.started_requests - sum(self.statuses.values()))

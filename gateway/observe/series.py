@@ -37,7 +37,7 @@ def _total(name: str, text: str, label: str, read: Callable[[_Owner], int]) -> F
 def _requests(routes: Owners[RouteMetrics]) -> Metric:
     return counter(
         "gateway_requests",
-        "Requests that are over, by status answered; 499: the caller left first.",
+        "Finished requests, by the status that the caller got; 499: the caller left first.",
         ("route", "code"),
         (([name, str(code)], count) for name, route in routes for code, count in route.statuses.items()),
     )
@@ -46,7 +46,7 @@ def _requests(routes: Owners[RouteMetrics]) -> Metric:
 def _in_progress(routes: Owners[RouteMetrics]) -> Metric:
     return gauge(
         "gateway_requests_in_progress",
-        "Requests that have been matched and are not over.",
+        "Requests that have been matched and are not finished.",
         ("route",),
         (([name], route.in_progress()) for name, route in routes),
     )
@@ -55,7 +55,7 @@ def _in_progress(routes: Owners[RouteMetrics]) -> Metric:
 def _durations(routes: Owners[RouteMetrics]) -> Metric:
     return histogram(
         "gateway_request_duration_seconds",
-        "From a request's head to the last byte of its answer.",
+        "From a request's head to the last byte of its response.",
         "route",
         ((name, route.durations) for name, route in routes if route.statuses),
     )
@@ -64,7 +64,7 @@ def _durations(routes: Owners[RouteMetrics]) -> Metric:
 def _errors(routes: Owners[RouteMetrics]) -> Metric:
     return counter(
         "gateway_errors",
-        "Requests that the gateway answered itself, by type of error and the side at fault.",
+        "Requests that the gateway answered itself, by type of error and side at fault.",
         ("route", "type", "side"),
         (
             ([name, code, _SIDES.get(code, "gateway")], count)
@@ -77,7 +77,7 @@ def _errors(routes: Owners[RouteMetrics]) -> Metric:
 def _upstream_errors(routes: Owners[RouteMetrics]) -> Metric:
     return counter(
         "gateway_upstream_errors",
-        "Answers of the upstream itself with a status of 500 or more, which passed to the caller.",
+        "The upstream's own responses with a status of 500 or more, which passed to the caller.",
         ("route", "code"),
         (
             ([name, str(code)], count - route.own_statuses.get(code, 0))
@@ -91,7 +91,7 @@ def _upstream_errors(routes: Owners[RouteMetrics]) -> Metric:
 def _upstream_durations(routes: Owners[RouteMetrics]) -> Metric:
     return histogram(
         "gateway_upstream_duration_seconds",
-        "Waiting for the head of the upstream's answer, where there was an exchange.",
+        "The wait for the head of the upstream's response, where there was an exchange.",
         "route",
         ((name, route.upstream_durations) for name, route in routes if route.statuses),
     )
@@ -100,7 +100,7 @@ def _upstream_durations(routes: Owners[RouteMetrics]) -> Metric:
 def _recoveries(routes: Owners[RouteMetrics]) -> Metric:
     return counter(
         "gateway_recoveries",
-        "Answers of the upstream that refused a token, by what became of them.",
+        "Responses of the upstream that refused a token, by what became of them.",
         ("route", "outcome"),
         (
             ([name, outcome.value], route.recoveries.get(outcome, 0))
@@ -122,7 +122,7 @@ ROUTES: Final[tuple[Family[RouteMetrics], ...]] = (
     ),
     _total(
         "gateway_answer_body_bytes",
-        "Bytes of answer bodies, as relayed.",
+        "Bytes of response bodies, as relayed.",
         "route",
         lambda route: route.answer_bytes,
     ),
@@ -161,7 +161,7 @@ def _token_requests(clients: Owners[ClientMetrics]) -> Metric:
 def _token_failures(clients: Owners[ClientMetrics]) -> Metric:
     return counter(
         "gateway_token_request_failures",
-        "Token requests that gave no token, by type of error.",
+        "Token requests that yielded no token, by type of error.",
         ("client", "type"),
         (([name, code], count) for name, client in clients for code, count in client.failures.items()),
     )
@@ -170,7 +170,7 @@ def _token_failures(clients: Owners[ClientMetrics]) -> Metric:
 def _token_durations(clients: Owners[ClientMetrics]) -> Metric:
     return histogram(
         "gateway_token_request_duration_seconds",
-        "Token requests that gave a token.",
+        "Token requests that yielded a token.",
         "client",
         ((name, client.durations) for name, client in clients),
     )
@@ -179,7 +179,7 @@ def _token_durations(clients: Owners[ClientMetrics]) -> Metric:
 def _revocations(clients: Owners[ClientMetrics]) -> Metric:
     return counter(
         "gateway_token_revocations",
-        "Tokens that were revoked since they are no longer used, or could not be.",
+        "Tokens that are no longer used, by whether they could be revoked.",
         ("client", "outcome"),
         (
             ([name, outcome], count)
@@ -192,7 +192,7 @@ def _revocations(clients: Owners[ClientMetrics]) -> Metric:
 def _expiries(clients: Owners[ClientMetrics]) -> Metric:
     return gauge(
         "gateway_token_expiry_timestamp_seconds",
-        "When the client's latest token expires or was dropped, seconds since 1970.",
+        "When the client's latest token expires, seconds since 1970.",
         ("client",),
         (([name], client.expires_at_s) for name, client in clients if client.expires_at_s is not None),
     )
@@ -213,7 +213,7 @@ CLIENTS: Final[tuple[Family[ClientMetrics], ...]] = (
     _token_durations,
     _total(
         "gateway_token_rejected",
-        "Tokens that an upstream refused and that were dropped.",
+        "Tokens that an upstream refused and that became suspect.",
         "client",
         lambda client: client.rejected,
     ),
@@ -225,7 +225,7 @@ CLIENTS: Final[tuple[Family[ClientMetrics], ...]] = (
     ),
     _total(
         "gateway_token_scope_reductions",
-        "Times the scope that was granted began to lack something that was asked.",
+        "Times the granted scope began to lack something that was requested.",
         "client",
         lambda client: client.scope_reductions,
     ),
@@ -236,7 +236,7 @@ CLIENTS: Final[tuple[Family[ClientMetrics], ...]] = (
 
 
 def name_resolutions(names: Owners[Mapping[LookUp, int]]) -> Metric:
-    """Make what is counted for names, by the name."""
+    """Build the counter of failed look-ups, by name."""
     return counter(
         "gateway_name_resolution_failures",
         "Look-ups of names that gave no address, by outcome.",

@@ -2,17 +2,16 @@
 
 Why a thread: O_NONBLOCK belongs to the open file description, which the shell, the parent and other
 processes share, so setting it on an inherited stdout would break them. A terminal, a socket or another user's
-pipe cannot be opened anew for ourselves, and files on a disk know no O_NONBLOCK at all. A thread that waits
+pipe cannot be reopened for ourselves, and files on a disk ignore O_NONBLOCK altogether. A thread that waits
 harms nobody.
 
 Rules:
 
-- `Sink.put` never waits. What is not written yet is kept, `QUEUE_CHARACTERS` or one batch; beyond that,
-  and when the disk is full or the pipe broken, lines are dropped whole and counted.
+- `Sink.put` never waits. What is not written yet is kept, up to `QUEUE_CHARACTERS` or one batch. Beyond that,
+  and when the disk is full or the pipe broken, whole lines are dropped and counted.
 - A line that was written in part is completed before anything else, or cut off by a line feed.
-- The first loss of an outage and its end are told by `logging`, as warnings that bear the sink's name.
-- The end waits `CLOSE_S` for the thread and no longer; the thread is a daemon, which the process leaves
-  behind.
+- The first loss of an outage and its end are logged as warnings, with the name of what is written.
+- Closing waits `CLOSE_S` for the thread and no longer. It is a daemon, so it does not keep the process alive.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ class Sink:
     """Writes lines to `target`: ``stdout``, ``stderr`` or the path of a file, made with mode 0640.
 
     Args:
-        name: of what is written, as the log calls it: ``the access log``.
+        name: what is written, as messages call it: ``the access log``.
 
     Attributes:
         is_terminal: a person may be reading.
@@ -63,13 +62,12 @@ class Sink:
         self._encoding = encoding
         self._fd = _open(target)
         self.is_terminal = os.isatty(self._fd)
-        self._is_in_line = False  # the last byte that was written is no line feed
+        self._is_in_line = False  # the last byte that was written is not a line feed
         self._lock = RLock()  # a finalizer may log while its own thread is in `put`
         self._queue: SimpleQueue[str | _Mark] = SimpleQueue()
-        self._queued = self._served = (
-            0  # characters: one is changed by those who put, the other by the thread
-        )
-        self._refused = self._failed = 0  # lines, likewise
+        # Characters, then lines: each first one is changed by those who put, the second by the thread.
+        self._queued = self._served = 0
+        self._refused = self._failed = 0
         self._is_failing = self._is_closed = self._is_hurried = False
         self._thread = Thread(target=self._serve, name=f"gateway-{target}", daemon=True)
         self._thread.start()
@@ -83,7 +81,7 @@ class Sink:
         return self._refused + self._failed
 
     def put(self, lines: str) -> None:
-        """Take whole lines, line feeds included, to be written at once."""
+        """Take whole lines, line feeds included, to be written as soon as possible."""
         with self._lock:
             waiting = self._queued - self._served
             if not self._is_closed and (not waiting or waiting + len(lines) <= QUEUE_CHARACTERS):
@@ -94,9 +92,9 @@ class Sink:
         self._fails("nobody reads it")
 
     def reopen(self) -> None:
-        """Open the file anew behind the lines that were put so far, for it was renamed (log rotation).
+        """Reopen the file after the lines that were put so far, because it was renamed (log rotation).
 
-        Where that fails the old file is kept. A standard stream stays as it is.
+        If that fails, the old file is kept. A standard stream stays as it is.
         """
         if self._target not in _STANDARD:
             self._is_hurried = True
@@ -132,7 +130,7 @@ class Sink:
     def _next(self) -> tuple[str, _Mark | None]:
         """Wait for something, and take all that is there.
 
-        A thread beside a busy loop gets the interpreter some hundred times a second: one write for each
+        A thread beside a busy loop gets the interpreter only some hundred times a second: one write for each
         `put` would not keep up.
         """
         taken: list[str] = []
@@ -150,14 +148,14 @@ class Sink:
         self._served += len(lines)
         if is_written and self._is_failing and self._queued == self._served:
             self._is_failing = False
-            _LOGGER.warning("%s is written again; %d lines are lost so far", self._name, self.dropped)
+            _LOGGER.warning("%s can be written again; lines lost so far: %d", self._name, self.dropped)
 
     def _open_anew(self) -> None:
         self._is_hurried = self._is_closed
         try:
             new = _open(self._target)
         except OSError as error:
-            _LOGGER.error("%s cannot be opened anew: %s", self._name, _reason(error))  # noqa: TRY400 - the line says it all
+            _LOGGER.error("%s cannot be reopened: %s", self._name, _reason(error))  # noqa: TRY400 - the line says it all
             return
         os.close(self._fd)
         self._fd, self._is_in_line = new, False

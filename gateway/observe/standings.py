@@ -1,7 +1,7 @@
-"""What is so at the instant of a scrape, of clients and routes. Imported at the first scrape only.
+"""The state of clients and routes at the instant of a scrape. Imported at the first scrape only.
 
-Rules: no label has a value that a caller or a server made: causes are words of ours, keys and sources stand
-in `gateway.yaml`. A trouble is a series that lasts as long as it does.
+Rules: no caller or server makes a label's value: causes are words of ours, keys and sources stand in
+`gateway.yaml`. A trouble is a series that exists only as long as it lasts.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _tokens(clients: Owners[Sequence[SourceState]]) -> Metric:
 
 
 def token_standing(source: SourceState) -> str:
-    """Say what a grant holds."""
+    """Return which of `TOKEN_STATES` a grant is in."""
     if source.token is None:
         return "missing"
     return "suspect" if source.token.is_suspect else "living"
@@ -45,14 +45,14 @@ def token_standing(source: SourceState) -> str:
 def _troubles(clients: Owners[Sequence[SourceState]]) -> Metric:
     return gauge(
         "gateway_client_trouble",
-        "1 as long as the client's last token request failed: whose side it was, why, which key to look at.",
+        "1 while the client's last token request is a failed one: whose side, why, and which key to look at.",
         ("client", *_TROUBLE_LABELS),
         (([name, *labels], 1.0) for name, sources in clients for labels in _labels(sources)),
     )
 
 
 def _labels(sources: Sequence[SourceState]) -> list[tuple[str, ...]]:
-    """Each once, however many grants meet it."""
+    """Return each trouble once, however many grants meet it."""
     failing = [source for source in sources if source.last_error]
     return list(
         dict.fromkeys(
@@ -76,10 +76,10 @@ def _secret_samples(name: str, source: SourceState) -> list[Sample]:
 
 
 def route_troubles(routes: Owners[RouteHealth]) -> Metric:
-    """Tell what keeps routes from their upstreams."""
+    """Build the gauge of what keeps routes from their upstreams."""
     return gauge(
         "gateway_route_trouble",
-        "1 while the route's requests fail at the upstream: whose side it is, why, which key to look at.",
+        "1 while the route's requests fail at the upstream: whose side, why, and which key to look at.",
         ("route", *_TROUBLE_LABELS),
         (
             ([name, last.side.name.lower(), last.code, last.cause_word, last.key], 1.0)
@@ -90,10 +90,10 @@ def route_troubles(routes: Owners[RouteHealth]) -> Metric:
 
 
 def file_troubles(keys: Sequence[str]) -> Metric:
-    """Tell which files cannot be used, by the keys that name them."""
+    """Build the gauge of files that cannot be used, by the keys that name them."""
     return gauge(
         "gateway_file_trouble",
-        "1 while a file that is named cannot be used; what it held last stays in use until the next start.",
+        "1 while the file that a key names cannot be used; its last content stays in use until a restart.",
         ("side", "cause", "key"),
         (([Side.GATEWAY.value, Cause.FILE_UNUSABLE.value, key], 1.0) for key in dict.fromkeys(keys)),
     )

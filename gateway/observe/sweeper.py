@@ -1,9 +1,9 @@
-"""Looks at what has a deadline, ten times a second while anything has one, whatever goes wrong in a look.
+"""Looks at everything that has a deadline, ten times a second while anything is open.
 
-Rules: the next sweep is arranged before this one begins; a fault in one look does not keep the others from
-theirs; a sweeper that has stopped is `is_stale`, and `/healthz` says so. While nothing is open no deadline
-can pass, and only files are to be looked at: then it rests, and wakes the process once a second. Who opens
-something wakes it first, so that whatever begins finds all as fresh as ever.
+Rules: each sweep schedules the next before it begins, and a fault in one look does not keep the others from
+theirs. A sweeper that has stopped is stale, and `/healthz` says so. While nothing is open, no deadline can
+pass and only files are left to look at: then it rests, and sweeps once a second. Whoever opens something
+wakes it first, and finds everything just looked at.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gateway.observe.faults import report
 
 SWEEP_S: Final = 0.1
 REST_S: Final = 1.0
-STALE_S: Final = 5.0  # fifty sweeps, or five: no busy machine makes that, but a sweeper that stopped
+STALE_S: Final = 5.0  # fifty sweeps, or five: not a busy machine, but a sweeper that stopped
 
 
 class Sweeper:
@@ -51,7 +51,7 @@ class Sweeper:
             self._timer.cancel()
 
     def wake(self) -> None:
-        """End a rest and sweep at once: something has been opened."""
+        """Sweep at once if it rests: something has been opened."""
         if self._rests:
             self.stop()
             self.start()
@@ -67,5 +67,5 @@ class Sweeper:
         for look in self._looks:
             try:
                 look(now_s)
-            except Exception as error:  # noqa: BLE001 - the others come nevertheless
+            except Exception as error:  # noqa: BLE001 - the other looks follow
                 report(self._loop, error)

@@ -1,10 +1,10 @@
-"""Text of others in our records: no byte of it may end a line, move a cursor or hide what stands there."""
+"""Other people's text in our records: nothing in it may end a line, move a cursor or hide anything."""
 
 from __future__ import annotations
 
 
 def escaped(text: str) -> str:
-    r"""Give the text fit for one line of a terminal: a line feed becomes ``\n``.
+    r"""Return the text fit for one line of a terminal: a line feed becomes ``\n``.
 
     What `str.isprintable` does not call printable is escaped: control, format and surrogate characters,
     and separators other than the space.

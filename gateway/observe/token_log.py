@@ -41,8 +41,8 @@ class TokenLog:
     """A `TokenObserver` that logs.
 
     Args:
-        servers: where the clients ask; what is alike of one server is summed up.
-        call_later: the event loop's; without one everything is told one by one.
+        servers: where each client requests its tokens; what is alike for one server is summed up.
+        call_later: the event loop's; without it everything is logged one by one.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class TokenLog:
         self._alike = Alike(call_later)
 
     def told(self, event: TokenEvent) -> None:
-        """Log it: what mends itself below warning, what may need a human at warning."""
+        """Log an event: at warning if it may need a human, below that if it is in order."""
         match event:
             case TokenRequested():
                 _log_request(event)
@@ -76,7 +76,7 @@ class TokenLog:
                 assert_never(event)
 
     def _log_failure(self, event: TokenFailed) -> None:
-        """Back-off bounds how often; what is alike is summed up."""
+        """Log a failed token request. Back-off bounds how often that happens; what is alike is summed up."""
         client, error = event.client, event.error
         cause = error.cause.value if error.cause is not None else ""
         kind = {"error": error.code, "side": error.side.value, "cause": cause}
@@ -86,7 +86,7 @@ class TokenLog:
             return
         fields = {"client": client, **kind, "key": error.key, "retry_in_s": round(event.retry_in_s, 3)}
         _LOGGER.warning(
-            "no token: %s (%s%s); the next attempt follows in %.0f s at the earliest",
+            "no token: %s (%s%s); next attempt in %.0f s at the earliest",
             error.detail or f"client {client}: {error.title}",  # a detail names the client itself
             error.code,
             f", see {error.key}" if error.key else "",
@@ -96,7 +96,7 @@ class TokenLog:
 
     def _log_objections(self, event: MetadataObjected) -> None:
         if not event.objections:
-            _log(INFO, event.client, {}, "the issuer's metadata fits its settings now")
+            _log(INFO, event.client, {}, "the issuer's metadata now fits its settings")
         server = self._servers.get(event.client, "")
         for objection in event.objections:
             sum_up = partial(_sum_up_objection, server, objection)
@@ -106,49 +106,49 @@ class TokenLog:
 
 def _log_request(event: TokenRequested) -> None:
     fields = {"reason": event.reason.value}
-    _log(DEBUG, event.client, fields, "a token is requested, because %s", _WHY[event.reason])
+    _log(DEBUG, event.client, fields, "requesting a token, because %s", _WHY[event.reason])
 
 
 def _log_token(event: TokenObtained) -> None:
     token, lifetime_s = event.token.fingerprint, event.lifetime_s
     fields = {"token": token, "lifetime_s": lifetime_s, "took_ms": round(event.took_s * 1000, 3)}
-    _log(INFO, event.client, fields, "token %s obtained, it lives %.0f s", token, lifetime_s)
+    _log(INFO, event.client, fields, "token %s obtained, valid for %.0f s", token, lifetime_s)
 
 
 def _log_rejection(event: TokenRejected) -> None:
     token = event.token.fingerprint
-    words = "an upstream refused token %s; it stays in use until another one is here"
+    words = "an upstream refused token %s; it stays in use until its successor arrives"
     _log(WARNING, event.client, {"token": token}, words, token)
 
 
 def _log_revocation(event: TokenRevoked) -> None:
     token, failed = event.fingerprint, event.failed
     if failed is None:
-        _log(INFO, event.client, {"token": token}, "token %s is revoked", token)
+        _log(INFO, event.client, {"token": token}, "token %s was revoked", token)
     else:
-        words = "token %s could not be revoked and lives on: %s"
+        words = "token %s could not be revoked, and stays valid: %s"
         _log(WARNING, event.client, {"token": token}, words, token, failed.reason)
 
 
 def _log_switch(event: CredentialSwitched) -> None:
     accepted = event.accepted
     fields = {"secret": accepted.number, "secrets": accepted.of, "source": accepted.source}
-    words = "another secret was refused; %s is accepted and taken first from now on"
+    words = "another secret was refused; %s was accepted, and is tried first from now on"
     _log(WARNING, event.client, fields, words, accepted)
 
 
 def _log_kept(event: CredentialKept | MetadataKept) -> None:
     if isinstance(event, CredentialKept):
-        words = "its key was replaced by what cannot be used, the last good one stays in use: %s"
+        words = "its key was replaced by one that cannot be used; the last good one stays in use: %s"
         _log(WARNING, event.client, {}, words, event.reason)
     else:
-        words = "the issuer's metadata could not be renewed, what is known stays in use: %s"
+        words = "the issuer's metadata could not be renewed; the known metadata stays in use: %s"
         _log(WARNING, event.client, {}, words, event.failed.reason)
 
 
 def _log_scope(event: ScopeReduced) -> None:
     missing = " ".join(event.missing)
-    words = "less scope is granted than was asked, without %s"
+    words = "less scope was granted than requested: %s is missing"
     _log(WARNING, event.client, {"missing_scope": missing}, words, missing)
 
 
@@ -160,7 +160,7 @@ def _log(level: int, client: ClientName, fields: Mapping[str, object], words: st
 def _sum_up(server: str, kind: dict[str, str], clients: tuple[ClientName, ...]) -> None:
     fields = {"server": server, "clients": len(clients), **kind}
     _LOGGER.warning(
-        "no token either for %d more %s of %s, for the same reason (%s%s): %s",
+        "no token for %d more %s of %s either, for the same reason (%s%s): %s",
         len(clients),
         "clients" if len(clients) > 1 else "client",
         server,

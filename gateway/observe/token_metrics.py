@@ -1,12 +1,11 @@
-"""Counting a client's token requests and remembering its latest token's instants.
+"""What is counted for the token requests of a client, and the instants of its latest token.
 
 Rules:
 
-- The gauges are instants (seconds since 1970), not ages, as the Prometheus guide for instrumentation asks:
-  they stay true between two scrapes and also when we hang; ``time() - x`` and ``x - time()`` give the
-  age and what is left.
-- A client whose routes narrow its scope holds several tokens: the gauges tell of the latest obtained.
-- Every series of a client exists from its first event, at zero: a rate needs a value before the first fault.
+- The gauges are instants (seconds since 1970), not ages, as Prometheus advises: they stay true between two
+  scrapes, and while the gateway hangs. The age is ``time() - x``, and what is left ``x - time()``.
+- A client whose routes narrow its scope holds several tokens; the gauges describe the one obtained last.
+- Every series of a client starts at zero: a rate needs a value before the first fault.
 """
 
 from __future__ import annotations
@@ -69,7 +68,7 @@ class TokenMetrics:
         self._wall_s = wall_s
 
     def client(self, name: ClientName) -> ClientMetrics:
-        """Give the counters of a client; called once for each at the start, so that its zeros are seen."""
+        """Return the counters of a client; called once for each at the start, so that its zeros are seen."""
         return self.clients.setdefault(name, ClientMetrics())
 
     def told(self, event: TokenEvent) -> None:

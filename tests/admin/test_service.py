@@ -247,7 +247,7 @@ async def test_other_work_has_its_turn_between_two_pieces_however_many_scrape():
 
 
 async def test_a_scrape_that_nobody_reads_makes_no_more_than_fits():
-    """Memory is bounded by what the connection takes, not by the length of the page."""
+    """Memory is bounded by what the connection takes, not by how long the page is."""
     made = []
 
     def pieces():
@@ -312,7 +312,7 @@ PATIENT = Limits(head_timeout_s=0.3, keepalive_timeout_s=60.0)
 
 
 async def ends(server, data=b"", *, drip=b"", reads=True):
-    """Whether the server ends a connection by itself, while we send a byte now and then."""
+    """Whether the server closes a connection by itself, while a byte is sent now and then."""
     loop = asyncio.get_running_loop()
     with socket.socket() as caller:
         caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)

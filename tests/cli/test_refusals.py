@@ -58,7 +58,7 @@ def test_an_address_that_is_none_of_this_machine_is_told(tmp_path):
     write_configuration(tmp_path, {"routes": [ROUTE], "listen": "192.0.2.1:8080"})
 
     assert gateway(tmp_path, "run").complaint == (
-        "gateway.yaml:1:12: listen: 192.0.2.1:8080: the address is none of this machine"
+        "gateway.yaml:1:12: listen: 192.0.2.1:8080: this machine has no such address"
     )
 
 

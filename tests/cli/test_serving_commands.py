@@ -55,7 +55,7 @@ async def test_a_running_gateway_shows_no_secret_to_other_processes(tmp_path, au
     document = clients_of(authorization_server, f"${{file:{tmp_path}/secret}}")
     document["clients"].pop("partner")
     async with running(tmp_path, document) as child:
-        await child.until_told("obtained, it lives")
+        await child.until_told("obtained, valid for")
         names = ("cmdline", "comm", "environ")[: 3 if os.getuid() == 0 else 2]  # the last is root's alone
         seen = [Path(f"/proc/{child.pid}/{name}").read_text() for name in names]
         child.signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""What happens to many clients at once: the first few one by one, the rest in one line."""
+"""Events that many clients meet alike: the first few are logged one by one, the rest in one line."""
 
 import json
 import logging
@@ -53,7 +53,7 @@ def fail(log: TokenLog, client: ClientName, kind=TokenUnavailable, cause=Cause.C
 
 
 def test_four_hundred_clients_of_a_dead_server_are_four_lines_in_ten_seconds(caplog, log, timers):
-    """32 lines a second were seen."""
+    """Without the summary there were 32 lines a second."""
     for _ in range(3):
         for client in CLIENTS[:399]:
             fail(log, client)
@@ -62,7 +62,7 @@ def test_four_hundred_clients_of_a_dead_server_are_four_lines_in_ten_seconds(cap
     *first, last = caplog.records
     assert [record.__dict__["fields"]["client"] for record in first] == ["c0", "c1", "c2"]
     assert last.getMessage() == (
-        "no token either for 396 more clients of https://one.example.com, for the same reason "
+        "no token for 396 more clients of https://one.example.com either, for the same reason "
         "(token_unavailable, connection_refused): c3, c4, c5, c6, c7, c8, c9, c10 (and 388 more)"
     )
     assert last.__dict__["fields"] == {
@@ -110,7 +110,7 @@ def test_what_is_not_alike_is_not_hidden(caplog, log, other):
 
 
 def test_an_objection_is_told_of_a_few_clients_and_counted_for_the_rest(caplog, log, timers):
-    """100 clients made two megabytes of it."""
+    """100 clients made two megabytes of log."""
     for client in CLIENTS[:100]:
         log.told(MetadataObjected(client, ("it binds no tokens", "it lists other methods")))
     timers.all_go_off()

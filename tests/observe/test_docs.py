@@ -1,4 +1,4 @@
-"""What docs/observability.md says is what there is."""
+"""docs/observability.md, compared with what is implemented."""
 
 import re
 from pathlib import Path

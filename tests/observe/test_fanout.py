@@ -1,4 +1,4 @@
-"""Several observers behind one: what is told reaches whom it concerns."""
+"""Several observers behind one: each is told what concerns it."""
 
 from gateway.core.client_settings import ClientName
 from gateway.core.oauth.token_events import Reason, TokenRequested

@@ -77,7 +77,7 @@ def test_one_place_is_told_of_once_a_minute_and_each_place_by_itself(faults, cou
 
     assert len(counted) == 2001
     assert len(caplog.records) == 3
-    assert caplog.messages[-1].endswith(", and 999 times since it was told last")
+    assert caplog.messages[-1].endswith(", and 999 times since this was last logged")
 
 
 def test_something_without_an_exception_is_a_fault_too(faults, counted, caplog):

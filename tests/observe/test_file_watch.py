@@ -1,4 +1,4 @@
-"""Files that vanish while the gateway runs are told once, and again when they are back."""
+"""Files that vanish while the gateway runs are logged once, and again when they are back."""
 
 import logging
 
@@ -41,7 +41,7 @@ def test_a_file_that_vanishes_is_told_once_with_its_key(stage):
     path, watch, told = stage
     assert told() == []
     path.unlink()
-    words = f"clients.crm.key: {path} cannot be read: No such file or directory; what it held last stays in use until the next start"
+    words = f"clients.crm.key: {path} cannot be read: No such file or directory; its last content stays in use until the next start"
     assert told() == [("WARNING", words)]
     assert told() == []
     assert [key for key, _ in watch.troubles()] == ["clients.crm.key"]

@@ -23,7 +23,7 @@ def ran(code, **more):
 
 @pytest.fixture(params=["pipe", "socket"])
 def stalled(request):
-    """A descriptor that takes nothing any more, blocking as an inherited one is; its reader is there."""
+    """A descriptor that takes nothing any more, and blocks as an inherited one does; its reader is there."""
     if request.param == "pipe":
         read, write = os.pipe()
         ends = []
@@ -60,7 +60,7 @@ def test_print_logging_and_tracebacks_arrive_whole_and_in_order():
     ["", "1 / 0", "sys.exit('told at the end')", "import click; click.echo('x' * 100, err=True)"],
 )
 def test_a_process_ends_though_nobody_reads(stalled, name, ending):
-    """A naive one would wait for ever in its last line, or in the interpreter's own flush."""
+    """A naive stream would wait for ever at its last line, or in the interpreter's own flush."""
     code = f"[print('y' * 100, file=sys.{name}) for _ in range(50000)];" + ending
     streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, name: stalled}
 

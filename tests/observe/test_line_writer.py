@@ -45,7 +45,7 @@ def pipe(tmp_path):
 
 
 def served(writer):
-    """Waits until the thread has done with all that it was handed."""
+    """Waits until the thread has written all that it was handed."""
     until(lambda: writer._sink._served == writer._sink._queued)
     return writer
 
@@ -155,7 +155,7 @@ def test_the_old_file_is_kept_when_the_new_one_cannot_be_opened(tmp_path, schedu
     writer.write("a\n")
     writer.close()
 
-    assert caplog.messages == ["the access log cannot be opened anew: No such file or directory"]
+    assert caplog.messages == ["the access log cannot be reopened: No such file or directory"]
     assert (tmp_path / "moved" / "log").read_text() == "a\n"
 
 
@@ -198,7 +198,7 @@ def test_a_pipe_that_is_read_again_is_told_of(pipe, schedule, caplog):
 
     assert caplog.messages == [
         "the access log cannot be written: nobody reads it; lines are dropped and counted",
-        "the access log is written again; 1 lines are lost so far",
+        "the access log can be written again; lines lost so far: 1",
     ]
     writer.close()
 

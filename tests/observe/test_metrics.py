@@ -172,7 +172,7 @@ def test_a_route_without_a_request_has_its_counters_at_zero_and_no_histograms():
 
 
 def test_no_piece_holds_more_than_a_few_routes_or_clients_and_all_are_one_text():
-    """However many there are, and whatever happened on them: the loop makes one piece at a stretch."""
+    """The loop makes one piece at a stretch, however many routes there are and whatever happened on them."""
     metrics = made()
     codes = sides_by_code()
     for number in range(1000):

@@ -23,15 +23,15 @@ def tell(resolutions, *findings, name="api", every_s=10.0):
 TOLD = [
     ([FOUND, FOUND, FOUND], []),
     ([FAILED, FAILED, FAILED], ["WARNING name api: no answer; it has no address"]),
-    ([FOUND, FAILED, FAILED, FAILED], ["WARNING name api: no answer; what is known stays in use"]),
+    ([FOUND, FAILED, FAILED, FAILED], ["WARNING name api: no answer; the known addresses stay in use"]),
     (
         [FOUND, FAILED, FAILED, FOUND, FOUND],
-        ["WARNING name api: no answer; what is known stays in use", "INFO name api: it resolves again"],
+        ["WARNING name api: no answer; the known addresses stay in use", "INFO name api: it resolves again"],
     ),
     (
         [FOUND, ABSENT, *[ABSENT] * int(STALE_S // 10), ABSENT, FOUND],
         [
-            "WARNING name api: there is no such name; what is known stays in use",
+            "WARNING name api: there is no such name; the known addresses stay in use",
             "WARNING name api: there is no such name, its addresses are given up",
             "INFO name api: it resolves again",
         ],

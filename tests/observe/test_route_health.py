@@ -1,4 +1,4 @@
-"""How a route's upstream does: told once per kind of trouble and minute, whatever the traffic."""
+"""What keeps a route from its upstream: logged once a minute for each kind of trouble, whatever the traffic."""
 
 import logging
 
@@ -70,7 +70,7 @@ def test_after_a_minute_it_is_told_again_with_the_number_of_those_in_between(cap
         health.failed(DOWN)
     clock.now_s += QUIET_S
     health.failed(DOWN)
-    assert told(caplog)[1][1].endswith("; 3 more since it was told last")
+    assert told(caplog)[1][1].endswith("; 3 more since this was last logged")
     assert caplog.records[1].fields["count"] == 4
 
 
@@ -103,7 +103,7 @@ def test_its_end_is_told(caplog, clock):
     st.lists(st.tuples(st.floats(0.0, 1.0), st.sampled_from(["refused", "expired", "tokens", "answered"])))
 )
 def test_whatever_happens_lines_are_bounded(events):
-    """Two lines a minute for each kind at most, also where failures and answers take turns."""
+    """At most two lines a minute for each kind, even where failures and answers alternate."""
     clock, lines = Clock(), []
     health = made(clock)
     handler = logging.Handler()

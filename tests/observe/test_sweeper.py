@@ -26,7 +26,7 @@ class Loop:
         return timer
 
     def run(self, seconds):
-        """Give the instants of the sweeps meanwhile, from its begin."""
+        """Returns when the sweeps of that time were, counted from its beginning."""
         begin_s, end_s = self.now_s, self.now_s + seconds + 1e-6
         self.sweeps.clear()
         while self.timers and (timer := min(self.timers, key=lambda each: each.at_s)).at_s <= end_s:

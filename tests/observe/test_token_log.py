@@ -45,7 +45,7 @@ def test_a_token_request_is_told_at_debug_with_its_reason(caplog, reason):
     ((level, message, fields),) = told(caplog)
 
     assert ("DEBUG", {"client": "crm", "reason": reason.value}) == (level, fields)
-    assert message.startswith("client crm: a token is requested, because ")
+    assert message.startswith("client crm: requesting a token, because ")
 
 
 def test_a_token_is_told_at_info(caplog):
@@ -54,7 +54,7 @@ def test_a_token_is_told_at_info(caplog):
     assert told(caplog) == [
         (
             "INFO",
-            "client crm: token 00000001 obtained, it lives 300 s",
+            "client crm: token 00000001 obtained, valid for 300 s",
             {"client": "crm", "token": "00000001", "lifetime_s": 300.0, "took_ms": 42.1},
         )
     ]
@@ -77,7 +77,7 @@ def test_a_failure_is_told_at_warning(caplog, detail, told_as):
             "WARNING",
             (
                 f"no token: {told_as} (token_unavailable, see clients.crm.issuer); "
-                "the next attempt follows in 4 s at the earliest"
+                "next attempt in 4 s at the earliest"
             ),
             {
                 "client": "crm",
@@ -97,7 +97,7 @@ def test_a_rejected_token_is_told_at_warning(caplog):
     assert told(caplog) == [
         (
             "WARNING",
-            "client crm: an upstream refused token 00000002; it stays in use until another one is here",
+            "client crm: an upstream refused token 00000002; it stays in use until its successor arrives",
             {"client": "crm", "token": "00000002"},
         )
     ]
@@ -111,7 +111,7 @@ def test_another_secret_that_is_accepted_is_told_at_warning(caplog):
             "WARNING",
             (
                 "client crm: another secret was refused; secret 2 of 3 (file:/run/crm of 2001-09-09T01:46:40Z) "
-                "is accepted and taken first from now on"
+                "was accepted, and is tried first from now on"
             ),
             {"client": "crm", "secret": 2, "secrets": 3, "source": "file:/run/crm"},
         )
@@ -124,7 +124,7 @@ def test_a_key_that_stays_in_use_is_told_at_warning(caplog):
     assert told(caplog) == [
         (
             "WARNING",
-            "client crm: its key was replaced by what cannot be used, the last good one stays in use: why",
+            "client crm: its key was replaced by one that cannot be used; the last good one stays in use: why",
             {"client": "crm"},
         )
     ]
@@ -136,7 +136,7 @@ def test_a_smaller_scope_is_told_at_warning(caplog):
     assert told(caplog) == [
         (
             "WARNING",
-            "client crm: less scope is granted than was asked, without orders.read orders.write",
+            "client crm: less scope was granted than requested: orders.read orders.write is missing",
             {"client": "crm", "missing_scope": "orders.read orders.write"},
         )
     ]
@@ -155,7 +155,7 @@ def test_metadata_that_fits_again_is_told_at_info(caplog):
     TokenLog().told(MetadataObjected(CRM, ()))
 
     assert told(caplog) == [
-        ("INFO", "client crm: the issuer's metadata fits its settings now", {"client": "crm"})
+        ("INFO", "client crm: the issuer's metadata now fits its settings", {"client": "crm"})
     ]
 
 
@@ -165,7 +165,7 @@ def test_metadata_that_could_not_be_renewed_is_told_at_warning(caplog):
     assert told(caplog) == [
         (
             "WARNING",
-            "client crm: the issuer's metadata could not be renewed, what is known stays in use: it failed",
+            "client crm: the issuer's metadata could not be renewed; the known metadata stays in use: it failed",
             {"client": "crm"},
         )
     ]
@@ -174,8 +174,8 @@ def test_metadata_that_could_not_be_renewed_is_told_at_warning(caplog):
 @pytest.mark.parametrize(
     ("failed", "level", "message"),
     [
-        (None, "INFO", "client crm: token 00000001 is revoked"),
-        (FAILED, "WARNING", "client crm: token 00000001 could not be revoked and lives on: it failed"),
+        (None, "INFO", "client crm: token 00000001 was revoked"),
+        (FAILED, "WARNING", "client crm: token 00000001 could not be revoked, and stays valid: it failed"),
     ],
 )
 def test_a_revocation_is_told_and_a_token_that_lives_on_at_warning(caplog, failed, level, message):

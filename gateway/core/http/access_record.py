@@ -1,4 +1,4 @@
-"""What is told of a request once it is over."""
+"""What observers are told of a request once it is over."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from gateway.core.http.recovery import Recovery
 
 @dataclass(slots=True)
 class AccessRecord:
-    """One request, told once, when it is over.
+    """One request that is over. Not changed afterwards: an observer may read it later.
 
     Attributes:
         started_at_s: wall clock, seconds since 1970.
         route: the route's name, or ``-`` where none matched.
-        caller: address of the peer, or ``unix``.
-        forwarded_for: address of the client that a trusted proxy tells, or empty.
+        caller: the peer's address, or ``unix``.
+        forwarded_for: the client's address that a trusted proxy named, or empty.
         path: the target without its query, as received.
-        status: what the caller was answered; 499 if the caller left first.
-        upstream_status: what the upstream answered last, or 0.
-        error: the code of our own answer, or an empty text.
+        status: what the caller got; 499 if the caller left first.
+        upstream_status: the upstream's last status, or 0.
+        error: the code of our own answer, or empty.
         request_bytes, answer_bytes: of the bodies, as relayed.
-        total_s, token_s, upstream_s: durations; waiting for a token, and for an answer's head (None: there
-            was no exchange).
+        total_s: how long it took.
+        token_s, upstream_s: how long it waited for tokens, and for the head of the upstream's response (None:
+            there was no exchange).
         token: fingerprint of the token that the last exchange carried, or empty.
         cause: why, where `error` alone does not say it (`core.cause`), or empty.
     """
@@ -49,7 +50,7 @@ class AccessRecord:
 
 
 class RequestObserver(Protocol):
-    """Is told of every request that is over."""
+    """Told of every request that is over."""
 
     def request_done(self, record: AccessRecord) -> None:
-        """The answer is out, or the caller is gone."""
+        """Take the record of a request whose answer is out, or whose caller is gone."""
