@@ -188,7 +188,7 @@ class AnswerReader:
         end = data.find(b"\r\n\r\n") + 4
         if end < 4 or end > self._limits.header_bytes:
             return False
-        head = read_plain_answer(data[: end - 2], self._limits.headers)
+        head = read_plain_answer(data if end == len(data) else data[:end], self._limits.headers)
         if head is None:
             return False
         status, reason, length, lines, special = head

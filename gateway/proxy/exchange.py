@@ -148,6 +148,11 @@ class Exchange(ExchangeFacts):
         self.waited_s = self._call.link.stopwatch_s() - self.sent_s
         return True
 
+    def fails(self) -> None:
+        """End the exchange before `run` was called: something of ours or the caller's went wrong."""
+        self.waited_s = self._call.link.stopwatch_s() - self.sent_s
+        self.close()
+
     # ── sending ───────────────────────────────────────────────────────────────────────────────────
 
     def _send(self, upstream: UpstreamConnection) -> None:

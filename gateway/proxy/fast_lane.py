@@ -86,7 +86,7 @@ class FastLane:
 
     def _failed(self, front: Front, call: Call, exchange: Exchange | None, error: Exception) -> None:
         if exchange is not None:
-            exchange.close()
+            exchange.fails()
         self._handler.failed(call, error)
         self._over(front, call)
 

@@ -92,7 +92,7 @@ def upstream_body(status: int, special: Mapping[bytes, bytes], *, is_head: bool,
 
 
 def read_plain_answer(head: bytes, most_fields: int) -> PlainAnswer | None:
-    """Read the head of an answer that has one reading, up to its last field; None: a parser must.
+    """Read the whole head of an answer that has one reading; None: a parser must.
 
     It is final, has a length, and comes on a connection that is kept; the request was no HEAD.
     """

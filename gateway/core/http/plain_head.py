@@ -101,14 +101,15 @@ class PlainFieldNames(FieldNames):
 
 
 def plain_lines(head: bytes) -> list[bytes] | None:
-    """Split a head, up to the ``CR LF`` of its last field, into its lines; None where it is not plain."""
+    """Split a whole head, with the empty line at its end, into its lines; None where it is not plain."""
     lines = head.split(b"\r\n")
     count = len(lines) - 1
     if (
-        count >= len(_LINE_ENDS)
+        not 2 < count < len(_LINE_ENDS)
         or head.translate(None, _VISIBLE) != _LINE_ENDS[count]
         or b":  " in head
         or b" \r\n" in head
+        or lines.pop()
         or lines.pop()
     ):
         return None

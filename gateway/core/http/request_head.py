@@ -161,6 +161,7 @@ class HeadReader:
         self._names = PlainFieldNames(SPECIAL | OVERRIDES, _PLAIN, b"x-forwarded-", NOTED)
         self._hosts: dict[bytes, str] = {}
         self._plain_bytes = min(limits.target_bytes, limits.header_bytes)
+        self._most_lines = limits.headers
 
     def read(
         self,
@@ -201,10 +202,8 @@ class HeadReader:
         Its method takes no body, its target is a path, its host was met before, and nothing in it is about
         framing or, but for ``Connection: keep-alive``, about the connection.
         """
-        if len(data) > self._plain_bytes or data[-4:] != b"\r\n\r\n":
-            return None
-        lines = plain_lines(data[:-2])
-        if lines is None or len(lines) > self._limits.headers:
+        lines = plain_lines(data) if len(data) <= self._plain_bytes else None
+        if lines is None or len(lines) > self._most_lines:
             return None
         first = lines[0].split(b" ")
         method = _PLAIN_METHODS.get(first[0])
