@@ -1,8 +1,8 @@
-"""Work that would hold the event loop, done by a thread beside it.
+"""Run work that would block the event loop in a thread beside it.
 
-Rules: one piece after the other, in the order in which they were given, so that a hundred of them cost the
-loop no more than one does at a time; the thread ends when there is nothing to do, and nobody waits for it at
-the end of the process. What keeps Python's lock for long is no work for it: the loop would stand still too.
+Pieces of work run one after the other, in the order in which they are given, so that a hundred of them slow
+the loop no more than one does. The thread ends when there is nothing to do, and the process does not wait
+for it. Work that holds Python's lock for long does not belong here: it would stop the loop as well.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _Piece = Callable[[], None]
 
 
 class Aside:
-    """A thread for one event loop."""
+    """A worker thread for one event loop."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -28,11 +28,11 @@ class Aside:
         self._is_running = False
 
     async def run(self, work: Callable[[], Given]) -> Given:
-        """Give what `work` gives, or raise what it raises; it is done to its end, whoever leaves."""
+        """Run `work` and return what it returns, or raise what it raises; it is finished, whoever leaves."""
         return await self.begin(work)
 
     def begin(self, work: Callable[[], Given]) -> asyncio.Future[Given]:
-        """Begin it, for who does not wait; on the running loop."""
+        """Start `work` without waiting for it; call this on the running loop."""
         loop = asyncio.get_running_loop()
         landing: asyncio.Future[Given] = loop.create_future()
         self._give(partial(_do, work, loop, landing))
@@ -45,7 +45,7 @@ class Aside:
         if is_to_start:
             try:
                 threading.Thread(target=self._work, name="aside", daemon=True).start()
-            except RuntimeError:  # there is no thread to be had: better late than never
+            except RuntimeError:  # no thread can be started: better late than never
                 self._work()
 
     def _work(self) -> None:
@@ -61,9 +61,9 @@ class Aside:
 def _do(work: Callable[[], Any], loop: asyncio.AbstractEventLoop, landing: asyncio.Future[Any]) -> None:
     try:
         settle: Callable[[], None] = partial(_land, landing, work())
-    except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
+    except Exception as error:  # noqa: BLE001 - it is raised where the work was ordered
         settle = partial(_fail, landing, error)
-    with suppress(RuntimeError):  # the loop is closed: nobody wants to know any more
+    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
         loop.call_soon_threadsafe(settle)
 
 

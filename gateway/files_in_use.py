@@ -1,4 +1,4 @@
-"""Which files a running gateway depends on, each with the key of `gateway.yaml` that names it."""
+"""The files that a running gateway depends on, each with the key of `gateway.yaml` that names it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Named = tuple[str, WatchedFile]
 
 
 def named_files(settings: Settings) -> list[Named]:
-    """Give each file once for each key that names it."""
+    """Return each file once for each key that names it."""
     return [*_of_clients(settings), *_of_servers(settings)]
 
 

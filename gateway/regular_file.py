@@ -1,8 +1,8 @@
-"""Files that others may replace, read without ever waiting: regular ones only, up to a bound.
+"""Read files that others may replace without ever blocking: regular files only, up to a bound.
 
-A named pipe without a writer would hold whoever opens it for ever, the event loop among them; a device may do
-whatever it likes. So what is no regular file is not even opened, and what became something else in between is
-opened without waiting and not read. OpenSSL opens whatever it is told to: it is given a copy in memory.
+Whoever opens a named pipe without a writer hangs for ever, even the event loop, and a device may do
+anything. So a file that is not regular is not even opened; one that was swapped in between is opened
+without blocking and not read. OpenSSL opens whatever path it is given, so it is given a copy in memory.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from typing import Final
 
 MOST_PEM_BYTES: Final = 4 * 1024 * 1024
-"""Of certificates and keys: the bundle of a system has a quarter of a MiB."""
+"""For certificates and keys: a system's CA bundle has a quarter of a MiB."""
 
 Stamp = tuple[int, int, int, int, int]
-"""What a file was like, as far as `stat` tells it from the one that takes its place."""
+"""What `stat` says of a file, as far as it differs once the file is replaced."""
 Stamps = tuple[Stamp, ...]
 MISSING: Final[Stamp] = (0, 0, 0, 0, 0)
 
@@ -27,10 +27,10 @@ _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
 def read_regular(path: str | os.PathLike[str], most_bytes: int) -> tuple[bytes, os.stat_result]:
-    """Read a file, and what it was like then.
+    """Read a file of at most `most_bytes`; return its content and its status at that time.
 
     Raises:
-        OSError: it is missing, unreadable, no regular file, or larger than that; it names the file.
+        OSError: it is missing, unreadable, not a regular file, or too large. The error names the file.
     """
     name = os.fspath(path)
     _refuse_others(os.stat(name), name)  # noqa: PTH116 - one call
@@ -46,10 +46,10 @@ def read_regular(path: str | os.PathLike[str], most_bytes: int) -> tuple[bytes, 
 
 @contextmanager
 def readable_copy(path: str) -> Iterator[str]:
-    """Give the name under which OpenSSL can read what a file holds now.
+    """Yield a path under which OpenSSL can read the present content of a file.
 
     Raises:
-        OSError: as of `read_regular`.
+        OSError: see `read_regular`.
     """
     with copied(read_regular(path, MOST_PEM_BYTES)[0]) as copy:
         yield copy
@@ -57,7 +57,7 @@ def readable_copy(path: str) -> Iterator[str]:
 
 @contextmanager
 def copied(content: bytes) -> Iterator[str]:
-    """Give the name under which OpenSSL can read `content`, which stays in memory where that can be had."""
+    """Yield a path under which OpenSSL can read `content`, which stays in memory if the system allows."""
     if not hasattr(os, "memfd_create"):  # not on Linux
         with tempfile.NamedTemporaryFile(prefix="gateway-") as file:  # for its owner only
             file.write(content)
@@ -72,12 +72,12 @@ def copied(content: bytes) -> Iterator[str]:
 
 
 def stamp(status: os.stat_result) -> Stamp:
-    """Return what changes when the file is replaced, written or given other permissions."""
+    """Return what changes when a file is replaced, written to, or given other permissions."""
     return status.st_mtime_ns, status.st_ctime_ns, status.st_dev, status.st_ino, status.st_size
 
 
 def stamps_of(files: Iterable[str]) -> Stamps:
-    """Return what changes when one of `files` is replaced, or a link on the way to it."""
+    """Return what changes when one of `files` is replaced, or a symbolic link on its path."""
     return tuple(map(_stamp_of, files))
 
 
@@ -85,7 +85,7 @@ def _stamp_of(file: str) -> Stamp:
     try:
         return stamp(os.stat(file))  # noqa: PTH116 - one call
     except OSError:
-        return MISSING  # whoever opens it finds out what is wrong with it, and says so
+        return MISSING  # whoever opens it finds out, and reports, what is wrong
 
 
 def _refuse_others(status: os.stat_result, name: str) -> None:

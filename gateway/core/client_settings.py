@@ -1,7 +1,7 @@
 """Our registrations at authorization servers, as `settings` holds them: typed, frozen, complete.
 
-Times are seconds. A secret is given by a `SecretReader`, called at each use, so that a file that was replaced
-takes effect at the next token request.
+Times are in seconds. A secret comes from a `SecretReader`, which is called at each use, so that a replaced
+file takes effect with the next token request.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SecretReader = Callable[[], Secret]
 class AuthMethod(Enum):
     """Registered values of ``token_endpoint_auth_method`` (RFC 7591 section 2, RFC 8705 section 2).
 
-    ``client_assertion`` is a word of ours: the assertion is made by somebody else, who vouches for us.
+    ``client_assertion`` is our own name: the assertion is made by a third party that vouches for us.
     """
 
     CLIENT_SECRET_BASIC = "client_secret_basic"
@@ -42,13 +42,13 @@ class GrantType(Enum):
 
 
 class TokenType(Enum):
-    """What tokens are taken for, whatever the server calls their type (RFC 6749 section 7.1)."""
+    """What tokens are treated as, whatever the server calls their type (RFC 6749 section 7.1)."""
 
     BEARER = "bearer"
 
 
 class TlsVersion(Enum):
-    """The oldest version of TLS that is spoken (RFC 9325 section 3.1.1: 1.2 at least)."""
+    """The oldest acceptable version of TLS (RFC 9325 section 3.1.1: at least 1.2)."""
 
     TLS_1_2 = "TLSv1.2"
     TLS_1_3 = "TLSv1.3"
@@ -56,7 +56,7 @@ class TlsVersion(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """A certificate chain and its private key, PEM."""
+    """The PEM files of a certificate chain and its private key."""
 
     certificate: str
     key: str
@@ -67,15 +67,15 @@ class Grant:
     """Everything that decides which token comes back: the key of the token store.
 
     Attributes:
-        token_endpoint: None: `issuer` says where it is (RFC 8414). Some servers have a key in its query.
-        issuer: the authorization server's own name; with a `token_endpoint` nothing is discovered.
-        headers: further fields of the token request.
-        legacy_unencoded: id and secret stand in the Basic header as they are.
-        assertion: how assertions are signed; None where none is.
-        assertion_type: ``client_assertion_type``; empty where no assertion is sent.
-        certificate: ours in the TLS handshake with the authorization server (RFC 8705).
-        dpop: how tokens are bound to a key of ours (RFC 9449); None: they are not.
-        takes_any_type: a token is taken for a bearer token, whatever the server calls its type.
+        token_endpoint: None if the metadata of `issuer` names it (RFC 8414). Its query may contain a secret.
+        issuer: the authorization server's identifier; with a `token_endpoint` nothing is discovered.
+        headers: further header fields of the token request.
+        legacy_unencoded: id and secret are not form-encoded in the Basic header.
+        assertion: how assertions are signed; None if none is.
+        assertion_type: the ``client_assertion_type``; empty if no assertion is sent.
+        certificate: what we present to the authorization server in the TLS handshake (RFC 8705).
+        dpop: how tokens are bound to a key of ours (RFC 9449); None if they are not.
+        takes_any_type: tokens are treated as bearer tokens, whatever the server calls their type.
     """
 
     client: ClientName
@@ -99,15 +99,15 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How an authorization server is reached.
+    """The connection settings for an authorization server.
 
     Attributes:
-        timeout_s: for one request to it, from connecting to the answer's last byte.
-        connect_timeout_s: for a connection, TLS included.
-        ca_file: PEM file of trusted authorities instead of the system's.
-        proxy: URL of a forward proxy; may hold a password.
-        server_name: the name that its certificate must have, and that is sent as SNI; None: the URL's host.
-        allows_insecure: what it says of itself may lead to ``http://`` on another machine.
+        timeout_s: for one request, from connecting to the last byte of the answer.
+        connect_timeout_s: for connecting, TLS included.
+        ca_file: PEM file of a CA bundle to trust instead of the system's.
+        proxy: URL of a forward proxy; may contain a password.
+        server_name: the name that its certificate must have, also sent as SNI; None for the URL's host.
+        allows_insecure: its metadata may name ``http://`` endpoints on another machine.
     """
 
     timeout_s: float = 10.0
@@ -124,15 +124,15 @@ class ClientSettings:
     """Our registration at an authorization server.
 
     Attributes:
-        credentials: the client secrets, the private key or the finished assertion, as the method has it; an
-            empty text where a certificate or nothing proves who we are. Never empty; only secrets are
+        credentials: the client secrets, the private key or the finished assertion, depending on the method;
+            one empty text if a certificate, or nothing, authenticates the client. Only secrets can be
             several.
-        dpop_key: the private key that tokens are bound to; None: one is made in memory, if the grant has
+        dpop_key: the private key that tokens are bound to; None if it is made in memory, or the grant has no
             `dpop`.
         revokes: tokens that are no longer used are revoked (RFC 7009).
-        revocation_endpoint: where; None: `Grant.issuer` says it.
-        place: where the credential stands in the file, as ``12:5: clients.crm.private_key``.
-        dpop_place: the same of `dpop_key`.
+        revocation_endpoint: where; None if the metadata of the issuer names it.
+        place: where the credential is in the file, as in ``12:5: clients.crm.private_key``.
+        dpop_place: the same for `dpop_key`.
     """
 
     grant: Grant
@@ -147,7 +147,7 @@ class ClientSettings:
 
     @property
     def endpoints(self) -> tuple[str, ...]:
-        """The URLs that are known of its authorization server, and that of the proxy in front of it."""
+        """The configured URLs of its authorization server and proxy."""
         known = (self.grant.token_endpoint or self.grant.issuer, self.revocation_endpoint, self.reach.proxy)
         return tuple(url for url in known if url)
 

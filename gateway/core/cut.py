@@ -1,4 +1,4 @@
-"""Lists that another server wrote, made short enough to be shown."""
+"""Shorten lists that another server wrote, so that they can be shown."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ SHOWN_WORDS: Final = 8
 
 
 def some_of(words: Sequence[str], between: str = ", ", most: int = SHOWN_WORDS) -> str:
-    """Give the first of `words`, and how many there are besides."""
+    """Return the first of `words`, and how many more there are."""
     shown = between.join(words[:most])
     return f"{shown} (and {len(words) - most} more)" if len(words) > most else shown

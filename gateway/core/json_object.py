@@ -1,8 +1,9 @@
-"""JSON that another server wrote: read strictly, refused with None, never with an exception.
+"""Read JSON that another server wrote: strictly, returning None instead of raising an exception.
 
-Rules: UTF-8 (RFC 8259 section 8.1), one object, no member twice (RFC 6749 section 3.2: parameters must
-not be included more than once), nesting as deep as the interpreter bears. ``NaN`` and ``Infinity``,
-which Python's reader takes and JSON forbids, count as null, as does a number too large for a float.
+The text is UTF-8 (RFC 8259 section 8.1) and a single object without duplicate members (RFC 6749 section 3.2:
+parameters must not be included more than once), nested only as deeply as the interpreter can follow.
+``NaN`` and ``Infinity``, which Python accepts and JSON forbids, count as null, as does a number too large
+for a float.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ JsonObject = dict[str, Any]
 
 
 def read_json_object(body: bytes) -> JsonObject | None:
-    """Give the members of the object in `body`, or None where it holds none that can be trusted."""
+    """Return the members of the object in `body`, or None if it is not a well-formed object."""
     try:
         text = body.decode("utf-8-sig")
         document = json.loads(
@@ -28,7 +29,7 @@ def read_json_object(body: bytes) -> JsonObject | None:
 
 
 def finite_number(value: object) -> float | None:
-    """Give a JSON number as a float, or None where it is none, or too large to be one."""
+    """Return a JSON number as a float, or None if it is not a number, or too large."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -39,7 +40,7 @@ def finite_number(value: object) -> float | None:
 
 
 def texts_in(value: object) -> Iterator[str]:
-    """Give every text in a JSON value, names of members apart."""
+    """Yield every string in a JSON value, except the names of members."""
     match value:
         case str():
             yield value

@@ -1,8 +1,8 @@
-"""Foreign text made fit to be shown: cut, without control characters, and with what is secret masked in it.
+"""Make foreign text fit to be shown: cut it, remove control characters, mask secrets.
 
-Should a server write our secret or its token back to us, in an error description or a header field, it is
-masked wherever it stands. Not so one of less than `MASKED_FROM_CHARS`: it would mask letters of every word,
-and show by that what it is.
+If a server echoes our secret or its token, in an error description or a header field, it is masked wherever
+it occurs. A secret of fewer than `MASKED_FROM_CHARS` is not: it would mask letters in every word, and so
+give itself away.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ _ESCAPE: Final = re.compile("%[0-9A-F]{2}")
 
 
 class Mask:
-    """Cleans foreign text and hides in it what was secret, plain or form-encoded."""
+    """Cleans foreign text and masks secrets in it, plain or form-encoded."""
 
     def __init__(self, hidden: Iterable[Secret]) -> None:
-        # What cleaning leaves nothing of never shows, and as a space would mask every space.
+        # A spelling that cleaning blanks never shows, and as a space it would mask every space.
         spellings = {
             shown for each in _spellings(hidden) if (shown := _cleaned(each)).strip() or shown == each
         }
         long_enough = (spelling for spelling in spellings if len(spelling) >= MASKED_FROM_CHARS)
-        # The longest first: of a secret that begins like another one the rest would show.
+        # The longest first: if one secret begins with another, the rest of it would show.
         self._hidden = sorted(long_enough, key=lambda spelling: (-len(spelling), spelling))
 
     def __repr__(self) -> str:
         return f"<Mask of {len(self._hidden)} spellings>"
 
     def text(self, foreign: str) -> str:
-        """Give the text as it may be shown."""
-        return self.whole(foreign)[:SHOWN_CHARS]  # masked before it is cut, or a half of it would show
+        """Return the text as it may be shown."""
+        return self.whole(foreign)[:SHOWN_CHARS]  # mask before cutting, or half a secret could show
 
     def whole(self, text: str) -> str:
-        """Give all of a text that is ours but for some words."""
+        """Mask a text of our own that contains foreign words, without cutting it."""
         text = _cleaned(text)
         for spelling in self._hidden:
             text = text.replace(spelling, MASK)
         return text
 
     def claims(self, claims: JsonObject) -> JsonObject:
-        """Give the claims as they may be shown, numbers as they are."""
+        """Return the claims as they may be shown, numbers unchanged."""
         return {self.text(name): self._value(claims[name]) for name in list(claims)[:SHOWN_CLAIMS]}
 
     def _value(self, value: Any) -> Any:
@@ -64,7 +64,7 @@ class Mask:
         return self.text(masked) if isinstance(masked, str) else masked
 
     def _masked(self, value: Any) -> Any:
-        """Mask each text and number by itself: in the JSON around it it may be spelt with escapes."""
+        """Mask each text and number by itself: in the surrounding JSON it may be escaped."""
         match value:
             case str():
                 return self.whole(value)
@@ -80,7 +80,7 @@ class Mask:
 
 
 def shown_url(url: str) -> str:
-    """Give a URL without user information and with its query masked."""
+    """Return a URL without user information and with its query masked."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -103,7 +103,7 @@ def _spellings(hidden: Iterable[Secret]) -> Iterator[str]:
 
 
 def _misread(text: str) -> Iterator[str]:
-    """A text in the wrong code: ours as a server read it, and a server's as we do: fields are UTF-8 to us."""
+    """The text in the wrong encoding: ours as a server may read it, a server's as we read it (as UTF-8)."""
     with suppress(UnicodeEncodeError):
         yield text.encode().decode("latin-1")
         yield text.encode("latin-1").decode("utf-8", "surrogateescape")

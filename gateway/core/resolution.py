@@ -1,14 +1,14 @@
-"""What is known of a name: which addresses it has, when it is looked up again, what an outcome means.
+"""What is known of a name: its addresses, when to look it up again, what the outcome of a look-up means.
 
 Rules:
 
-- An answer is renewed every `RENEW_S` while the name is used. `getaddrinfo` tells no time to live.
-- A look-up that failed (the resolver is down, slow, or says "try again") changes nothing but what is told.
-- "No such name" may be a slip of a resolver that is being reloaded: the addresses are given up once it was
+- An answer is renewed every `RENEW_S` while the name is used: `getaddrinfo` does not reveal a time to live.
+- A failed look-up (the resolver is down, slow, or says "try again") is reported and changes nothing else.
+- "No such name" may come from a resolver that is being reloaded. The addresses are dropped only once it was
   said twice in a row and the last good answer is `STALE_S` old.
-- An answer that nobody renewed for `UNUSED_S` is used only after a look-up, or where that one fails.
-- Addresses are raced as RFC 8305 section 4 orders them: families alternate; the one that worked last goes
-  first, the one that failed last goes last.
+- An answer that was not renewed for `UNUSED_S` is used only after another look-up, or if that one fails.
+- Addresses are raced in the order of RFC 8305 section 4: families alternate; the address that worked last
+  goes first, the one that failed last goes last.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ Ip = NewType("Ip", str)
 
 RENEW_S: Final = 10.0
 REPEAT_S: Final = 1.0
-"""The least time between two look-ups of a name, whoever wants one."""
+"""The shortest time between two look-ups of a name, whoever wants one."""
 UNUSED_S: Final = 3 * RENEW_S
 STALE_S: Final = 5 * 60.0
 LATE_S: Final = 5.0
-"""A look-up that takes longer is told as a failure; it goes on. glibc waits 5 s for a server."""
+"""A look-up that takes longer is reported as a failure, but goes on. glibc waits 5 s for a server."""
 SLOW_S: Final = 1.0
 ABSENCES: Final = 2
 
@@ -47,8 +47,8 @@ class Finding:
     """What a look-up found.
 
     Attributes:
-        addresses: in the order of RFC 6724, as the system gives them; for `LookUp.FOUND` at least one.
-        reason: why there are none, in our words.
+        addresses: in the system's order (RFC 6724); at least one for `LookUp.FOUND`.
+        reason: why there are none, in words of ours.
     """
 
     outcome: LookUp
@@ -58,13 +58,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a name. Instants are monotonic.
+    """What is known of a name. Times are monotonic.
 
     Attributes:
-        addresses: those of the last good answer, unless they were given up.
-        found_at_s, looked_up_at_s: when the last good look-up ended, and the last one of any outcome.
+        addresses: those of the last good answer, unless they were dropped.
+        found_at_s, looked_up_at_s: when the last successful look-up ended, and the last one of any outcome.
         absences: how often in a row the name was said not to exist.
-        trouble: why the last look-up gave no address; empty if it did.
+        trouble: why the last look-up found no address, or empty.
         worked, failed: the address that was reached last, and the one that was not.
     """
 
@@ -78,14 +78,14 @@ class Known:
 
 
 class ResolutionObserver(Protocol):
-    """Is told of look-ups."""
+    """Receives the outcomes of look-ups."""
 
     def looked_up(self, name: str, finding: Finding, before: Known, after: Known) -> None:
-        """A look-up of `name` ended, or takes long."""
+        """Take note of a look-up of `name` that ended, or is taking long."""
 
 
 def after(known: Known, finding: Finding, now_s: float) -> Known:
-    """Learn from a look-up."""
+    """Return what is known after a look-up."""
     match finding.outcome:
         case LookUp.FOUND:
             return replace(
@@ -111,34 +111,34 @@ def after(known: Known, finding: Finding, now_s: float) -> Known:
 
 
 def is_due(known: Known, now_s: float) -> bool:
-    """Tell whether a name that is used is to be looked up again; one without addresses, soon."""
+    """Whether a name in use should be looked up again; one without addresses, soon."""
     return now_s - known.looked_up_at_s >= (RENEW_S if known.addresses else REPEAT_S)
 
 
 def may_repeat(known: Known, now_s: float) -> bool:
-    """Tell whether a look-up may be made before its time, for no address could be reached."""
+    """Whether a look-up may be made early, because no address could be reached."""
     return now_s - known.looked_up_at_s >= REPEAT_S
 
 
 def must_wait(known: Known, now_s: float) -> bool:
-    """Tell whether a look-up under way is to be waited for before the name is used."""
+    """Whether to wait for the look-up under way before using the name."""
     return not known.addresses or now_s - known.looked_up_at_s >= UNUSED_S
 
 
 def reached(known: Known, address: Ip) -> Known:
-    """Learn that a connection to `address` came about."""
+    """Return what is known after a connection to `address` was made."""
     if known.worked == address and known.failed != address:
         return known
     return replace(known, worked=address, failed=None if known.failed == address else known.failed)
 
 
 def missed(known: Known, address: Ip) -> Known:
-    """Learn that `address` took a connection and then failed to serve it."""
+    """Return what is known after `address` accepted a connection and then failed to serve it."""
     return replace(known, worked=None if known.worked == address else known.worked, failed=address)
 
 
 def race_order(known: Known) -> tuple[Ip, ...]:
-    """Give the addresses in the order in which they are tried."""
+    """Return the addresses in the order in which to try them."""
     addresses = known.addresses
     if len(addresses) < 2:
         return addresses
@@ -150,7 +150,7 @@ def race_order(known: Known) -> tuple[Ip, ...]:
 
 
 def _alternating(addresses: Sequence[Ip], after: Sequence[Ip | None]) -> list[Ip | None]:
-    """Families in turn, the family of `after` second, else as the system's first address has it."""
+    """Alternate the families: first the one that `after` is not of, or that of the system's first address."""
     v6 = [each for each in addresses if ":" in each]
     v4 = [each for each in addresses if ":" not in each]
     leads_v6 = ":" not in str(after[0]) if after else bool(addresses) and ":" in addresses[0]

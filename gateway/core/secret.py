@@ -1,6 +1,6 @@
-"""A text that nobody sees by accident.
+"""A text that cannot leak by accident.
 
-Rules: ``reveal()`` is the only way out; ``repr``, ``str``, ``format`` and pickle show or give nothing.
+``reveal()`` is the only way to read it; ``repr``, ``str`` and ``format`` show nothing, and pickle refuses it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Secret:
         self.__text = text
 
     def reveal(self) -> str:
-        """Give the text itself, to be used at once and kept nowhere."""
+        """Return the text itself; use it at once and keep it nowhere."""
         return self.__text
 
     def __eq__(self, other: object) -> bool:

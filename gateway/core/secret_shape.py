@@ -1,4 +1,4 @@
-"""What is odd about a secret, said without a character of it."""
+"""What is odd about a secret, without showing a character of it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Iterator
 from typing import Final
 
 _UNFILLED: Final = re.compile(r"\$\{?[A-Z_][A-Z0-9_]{2,}\}?|\{\{.*\}\}|%[A-Z_][A-Z0-9_]{2,}%", re.DOTALL)
-"""What shells, charts and Windows would have replaced; not ``$name``, with which a password may begin."""
+"""What shells, charts and Windows would replace; not ``$name``, with which a password may begin."""
 _QUOTES: Final = "'\"`"
 
 
 def is_unfilled(text: str) -> bool:
-    """Tell whether a text is a reference in another notation, which nobody replaced."""
+    """Whether a text is a reference, in another notation, that was never replaced."""
     return _UNFILLED.fullmatch(text) is not None
 
 
 def oddities(secret: str) -> Iterator[str]:
-    """Yield what is seldom meant, each with the secret's length."""
+    """Yield what is seldom intended, each time with the length of the secret."""
     for odd in _odd(secret):
         yield f"{odd} ({length(secret)} in all)"
 
 
 def length(text: str) -> str:
-    """Write how long a text is."""
+    """Return the length of a text, in words."""
     return "1 character" if len(text) == 1 else f"{len(text)} characters"
 
 

@@ -1,8 +1,8 @@
-"""URLs of an authorization server that the server itself told: may a credential be sent there?
+"""URLs that an authorization server names: may credentials be sent there?
 
-Rules: absolute, visible ASCII, no user, no fragment (RFC 6749 section 3.2); ``https``, or ``http`` on this
-machine, if the server that tells it is on this machine too, or where the owner allowed it. Nothing is
-resolved here.
+Such a URL is absolute and visible ASCII, with neither a user nor a fragment (RFC 6749 section 3.2). Its
+scheme is ``https``; ``http`` is accepted where the owner allows it, or if both the URL and the server that
+names it are on this machine. Nothing is resolved here.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 
 _VISIBLE: Final = re.compile(
     r"[\x21-\x5b\x5d-\x7e]{1,2048}"
-)  # no backslash, which some readers take for a slash
+)  # no backslash, which some parsers take for a slash
 
 
 def is_address(host: str) -> bool:
-    """Tell whether `host`, without brackets, is an IP address and no name."""
+    """Whether `host`, without brackets, is an IP address rather than a name."""
     try:
         ip_address(host)
     except ValueError:
@@ -27,9 +27,9 @@ def is_address(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can be meant, whoever resolves it: 127.0.0.0/8, ::1, localhost.
+    """Whether `host` means this machine to every resolver: 127.0.0.0/8, ::1, localhost.
 
-    Names below ``localhost`` are left out: some resolvers ask the DNS for them.
+    Names below ``localhost`` are left out, since some resolvers look them up in the DNS.
     """
     if host.lower() == "localhost":
         return True
@@ -42,7 +42,7 @@ def is_loopback(host: str) -> bool:
 
 
 def may_be_asked(url: object, teller: str, *, allows_insecure: bool) -> bool:
-    """Tell whether `url`, as the server at `teller` wrote it, is one that credentials may be sent to."""
+    """Whether credentials may be sent to `url`, which the server at `teller` names."""
     if not isinstance(url, str) or not _VISIBLE.fullmatch(url):
         return False
     try:
@@ -58,21 +58,21 @@ def may_be_asked(url: object, teller: str, *, allows_insecure: bool) -> bool:
 
 
 def origin_of(url: str) -> str:
-    """Give ``scheme://host[:port]`` of an absolute URL, as it is written."""
+    """Return ``scheme://host[:port]`` of an absolute URL, in lower case."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{re.split('[/?#]', rest, maxsplit=1)[0]}".lower()
 
 
 def authority_of(url: str) -> tuple[str, str, int | None]:
-    """Give scheme, host and port of an absolute URL: equal for two that lead to the same server."""
+    """Return scheme, host and port of an absolute URL; they are equal for URLs of the same server."""
     try:
         parts = urlsplit(url)
         port = parts.port if parts.port is not None else {"https": 443, "http": 80}.get(parts.scheme)
-    except ValueError:  # it leads nowhere, as who asks there is told
+    except ValueError:  # it leads nowhere, as whoever connects finds out
         return url, "", None
     return parts.scheme, parts.hostname or "", port
 
 
 def host_of(url: str) -> str:
-    """Give the host of an absolute URL, in lower case, an IPv6 address without its brackets."""
+    """Return the host of an absolute URL in lower case, without the brackets of an IPv6 address."""
     return urlsplit(url).hostname or ""

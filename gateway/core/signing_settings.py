@@ -1,4 +1,4 @@
-"""How the owner wants keys to sign: assertions (RFC 7523) and proofs of possession (RFC 9449)."""
+"""Settings for what keys sign: assertions (RFC 7523) and proofs of possession (RFC 9449)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from enum import Enum
 from typing import Final
 
 LIFETIME_S: Final = 60.0
-"""Longer than clocks disagree and networks tarry, well below the 5 min that some servers refuse."""
+"""Enough for clock skew and slow networks, well below the 5 min that some servers refuse."""
 
 
 class SigningAlgorithm(Enum):
-    """Values of ``alg`` (RFC 7518 section 3.1, RFC 8037 section 3.1) that an assertion may be signed with."""
+    """The ``alg`` values that assertions may be signed with (RFC 7518 section 3.1, RFC 8037 section 3.1)."""
 
     HS256 = "HS256"
     HS384 = "HS384"
@@ -39,7 +39,7 @@ class SigningAlgorithm(Enum):
 
 
 class CertificateHeader(Enum):
-    """By what an assertion's head names the certificate of its key (RFC 7515 section 4.1)."""
+    """How the header of an assertion names the certificate of its key (RFC 7515 section 4.1)."""
 
     X5T_S256 = "x5t#S256"
     X5T = "x5t"
@@ -48,24 +48,24 @@ class CertificateHeader(Enum):
 
 @dataclass(frozen=True, slots=True)
 class JsonClaim:
-    """The value of a claim that is no text, as JSON: ``1`` and ``true`` are equal in Python, and not here."""
+    """A claim that is not a string, as JSON: ``1`` and ``true`` are equal in Python, but not here."""
 
     text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class AssertionSettings:
-    """How assertions of a client are made.
+    """How the assertions of a client are made.
 
     Attributes:
-        audience: the value of ``aud``; None: the URL of the token endpoint that is asked.
-        algorithm: None: the one that fits the key.
-        key_id: ``kid`` of the header; None: that of the key, if it has one.
-        lifetime_s: from ``iat`` to ``exp``, at least a second.
+        audience: the ``aud``; None for the URL of the token endpoint.
+        algorithm: None for the one that fits the key.
+        key_id: the ``kid`` in the header; None for that of the key, if it has one.
+        lifetime_s: the time from ``iat`` to ``exp``, at least a second.
         certificate: PEM file of the key's certificate, followed by its chain.
-        certificate_headers: what goes into the header of it.
-        subject: ``sub``; None: the client id.
-        claims: further ones; none of ours among them.
+        certificate_headers: how the header names it.
+        subject: the ``sub``; None for the client id.
+        claims: further claims, none of which the gateway sets itself.
     """
 
     audience: str | None
@@ -83,9 +83,9 @@ class DpopSettings:
     """How the tokens of a grant are bound to a key.
 
     Attributes:
-        algorithm: what proofs are signed with; None: what fits the configured key; ES256 for
-            one that is made in memory.
-        allows_bearer: a server that answers ``Bearer`` instead is no error.
+        algorithm: what proofs are signed with; None for what fits the configured key, or ES256 for one that
+            is made in memory.
+        allows_bearer: a server may answer with a ``Bearer`` token instead.
     """
 
     algorithm: SigningAlgorithm | None = None

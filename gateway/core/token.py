@@ -1,4 +1,4 @@
-"""The token we hold, and what the request's way may ask of its source."""
+"""An access token, and what the request's way may ask of its source."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ class Prover(Protocol):
     """Proves possession of the key that one token is bound to."""
 
     def proof(self, method: str, url: str, nonce: str = "") -> bytes:
-        """Give the value of ``DPoP`` for one request that carries the token (RFC 9449 section 4.2).
+        """Make the ``DPoP`` value for one request that carries the token (RFC 9449 section 4.2).
 
-        `url` is the request's, without query and fragment; `nonce` is the server's newest, or empty.
+        `url` is the request's, without query and fragment; `nonce` is the server's latest, or empty.
         """
 
 
@@ -23,11 +23,11 @@ class Token:
     Attributes:
         field_value: the value of ``Authorization`` as bytes, ready to send: the scheme (``Bearer``,
             ``DPoP``) and the token.
-        sent_at_s: when its request was sent, monotonic seconds.
-        expires_at_s: its last instant, monotonic seconds; at that instant it is expired.
+        sent_at_s: when its request was sent, in monotonic seconds.
+        expires_at_s: when it expires, in monotonic seconds; at that moment it is expired.
         serial: 1 for the first token of a source, and so on; for records, never sent.
-        fingerprint: 8 hex digits of a keyed hash; the key dies with the process.
-        scope: what was granted (RFC 6749 section 5.1), or what was asked where the answer says nothing.
+        fingerprint: 8 hex digits of a keyed hash, whose key is lost with the process.
+        scope: what was granted (RFC 6749 section 5.1), or what was asked for if the answer does not say.
         prover: proves possession of the key that the token is bound to (RFC 9449); None for a bearer token.
     """
 
@@ -44,36 +44,37 @@ class Token:
         return now_s < self.expires_at_s
 
     def left_s(self, now_s: float) -> float:
-        """Seconds to its end; never negative."""
+        """Return the seconds until it expires; never negative."""
         return max(0.0, self.expires_at_s - now_s)
 
 
 class TokenSource(Protocol):
-    """Where the request's way gets its tokens from. One per grant."""
+    """Where the request's way obtains its tokens. There is one per grant."""
 
     def current(self, now_s: float) -> Token | None:
-        """Give the living token at once, or None where one must be waited for.
+        """Return the living token, or None if the caller must wait for one.
 
-        Marks the token as used (only a used token is refreshed early). The hot path: no `await`.
+        This marks the token as used: only a used token is refreshed early. It is on the hot path, hence no
+            `await`.
         """
 
     async def token(self, deadline_s: float, *, min_left_s: float = 0.0) -> Token:
-        """Give a token that lives for `min_left_s` more, waiting until `deadline_s` (monotonic).
+        """Return a token that lives for another `min_left_s`, waiting until `deadline_s` (monotonic) for it.
 
-        A token from a source whose tokens never live that long is given all the same, if it is new.
+        If the source's tokens never live that long, a new one is returned regardless.
 
         Raises:
             AuthorizationServerError: there is none. The deadline is this caller's alone: the token
-                request goes on for the others, also when this caller is cancelled.
+                request goes on for the others, also if this caller is cancelled.
         """
 
     async def replacement(self, rejected: Token, deadline_s: float) -> Token:
-        """Give a token other than `rejected`, which the upstream refused.
+        """Return a token other than `rejected`, which the upstream refused.
 
-        The newer one if there is one already; else `rejected`, and never another, becomes suspect and the
-        gateway authenticates again, once for all who wait. `rejected` stays in use for everybody else until
-        its successor is here, or it expires. Raises as `token` does.
+        If there is a newer one already, that is it. Otherwise `rejected`, and never another token, becomes
+        suspect, and the gateway authenticates again, once for all who wait. Everyone else uses `rejected`
+        until its successor arrives, or it expires. Raises what `token` raises.
         """
 
     def body_margin_s(self) -> float:
-        """How long a token should live when it goes out before a body that cannot be replayed."""
+        """Return how long a token should still live before a body that cannot be replayed."""

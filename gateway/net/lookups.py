@@ -1,9 +1,9 @@
-"""Look-ups of names in threads of our own.
+"""Look up names in threads of our own.
 
-Rules: a look-up blocks its thread for as long as the system's resolver likes, so it runs neither on the loop
-nor in the threads that uvloop and asyncio share out, whose end the end of the process waits for. The threads
-are daemons. Their number is bounded, and names that were slow get at most half of them: dead names do not
-keep living ones from being looked up. `getaddrinfo` knows ``/etc/hosts``, nsswitch and search domains.
+A look-up blocks its thread for as long as the system's resolver likes. So it runs neither on the loop nor
+in the shared threads of uvloop and asyncio, which the process waits for when it ends. Ours are daemon
+threads. Their number is bounded, and slow names get at most half of them, so that dead names do not keep
+others from being looked up. `getaddrinfo` knows ``/etc/hosts``, nsswitch and search domains.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Landed = Callable[[Finding], None]
 
 MOST_RUNNING: Final = 256
 
-# EAI_NODATA and EAI_ADDRFAMILY: the name is there, but has no address. Not every system has the codes.
+# EAI_NODATA and EAI_ADDRFAMILY: the name exists, but has no address. Not every system defines them.
 _ABSENT: Final = frozenset(
     getattr(socket, code) for code in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY") if hasattr(socket, code)
 )
 _FAMILIES: Final = (socket.AF_INET, socket.AF_INET6)
 
 NO_SUCH_NAME: Final = Finding(LookUp.ABSENT, reason="there is no such name")
-NO_NAME: Final = Finding(LookUp.ABSENT, reason="it cannot be a name")
+NO_NAME: Final = Finding(LookUp.ABSENT, reason="it is not a valid name")
 FAILED: Final = Finding(LookUp.FAILED, reason="the look-up failed")
 TRY_AGAIN: Final = Finding(LookUp.FAILED, reason="the system's resolver has no answer at the moment")
 NO_THREAD: Final = Finding(LookUp.FAILED, reason="no thread could be started for the look-up")
@@ -40,8 +40,8 @@ class LookUps:
     """Runs look-ups; belongs to one event loop.
 
     Args:
-        get: `socket.getaddrinfo`, or one that does as it does.
-        most: how many run at once.
+        get: `socket.getaddrinfo`, or a replacement.
+        most: how many may run at once.
     """
 
     def __init__(self, get: GetAddrInfo = socket.getaddrinfo, most: int = MOST_RUNNING) -> None:
@@ -51,7 +51,7 @@ class LookUps:
         self._waiting: dict[bool, deque[tuple[str, Landed]]] = {False: deque(), True: deque()}
 
     def run(self, host: str, landed: Landed, *, is_slow: bool) -> None:
-        """Look `host` up as soon as there is room; `landed` is called on the loop that runs now."""
+        """Look up `host` as soon as there is room; `landed` is called on the running loop."""
         self._waiting[is_slow].append((host, landed))
         self._start()
 
@@ -76,7 +76,7 @@ class LookUps:
 
         def run() -> None:
             finding = find(self._get, host)
-            with suppress(RuntimeError):  # the loop is closed: nobody wants to know any more
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(land, finding)
 
         try:
@@ -86,7 +86,7 @@ class LookUps:
 
 
 def find(get: GetAddrInfo, host: str) -> Finding:
-    """Look `host` up, for as long as that takes; raises nothing."""
+    """Look up `host`, for as long as that takes; raises nothing."""
     try:
         found = get(host, None, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
@@ -95,7 +95,7 @@ def find(get: GetAddrInfo, host: str) -> Finding:
         return TRY_AGAIN if error.errno == socket.EAI_AGAIN else FAILED
     except UnicodeError:
         return NO_NAME
-    except Exception:  # noqa: BLE001 - a thread that nobody awaits must not die unheard
+    except Exception:  # noqa: BLE001 - a thread that nobody awaits must not die unnoticed
         return FAILED
     addresses = dict.fromkeys(Ip(each[4][0]) for each in found if each[0] in _FAMILIES)
     return Finding(LookUp.FOUND, tuple(addresses)) if addresses else NO_SUCH_NAME

@@ -1,7 +1,7 @@
-"""From addresses to one connected socket: several are raced (RFC 8305 section 5).
+"""Race several addresses for one connected socket (RFC 8305 section 5).
 
-Rules: the next address is tried when the last one failed, or has not answered for `DELAY_S`; sockets that
-lost are closed; nothing is left behind, however it ends.
+The next address is tried when the last one fails, or has not answered for `DELAY_S`. Sockets that lose are
+closed, and nothing is left behind, however the race ends.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from gateway.core.resolution import Ip
 
 DELAY_S: Final = 0.25  # RFC 8305 section 8: "recommended"
 
-# Of a race in which each address failed for a reason of its own, the first of these says most.
+# If each address failed for a different reason, the first of these says most.
 _MOST_TELLING: Final = (errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH, errno.ENETUNREACH)
 _ERRNO: Final = re.compile(r"\[Errno (\d+)\]")
 
 
 async def connected(addresses: Sequence[Ip], port: int) -> tuple[socket.socket, Ip]:
-    """Connect to the first of `addresses` that answers, and give the socket and its address.
+    """Connect to the first of `addresses` that answers; return the socket and its address.
 
     Raises:
-        OSError: none did; the `errno` is the most telling one.
+        OSError: none answered; the `errno` is the most telling one.
     """
     infos = [_info(address, port) for address in addresses]
     task = asyncio.current_task()
     cancellations = task.cancelling() if task is not None else 0
     try:
         sock = await aiohappyeyeballs.start_connection(infos, happy_eyeballs_delay=DELAY_S, interleave=0)
-    except RuntimeError as error:  # uvloop's, of a socket that was closed meanwhile
+    except RuntimeError as error:  # uvloop's, for a socket that was closed meanwhile
         raise ConnectionError(str(error)) from None
     except OSError as error:
         raise _telling(error) from None
     if task is not None and task.cancelling() > cancellations:
-        sock.close()  # the library swallows a cancellation that comes while it ends the losers
+        sock.close()  # the library swallows a cancellation that arrives while it closes the losers
         raise asyncio.CancelledError
     return sock, _peer(sock, addresses)
 
@@ -53,7 +53,7 @@ def _info(address: Ip, port: int) -> tuple[int, int, int, str, tuple[str, int]]:
 
 
 def _telling(error: OSError) -> OSError:
-    """The library joins the texts of several failures, and keeps the number only if all have the same."""
+    """The library joins the texts of several failures, and keeps the errno only if all have the same."""
     if error.errno is not None:
         return error
     numbers = [int(number) for number in _ERRNO.findall(str(error))]
@@ -64,6 +64,6 @@ def _telling(error: OSError) -> OSError:
 
 
 def _peer(sock: socket.socket, addresses: Sequence[Ip]) -> Ip:
-    with suppress(OSError):  # reset already: the next step tells
+    with suppress(OSError):  # already reset: the next step finds out
         return Ip(sock.getpeername()[0])
     return addresses[0]

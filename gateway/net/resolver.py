@@ -1,7 +1,7 @@
-"""Names and their addresses: looked up once for everybody, kept, renewed in the background.
+"""Names and their addresses: looked up once for everyone, kept, renewed in the background.
 
-Rules: one look-up per name at a time, which belongs to nobody who waits for it; who waits does so within
-its own time-out. What an outcome means and when a name is looked up again stands in `core.resolution`.
+There is one look-up per name at a time. It belongs to none of those who wait for it, and each waits within
+a timeout of its own. `core.resolution` says what an outcome means and when a name is looked up again.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from gateway.core.resolution import (
 )
 from gateway.net.lookups import GetAddrInfo, LookUps
 
-# Long enough for a resolver that answers from its memory, and not felt where it does not answer.
+# Long enough for a resolver that answers from its cache, and hardly felt if it does not answer.
 PATIENCE_S: Final = 1.0
-# A caller is told at once that nobody listens; a resolver that answers from its memory is quicker still.
+# A caller is told at once that nobody listens; a resolver that answers from its cache is faster still.
 ANEW_WAIT_S: Final = 0.25
 MOST_UNWATCHED: Final = 256
-"""Names that no pool keeps connections to: those of authorization servers, which may name others."""
+"""How many names are kept without a pool: an issuer's metadata may name any number of hosts."""
 
 LATE: Final = Finding(LookUp.FAILED, reason=f"the look-up takes longer than {LATE_S:g} s")
 
@@ -45,7 +45,7 @@ class Name:
     """One name; get it from a `Resolver`.
 
     Attributes:
-        is_watched: somebody keeps connections to its addresses.
+        is_watched: a pool keeps connections to its addresses.
     """
 
     def __init__(
@@ -73,18 +73,18 @@ class Name:
 
     @property
     def addresses(self) -> tuple[Ip, ...]:
-        """The addresses that it is known to have, in the order in which they are tried."""
+        """Its known addresses, in the order in which to try them."""
         return race_order(self._known)
 
     def has(self, address: Ip) -> bool:
-        """Tell whether `address` is one of them."""
+        """Whether `address` is one of them."""
         return address in self._known.addresses
 
     async def find(self) -> tuple[Ip, ...]:
-        """Give the addresses as `addresses` does, after a look-up where that is wanted.
+        """Return its addresses, after a look-up if one is needed; the first one is waited for without limit.
 
         Raises:
-            socket.gaierror: there are none. Waits for the first look-up however long it takes.
+            socket.gaierror: there are none.
         """
         now_s = self._now_s()
         self.use(now_s)
@@ -95,7 +95,7 @@ class Name:
         return self.addresses
 
     async def find_anew(self, most_s: float = ANEW_WAIT_S) -> tuple[Ip, ...]:
-        """Give the addresses after a look-up out of turn, which is waited for `most_s` at most."""
+        """Return its addresses after an early look-up, which is waited for `most_s` at most."""
         if may_repeat(self._known, self._now_s()):
             self._look_up()
         await self._landing(most_s)
@@ -104,38 +104,38 @@ class Name:
     # ── what is learnt ────────────────────────────────────────────────────────────────────────────
 
     def use(self, now_s: float) -> None:
-        """Say that it is in use: it is renewed in the background when that is due."""
+        """Note that it is in use, and renew it in the background if that is due."""
         if is_due(self._known, now_s):
             self._look_up()
 
     def reached(self, address: Ip) -> None:
-        """Say that a connection to `address` came about."""
+        """Note that a connection to `address` was made."""
         self._known = reached(self._known, address)
 
     def missed(self, address: Ip) -> None:
-        """Say that `address` took a connection, but failed before it could be used."""
+        """Note that `address` accepted a connection that failed before it could be used."""
         self._known = missed(self._known, address)
 
     # ── who wants to know ─────────────────────────────────────────────────────────────────────────
 
     @property
     def is_watched(self) -> bool:
-        """Whether anybody watches it."""
+        """Whether anyone watches it."""
         return bool(self._watchers)
 
     def watch(self, moved: Callable[[], None]) -> None:
-        """Have `moved` called whenever an address is gone."""
+        """Call `moved` whenever an address is gone."""
         self._watchers.append(moved)
 
     def unwatch(self, moved: Callable[[], None]) -> None:
-        """End that."""
+        """Stop calling `moved`."""
         with suppress(ValueError):
             self._watchers.remove(moved)
 
     # ── looking up ────────────────────────────────────────────────────────────────────────────────
 
     async def _landing(self, most_s: float | None) -> None:
-        """Wait for the look-up under way; who waits and leaves does not end it."""
+        """Wait for the look-up under way; leaving does not end it."""
         if self._flight is not None:
             await asyncio.wait((self._flight,), timeout=most_s)
 
@@ -172,7 +172,7 @@ class Name:
                 moved()
 
     def close(self) -> None:
-        """Let no timer of it run on."""
+        """Stop its timer."""
         if self._late is not None:
             self._late.cancel()
             self._late = None
@@ -182,8 +182,8 @@ class Resolver:
     """All names of the process; belongs to one event loop.
 
     Args:
-        observer: is told of look-ups.
-        get: `socket.getaddrinfo`, or one that does as it does; called in threads.
+        observer: told of look-ups.
+        get: `socket.getaddrinfo`, or a replacement; called in threads.
         now_s: the loop's clock.
     """
 
@@ -199,17 +199,17 @@ class Resolver:
         self._names: dict[str, Name] = {}
 
     def name(self, host: str) -> Name:
-        """Give what is known of a name, the same object for the same name while it is kept."""
+        """Return what is known of a name: the same object each time, while it is kept."""
         key = host.lower()
         known = self._names.pop(key, None)
         if known is None:
             self._forget()
             known = Name(key, self._look_ups, self._observer, self._now_s)
-        self._names[key] = known  # what was asked for last is forgotten last
+        self._names[key] = known  # the name asked for last is forgotten last
         return known
 
     def close(self) -> None:
-        """Wait for nothing: look-ups under way end with their threads."""
+        """Stop all timers. Look-ups under way end with their threads."""
         for name in self._names.values():
             name.close()
 

@@ -1,12 +1,14 @@
-"""A unix socket to listen on: taken from nobody who serves there, open to nobody before its time, given back.
+"""A unix socket to listen on: never taken from a living server, never open too early, removed at the end.
 
 Rules:
 
-- A file that nobody serves is replaced; one that somebody serves is not, nor is anything that is no socket.
+- A socket file that nobody serves is replaced. One that somebody serves is not, nor is a file that is not a
+  socket.
 - Mode and group are set between bind and listen: until then every connection is refused.
-- Gateways that start at once do not take each other's sockets: who looks and binds has locked the folder.
-- At the end the file is removed if it is still ours: same device, same inode. The inode's number is not given
-  away while the socket is open, so this is asked first.
+- Gateways that start at the same time do not take each other's sockets: the folder is locked while one
+  looks and binds.
+- At the end the file is removed if it is still ours: same device, same inode. The number of the inode
+  cannot be reused while the socket is open, so this is checked before it is closed.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ _LOCK_PAUSE_S: Final = 0.01
 
 
 class SocketRefused(OSError):
-    """A socket cannot be had, for a `reason` of ours."""
+    """A socket cannot be made, for a `reason` in words of ours."""
 
     def __init__(self, number: int, reason: str) -> None:
         super().__init__(number, reason)
@@ -51,7 +53,7 @@ class UnixSocket:
     identity: tuple[int, int]
 
     def remove_file(self) -> None:
-        """Remove the file if it is still ours; to be done before the socket is closed."""
+        """Remove the file if it is still ours; call this before closing the socket."""
         try:
             if _identity(self.path) == self.identity:
                 Path(self.path).unlink()
@@ -65,7 +67,7 @@ def listen_at(path: str, access: SocketAccess, backlog: int) -> UnixSocket:
     """Make a socket that listens at `path`.
 
     Raises:
-        OSError: somebody serves there, the file cannot be made, or not with this mode and group.
+        OSError: somebody serves there, or the file cannot be made with this mode and group.
     """
     group = _known_group(access.group) if access.group is not None else None
     with _locked(Path(path).parent):
@@ -79,7 +81,7 @@ def listen_at(path: str, access: SocketAccess, backlog: int) -> UnixSocket:
 
 
 def group_number(name: str) -> int:
-    """Give the number of a group, which may be written itself.
+    """Return the number of a group, given by name or number.
 
     Raises:
         KeyError: there is no such group.
@@ -96,14 +98,14 @@ def _known_group(name: str) -> int:
     try:
         return group_number(name)
     except KeyError:
-        raise SocketRefused(errno.ENOENT, f"this machine knows no group {name}") from None
+        raise SocketRefused(errno.ENOENT, f"this machine has no group {name}") from None
 
 
 def _bound(
     sock: socket.socket, path: str, access: SocketAccess, group: int | None, backlog: int
 ) -> UnixSocket:
     if access.mode is not None:
-        with suppress(OSError):  # Linux makes the file with the mode of the socket: at first for us alone
+        with suppress(OSError):  # Linux gives the file the mode of the socket: at first for us alone
             os.fchmod(sock.fileno(), access.mode & stat.S_IRWXU)
     sock.bind(path)
     made = UnixSocket(sock, path, _identity(path))
@@ -123,7 +125,7 @@ def _give(path: str, group: int, name: str | None) -> None:
     try:
         os.chown(path, -1, group, follow_symlinks=False)
     except PermissionError:
-        words = f"this user may not give it to the group {name}, being no member"
+        words = f"this user is not a member of the group {name}, so may not give it the socket"
         raise SocketRefused(errno.EPERM, words) from None
 
 
@@ -136,16 +138,16 @@ def _make_room(path: str) -> None:
     try:
         found = os.lstat(path)
     except OSError:
-        return  # there is none, or binding says what is wrong
+        return  # there is none, or bind says what is wrong
     if not stat.S_ISSOCK(found.st_mode):
-        raise SocketRefused(errno.EADDRINUSE, "the address is in use: a file that is no socket lies there")
+        raise SocketRefused(errno.EADDRINUSE, "the address is in use by a file that is not a socket")
     _refuse_living(path)
     if _identity(path) == (found.st_dev, found.st_ino):
         Path(path).unlink()
 
 
 def _refuse_living(path: str) -> None:
-    """A connection that is refused finds nobody; a full queue, or a socket of another kind, is life."""
+    """Nobody serves if a connection is refused; a full queue or a different socket means somebody does."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(_PROBE_S)
         try:
@@ -153,7 +155,7 @@ def _refuse_living(path: str) -> None:
         except (ConnectionRefusedError, FileNotFoundError):
             return
         except PermissionError:
-            words = "a socket is there, and this user may not find out whether it is served"
+            words = "there is a socket, and this user may not find out whether it is served"
             raise SocketRefused(errno.EACCES, words) from None
         except OSError:
             pass
@@ -162,11 +164,11 @@ def _refuse_living(path: str) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Lock a folder for a moment, where that can be done; who keeps it locked for long is not waited for."""
+    """Lock a folder for a moment, if that is possible; a lock that is held for long is not waited for."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
-        yield  # binding says what is wrong with it
+        yield  # bind says what is wrong with it
         return
     try:
         for _ in range(_LOCK_TRIES):

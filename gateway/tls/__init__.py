@@ -1,4 +1,4 @@
-"""TLS on all sides: `trust` keeps the contexts towards servers, `server_certificate` what callers are shown.
+"""TLS on all sides: `trust` keeps the contexts for servers, `server_certificate` the certificate for callers.
 
-`tls_context` builds one context of what `pem_files` reads.
+`tls_context` builds a context from what `pem_files` reads.
 """

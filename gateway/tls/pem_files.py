@@ -1,8 +1,7 @@
-"""Files of certificates, keys and authorities: their contents, whether they were replaced, what is wrong.
+"""PEM files of certificates, keys and CA bundles: what they contain, and what is wrong with them.
 
-Rules: each is read once, and what was read is what is used; of two files that belong together and are
-replaced one after the other nothing is used before they fit. What is no regular file is never opened
-(`regular_file`): it is as good as missing.
+Each file is read once, and what was read is what is used. A certificate and a key that are replaced one
+after the other are not used until they match. Files that are not regular are never opened (`regular_file`).
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ _LOGGER: Final = logging.getLogger("gateway.file")
 
 
 class FileUnusable(OSError):
-    """A file of ours cannot be used.
+    """One of our files cannot be used.
 
     Attributes:
-        key: what names it, below a client or a route: "tls.ca".
+        key: the configuration key that names it, below a client or a route: ``tls.ca``.
         path: where it is.
         complaint: what is wrong with it.
     """
@@ -42,7 +41,7 @@ class CertificateUnusable(FileUnusable):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What a certificate and its key hold, at one instant."""
+    """The contents of a certificate and its key at one moment."""
 
     certificate: bytes
     key: bytes = field(repr=False)
@@ -52,7 +51,7 @@ class Pair:
         """Read both.
 
         Raises:
-            OSError: one of them cannot be read; it names the file.
+            OSError: one of them cannot be read. The error names the file.
         """
         return cls(
             read_regular(files.certificate, MOST_PEM_BYTES)[0], read_regular(files.key, MOST_PEM_BYTES)[0]
@@ -60,12 +59,12 @@ class Pair:
 
     @property
     def digest(self) -> bytes:
-        """Another value for other contents; it shows nothing of them."""
+        """A value that differs for other contents and reveals nothing of them."""
         return digest_of(self.certificate, self.key)
 
 
 def digest_of(*contents: bytes) -> bytes:
-    """Give a value that is another one for other contents, and shows nothing of them."""
+    """Return a value that differs for other contents and reveals nothing of them."""
     digest = blake2b(digest_size=16)
     for content in contents:
         digest.update(b"%d:" % len(content) + content)
@@ -73,28 +72,28 @@ def digest_of(*contents: bytes) -> bytes:
 
 
 def load_pair(context: ssl.SSLContext, pair: Pair) -> None:
-    """Have `context` show a certificate.
+    """Have `context` present a certificate.
 
     Raises:
-        OSError: the two are none, or do not fit (`ssl.SSLError` is one).
+        OSError: the two are not a certificate and its key (`ssl.SSLError` is one).
     """
-    # An empty password: without one, OpenSSL would ask on the terminal for that of an encrypted key.
+    # Without the empty password, OpenSSL would ask on the terminal for that of an encrypted key.
     with copied(pair.certificate) as certificate, copied(pair.key) as key:
         context.load_cert_chain(certificate, key, password="")
 
 
 def load_authorities(context: ssl.SSLContext, file: str) -> None:
-    """Have `context` trust the authorities in a file, and none besides.
+    """Have `context` trust the CA bundle in a file, and nothing else.
 
     Raises:
-        OSError: it cannot be read, or holds none (`ssl.SSLError` is one).
+        OSError: the file cannot be read, or contains no certificate (`ssl.SSLError` is one).
     """
     with readable_copy(file) as copy:
         context.load_verify_locations(cafile=copy)
 
 
 def why_unusable(ours: TlsFiles, error: OSError) -> CertificateUnusable:
-    """Say which of the two cannot be used, and why: OpenSSL does not."""
+    """Find out which of the two cannot be used, and why: OpenSSL does not say."""
     for key, path in (("tls.certificate", ours.certificate), ("tls.key", ours.key)):
         try:
             with readable_copy(path):
@@ -107,13 +106,13 @@ def why_unusable(ours: TlsFiles, error: OSError) -> CertificateUnusable:
 
 
 def complaint(error: OSError, otherwise: str) -> str:
-    """Say what is wrong with a file; `otherwise` where it is its content, of which OpenSSL says little."""
+    """Return what is wrong with a file: `otherwise` if it is its content, of which OpenSSL says little."""
     if isinstance(error, ssl.SSLError):
         return otherwise
     return f"{UNREADABLE}: {error.strerror or 'nobody says why'}"
 
 
 def tell_kept(error: OSError) -> None:
-    """Log that the last good one stays; what cannot be read is told where files are watched, with its key."""
+    """Log that the last usable file stays in use; whoever watches the files reports unreadable ones."""
     if isinstance(error, FileUnusable) and not error.complaint.startswith(UNREADABLE):
         _LOGGER.warning("%s; the last good one stays in use", error)

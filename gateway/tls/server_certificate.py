@@ -1,4 +1,4 @@
-"""The certificate that a listener shows its callers, renewed while it listens."""
+"""The certificate that a listener presents to its callers, renewed while it listens."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from gateway.tls.pem_files import Pair, load_pair, tell_kept, why_unusable
 
 
 class ServerCertificate:
-    """What a listener shows its callers; renewed in place, so that handshakes from then on show the new one.
+    """What a listener presents to its callers; renewed in place, so later handshakes present the new one.
 
     Attributes:
         context: for the listener.
 
     Raises:
-        OSError: certificate or key cannot be read, or they do not fit (`ssl.SSLError` is one).
+        OSError: certificate or key cannot be read, or they do not match (`ssl.SSLError` is one).
     """
 
     def __init__(self, files: TlsFiles) -> None:
@@ -26,14 +26,14 @@ class ServerCertificate:
         self.context.set_alpn_protocols(["http/1.1"])
 
     def look(self) -> None:
-        """Find out whether the files were replaced; what cannot be used changes nothing."""
+        """Check whether the files were replaced; new ones that cannot be used change nothing."""
         stamps = self._stamps_now()
         if stamps == self._stamps:
             return
         self._stamps = stamps
         try:
             pair = Pair.of(self._files)
-            _context_of(pair)  # a pair that does not fit must not reach the context in use
+            _context_of(pair)  # a pair that does not match must not reach the context in use
             load_pair(self.context, pair)
         except OSError as error:
             tell_kept(why_unusable(self._files, error))

@@ -1,4 +1,4 @@
-"""TLS contexts towards servers: what one is made of, how it is built. Always verified, TLS 1.2 at least."""
+"""Build TLS contexts for servers, which always verify them and speak at least TLS 1.2."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class TrustSettings:
     """What a context is made of.
 
     Attributes:
-        ca_file: PEM file of trusted authorities instead of the system's.
-        certificate: ours in the handshake, or None.
+        ca_file: PEM file of a CA bundle to trust instead of the system's.
+        certificate: what we present in the handshake, or None.
     """
 
     ca_file: str | None = None
@@ -39,17 +39,17 @@ class TrustSettings:
 
 
 class ContextBuilder:
-    """Builds contexts. While one is in use, whoever needs one made of the same contents gets the same."""
+    """Builds contexts, and shares those in use among settings whose files have the same contents."""
 
     def __init__(self) -> None:
         self._built: WeakValueDictionary[bytes, ssl.SSLContext] = WeakValueDictionary()
 
     def build(self, settings: TrustSettings) -> ssl.SSLContext:
-        """Build a context of what the files hold now.
+        """Build a context from the present contents of the files.
 
         Raises:
-            CertificateUnusable: our certificate or key cannot be read, or they do not fit.
-            FileUnusable: the file of authorities cannot be used.
+            CertificateUnusable: our certificate or key cannot be read, or they do not match.
+            FileUnusable: the CA bundle cannot be used.
         """
         authorities = None if settings.ca_file is None else _authorities_in(settings.ca_file)
         pair = None if settings.certificate is None else _pair_in(settings.certificate)
@@ -63,7 +63,7 @@ class ContextBuilder:
 
 def _new_context(settings: TrustSettings, authorities: bytes | None, pair: Pair | None) -> ssl.SSLContext:
     if settings.certificate is not None and pair is not None:
-        # First by itself: while it cannot be used, each attempt costs no reading of the system's authorities.
+        # Try it first: while it is unusable, no attempt should read the system's CA bundle.
         _show(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), settings.certificate, pair)
     context = _trusting(settings.ca_file or "", authorities)
     context.minimum_version = _VERSIONS[settings.min_tls]

@@ -1,14 +1,14 @@
-"""TLS contexts towards servers: whom we trust, and which certificates we show (RFC 8705 section 2).
+"""The TLS contexts for servers: whom we trust, and which certificates we present (RFC 8705 section 2).
 
 Rules:
 
-- A context belongs to what its files hold: where that is equal it is shared, and it is built anew when that
-  was replaced, so that a renewed certificate is shown at the next connection. While certificate and key do
-  not fit, the last good context stays.
-- Reading the system's authorities takes 15 to 30 ms of CPU and 1 MB for each context: while we serve, they
-  are built one after the other by a thread beside the loop.
-- Who keeps connections that show a certificate watches it, and is told before anybody gets a context that
-  shows the new one.
+- A context belongs to the contents of its files. It is shared where they are equal, and rebuilt when they
+  change, so that the next connection presents a renewed certificate. While certificate and key do not
+  match, the last usable context stays in use.
+- Reading the system's CA bundle takes 15 to 30 ms of CPU and 1 MB for each context. While the gateway
+  serves, a thread beside the loop builds them one after the other.
+- Whoever keeps connections that present a certificate watches it, and is told before anyone gets a context
+  that presents the new one.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from gateway.tls.pem_files import FileUnusable, tell_kept
 from gateway.tls.tls_context import ContextBuilder, TrustSettings
 
 _MOST_ROUNDS: Final = 10
-"""Files that change all the time are taken as they are then."""
+"""Files that change all the time are then used as they are."""
 _MOST_TOLD: Final = 256
 
 
 @dataclass(slots=True)
 class _Known:
-    """A context, and what its files were like when it was built or last found unusable."""
+    """A context, and the stamps of its files when it was built or they were last found unusable."""
 
     stamps: Stamps
     context: ssl.SSLContext
@@ -41,7 +41,7 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """What came of building a context; `stamps` were taken first."""
+    """The outcome of building a context; `stamps` were taken before."""
 
     settings: TrustSettings
     stamps: Stamps
@@ -49,10 +49,10 @@ class _Made:
 
 
 class Trust:
-    """The TLS contexts of a process, and who wants to know when one is replaced.
+    """The TLS contexts of a process, and who is told when one is replaced.
 
     Attributes:
-        aside: builds them, and may do other work of that kind.
+        aside: the thread that builds them; others may use it for similar work.
     """
 
     def __init__(self) -> None:
@@ -65,10 +65,10 @@ class Trust:
         self._told: set[tuple[str, Stamps]] = set()
 
     def watch(self, settings: TrustSettings, replaced: Callable[[], None]) -> None:
-        """Have `replaced` called as soon as any files are found replaced that `settings` names.
+        """Call `replaced` as soon as any file that `settings` names is found replaced.
 
-        That is before anybody gets a context with the new ones: who is told first drops the connections
-        that show the old certificate, so that no token that is bound to the new one goes out on them.
+        That is before anyone gets a context with the new files. Whoever is told drops the connections that
+        present the old certificate, so that no token that is bound to the new one is sent on them.
         """
         if not settings.files:
             return
@@ -77,19 +77,19 @@ class Trust:
         self._watchers.setdefault(settings, []).append(replaced)
 
     def look(self) -> tuple[asyncio.Future[tuple[_Made, ...]], ...]:
-        """Find out whether files of what is watched were replaced, and build beside the loop what they make.
+        """Check the watched files, and build new contexts beside the loop from those that were replaced.
 
-        Nobody need wait for what is given, which is done when all of it is in use.
+        The futures are done once the new contexts are in use; nobody need wait for them.
         """
         known = (settings for settings in self._watchers if settings in self._contexts)
         return tuple(filter(None, map(self._renew_beside, known)))
 
     async def fresh(self, settings: TrustSettings) -> ssl.SSLContext:
-        """Give the context as its files are now; the same one until what they hold is replaced.
+        """Return the context for the files as they are now; the same one until their contents change.
 
         Raises:
-            CertificateUnusable: our certificate or key cannot be read, or they do not fit.
-            FileUnusable: the file of authorities cannot be used.
+            CertificateUnusable: our certificate or key cannot be read, or they do not match.
+            FileUnusable: the CA bundle cannot be used.
         """
         for _ in range(_MOST_ROUNDS):
             if not (stale := self._stale(settings)):
@@ -98,10 +98,10 @@ class Trust:
         return self._contexts[settings].context
 
     def context(self, settings: TrustSettings) -> ssl.SSLContext:
-        """Give the same as `fresh`, built on the spot: for the time before anybody is served.
+        """Return the same as `fresh`, built on the spot; for use before anyone is served.
 
         Raises:
-            FileUnusable: as of `fresh`.
+            FileUnusable: see `fresh`.
         """
         for _ in range(_MOST_ROUNDS):
             if not (stale := self._stale(settings)):
@@ -110,7 +110,7 @@ class Trust:
         return self._contexts[settings].context
 
     def is_newest(self, settings: TrustSettings, context: ssl.SSLContext) -> bool:
-        """Whether `context` is the one that belongs to the files as they are now."""
+        """Whether `context` is the one for the files as they are now."""
         known = self._contexts.get(settings)
         return known is not None and known.context is context and not self._is_stale(settings)
 
@@ -121,7 +121,7 @@ class Trust:
         return known is None or known.stamps != stamps_of(settings.files)
 
     def _stale(self, settings: TrustSettings) -> tuple[TrustSettings, ...]:
-        """What is to be built before `settings` can be given: who shows the same certificate goes first."""
+        """What to build for `settings`: first, other settings that present the same certificate."""
         kin = self._kin.get(settings.certificate, ()) if settings.certificate is not None else ()
         known = (each for each in kin if each in self._contexts)
         return tuple(each for each in dict.fromkeys((*known, settings)) if self._is_stale(each))
@@ -141,25 +141,25 @@ class Trust:
         return making
 
     def _make(self, many: Iterable[TrustSettings]) -> tuple[_Made, ...]:
-        """Build contexts; in whatever thread."""
+        """Build contexts, in any thread."""
         return tuple(map(self._make_one, many))
 
     def _make_one(self, settings: TrustSettings) -> _Made:
-        stamps = stamps_of(settings.files)  # taken first: what changes while it is read is read again
+        stamps = stamps_of(settings.files)  # taken first: what changes during reading is read again
         try:
             return _Made(settings, stamps, self._builder.build(settings))
         except OSError as error:
             return _Made(settings, stamps, error)
 
     def _land(self, many: Iterable[_Made], wanted: TrustSettings | None = None) -> None:
-        """Use what was built from now on, and tell who watches; raise what kept `wanted` from being built."""
+        """Use what was built, and tell who watches; raise the error if `wanted` could not be built."""
         for made in many:
             known = self._contexts.get(made.settings)
             if isinstance(made.context, OSError):
                 if known is None and made.settings == wanted:
                     raise made.context
                 if known is not None and known.stamps != made.stamps:
-                    known.stamps = made.stamps  # it is not tried again before it changes again
+                    known.stamps = made.stamps  # not tried again until it changes again
                     self._tell_kept_once(made.context)
             elif known is None:
                 self._contexts[made.settings] = _Known(made.stamps, made.context)
@@ -170,7 +170,7 @@ class Trust:
                     self._tell(made.settings)
 
     def _tell_kept_once(self, error: OSError) -> None:
-        """Many may name the same file."""
+        """Several settings may name the same file."""
         told = str(error), stamps_of((error.path,)) if isinstance(error, FileUnusable) else ()
         if told not in self._told:
             if len(self._told) >= _MOST_TOLD:

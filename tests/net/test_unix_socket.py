@@ -123,7 +123,7 @@ def test_a_group_that_nobody_knows_is_no_group(name):
 
 
 def test_an_unknown_group_leaves_no_file(path):
-    with pytest.raises(SocketRefused, match="knows no group no-such-group"):
+    with pytest.raises(SocketRefused, match="has no group no-such-group"):
         listen_at(path, SocketAccess(0o660, "no-such-group"), 1)
     assert not Path(path).exists()
 
@@ -133,7 +133,7 @@ def test_a_group_that_this_user_may_not_give_to_is_told_and_leaves_no_file(path,
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
     monkeypatch.setattr(os, "chown", refuse)
-    with pytest.raises(SocketRefused, match="may not give it to the group 0"):
+    with pytest.raises(SocketRefused, match="not a member of the group 0"):
         listen_at(path, SocketAccess(0o660, "0"), 1)
     assert not Path(path).exists()
 
@@ -210,7 +210,7 @@ def test_what_is_no_socket_is_never_removed(path, listening, kind):
         case _:
             there.symlink_to(f"{path}2")
     before = os.lstat(path)
-    with pytest.raises(OSError, match="no socket lies there") as caught:
+    with pytest.raises(OSError, match="a file that is not a socket") as caught:
         listen_at(path, OPEN, 1)
     assert caught.value.errno == errno.EADDRINUSE
     assert os.lstat(path) == before

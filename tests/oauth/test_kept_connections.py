@@ -19,7 +19,7 @@ from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.token_outcome import Failed, Granted
 from gateway.core.secret import Secret
 from gateway.core.signing_settings import AssertionSettings
-from gateway.oauth.transport import ServerRequest
+from gateway.oauth.transport import KEEPALIVE_S, ServerRequest
 from tests.oauth.authorization_server import OAUTH, Recorded, http_json
 from tests.oauth.fakes import client_settings
 from tests.oauth.test_discovery import discovered
@@ -175,6 +175,16 @@ async def test_metadata_is_asked_again_too():
             assert json.loads(answer.body)["issuer"] == server.origin
 
 
+async def test_metadata_is_asked_again_on_a_fresh_connection_though_all_that_are_kept_are_dead():
+    """aiohttp repeats a GET by itself, once, on another kept connection."""
+    async with leaving() as server, transport() as made:
+        place = ServerRequest(f"{server.origin}{OAUTH}", {})
+        await asyncio.gather(*(made.send(client_settings(), place) for _ in range(4)))
+        assert server.connections == 4
+        assert isinstance(await made.send(client_settings(), place), ServerAnswer)
+        assert server.connections == 5
+
+
 async def test_a_revocation_is_made_again_too():
     async with leaving(serves=2) as server, token_endpoint() as endpoint:
         client = replace(discovered(server.origin), revokes=True)
@@ -190,9 +200,11 @@ async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next():
     async with leaving(serves=9) as server, token_endpoint() as endpoint:
         assert isinstance(await endpoint.fetch(client_of(server)), Granted)
         [writer] = server.writers
+        began_s = asyncio.get_running_loop().time()
         writer.write(http_json(200, {"access_token": "another's", "token_type": "Bearer"}))
         await writer.drain()
         await asyncio.wait_for(server.ended.wait(), 5)
+        assert asyncio.get_running_loop().time() - began_s < KEEPALIVE_S, "it is not closed for its age"
         outcome = await endpoint.fetch(client_of(server))
     assert isinstance(outcome, Granted)
     assert outcome.access_token.reveal() == "t"

@@ -278,7 +278,7 @@ async def test_a_gateway_that_cannot_start_leaves_no_unix_socket(tmp_path):
     )
     admin = Address(path=str(tmp_path / "admin.sock"))
     rig = Rig(listeners=(served, unknown), admin=admin)
-    with pytest.raises(OSError, match=r"b\.sock: this machine knows no group no-such-group"):
+    with pytest.raises(OSError, match=r"b\.sock: this machine has no group no-such-group"):
         await rig.__aenter__()
     await rig.upstream.close()
     await rig.authorization_server.close()
