@@ -21,6 +21,7 @@ from typing import Self
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 _GRACE_S = 5.0
 _POLL_S = 0.005
+_TAIL_LINES, _TAIL_CHARACTERS = 8, 800
 
 
 class NotReadyError(Exception):
@@ -51,8 +52,9 @@ class Child:
         return self.process.poll() is not None
 
     def tail(self) -> str:
-        """Return the last lines that the child wrote."""
-        return "\n".join(self.output.read_text(errors="replace").splitlines()[-15:])
+        """Return the last lines that the child wrote, cut where they are long."""
+        lines = self.output.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
+        return "\n".join(line[:_TAIL_CHARACTERS] for line in lines)
 
 
 class Processes:
