@@ -116,7 +116,7 @@ class RequestBody:
             return self._kept[self._cursor - 1]
         with _in_our_words():
             part = await self._payload.readany()
-        self._note(part)
+        self.note(part)
         return part
 
     def read_at_hand(self) -> list[bytes]:
@@ -132,11 +132,16 @@ class RequestBody:
         with _in_our_words():
             part = self._payload.read_nowait()
         if part:
-            self._note(part)
+            self.note(part)
             parts.append(part)
         return parts
 
-    def _note(self, part: bytes) -> None:
+    def note(self, part: bytes) -> None:
+        """Count a part, and keep it for a replay as long as all of them are short enough.
+
+        Raises:
+            BodyTooLarge: the route takes no more.
+        """
         self.received_bytes += len(part)
         if self._most is not None and self.received_bytes > self._most:
             raise BodyTooLarge(f"this route takes at most {self._most} bytes")

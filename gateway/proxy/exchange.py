@@ -11,9 +11,8 @@ that is bound to a key goes with a new proof, which may have to be made once mor
 from __future__ import annotations
 
 import asyncio
-from typing import Final
 
-from gateway.core.errors import GatewayError, UpstreamClosed
+from gateway.core.errors import UpstreamClosed
 from gateway.core.http.answer_head import dropped_names
 from gateway.core.http.outbound import expectation_lines, framing_lines
 from gateway.core.http.recovery import may_send_again
@@ -23,11 +22,9 @@ from gateway.proxy.body import RequestBody
 from gateway.proxy.call import Call
 from gateway.proxy.dpop_proofs import DpopProofs, callers_lines
 from gateway.proxy.exchange_facts import ExchangeFacts
+from gateway.proxy.pump import Pump, framed, last_part
 from gateway.proxy.route import Route
 from gateway.proxy.upstream import Awaiter, UpstreamConnection
-
-# An upstream that ignores the expectation says nothing; curl waits as long before it sends.
-CONTINUE_WAIT_S: Final = 1.0
 
 
 class Exchange(ExchangeFacts):
@@ -51,7 +48,7 @@ class Exchange(ExchangeFacts):
         value = token.field_value if token is not None else None
         self._authorization = route.plan.authorization(call.head, value)
         self._proofs = DpopProofs(call, route, prover) if prover is not None else None
-        self._pump: asyncio.Task[None] | None = None
+        self._pump: Pump | None = None
         self._invited: asyncio.Event | None = None
         self._was_used = False  # its connection served others before
         call.exchange = self
@@ -187,8 +184,10 @@ class Exchange(ExchangeFacts):
         head = self._call.head
         lines += framing_lines(head)
         if body.is_at_hand:
-            parts = [self._framed(part) for part in body.read_at_hand()]
-            upstream.write(b"\r\n".join((*lines, b"\r\n")) + b"".join(parts) + self._last())
+            is_chunked = head.is_chunked
+            parts = [framed(part, is_chunked=is_chunked) for part in body.read_at_hand()]
+            rest = b"".join((*parts, last_part(is_chunked=is_chunked)))
+            upstream.write(b"\r\n".join((*lines, b"\r\n")) + rest)
             self._sent(upstream)
             return
         if head.expects_continue and not body.has_begun and not self._call.said_continue:
@@ -198,46 +197,7 @@ class Exchange(ExchangeFacts):
         self._start_pump(upstream, body)
 
     def _start_pump(self, upstream: UpstreamConnection, body: RequestBody) -> None:
-        self._pump = asyncio.get_running_loop().create_task(self._send_body(upstream, body))
-
-    def _framed(self, part: bytes) -> bytes:
-        return part if not self._call.head.is_chunked else b"%x\r\n%b\r\n" % (len(part), part)
-
-    def _last(self) -> bytes:
-        return b"0\r\n\r\n" if self._call.head.is_chunked else b""
-
-    async def _send_body(self, upstream: UpstreamConnection, body: RequestBody) -> None:
-        """The pump: a task of its own, owned by this exchange; tells the upstream's waiter, never raises."""
-        link, idle_s = self._call.link, self._route.timeouts.idle_s
-        try:
-            await self._be_invited()
-            while part := await link.await_body(body, idle_s):
-                upstream.write(self._framed(part))
-                if upstream.writing_paused:
-                    await self._drain(upstream, idle_s)
-            upstream.write(self._last())
-            upstream.request_is_sent = True
-            if not upstream.has_head:
-                self._sent(upstream)
-        except GatewayError as error:
-            upstream.fail(error)
-        except Exception as error:  # noqa: BLE001 - a task that nobody awaits must not die unheard
-            upstream.fault(error)
-
-    async def _drain(self, upstream: UpstreamConnection, idle_s: float) -> None:
-        upstream.is_due(self._call.link.now_s() + idle_s)
-        await upstream.drain()
-        if not upstream.has_head:
-            upstream.has_time()  # the wait for the answer begins when the request is sent
-
-    async def _be_invited(self) -> None:
-        if self._invited is None:
-            return
-        try:
-            async with asyncio.timeout(CONTINUE_WAIT_S):
-                await self._invited.wait()
-        except TimeoutError:
-            self._call.say_continue()
+        self._pump = Pump(self._call, body, upstream, self._route.timeouts, self._invited)
 
     def _pass_informational(self, upstream: UpstreamConnection) -> None:
         """RFC 9110 section 15.2: 1xx go to callers that know them; a 100 only where it was expected."""
@@ -262,9 +222,9 @@ class Exchange(ExchangeFacts):
 
         An answer that is complete needs no connection, which may serve others meanwhile.
         """
-        if self._pump is not None and not self._pump.done():
-            self._pump.cancel()
-            await asyncio.wait((self._pump,))
+        if self._pump is not None:
+            self._pump.stop()
+            await self._pump.stopped()
         upstream = self.upstream
         assert upstream is not None
         upstream.has_time()
@@ -290,14 +250,14 @@ class Exchange(ExchangeFacts):
         upstream, self.upstream = self.upstream, None  # from here on it may be another call's
         if upstream is None:
             return
-        if self._pump is not None and not self._pump.done():
-            self._pump.cancel()
+        if self._pump is not None:
+            self._pump.stop()
         self._route.pool.release(upstream)
 
     async def abandon(self) -> None:
         """Close, and rewind the body once its pump has let go of it: it is to be read again."""
         self.close()
         if self._pump is not None:
-            await asyncio.wait((self._pump,))
+            await self._pump.stopped()
         if self._call.body is not None:
             self._call.body.rewind()

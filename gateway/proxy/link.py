@@ -131,13 +131,19 @@ class CallerLink(RequestReader):
 
     # ── the body that comes in ────────────────────────────────────────────────────────────────────
 
-    async def await_body(self, body: RequestBody, idle_s: float) -> bytes:
+    async def await_body(
+        self, body: RequestBody, idle_s: float, pass_on: Callable[[bytes], bool] | None = None
+    ) -> bytes:
         """Read the next part of the body, for `idle_s` at most.
+
+        What comes while nothing is there to be read is offered to `pass_on` first, and read only if that
+        gives False.
 
         Raises:
             CallerError: malformed, too long, or too slow.
         """
-        self._body_deadline_s = self._loop.time() + idle_s
+        self.body_is_due(idle_s)
+        self._pass_on = pass_on
         try:
             return await body.read()
         except RuntimeError:  # of aiohttp's: there is nobody to wait for
@@ -145,7 +151,12 @@ class CallerLink(RequestReader):
                 raise
             raise CallerGone("the caller closed the connection") from None
         finally:
+            self._pass_on = None
             self._body_deadline_s = inf
+
+    def body_is_due(self, idle_s: float) -> None:
+        """Wait for more of the body for `idle_s` from now."""
+        self._body_deadline_s = self._loop.time() + idle_s
 
     # ── the answer that goes out ──────────────────────────────────────────────────────────────────
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from math import inf
 from typing import Final, cast
 
@@ -65,6 +66,7 @@ class RequestReader(web.RequestHandler):
         "_left_bytes",
         "_limits",
         "_most_head_bytes",
+        "_pass_on",
         "_received_tail",
         "_refusal",
         "_rest_bytes",
@@ -94,6 +96,7 @@ class RequestReader(web.RequestHandler):
         self.had_odd_read = False
         self._last_payload: StreamReader = EMPTY_PAYLOAD
         self._left_bytes = 0
+        self._pass_on: Callable[[bytes], bool] | None = None
         self._is_reading_chunked = False
         self._chunked_bytes = 0
         self._received_tail = b""
@@ -209,7 +212,9 @@ class RequestReader(web.RequestHandler):
         left = self._left_bytes
         part = data if len(data) <= left else data[:left]
         self._left_bytes = left - len(part)
-        self._last_payload.feed_data(part, len(part))
+        if self._pass_on is None or not self._pass_on(part):
+            self._pass_on = None  # what comes next stands behind it
+            self._last_payload.feed_data(part, len(part))
         if not self._left_bytes:
             self._last_payload.feed_eof()
             self._parser = self._new_parser()

@@ -163,3 +163,48 @@ async def test_crumbs_that_nobody_reads_are_bounded_in_number(connection):
     assert not connection.transport.reads
     assert len(payload._buffer) <= 1100
     assert not connection.is_ending, "crumbs are no flood of chunk headers"
+
+
+# ── a body that is passed on ──────────────────────────────────────────────────────────────────────
+
+
+class Payload:
+    """What a task reads of a body, and whoever is offered it first."""
+
+    def __init__(self, connection, refused):
+        connection.data_received(request("POST", "/", "Content-Length: 9"))
+        _, self._payload = connection._messages[0]
+        self._refused = refused
+        self.offered = []
+
+    async def read(self):
+        return await self._payload.readany()
+
+    def pass_on(self, part):
+        self.offered.append(part)
+        return part != self._refused
+
+
+async def test_nothing_overtakes_a_part_that_waits(connection):
+    payload = Payload(connection, refused=b"two")
+    reading = asyncio.ensure_future(connection.await_body(payload, 1.0, payload.pass_on))
+    await asyncio.sleep(0)
+    for part in (b"one", b"two", b"six"):
+        connection.data_received(part)
+
+    assert await reading == b"twosix"
+    assert payload.offered == [b"one", b"two"]
+
+
+async def test_nothing_is_passed_on_once_nobody_waits(connection):
+    """What comes between an exchange and its replay belongs to the replay."""
+    payload = Payload(connection, refused=b"")
+    reading = asyncio.ensure_future(connection.await_body(payload, 1.0, payload.pass_on))
+    await asyncio.sleep(0)
+    connection.data_received(b"one")
+    reading.cancel()
+    await asyncio.wait((reading,))
+    connection.data_received(b"two")
+
+    assert payload.offered == [b"one"]
+    assert await payload.read() == b"two"

@@ -10,12 +10,14 @@ from gateway.config import load
 from gateway.core.settings import Timeouts
 from gateway.observe.sweeper import STALE_S
 from gateway.proxy.answer import AnswerReader
+from gateway.proxy.body import RequestBody
 from gateway.proxy.caller import CallerConnection
 from gateway.proxy.upstream import UpstreamConnection
 from gateway.server import running
 from tests.processes import write_configuration
 from tests.wire.caller import RawCaller
 from tests.wire.messages import ok, request
+from tests.wire.moods import hangs_after
 from tests.wire.rig import LOOPBACK, QUICK, Rig
 
 SECRET = "access_token_1"
@@ -74,6 +76,21 @@ async def test_a_fault_in_a_callback_of_an_upstream_connection_is_ours(monkeypat
     assert 'side="upstream"' not in metrics
     assert faults == [TypeError]
     assert again.status == 200
+
+
+async def test_a_fault_while_a_body_is_passed_on_is_ours(monkeypatch):
+    async with Rig(hangs_after(), routes=lambda rig: [rig.route(has_token=False)]) as rig:
+        caller = await rig.caller()
+        await caller.send(request("POST", "/", "Content-Length: 9") + b"one")
+        await rig.upstream.until(lambda: rig.upstream.requests)
+        while not rig.gateway._listeners[0][0].connections[0]._pass_on:
+            await asyncio.sleep(0.001)
+        monkeypatch.setattr(RequestBody, "note", raising)
+        answered = await caller.ask(b"two")
+        faults = faults_of(rig)
+
+    assert (answered.status, answered.code) == (500, "internal_error")
+    assert faults == [TypeError]
 
 
 async def test_one_connections_fault_in_a_sweep_keeps_no_time_out_of_the_others(monkeypatch):
