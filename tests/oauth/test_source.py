@@ -133,7 +133,7 @@ async def test_a_failed_refresh_keeps_the_living_token_and_is_tried_again():
 
 @in_virtual_time
 async def test_a_token_of_two_seconds_costs_at_most_twelve_requests_in_twenty():
-    """The figure of issue 2, at the middle of the jitter."""
+    """At the middle of the jitter."""
     async with scene(jitter=0.5, lifetime_s=2.0) as stage:
         began_s, waited = stage.now_s, 0
         for step in range(2000):

@@ -50,6 +50,19 @@ async def test_sleep_during_the_token_request_counts_too():
 
 
 @in_virtual_time
+async def test_a_small_correction_of_the_clock_takes_nothing_from_a_life():
+    """As daemons make them that keep a clock in step; the monotonic clock ends the life on time."""
+    async with scene(lifetime_s=TEN_MINUTES) as stage:
+        token = await stage.token()
+        stage.endpoint.failure = DOWN
+        stage.wall.ahead_s += WALL_SLACK_S - 0.1
+        await asyncio.sleep(token.expires_at_s - stage.now_s - 0.01)
+        assert stage.current() is token
+        await asyncio.sleep(0.01)
+        assert stage.current() is None
+
+
+@in_virtual_time
 async def test_a_clock_that_is_put_forward_costs_one_request():
     async with scene(lifetime_s=TEN_MINUTES) as stage:
         await stage.token()

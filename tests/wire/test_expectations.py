@@ -105,7 +105,7 @@ async def test_another_expectation_is_answered_417():
 
 @pytest.mark.parametrize("target", ["/nowhere", "/small"])
 async def test_no_body_is_invited_that_would_be_refused(target):
-    """The 100 comes after route, access and token are settled (design section 6)."""
+    """The 100 comes after route, access and token are settled (RFC 9110 section 10.1.1)."""
     routes = lambda rig: [rig.route("/small", max_body_bytes=4)]  # noqa: E731
     async with Rig(routes=routes) as rig:
         caller = await rig.caller()

@@ -1,6 +1,6 @@
 """No secret occurs in anything that is written: one mixed run, and a search through all of it.
 
-Threats "secrets in logs, forged log lines"; design section 5, "Errors".
+Threats: secrets in logs, and forged log lines.
 """
 
 import asyncio

@@ -86,7 +86,7 @@ async def test_a_body_that_drips_is_not_idle():
 
 
 async def test_a_reader_who_pauses_is_not_taken_for_a_slow_upstream():
-    """While the gateway does not read, the upstream cannot be late (design section 5, back-pressure)."""
+    """While the gateway does not read, the upstream cannot be late (back-pressure)."""
 
     async def flood(exchange):
         await exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 12000000\r\n\r\n")

@@ -1,6 +1,6 @@
 """Whatever an upstream does, a caller gets one whole answer, or a broken one; never somebody else's.
 
-RFC 9112 sections 6.3 and 9.5; design section 5, "Headers and paths".
+RFC 9112 sections 6.3 and 9.5.
 """
 
 import asyncio

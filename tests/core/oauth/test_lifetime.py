@@ -1,4 +1,4 @@
-"""Freshness to the instant: design section 5, "The token"."""
+"""How long a token is fresh, to the instant."""
 
 import pytest
 from hypothesis import given
