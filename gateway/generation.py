@@ -13,7 +13,7 @@ from gateway.core.client_settings import ClientName, Grant
 from gateway.core.clock import Clock
 from gateway.core.http.recovery import Acceptance
 from gateway.core.oauth.token_events import TokenObserver
-from gateway.core.server_url import host_of, is_address, origin_of
+from gateway.core.server_url import is_address, origin_of, url_host
 from gateway.core.settings import RouteSettings, Settings, UpstreamSettings
 from gateway.net.resolver import Resolver
 from gateway.oauth.requester import Surroundings
@@ -86,7 +86,7 @@ def names_in(settings: Settings) -> list[str]:
     """Return the names that the gateway will look up, as far as the configuration holds them."""
     upstreams = [route.upstream for route in settings.routes if route.upstream.socket_path is None]
     urls = [url for client in settings.clients.values() for url in client.endpoints]
-    hosts = [upstream.host for upstream in upstreams] + [host_of(url) for url in urls]
+    hosts = [upstream.host for upstream in upstreams] + [url_host(url) for url in urls]
     return [host for host in dict.fromkeys(hosts) if host and not is_address(host)]
 
 

@@ -33,6 +33,6 @@ def _odd(secret: str) -> Iterator[str]:
     if secret != secret.rstrip():
         yield "ends with white space"
     if len(secret) > 1 and secret[0] == secret[-1] and secret[0] in _QUOTES:
-        yield "stands in quotes, which belong to it"
+        yield "is in quotes, which count as part of it"
     if is_unfilled(secret):
-        yield "looks like a reference that nobody replaced"
+        yield "looks like a reference that was never replaced"

@@ -54,7 +54,7 @@ def may_be_asked(url: object, teller: str, *, allows_insecure: bool) -> bool:
         return False
     if parts.scheme != "http":
         return parts.scheme == "https"
-    return allows_insecure or (is_loopback(host) and is_loopback(host_of(teller)))
+    return allows_insecure or (is_loopback(host) and is_loopback(url_host(teller)))
 
 
 def origin_of(url: str) -> str:
@@ -73,6 +73,6 @@ def authority_of(url: str) -> tuple[str, str, int | None]:
     return parts.scheme, parts.hostname or "", port
 
 
-def host_of(url: str) -> str:
+def url_host(url: str) -> str:
     """Return the host of an absolute URL in lower case, without the brackets of an IPv6 address."""
     return urlsplit(url).hostname or ""

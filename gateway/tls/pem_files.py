@@ -109,7 +109,7 @@ def complaint(error: OSError, otherwise: str) -> str:
     """Return what is wrong with a file: `otherwise` if it is its content, of which OpenSSL says little."""
     if isinstance(error, ssl.SSLError):
         return otherwise
-    return f"{UNREADABLE}: {error.strerror or 'nobody says why'}"
+    return f"{UNREADABLE}: {error.strerror or 'unknown error'}"
 
 
 def tell_kept(error: OSError) -> None:

@@ -228,7 +228,7 @@ async def test_secrets_that_are_seldom_meant_are_named_by_kind_and_length():
         report = await examine(client, loop_clock(), KEY, tries_remedies=False)
     assert report.oddities == (
         "client_secret 1 of 2 ends with white space (8 characters in all)",
-        "client_secret 2 of 2 looks like a reference that nobody replaced (8 characters in all)",
+        "client_secret 2 of 2 looks like a reference that was never replaced (8 characters in all)",
     )
     assert "unter2" not in render_text(report).lower()
 

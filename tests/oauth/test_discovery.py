@@ -162,7 +162,7 @@ async def test_what_was_looked_at_is_kept_for_the_operator():
 
 # ── what goes wrong ───────────────────────────────────────────────────────────────────────────────
 
-NO_JSON = "the issuer publishes no metadata: it answered with no JSON object"
+NO_JSON = "the issuer publishes no metadata: its answer is not a JSON object"
 OTHER = "the issuer's metadata names another issuer"
 
 

@@ -257,6 +257,20 @@ async def test_a_token_whose_certificate_was_replaced_in_flight_is_followed_and_
 
 
 @in_virtual_time
+async def test_a_certificate_that_is_replaced_twice_costs_two_more_tokens():
+    at = Stage()
+    requester = at.requester(**shown_certificate())
+    asking = asyncio.create_task(requester.request(Reason.FIRST))
+    for version, in_flight_s in (("second", 0.005), ("third", 1.0)):
+        await asyncio.sleep(in_flight_s)
+        at.endpoint.certificate = version
+    held = await asking
+    assert isinstance(held, Held)
+    assert sent(held.token) == "Bearer access_token_3"
+    assert at.retired == ["Bearer access_token_1", "Bearer access_token_2"]
+
+
+@in_virtual_time
 async def test_a_certificate_that_is_replaced_all_the_time_costs_a_request_a_second():
     at = Stage()
     requester = at.requester(**shown_certificate())

@@ -99,7 +99,7 @@ def read_metadata(
         return Failed(FailureKind.UNREACHABLE, reason, retry_after_s=answer.retry_after_s(wall_now_s))
     document = answer.document() if answer.status == 200 else None
     if document is None:
-        return Failed(FailureKind.INVALID, f"the issuer publishes no metadata: it answered {_kind(answer)}")
+        return Failed(FailureKind.INVALID, f"the issuer publishes no metadata: {_instead(answer)}")
     if document.get("issuer") != issuer:
         return Failed(FailureKind.INVALID, "the issuer's metadata names another issuer")
     endpoint = document.get("token_endpoint")
@@ -142,8 +142,8 @@ def metadata_lifetime_s(cache_control: str) -> float:
     return min(max(stated_s, SHORTEST_LIFETIME_S), LONGEST_LIFETIME_S)
 
 
-def _kind(answer: ServerAnswer) -> str:
-    return f"{answer.status}" if answer.status != 200 else "with no JSON object"
+def _instead(answer: ServerAnswer) -> str:
+    return f"it answered {answer.status}" if answer.status != 200 else "its answer is not a JSON object"
 
 
 def _flaw(endpoint: object) -> str:

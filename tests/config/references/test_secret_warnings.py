@@ -5,7 +5,7 @@ import pytest
 from tests.config.documents import CRM, ROUTE, load_text
 
 LOC = "1:94: warning: clients.crm.client_secret: "
-UNFILLED = "the secret looks like a reference that nobody replaced ({} characters in all)"
+UNFILLED = "the secret looks like a reference that was never replaced ({} characters in all)"
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,8 @@ UNFILLED = "the secret looks like a reference that nobody replaced ({} character
                 "the secret ends with white space (1 character in all)",
             ],
         ),
-        ("'hunter2'", ["the secret stands in quotes, which belong to it (9 characters in all)"]),
-        ('"$HUNTER2"', ["the secret stands in quotes, which belong to it (10 characters in all)"]),
+        ("'hunter2'", ["the secret is in quotes, which count as part of it (9 characters in all)"]),
+        ('"$HUNTER2"', ["the secret is in quotes, which count as part of it (10 characters in all)"]),
         ("$HUNTER2", [UNFILLED.format(8)]),
         ("${HUNTER2}", [UNFILLED.format(10)]),
         ("{{ hunter2 }}", [UNFILLED.format(13)]),

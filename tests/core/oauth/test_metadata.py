@@ -238,7 +238,7 @@ def test_it_may_say_how_long_it_wants_to_be_left_alone(stated: str, expected: fl
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b'{"issuer":1,"issuer":2}', b"{" * 9000])
 def test_a_body_that_is_no_object_is_no_metadata(body: bytes):
-    assert reason(body) == "the issuer publishes no metadata: it answered with no JSON object"
+    assert reason(body) == "the issuer publishes no metadata: its answer is not a JSON object"
 
 
 def test_no_failure_shows_what_the_server_wrote():
