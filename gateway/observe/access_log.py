@@ -11,7 +11,6 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Final
@@ -48,9 +47,10 @@ class AccessLog:
         """Queue the record; its line is written soon."""
         self.writer.write(record)
 
-    def _lines(self, records: Iterable[AccessRecord]) -> str:
-        line = _json_line if self._is_json else _text_line
-        return "".join([line(record, self._time(record.started_at_s)) for record in records])
+    def _lines(self, records: list[AccessRecord]) -> str:
+        if self._is_json:
+            return "".join([_json_line(each, self._time(each.started_at_s)) for each in records])
+        return "".join([_text_line(each, self._time(each.started_at_s)) for each in records])
 
     def _time(self, at_s: float) -> str:
         """Format an instant; on a busy gateway most records share theirs with the record before."""
@@ -66,16 +66,18 @@ class AccessLog:
 
 
 def _json_line(record: AccessRecord, time: str) -> str:
+    # Durations come first: one format among the braces below, and compiled code makes the whole line slowly.
     r = record
-    token_ms = f"{r.token_s * 1000:.3f}" if r.token_s else "0.000"
-    upstream_ms = "null" if r.upstream_s is None else f"{r.upstream_s * 1000:.3f}"
+    total_ms = format(r.total_s * 1000, ".3f")
+    token_ms = format(r.token_s * 1000, ".3f") if r.token_s else "0.000"
+    upstream_ms = "null" if r.upstream_s is None else format(r.upstream_s * 1000, ".3f")
     recovery = "none" if r.recovery is _NO_RECOVERY else r.recovery.value
     return (
         f'{{"time":"{time}","request_id":{_quoted(r.request_id)},"route":{_quoted(r.route)}'
         f',"caller":{_quoted(r.caller)},"forwarded_for":"{r.forwarded_for}","method":{_quoted(r.method)},"path":{_quoted(r.path)}'
         f',"status":{r.status},"upstream_status":{r.upstream_status},"error":"{r.error}"'
         f',"request_bytes":{r.request_bytes},"answer_bytes":{r.answer_bytes}'
-        f',"total_ms":{r.total_s * 1000:.3f},"token_ms":{token_ms},"upstream_ms":{upstream_ms}'
+        f',"total_ms":{total_ms},"token_ms":{token_ms},"upstream_ms":{upstream_ms}'
         f',"token":"{r.token}","recovery":"{recovery}","cause":"{r.cause}"}}\n'
     )
 

@@ -8,7 +8,7 @@ there. What is left goes at `close`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
 from gateway.observe.sink import Sink
@@ -33,7 +33,7 @@ class LineWriter(Generic[_Value]):
         OSError: the file cannot be opened (only when made).
     """
 
-    def __init__(self, target: str, schedule: Schedule, render: Callable[[Iterable[_Value]], str]) -> None:
+    def __init__(self, target: str, schedule: Schedule, render: Callable[[list[_Value]], str]) -> None:
         self._schedule = schedule
         self._render = render
         self._sink = Sink(target, "the access log")
