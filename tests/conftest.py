@@ -12,6 +12,7 @@ import uvloop
 import gateway
 from deploy import hot
 from gateway.version import version
+from tests import ways
 from tests.processes import is_free
 from tests.time_lapse import TimeLapseLoop
 
@@ -20,10 +21,17 @@ pytest.register_assert_rewrite("tests.wire")
 
 def pytest_addoption(parser):
     parser.addoption("--compiled", action="store_true", help="refuse to test modules that are not compiled")
+    parser.addoption(
+        "--way",
+        choices=(ways.FAST, ways.SLOW),
+        default=ways.FAST,
+        help="how requests are served: see tests/ways.py",
+    )
 
 
 def pytest_report_header(config):
-    return f"gateway: {version()}, from {Path(gateway.__file__).parent}"
+    way = config.getoption("way")
+    return f"gateway: {version()}, from {Path(gateway.__file__).parent}; requests take the {way} way"
 
 
 def pytest_sessionstart(session):
@@ -35,6 +43,7 @@ def pytest_sessionstart(session):
 
 
 def pytest_configure(config):
+    ways.choose(config.getoption("way"))
     config.addinivalue_line(
         "markers", "time_lapse: the test's loop runs on a clock that is ten times as fast"
     )

@@ -16,6 +16,7 @@ from gateway.app import Gateway
 from gateway.config import load
 from gateway.core.oauth.token_events import TokenFailed, TokenObtained, TokenRejected
 from gateway.observe.fanout import Fanout
+from tests import ways
 from tests.processes import write_configuration
 from tests.wire.authorization_server import FakeAuthorizationServer
 from tests.wire.caller import RawCaller
@@ -82,7 +83,9 @@ def document(upstream, authorization_server):
 
 
 def built(folder, document, told=None):
-    return Gateway(load(write_configuration(folder, document), ENVIRON), told)
+    made = Gateway(load(write_configuration(folder, document), ENVIRON), told)
+    ways.lead(made)
+    return made
 
 
 @asynccontextmanager

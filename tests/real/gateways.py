@@ -12,6 +12,7 @@ from gateway.app import Gateway
 from gateway.config import load
 from gateway.core.settings import Settings
 from gateway.observe.fanout import Observer
+from tests import ways
 from tests.real.upstreams import Handler, NumberedTokens, serving, until
 
 Document = dict[str, object]
@@ -75,6 +76,7 @@ async def gateway(
 async def gateway_of(settings: Settings, observer: Observer | None = None) -> AsyncIterator[Running]:
     """Run a gateway with these settings while the context lasts."""
     built = Gateway(settings, observer)
+    ways.lead(built)
     await built.start()
     try:
         yield Running(built)

@@ -42,6 +42,7 @@ from gateway.core.settings import (
     UpstreamSettings,
 )
 from gateway.core.token import Token
+from tests import ways
 from tests.wire.authorization_server import FakeAuthorizationServer
 from tests.wire.caller import RawCaller
 from tests.wire.messages import Answer, request
@@ -174,6 +175,7 @@ class Rig:
         await self.upstream.start(self._upstream_tls, self._upstream_path)
         self.settings = self._all_settings()
         self.gateway = Gateway(self.settings, self.told, self._get_addr_info)
+        ways.lead(self.gateway)
         await self.gateway.start()
         self.address = self.gateway.addresses[0]
         if self._is_warm and any(route.grant is not None for route in self.settings.routes):
@@ -194,16 +196,24 @@ class Rig:
             raise fault
 
     async def _settle(self) -> None:
-        """What was closed tells so in the next rounds of the loop."""
+        """What was accepted or closed tells so in the next rounds of the loop."""
         for _ in range(20):
             await asyncio.sleep(0)
 
     # ── for tests ─────────────────────────────────────────────────────────────────────────────────
 
+    async def works_on(self, count: int) -> None:
+        """Wait until the gateway works on so many requests."""
+        async with asyncio.timeout(10.0):
+            while sum(route.in_progress() for route in self.gateway.metrics.routes.values()) != count:
+                await asyncio.sleep(0.001)
+
     async def caller(self, ssl: tls.SSLContext | None = None) -> RawCaller:
-        """A new connection to the first listener."""
+        """A new connection to the first listener, whose task waits for a request: else that is no fast one."""
         caller = await RawCaller.connect(self.address, ssl)
         self._callers.append(caller)
+        if ways.is_fast():
+            await self._settle()
         return caller
 
     async def ask(self, data: bytes) -> Answer:

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from tests.wire.messages import HEAD_LIMIT, Broken, Head, ok, read_chunked, read_head, read_length
 
 WAIT_S = 100.0  # of which a time-lapse loop makes ten
+BACKLOG = 1024  # whoever finds the queue full waits for a second, or three
 
 
 class Changes:
@@ -148,7 +149,7 @@ class FakeServer(Changes):
             self._server = await asyncio.start_unix_server(self._accept, path, limit=HEAD_LIMIT)
             return
         self._server = await asyncio.start_server(
-            self._accept, "127.0.0.1", self.port, ssl=ssl, limit=HEAD_LIMIT // 32
+            self._accept, "127.0.0.1", self.port, ssl=ssl, limit=HEAD_LIMIT // 32, backlog=BACKLOG
         )
         self.port = self._server.sockets[0].getsockname()[1]
 

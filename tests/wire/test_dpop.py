@@ -143,6 +143,7 @@ async def test_a_token_obtained_for_this_very_request_brings_a_nonce_too():
         rig.authorization_server.gate.clear()
         answer = asyncio.create_task(rig.get())
         await rig.authorization_server.until(lambda: rig.authorization_server.requests)
+        await rig.works_on(1)
         rig.authorization_server.gate.set()
 
         assert (await answer).status == 200

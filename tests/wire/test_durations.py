@@ -41,7 +41,11 @@ async def test_the_parts_of_a_request_are_no_longer_than_the_whole():
         exchange.write(ok(b"ok"))
 
     async with Rig(slow, is_warm=False) as rig:
-        await rig.get()
+        rig.authorization_server.gate.clear()
+        answer = asyncio.create_task(rig.get())
+        await rig.works_on(1)
+        rig.authorization_server.gate.set()
+        await answer
 
     (record,) = rig.told.records
     assert record.upstream_s >= 0.045
