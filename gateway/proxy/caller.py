@@ -267,9 +267,10 @@ class CallerConnection(CallerLink):
             self._call.payload.set_exception(late_body)
         if now_s >= self._write_deadline_s:
             self.writing_is_late(now_s)
-        if now_s >= self.total_deadline_s and self._call is not None:
+        call = self._call
+        if now_s >= self.total_deadline_s and call is not None and not call.is_over:
             self.total_deadline_s = inf
-            self._call.is_late()
+            call.is_late()
 
     def _reading_is_late(self) -> None:
         if self._has_begun_head:

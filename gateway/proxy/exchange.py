@@ -73,7 +73,7 @@ class Exchange(ExchangeFacts):
         upstream = self.upstream  # there is one already where callbacks began the exchange
         try:
             if upstream is None:
-                upstream = await self._connection()
+                self.upstream = upstream = await self._connection()
                 self._send(upstream)
             await self._head(upstream)
         except UpstreamClosed:
@@ -121,6 +121,7 @@ class Exchange(ExchangeFacts):
         upstream = self._route.pool.idle_connection() if self._proofs is None else None
         if upstream is None:
             return False
+        self.upstream = upstream
         upstream.awaiter = awaiter
         self._send(upstream)
         return True
@@ -146,8 +147,9 @@ class Exchange(ExchangeFacts):
         return True
 
     def fails(self) -> None:
-        """End the exchange before `run` was called: something of ours or the caller's went wrong."""
-        self.waited_s = self._call.link.stopwatch_s() - self.sent_s
+        """End the exchange, of which `run` was not called: something went wrong, or the caller left."""
+        if self.waited_s is None:
+            self.waited_s = self._call.link.stopwatch_s() - self.sent_s
         self.close()
 
     # ── sending ───────────────────────────────────────────────────────────────────────────────────
@@ -160,7 +162,6 @@ class Exchange(ExchangeFacts):
         """
         call, route = self._call, self._route
         head, body = call.head, call.body
-        self.upstream = upstream
         self._was_used = upstream.exchanges > 0
         lines = route.plan.head(head, call.link.caller, self._authorization, call.request_id)
         if self._proofs is not None:

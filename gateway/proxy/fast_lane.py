@@ -72,10 +72,10 @@ class FastLane:
         if call is None or exchange is None or call.is_over or not exchange.has_news():
             return
         route = call.route
-        if not exchange.is_whole() or route is None or self._handler.must_recover(exchange, route):
-            front.wake_task()
-            return
         try:
+            if not exchange.is_whole() or route is None or self._handler.must_recover(exchange, route):
+                front.wake_task()
+                return
             self._handler.note_accepted(call, exchange, route)
             relay_at_once(call, route, exchange.answer)
         except Exception as error:  # noqa: BLE001

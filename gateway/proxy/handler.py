@@ -92,7 +92,7 @@ class Handler:
     def abandon(self, call: Call, exchange: Exchange | None) -> None:
         """End a call that callbacks served, and whose caller has left."""
         if exchange is not None:
-            exchange.close()
+            exchange.fails()
         self.refuse(call, CallerGone("the caller closed the connection"))
 
     def begun(self, call: Call) -> Exchange | None:
