@@ -659,7 +659,7 @@ async def test_a_caller_that_takes_nothing_at_the_end_of_a_fast_call_is_waited_f
     body = b"x" * 60_000
     async with (
         Rig(ok(body), limits=Limits(keepalive_timeout_s=30.0)) as rig,
-        stuck(rig) as (sock, front, count),
+        stuck(rig) as (sock, count),
     ):
         loop = asyncio.get_running_loop()
         await loop.sock_sendall(sock, MINE)
