@@ -2,9 +2,9 @@
 
 Text -> tree (`yaml`) -> references filled in (`references`) -> models, rules, settings (`document`).
 
-Every step but the first goes on after a finding, so that all problems are reported together; what a later
+Every step but the first continues after a mistake, so that all problems are reported together; what a later
 step says about a value that is already known to be wrong is dropped. Warnings go the same way, and come with
-the settings where nothing else was found.
+the settings if there is no problem.
 """
 
 from __future__ import annotations
