@@ -160,7 +160,7 @@ def test_a_configuration_comes_by_the_pipe_of_a_shell(tmp_path, shell):
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "good (1 route, 0 clients)" in done.stdout
+    assert "valid (1 route, 0 clients)" in done.stdout
 
 
 def test_a_context_verifies_by_the_copy_as_by_the_file(files):
