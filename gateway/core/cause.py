@@ -1,8 +1,11 @@
-"""Why a server gave nothing: one word, the same in logs, metrics, admin pages and the doctor, and a clause.
+"""Why a server did not deliver: one word for logs, metrics, admin pages and the doctor, and a clause.
 
-Rules: a word blames no side by itself but for `Cause.FILE_UNUSABLE`, which is ours; the clause says what is
-seen and, where a key of `gateway.yaml` may cure it, which one; both ways, to authorization servers and to
-upstreams, take them from here. What a foreign exception means stands in `gateway.verdict`.
+Rules:
+
+- A word by itself blames no side, except `Cause.FILE_UNUSABLE`, which is the gateway's fault.
+- The clause says what was observed and, if a key of `gateway.yaml` may cure it, which one.
+- Requests to authorization servers and to upstreams share these words. `gateway.verdict` finds them in
+  foreign exceptions.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from typing import Final
 
 
 class Cause(Enum):
-    """What keeps a server from giving what was asked of it."""
+    """What keeps a server from delivering what it was asked for."""
 
     FILE_UNUSABLE = "file_unusable"
     # ── on the way ──
@@ -34,7 +37,7 @@ class Cause(Enum):
     OWN_CERTIFICATE_MISSING = "own_certificate_missing"
     OWN_CERTIFICATE_REFUSED = "own_certificate_refused"
     TLS_BROKEN = "tls_broken"
-    # ── what it answered ──
+    # ── in its response ──
     CREDENTIALS_REFUSED = "credentials_refused"
     SCOPE_REFUSED = "scope_refused"
     RESOURCE_REFUSED = "resource_refused"
@@ -57,36 +60,36 @@ CLAUSES: Final = {
         "the {server}'s certificate comes from an authority that is not trusted; "
         "`tls: {{ca: FILE}}` names the file of one that is"
     ),
-    Cause.CERTIFICATE_EXPIRED: "the {server}'s certificate has expired and is to be renewed there",
+    Cause.CERTIFICATE_EXPIRED: "the {server}'s certificate has expired; it must be renewed there",
     Cause.CERTIFICATE_NOT_YET_VALID: "the {server}'s certificate is not valid yet; are both clocks right?",
     Cause.CERTIFICATE_OF_OTHER_NAME: (
-        "the {server}'s certificate is for another name than the one that was asked for; "
-        "`tls: {{server_name: NAME}}` asks for another than the URL's"
+        "the {server}'s certificate is for a name other than the one that was asked for; "
+        "`tls: {{server_name: NAME}}` asks for another name than the URL's"
     ),
     Cause.CERTIFICATE_REFUSED: "the {server}'s certificate was refused",
     Cause.NOT_TLS: "the {server} does not speak TLS on this port; is it http://, or another port?",
     Cause.TLS_VERSION: (
-        "the {server} speaks no version of TLS that is taken here; "
+        "the {server} speaks no version of TLS that is accepted here; "
         "`tls: {{min_version: TLSv1.2}}` is the oldest"
     ),
     Cause.OWN_CERTIFICATE_MISSING: (
-        "the {server} demands a certificate of the gateway, and was shown none; "
-        "`tls: {{certificate: FILE, key: FILE}}` shows one"
+        "the {server} demands a certificate from the gateway, and got none; "
+        "`tls: {{certificate: FILE, key: FILE}}` presents one"
     ),
     Cause.OWN_CERTIFICATE_REFUSED: (
-        "the {server} refused the certificate that the gateway showed; "
+        "the {server} refused the certificate that the gateway presented; "
         "is the one in `tls: {{certificate: FILE, key: FILE}}` known there?"
     ),
     Cause.TLS_BROKEN: (
         "the {server} broke off the TLS handshake; does it speak TLS on this port, "
-        "does it demand a certificate of the gateway?"
+        "does it demand a certificate from the gateway?"
     ),
 }
-"""What is said of the causes between us and a server; ``{server}`` is how it is called."""
+"""The clauses of causes on the way to a server; ``{server}`` stands for what the server is called."""
 
 
 def clause(cause: Cause, server: str) -> str:
-    """Say what is seen of `server`: ``authorization server`` or ``upstream``."""
+    """Describe the cause as seen at `server`: ``authorization server`` or ``upstream``."""
     return CLAUSES[cause].format(server=server)
 
 
@@ -111,4 +114,4 @@ TLS_KEYS: Final = {
     Cause.OWN_CERTIFICATE_REFUSED: "tls.certificate",
     Cause.TLS_VERSION: "tls.min_version",
 }
-"""The keys to look at, below the client or the route; for the other causes on the way it is the URL."""
+"""The keys to check, below the client or the route; for other causes on the way, check the URL."""

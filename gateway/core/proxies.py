@@ -1,8 +1,9 @@
-"""The proxies in front of us whose word counts, and the client that they speak of.
+"""The trusted proxies in front of the gateway, and the client that they report.
 
-Rules: each hop of ``X-Forwarded-For`` was written by the one to its right, the last by our peer. So it is
-read from the right, only from a trusted peer, and no further than trusted proxies go. An entry that is no
-address (``unknown``, a name that hides one: RFC 7239 section 6) ends the way: who is behind it is not known.
+Rules: each entry of ``X-Forwarded-For`` was written by the hop to its right, and the last one by our peer. So
+the field is read from the right, only from a trusted peer, and only as far as the proxies are trusted. An
+entry that is not an address (``unknown``, or a name that hides one: RFC 7239 section 6) ends the search: who
+is behind it is unknown.
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ from typing import Final
 Network = IPv4Network | IPv6Network
 IpAddress = IPv4Address | IPv6Address
 
-_MOST_HOPS: Final = 16  # what a caller wrote may name trusted addresses without end
-_LONGEST_BYTES: Final = 64  # of an entry: [IPv6 address]:port takes 47
-_REMEMBERED: Final = 1024  # lists, of `_REMEMBERED_BYTES` at most: a quarter of a MiB
+_MOST_HOPS: Final = 16  # a caller may list any number of trusted addresses
+_LONGEST_BYTES: Final = 64  # per entry: [IPv6 address]:port takes 47
+_REMEMBERED: Final = 1024  # lists of at most `_REMEMBERED_BYTES` each: a quarter of a MiB
 _REMEMBERED_BYTES: Final = 128
-_UNIX_HOPS: Final = frozenset({b"unix", b"unix:"})  # as nginx names a peer on a unix socket
+_UNIX_HOPS: Final = frozenset({b"unix", b"unix:"})  # what nginx calls a peer on a unix socket
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedProxies:
-    """Whose ``X-Forwarded-*`` are believed: peers in `networks`, and peers on unix sockets if `unix`.
+    """The peers whose ``X-Forwarded-*`` is believed: those in `networks` and, with `unix`, on unix sockets.
 
-    What was read of a list is remembered (bounded): reading an address takes a quarter of a request's time.
+    The client found in a list is remembered (bounded): to parse an address takes a quarter of a request's
+    time.
     """
 
     networks: tuple[Network, ...] = ()
@@ -34,13 +36,13 @@ class TrustedProxies:
     _known: dict[bytes, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def trusts(self, address: IpAddress) -> bool:
-        """Tell whether a peer with this address is one of them."""
+        """Whether a peer with this address is one of them."""
         return any(address in network for network in self.networks)
 
     def client_behind(self, forwarded_for: bytes) -> str:
-        """Give the address of the client that a trusted peer's ``X-Forwarded-For`` tells; empty if none.
+        """Return the client's address from a trusted peer's ``X-Forwarded-For``, or an empty string.
 
-        It is the last one that is no trusted proxy's, or the first of all where each is.
+        It is the last address that is not a trusted proxy's, or the first one if all of them are.
         """
         known = self._known
         client = known.get(forwarded_for)
@@ -70,7 +72,7 @@ NO_PROXIES: Final = TrustedProxies()
 
 
 def _from_the_right(forwarded_for: bytes) -> Iterator[bytes]:
-    """Yield the entries; an end that was cut off for its length yields what is no address."""
+    """Yield the entries; where the list is cut for its length, yield what is not an address."""
     entries = forwarded_for.rsplit(b",", _MOST_HOPS)
     for entry in reversed(entries):
         stripped = entry.strip(b" \t")
@@ -79,7 +81,7 @@ def _from_the_right(forwarded_for: bytes) -> Iterator[bytes]:
 
 
 def read_hop(entry: bytes) -> IpAddress | None:
-    """Read an address as proxies write it: bare, in brackets, with or without a port."""
+    """Parse an address as proxies write it: bare or in brackets, with or without a port."""
     if len(entry) > _LONGEST_BYTES:
         return None
     if entry[:1] == b"[":
@@ -98,7 +100,7 @@ def _is_port(text: bytes) -> bool:
 
 
 def plain_address(text: str) -> IpAddress | None:
-    """Read an address without its zone; an IPv4 caller of an IPv6 socket is an IPv4 caller."""
+    """Parse an address, dropping its zone; an IPv4 caller on an IPv6 socket is an IPv4 caller."""
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:

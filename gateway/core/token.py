@@ -1,4 +1,4 @@
-"""An access token, and what the request's way may ask of its source."""
+"""An access token, and the interface of its source to the request's way."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Token:
         expires_at_s: when it expires, in monotonic seconds; at that moment it is expired.
         serial: 1 for the first token of a source, and so on; for records, never sent.
         fingerprint: 8 hex digits of a keyed hash, whose key is lost with the process.
-        scope: what was granted (RFC 6749 section 5.1), or what was asked for if the answer does not say.
+        scope: what was granted (RFC 6749 section 5.1), or what was requested if the response does not say.
         prover: proves possession of the key that the token is bound to (RFC 9449); None for a bearer token.
     """
 
@@ -54,8 +54,8 @@ class TokenSource(Protocol):
     def current(self, now_s: float) -> Token | None:
         """Return the living token, or None if the caller must wait for one.
 
-        This marks the token as used: only a used token is refreshed early. It is on the hot path, hence no
-            `await`.
+        This marks the token as used: only a used token is refreshed early. It is on the hot path, so it
+        never waits.
         """
 
     async def token(self, deadline_s: float, *, min_left_s: float = 0.0) -> Token:

@@ -133,7 +133,9 @@ async def test_a_certificate_that_we_do_not_have_is_told_as_that(authority, vers
     context = context_of(authority, version, client_authority=authority)
     with TlsUpstream(context, ok()) as upstream:
         async with Rig(routes=to(authority, upstream)) as rig:
-            await refused(rig, "demand" if version is VERSIONS[0] else "demands a certificate of the gateway")
+            await refused(
+                rig, "demand" if version is VERSIONS[0] else "demands a certificate from the gateway"
+            )
         assert upstream.requests == []
 
 

@@ -1,1 +1,1 @@
-"""Decisions of the request's way: from the bytes of a head to the bytes of an answer."""
+"""Decisions of the request's way: from the bytes of a head to the bytes of a response."""

@@ -1,7 +1,8 @@
-"""The head of an upstream's answer, as it goes to the caller.
+"""The head of an upstream's response, and how it goes to the caller.
 
-Rules: hop-by-hop fields end here; one framing field, written here; a body that the caller's version
-cannot frame ends with the connection. RFC 9110 sections 6.4.1, 7.6.1, 15.2; RFC 9112 section 6.3.
+Rules: hop-by-hop fields end here. The gateway writes the one framing field itself. A body that the caller's
+version of HTTP cannot frame ends with the connection. RFC 9110 sections 6.4.1, 7.6.1, 15.2; RFC 9112
+section 6.3.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from gateway.core.errors import UpstreamAnswerInvalid
 from gateway.core.http.fields import folded, options
 from gateway.core.http.plain_head import PlainFieldNames, plain_lines
 
-# Never copied from an answer as it is: hop-by-hop, framing, and what the gateway adds where it is missing.
+# Never copied unchanged from a response: hop-by-hop, framing, and what the gateway adds if it is missing.
 ANSWER_SPECIAL: Final = frozenset(
     {
         b"connection",
@@ -29,15 +30,15 @@ ANSWER_SPECIAL: Final = frozenset(
         b"upgrade",
     }
 )
-# What a head may hold that is read without a parser (`plain_head`): its length says where the body ends.
+# Allowed in a head that is read without a parser (`plain_head`); a length says where the body ends.
 _PLAIN: Final = frozenset({b"connection", b"content-length", b"date", b"keep-alive"})
 _PLAIN_LENGTH_DIGITS: Final = 15
 _BODILESS: Final = frozenset({b"204", b"304"})
 ANSWER_NAMES: Final = PlainFieldNames(ANSWER_SPECIAL, _PLAIN)
-"""What is known of the names in answers of all upstreams."""
+"""The field names seen in responses, shared by all upstreams."""
 PlainAnswer: TypeAlias = tuple[int, bytes, int, list[bytes], dict[bytes, bytes]]
-"""Status, reason, length of the body, lines that pass, special fields."""
-# A trailer of these names would change how a message is read (RFC 9110 section 6.5.1).
+"""The status, the reason, the length of the body, the lines that pass, the special fields."""
+# Trailers with these names would change how a message is read (RFC 9110 section 6.5.1).
 _NO_TRAILERS: Final = ANSWER_SPECIAL | {
     b"authorization",
     b"dpop-nonce",
@@ -49,7 +50,7 @@ _NO_TRAILERS: Final = ANSWER_SPECIAL | {
 
 
 class Body(Enum):
-    """How the end of a body is known (RFC 9112 section 6.3)."""
+    """What marks the end of a body (RFC 9112 section 6.3)."""
 
     NONE = "none"
     LENGTH = "length"
@@ -57,25 +58,25 @@ class Body(Enum):
     UNTIL_CLOSE = "until_close"
 
 
-_LENGTH: Final = Body.LENGTH  # the attribute of an Enum is a slow look-up before Python 3.12
+_LENGTH: Final = Body.LENGTH  # looking up a member of an Enum is slow before Python 3.12
 
 
 def has_no_body(status: int, *, is_head: bool) -> bool:
-    """Tell whether an answer ends with its head, whatever its fields say."""
+    """Whether a response ends with its head, whatever its fields say."""
     return is_head or status in (204, 304) or status < 200
 
 
 def upstream_body(status: int, special: Mapping[bytes, bytes], *, is_head: bool, is_11: bool = True) -> Body:
-    """Decide how the upstream's body ends; only HTTP/1.1 knows transfer codings.
+    """Decide how the upstream's body ends; transfer codings exist only in HTTP/1.1.
 
     Raises:
-        UpstreamAnswerInvalid: a transfer coding that would have to be undone, or no single length.
+        UpstreamAnswerInvalid: it has a transfer coding other than chunked, or its length is ambiguous.
     """
     coding = special.get(b"transfer-encoding")
     length = special.get(b"content-length")
     if coding is None and length is not None and status == 200 and not is_head and length.isdigit():
-        return _LENGTH  # as it mostly is
-    # The blanks behind a value, which RFC 9110 section 5.5 allows, are left to us by httptools.
+        return _LENGTH  # the usual case
+    # httptools leaves white space after a value, which RFC 9110 section 5.5 allows, for us to remove.
     coding = coding.strip(b" \t") if coding is not None else None
     length = length.strip(b" \t") if length is not None else None
     if coding is not None and coding.lower() != b"chunked":
@@ -83,7 +84,7 @@ def upstream_body(status: int, special: Mapping[bytes, bytes], *, is_head: bool,
     if coding is not None and not is_11:
         raise UpstreamAnswerInvalid("the upstream used a transfer coding in HTTP/1.0")  # RFC 9112 section 6.1
     if length is not None and (coding is not None or not length.isdigit()):
-        raise UpstreamAnswerInvalid("the upstream's framing has more than one reading")
+        raise UpstreamAnswerInvalid("the upstream's framing is ambiguous")
     if has_no_body(status, is_head=is_head):
         return Body.NONE
     if coding is not None:
@@ -92,9 +93,9 @@ def upstream_body(status: int, special: Mapping[bytes, bytes], *, is_head: bool,
 
 
 def read_plain_answer(head: bytes, most_fields: int) -> PlainAnswer | None:
-    """Read the whole head of an answer that has one reading; None: a parser must.
+    """Read the complete head of a response if it is plain (`plain_head`); None if a parser must read it.
 
-    It is final, has a length, and comes on a connection that is kept; the request was no HEAD.
+    A plain response is final, has a length, keeps its connection, and does not answer a HEAD.
     """
     lines = plain_lines(head) if head[:9] == b"HTTP/1.1 " else None
     if lines is None or len(lines) > most_fields:
@@ -117,7 +118,7 @@ def read_plain_answer(head: bytes, most_fields: int) -> PlainAnswer | None:
 
 
 def caller_body(body: Body, *, is_http10: bool) -> Body:
-    """Decide how the body's end is told to the caller: an HTTP/1.0 caller knows no chunks."""
+    """Decide how to mark the body's end for the caller: HTTP/1.0 has no chunks."""
     if body is _LENGTH:
         return body
     if body is Body.UNTIL_CLOSE and not is_http10:
@@ -131,23 +132,23 @@ _NOTHING: Final[frozenset[bytes]] = frozenset()
 
 
 def dropped_names(special: Mapping[bytes, bytes]) -> frozenset[bytes]:
-    """Give the fields that the upstream's ``Connection`` lists beyond the known ones."""
+    """Return the names that the upstream's ``Connection`` lists beyond the known ones, folded."""
     listed = special.get(b"connection")
-    if listed is None or listed == b"keep-alive" or listed == b"close":  # noqa: PLR1714 - as they mostly are
+    if listed is None or listed == b"keep-alive" or listed == b"close":  # noqa: PLR1714 - no tuple
         return _NOTHING
     return frozenset(map(folded, options(listed) - ANSWER_SPECIAL - {b"close"}))
 
 
 def may_be_trailer(name: bytes) -> bool:
-    """Tell whether a trailer field of this name is passed on."""
+    """Whether a trailer field with this name is passed on."""
     return folded(name) not in _NO_TRAILERS
 
 
 def challenges(lines: Iterable[bytes]) -> list[bytes]:
-    """Give the values of ``WWW-Authenticate`` among the lines of an answer's head."""
+    """Return the values of ``WWW-Authenticate`` among the lines of a response's head."""
     return [line[17:].strip() for line in lines if line[:17].lower() == b"www-authenticate:"]
 
 
 def has_control(reason: bytes) -> bool:
-    """Tell whether a reason phrase holds what RFC 9112 section 4 does not allow in it."""
+    """Whether a reason phrase contains control characters, which RFC 9112 section 4 forbids."""
     return any((byte < 0x20 and byte != 0x09) or byte == 0x7F for byte in reason)

@@ -1,17 +1,17 @@
-"""What an upstream's challenges say: would a new access token help?
+"""What an upstream's challenges say: could a new access token help?
 
-Rules (design section 5, "401 from the upstream", rule 5; RFC 6750 section 3.1, RFC 9449 sections 7.1 and 9):
+Rules (RFC 6750 section 3.1, RFC 9449 sections 7.1 and 9):
 
-- No challenge at all, or none that can be read: yes. Legacy services answer a bare 401.
+- No challenge at all, or none that can be parsed: yes. Legacy services respond with a bare 401.
 - ``insufficient_scope`` in a token scheme: no. A new token of the same grant has the same scope.
-- ``use_dpop_nonce`` and ``invalid_dpop_proof`` in a ``DPoP`` challenge: no. It was the proof that was
-  refused, not the token (RFC 9449 section 12.2).
-- A token scheme (``Bearer``, ``DPoP``) with any other error or with none: yes.
-- Other schemes only (``Basic``, ``Token``): yes. Services that know several schemes often name the first one
-  only. Whether a new token helps is known after one replay, and `core.http.recovery` bounds the rest.
+- ``use_dpop_nonce`` or ``invalid_dpop_proof`` in a ``DPoP`` challenge: no. The proof was refused, not the
+  token (RFC 9449 section 12.2).
+- A token scheme (``Bearer``, ``DPoP``) with any other error, or without one: yes.
+- Other schemes only (``Basic``, ``Token``): yes. Services that know several schemes often name only the
+  first. One replay shows whether a new token helps, and `core.http.recovery` limits the rest.
 
-The grammar is RFC 9110 section 11.6.1: several challenges may stand in one field, parameters and
-challenges are both separated by commas, and quoted strings hold commas too. Reading is bounded.
+The grammar is RFC 9110 section 11.6.1: one field may hold several challenges, commas separate both parameters
+and challenges, and quoted strings may contain commas too. Parsing is bounded.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from gateway.core.dpop import USE_DPOP_NONCE
 
 MAX_FIELDS: Final = 16
 MAX_FIELD_BYTES: Final = 8 * 1024
-# Errors of each token scheme that a new token does not cure.
+# The errors of each token scheme that a new token does not cure.
 _UNCURED: Final = {
     "bearer": frozenset({"insufficient_scope"}),
     "dpop": frozenset({"insufficient_scope", "invalid_dpop_proof", USE_DPOP_NONCE}),
 }
 
 _TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-# Each alternative begins with a character that no other takes: nothing to go back to, linear time.
+# Each alternative begins with a character that no other accepts: no backtracking, so linear time.
 _ELEMENT: Final = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*(?:"|\\?\Z))+', re.DOTALL)
 _PARAMETER: Final = re.compile(
     rf'(?:(?P<scheme>{_TOKEN})[ \t]+)?(?P<name>{_TOKEN})[ \t]*=[ \t]*(?P<value>{_TOKEN}|"(?:[^"\\]|\\.)*")',
@@ -44,14 +44,14 @@ _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """One challenge: its scheme and its parameter names in lower case; a ``token68`` is left out."""
+    """One challenge, with its scheme and parameter names in lower case; a ``token68`` is left out."""
 
     scheme: str
     parameters: dict[str, str] = field(default_factory=dict)
 
 
 def wants_new_token(challenges: Sequence[bytes]) -> bool:
-    """Whether a refusal with these ``WWW-Authenticate`` values may be cured by another token."""
+    """Whether another token may cure a refusal with these ``WWW-Authenticate`` values."""
     return not any(
         challenge.parameters.get("error") in _UNCURED.get(challenge.scheme, ())
         for challenge in read_challenges(challenges)
@@ -59,7 +59,7 @@ def wants_new_token(challenges: Sequence[bytes]) -> bool:
 
 
 def read_challenges(values: Sequence[bytes]) -> list[Challenge]:
-    """Give the challenges in field values, in their order; what cannot be read is left out."""
+    """Return the challenges in field values, in order; what cannot be parsed is left out."""
     challenges: list[Challenge] = []
     for value in values[:MAX_FIELDS]:
         challenges.extend(_read_field(value[:MAX_FIELD_BYTES].decode("latin-1")))
@@ -78,7 +78,7 @@ def _read_field(text: str) -> list[Challenge]:
 
 
 def _piece(element: str) -> tuple[str, str, str]:
-    # (scheme, parameter name, parameter value), each empty where the element has none.
+    # (scheme, parameter name, parameter value), each empty if the element has none.
     parameter = _PARAMETER.fullmatch(element)
     if parameter is not None:
         scheme = parameter["scheme"] or ""

@@ -1,6 +1,6 @@
-"""Nonces in an upstream's answer: which one it wants in proofs, and whether it asks for it (RFC 9449).
+"""Nonces in an upstream's response: which one it wants in proofs, and whether it asks for it (RFC 9449).
 
-Rules: where ``DPoP-Nonce`` stands twice, the first that can be used counts; a nonce is asked for by
+Rules: if ``DPoP-Nonce`` occurs more than once, the first usable value counts. An upstream asks for a nonce by
 ``use_dpop_nonce`` in a ``DPoP`` challenge of a 401.
 """
 
@@ -19,18 +19,18 @@ _NONCE_NAMES: Final = frozenset({NONCE_FIELD})
 
 
 def nonce_of_head(lines: Iterable[bytes]) -> str:
-    """Give the nonce among the lines of an answer's head, or an empty text."""
+    """Return the nonce among the lines of a response's head, or an empty string."""
     found = (line[len(_NONCE_START) :].strip(b" \t") for line in lines if _is_nonce(line))
     return next(filter(None, map(usable_nonce, found)), "")
 
 
 def without_nonce(lines: Iterable[bytes]) -> list[bytes]:
-    """Give the lines of an answer's head without ``DPoP-Nonce``: it is for whoever made the proof."""
+    """Return the lines of a response's head without ``DPoP-Nonce``, which is for whoever made the proof."""
     return without(lines, _NONCE_NAMES)
 
 
 def upstream_wants_nonce(status: int, challenges: Sequence[bytes]) -> bool:
-    """Whether an upstream's answer with these ``WWW-Authenticate`` values asks for a nonce (section 9)."""
+    """Whether a response with these ``WWW-Authenticate`` values asks for a nonce (section 9)."""
     return status == 401 and any(
         challenge.scheme == "dpop" and challenge.parameters.get("error") == USE_DPOP_NONCE
         for challenge in read_challenges(challenges)

@@ -1,7 +1,8 @@
-"""When a connection that is being closed is left, whatever its caller does.
+"""How long a closing connection waits for its caller.
 
-The answer is to arrive: as long as the caller takes it at a decent pace nothing is cut off. Once it has taken
-all, a caller that is still sending has a moment to notice; what it sends is dropped (RFC 9112 section 9.6).
+The response should arrive: as long as the caller reads at a reasonable pace, nothing is cut off. Once it has
+read everything, a caller that is still sending gets a moment to notice; what it sends is discarded
+(RFC 9112 section 9.6).
 """
 
 from __future__ import annotations
@@ -10,17 +11,17 @@ from typing import Final
 
 from gateway.core.settings import KIB
 
-STALL_S: Final = 30.0  # without taking anything
-PACE_BYTES_PER_S: Final = 4 * KIB  # in all, beyond the first `STALL_S`
+STALL_S: Final = 30.0  # without reading anything
+PACE_BYTES_PER_S: Final = 4 * KIB  # on average, after the first `STALL_S`
 LINGER_S: Final = 2.0  # of silence
 LINGER_MOST_S: Final = 30.0  # as nginx's lingering_time
 
 
 class Ending:
-    """The end of one connection.
+    """The closing of one connection.
 
     Attributes:
-        is_taken: the caller has taken everything.
+        is_taken: whether the caller has read everything.
     """
 
     __slots__ = ("_most_s", "_moved_at_s", "_taken_at_s", "_unsent_bytes", "is_taken")
@@ -33,11 +34,11 @@ class Ending:
         self.is_taken = False
 
     def is_over(self, now_s: float, unsent_bytes: int, heard_at_s: float) -> bool:
-        """Say whether the connection is to be left.
+        """Whether to stop waiting for the caller.
 
         Args:
             now_s: monotonic.
-            unsent_bytes: what the caller has not taken yet.
+            unsent_bytes: what the caller has not read yet.
             heard_at_s: when the caller last sent anything, monotonic.
         """
         if self.is_taken:

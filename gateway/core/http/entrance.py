@@ -1,4 +1,4 @@
-"""What a listener knows of a caller before the first byte. The listener and `explain` ask the same code."""
+"""What a listener knows about a caller before the first byte; shared by the listener and `explain`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from gateway.core.settings import ListenerSettings
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """One listener, as far as it tells something of its callers.
+    """A listener, as far as it says something about its callers.
 
     Attributes:
-        is_unix: callers come over a unix socket, and have no address.
-        is_tls: callers are met with TLS.
-        is_local: it listens on a loopback address, which a browser on this machine reaches for any page.
+        is_unix: callers connect over a unix socket, and have no address.
+        is_tls: callers connect with TLS.
+        is_local: it listens on a loopback address, which any web page can reach through a local browser.
     """
 
     is_unix: bool
@@ -27,17 +27,17 @@ class Entrance:
 
     @classmethod
     def of(cls, listener: ListenerSettings, proxies: TrustedProxies) -> Entrance:
-        """Give the entrance that these settings make."""
+        """Build the entrance that these settings describe."""
         address = listener.address
         is_unix = address.path is not None
         is_local = not is_unix and names_this_machine(address.host)
         return cls(is_unix, listener.tls is not None, is_local, proxies)
 
     def caller(self, peer: str | None) -> CallerFields:
-        """Say who the caller is.
+        """Describe the caller.
 
         Args:
-            peer: its address as the socket tells it; None on unix sockets, and where it is gone already.
+            peer: the address of the socket's peer; None on unix sockets, and if the peer is already gone.
         """
         proto = b"https" if self.is_tls else b"http"
         if self.is_unix:

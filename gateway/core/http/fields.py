@@ -1,4 +1,4 @@
-"""Header fields as bytes: sorted into those that pass and those that are decided on."""
+"""Header fields as bytes, sorted into those that pass and those that need a decision."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _FOLDED: Final = bytes(
 
 
 class FieldNames:
-    """Sorts fields by name, and remembers what it knows of a name (bounded).
+    """Sorts fields by name, and remembers the names it has seen (bounded).
 
-    A name is special if, folded, it is in `special` or begins with `prefix`. What only looks like such a name
-    is dropped: nobody decides by it. A name in `noted` is special, too, and passes nevertheless.
+    A name is special if, folded, it is in `special` or begins with `prefix`. A name that only looks like one
+    of those is dropped, since no decision depends on it. A name in `noted` is special too, but passes.
 
     Attributes:
-        known: name as received -> what `start` gives for it.
-        keys: special name as received -> in lower case.
+        known: name as received -> what `start` returns for it.
+        keys: special name as received -> the same in lower case.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class FieldNames:
         self.keys: dict[bytes, bytes] = {}
 
     def sort(self, fields: Iterable[tuple[bytes, bytes]]) -> tuple[list[bytes], dict[bytes, bytes]]:
-        """Give (lines that pass, special fields by lower-case name; repeated ones joined by a comma)."""
+        """Return the lines that pass, and the special fields by lower-case name; repeated ones are joined."""
         known, keys, noted = self.known, self.keys, self._noted
         lines: list[bytes] = []
         special: dict[bytes, bytes] = {}
@@ -51,7 +51,7 @@ class FieldNames:
         return lines, special
 
     def start(self, name: bytes) -> bytes:
-        """Give ``Name: `` for a field that passes, nothing for a special one."""
+        """Return ``Name: `` for a field that passes, or an empty value for a special one."""
         start = b"" if self.is_special(name) else name + b": "
         if len(name) <= _NAME_BYTES_KEPT:
             if len(self.known) >= _NAMES_KEPT:
@@ -63,29 +63,29 @@ class FieldNames:
         return start
 
     def is_special(self, name: bytes) -> bool:
-        """Tell whether a field of this name may not pass as it is."""
+        """Whether a field with this name may not pass unchanged."""
         key = folded(name)
         return key in self._special or key.startswith(self._prefix)
 
 
 def options(value: bytes) -> frozenset[bytes]:
-    """Give the elements of a comma-separated list in lower case (RFC 9110 section 5.6.1)."""
+    """Return the elements of a comma-separated list in lower case (RFC 9110 section 5.6.1)."""
     return frozenset(part.strip(b" \t").lower() for part in value.split(b",")) - {b""}
 
 
 def without(lines: Iterable[bytes], names: frozenset[bytes]) -> list[bytes]:
-    """Give the lines whose name, folded, is not in `names`."""
+    """Return the lines whose name, folded, is not in `names`."""
     return [line for line in lines if folded(line.partition(b":")[0]) not in names]
 
 
 def folded(name: bytes) -> bytes:
-    """Give a name as servers confuse it: lower case, a hyphen for all that is neither letter nor digit.
+    """Fold a name as servers may: into lower case, with a hyphen for whatever is neither letter nor digit.
 
-    CGI and WSGI take hyphens for underscores, PHP dots too, and some do so with a dozen more.
+    CGI and WSGI turn hyphens into underscores, PHP dots too, and some servers a dozen other characters.
     """
     return name.translate(_FOLDED)
 
 
 def line(name: str, value: str) -> bytes:
-    """Make ``Name: value`` of settings that `config` has checked."""
+    """Format ``Name: value`` from settings that `config` has checked."""
     return f"{name}: {value}".encode("latin-1")

@@ -1,15 +1,16 @@
-"""Requests that a foreign web page caused, on a listener that only this machine reaches.
+"""Requests caused by a foreign web page, on a listener that only this machine can reach.
 
-Whoever reaches a route with a client acts with our credentials, and a browser on this machine lends its reach
-to every page that it shows: by a form or a script that sends across sites, or by a name of the page's own
-that resolves to 127.0.0.1 (DNS rebinding). Rules:
+Whoever reaches a route with a client acts with our credentials, and a browser on this machine extends its
+reach to every page that it shows: through a form or a script that sends across sites, or through a name of
+the page's own that resolves to 127.0.0.1 (DNS rebinding). Rules:
 
-- ``Host`` names this machine, or the route says which `host` it serves (then it matched). Without a Host
-  (HTTP/1.0) no browser sent it. A target in absolute form is sent only by who has the gateway for its proxy.
-- ``Origin``, where there is one, is of this machine or of the route's host. ``null`` is nobody's.
-- ``Sec-Fetch-Site`` is not ``cross-site`` (Fetch Metadata). ``same-site`` pages are of this machine, or of
+- ``Host`` names this machine, unless the route names the `host` that it serves: then it matched already. A
+  request without Host (HTTP/1.0) did not come from a browser. A browser sends a target in absolute form only
+  if the gateway is configured as its proxy.
+- ``Origin``, if present, belongs to this machine or to the route's host. ``null`` belongs to nobody.
+- ``Sec-Fetch-Site`` is not ``cross-site`` (Fetch Metadata). ``same-site`` pages belong to this machine, or to
   the domain of the route's host.
-- Programs send none of these but Host, and pass.
+- Programs send none of these except Host, and pass.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from gateway.core.http.request_head import RequestHead, host_of
 from gateway.core.server_url import is_loopback
 
 USUAL_HOSTS: Final = frozenset({"", "127.0.0.1", "::1", "localhost"})
-# As the files of hosts of common systems name it; nobody can register these (RFC 6761 section 6.3).
+# As the hosts files of common systems name it; nobody can register these names (RFC 6761 section 6.3).
 _NAMES: Final = frozenset(
     {
         "ip6-localhost",
@@ -37,30 +38,31 @@ _OWN_SITES: Final = frozenset({b"none", b"same-origin", b"same-site"})
 
 
 def refuse_foreign_page(head: RequestHead, route_host: str | None) -> None:
-    """Refuse what a page of another site caused, as far as the head tells.
+    """Refuse a request that a page of another site caused, as far as its head shows that.
 
     Args:
-        head: of the request.
-        route_host: the `host` of the route that it matched.
+        head: the head of the request.
+        route_host: the `host` of the route that it matched, if the route has one.
 
     Raises:
-        ForeignPage: it did.
+        ForeignPage: another site's page caused it.
     """
     is_named = route_host is not None or head.target.authority is not None or names_this_machine(head.host)
     if not is_named and head.host:
         raise ForeignPage("Host names neither this machine nor a host of the route")
     special = head.special
     if b"origin" in special and not _is_own_origin(special[b"origin"], route_host):
-        raise ForeignPage("Origin is neither of this machine nor of a host of the route")
+        raise ForeignPage("Origin belongs neither to this machine nor to a host of the route")
     if b"sec-fetch-site" in special and special[b"sec-fetch-site"].lower() not in _OWN_SITES:
         raise ForeignPage("a web page of another site caused the request")
 
 
 def names_this_machine(host: str) -> bool:
-    """Whether a name or address is this machine's own, or a name that no page of another can have.
+    """Whether `host` is this machine's own name or address, or one that no foreign page can have.
 
-    It is written in lower case, without brackets, port and final dot. Wider than `is_loopback`, which says
-    where credentials may be sent: nothing is sent here, and no foreign page has a name below ``localhost``.
+    `host` is in lower case, without brackets, port or final dot. This accepts more than `is_loopback`, which
+    decides where credentials may be sent: nothing is sent here, and no foreign page has a name below
+    ``localhost``.
     """
     if host in USUAL_HOSTS or host in _NAMES or host.endswith(".localhost"):
         return bool(host)
@@ -68,7 +70,7 @@ def names_this_machine(host: str) -> bool:
 
 
 def _is_own_origin(origin: bytes, route_host: str | None) -> bool:
-    """RFC 6454 section 7: ``scheme://host[:port]``, or ``null``; a list is nobody's."""
+    """RFC 6454 section 7: ``scheme://host[:port]``, or ``null``; a list belongs to nobody."""
     scheme, mark, authority = origin.partition(b"://")
     if not mark or scheme.lower() not in (b"http", b"https"):
         return False

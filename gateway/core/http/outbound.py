@@ -1,11 +1,12 @@
-"""The request that goes out: built from what is allowed, the token injected last.
+"""The outgoing request: built from what is allowed, with the token injected last.
 
-Rules: strip first, inject last; exactly one ``Authorization`` where a token is injected; one framing
-field, written here; path and query byte for byte. RFC 9110 sections 7.6.1 and 7.6.3, RFC 9112 section 3.
+Rules: strip first, inject last. Exactly one ``Authorization`` goes out where a token is injected. The gateway
+writes the one framing field itself. Path and query pass byte for byte. RFC 9110 sections 7.6.1 and 7.6.3,
+RFC 9112 section 3.
 
-The caller's ``DPoP`` proves something of the token beside it (RFC 9449 section 7.1), so it goes where the
-caller's ``Authorization`` goes, and nowhere with a token of ours; where the caller sent none and none is
-injected, it may belong to a token request (section 5), and passes.
+The caller's ``DPoP`` proves something about the token beside it (RFC 9449 section 7.1), so it goes where the
+caller's ``Authorization`` goes, and never with a token of ours. If the caller sent no ``Authorization`` and
+none is injected, the proof may belong to a token request (section 5), and passes.
 """
 
 from __future__ import annotations
@@ -31,18 +32,18 @@ _REQUEST_ID_BYTES: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class CallerFields:
-    """What every request of one connection says of its caller.
+    """What every request of a connection says about its caller.
 
     Attributes:
-        address: of the peer, as text bytes; an IPv6 address without brackets (X-Forwarded-For's habit);
-            `UNKNOWN` (RFC 7239 section 6.2) for one on a unix socket.
-        proto: ``http`` or ``https``, as the caller reached us.
-        is_trusted: the peer is in ``trusted_proxies``; what it says of its own callers is kept.
-        is_local: it came to a loopback address, which a browser on this machine reaches for any page.
-        is_unix: it came over a unix socket, where nobody has an address.
-        proxies: those that are trusted.
-        lines: the fields that tell it, ready for a request that brings none of its own.
-        name: the address as records tell it.
+        address: the peer's address in ASCII; IPv6 without brackets, as is usual in X-Forwarded-For;
+            `UNKNOWN` (RFC 7239 section 6.2) on a unix socket.
+        proto: ``http`` or ``https``, as the caller connected.
+        is_trusted: the peer is in ``trusted_proxies``; what it says about its own callers is kept.
+        is_local: it connected to a loopback address, which any web page can reach through a local browser.
+        is_unix: it connected over a unix socket, where nobody has an address.
+        proxies: the trusted proxies.
+        lines: the forwarded fields, ready for a request that brings none of its own.
+        name: the address as it appears in records.
     """
 
     address: bytes
@@ -61,16 +62,16 @@ class CallerFields:
         object.__setattr__(self, "name", name)
 
     def client_behind(self, head: RequestHead) -> str:
-        """Give the address of the client that a trusted peer speaks of; empty if it does not."""
+        """Return the address of the client that a trusted peer reports, or an empty string."""
         told = head.special.get(b"x-forwarded-for") if self.is_trusted else None
         return self.proxies.client_behind(told) if told is not None else ""
 
 
 class OutboundPlan:
-    """All of a route that can be prepared before a request comes.
+    """What can be prepared for a route before a request arrives.
 
     Attributes:
-        may_keep: the route forwards the caller's own ``Authorization`` where there is one.
+        may_keep: the route forwards the caller's own ``Authorization``, if there is one.
     """
 
     __slots__ = (
@@ -102,17 +103,17 @@ class OutboundPlan:
         self._changes = bool(self._removed or self._allowed)
 
     def target(self, target: Target) -> str:
-        """Give path and query for the upstream."""
+        """Return path and query for the upstream."""
         if target.path == "*":
             return target.path
         path = self._base + (target.path[self._cut :] if self._cut else target.path)
         return (path if path[:1] == "/" else "/" + path) + target.query
 
     def uri(self, head: RequestHead) -> str:
-        """Give the target URI without its query, as the upstream reads it from what it gets.
+        """Return the target URI without its query, as the upstream reconstructs it from the request.
 
-        RFC 9112 section 3.3: scheme, ``Host`` and path, where ``*`` is none. A caller's host that was to be
-        preserved and is missing leaves the upstream's own name as the best guess at its default.
+        RFC 9112 section 3.3: scheme, ``Host`` and path; ``*`` stands for no path. If the caller's host should
+        be preserved but is missing, the upstream's own name is the best guess at its default.
         """
         authority = self.settings.upstream.authority
         if self.settings.preserves_host and head.authority:
@@ -121,13 +122,13 @@ class OutboundPlan:
         return f"{self._scheme}://{authority}{without_query(target) if target != '*' else ''}"
 
     def admit(self, head: RequestHead, *, is_local: bool = False) -> None:
-        """Refuse what the route does not take; `is_local` as of `CallerFields`.
+        """Refuse what the route does not accept; `is_local` is that of `CallerFields`.
 
         Raises:
             ForeignPage, AuthorizationNotAllowed, BodyTooLarge.
         """
         settings, special = self.settings, head.special
-        # As mostly nothing of it is there to be looked at, the quick way past is here.
+        # Most requests have nothing to check here: a quick way past.
         if (
             is_local
             and self._refuses_pages
@@ -135,33 +136,33 @@ class OutboundPlan:
         ):
             refuse_foreign_page(head, settings.host)
         if b"authorization" in special and settings.authorization is CallerAuthorization.REJECT:
-            raise AuthorizationNotAllowed("this route does not take the caller's Authorization")
+            raise AuthorizationNotAllowed("this route does not accept an Authorization from the caller")
         limit = settings.max_body_bytes
         if limit is not None and head.content_length is not None and head.content_length > limit:
-            raise BodyTooLarge(f"this route takes at most {limit} bytes")
+            raise BodyTooLarge(f"this route accepts a body of at most {limit} bytes")
 
     def authorization(self, head: RequestHead, token: bytes | None) -> bytes | None:
-        """Give the one value of ``Authorization`` that goes out: the token's, unless the route keeps."""
+        """Return the one ``Authorization`` value to send: the token's, unless the caller's own is kept."""
         return head.special[b"authorization"] if self.may_keep and self.keeps_callers(head) else token
 
     def keeps_callers(self, head: RequestHead) -> bool:
-        """Tell whether the caller's own ``Authorization`` goes out; never where not `may_keep`.
+        """Whether the caller's own ``Authorization`` goes out; never without `may_keep`.
 
         Raises:
-            MalformedRequest: it would, but there are two.
+            MalformedRequest: it would, but there is more than one.
         """
         if not self.may_keep:
             return False
         if b"authorization" not in head.special or b"authorization" in head.dropped:
             return False
         if head.repeats_authorization:
-            raise MalformedRequest("there is more than one Authorization")
+            raise MalformedRequest("the request has more than one Authorization")
         return True
 
     def head(
         self, head: RequestHead, caller: CallerFields, authorization: bytes | None, request_id: bytes
     ) -> list[bytes]:
-        """Build the request line and the fields, without framing; the last line ends without CRLF."""
+        """Build the request line and the fields, without framing; the last one has no line end."""
         lines, special = head.lines, head.special
         if head.dropped or self._changes:
             lines = lines + [start + special[name] for name, start in self._allowed if name in special]
@@ -196,32 +197,32 @@ class OutboundPlan:
 
 
 def framing_lines(head: RequestHead) -> tuple[bytes, ...]:
-    """Give the one field that frames the body, if the request has any."""
+    """Return the one field that frames the body, if the request has a body."""
     if head.is_chunked:
         return (b"Transfer-Encoding: chunked",)
     return () if head.content_length is None else (b"Content-Length: %d" % head.content_length,)
 
 
 def expectation_lines(head: RequestHead) -> tuple[bytes, ...]:
-    """Give what asks the upstream whether it wants a body that has not come yet (RFC 9110 section 10.1.1)."""
+    """Return what asks the upstream for an invitation to send the body (RFC 9110 section 10.1.1)."""
     has_body = head.is_chunked or bool(head.content_length)
     return (b"Expect: 100-continue",) if head.expects_continue and has_body else ()
 
 
 def added_lines(rules: HeaderRules) -> tuple[bytes, ...]:
-    """Give the lines that header rules put in."""
+    """Return the lines that header rules add."""
     return tuple(line(name, value) for name, value in (*rules.set, *rules.add))
 
 
 def removed_names(rules: HeaderRules) -> frozenset[bytes]:
-    """Give the names that header rules take out; what is set is taken out first, in any spelling."""
+    """Return the names that header rules remove; a field that is set is first removed, in any spelling."""
     return frozenset(
         folded(name.encode("ascii")) for name in (*rules.remove, *(name for name, _ in rules.set))
     )
 
 
 def _forwarded(head: RequestHead, caller: CallerFields, removed: frozenset[bytes]) -> list[bytes]:
-    """X-Forwarded-* and Via: the peer's own word counts only if it is a trusted proxy."""
+    """X-Forwarded-* and Via: what the peer says counts only if it is a trusted proxy."""
     special = head.special
     via = _VIA_10 if head.is_http10 else _VIA
     if b"via" in special:
@@ -230,7 +231,7 @@ def _forwarded(head: RequestHead, caller: CallerFields, removed: frozenset[bytes
     kept: list[bytes] = []
     if caller.is_trusted:
         if before := special.get(b"x-forwarded-for"):
-            # A peer on a unix socket is no hop that anybody could name: what it says stands.
+            # A peer on a unix socket has no address to append: its list passes unchanged.
             address = before if caller.is_unix else before + b", " + address
         proto = special.get(b"x-forwarded-proto", proto)
         host = special.get(b"x-forwarded-host", host)
@@ -245,7 +246,7 @@ _REWRITTEN: Final = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-for
 
 
 def _other_forwarded(special: dict[bytes, bytes]) -> list[bytes]:
-    """What a trusted proxy says beyond the three fields that we write: passed as it is."""
+    """What a trusted proxy says beyond the three fields that we write: passed unchanged."""
     return [
         name + b": " + value
         for name, value in special.items()
@@ -255,13 +256,13 @@ def _other_forwarded(special: dict[bytes, bytes]) -> list[bytes]:
 
 
 def _fewer_forwards(head: RequestHead) -> bytes:
-    """RFC 9110 section 7.6.2: counted down for OPTIONS only."""
+    """RFC 9110 section 7.6.2: decremented for OPTIONS only."""
     value = head.special[b"max-forwards"]
     return b"%d" % (head.max_forwards - 1) if head.max_forwards else value
 
 
 def request_id(head: RequestHead, made: bytes) -> bytes:
-    """Give the caller's X-Request-ID if it is visible ASCII of a decent length, else `made`."""
+    """Return the caller's X-Request-ID if it is visible ASCII of a reasonable length, else `made`."""
     given = head.special.get(b"x-request-id")
     if given is None or not 0 < len(given) <= _REQUEST_ID_BYTES:
         return made

@@ -1,14 +1,14 @@
-"""Heads that have one reading, for every parser: recognised and taken apart without one.
+"""Plain heads: those that every parser reads in the same way, read here without a parser.
 
-A second reader of heads is what smuggling lives on, so this one refuses whatever two parsers could read
-differently, and the parser reads it. Plain is a head that
+Request smuggling thrives on a second reader of heads. So this one declines whatever two parsers might read
+differently, and leaves it to the parser. A plain head
 
-- is whole, and holds visible ASCII, single blanks and ``CR LF`` alone (RFC 9112 sections 2.2 and 5);
-- has fields of the form ``Name: value`` only, without a blank before or behind the value;
-- has only names that the parser met before, in this very spelling: so they are names;
-- repeats no field that may stand there once, as aiohttp's parser and llhttp have it.
+- is complete, and consists of visible ASCII, single spaces and ``CR LF`` (RFC 9112 sections 2.2 and 5);
+- has only fields of the form ``Name: value``, without white space before or after the value;
+- has only names that the parser has seen before in exactly this spelling, so they are valid names;
+- does not repeat a field that aiohttp's parser or llhttp allows only once.
 
-What a plain head is taken for is what the parser would have made of it, byte for byte; tests compare both.
+A plain head is read exactly as the parser would have read it, byte for byte; tests compare the two.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gateway.core.http.fields import FieldNames
 
 _VISIBLE: Final = bytes(range(0x20, 0x7F))
 _LINE_ENDS: Final = tuple(b"\r\n" * count for count in range(130))
-# Fields that aiohttp's parser refuses where they stand twice, beyond those that are decided on.
+# Fields that aiohttp's parser refuses if repeated, beyond the special ones.
 _SINGLE: Final = frozenset(
     {
         b"content-location",
@@ -34,9 +34,9 @@ _SINGLE: Final = frozenset(
 
 
 class PlainFieldNames(FieldNames):
-    """Field names, and which of those that were met may stand in a plain head.
+    """Field names, and which of those seen so far may occur in a plain head.
 
-    `plain` are the special names that may.
+    `plain` names the special fields that may.
     """
 
     def __init__(
@@ -53,11 +53,11 @@ class PlainFieldNames(FieldNames):
         self._decided: dict[bytes, bytes] = {}
 
     def start(self, name: bytes) -> bytes:
-        """Return ``Name: `` for a field that passes, nothing for a special one, and remember the name."""
+        """Return ``Name: `` for a field that passes, or an empty value for a special one, and remember it."""
         start = super().start(name)
         if name not in self.known:
             return start
-        if len(self.known) == 1:  # what was known before was forgotten, or there was nothing
+        if len(self.known) == 1:  # the names known before were forgotten, or there were none
             self._passing.clear()
             self._single.clear()
             self._decided.clear()
@@ -72,7 +72,7 @@ class PlainFieldNames(FieldNames):
         return start
 
     def sort_plain(self, fields: Iterable[bytes]) -> tuple[list[bytes], dict[bytes, bytes]] | None:
-        """Sort the lines of a plain head as `sort` sorts its fields; None where they are not plain."""
+        """Sort the lines of a plain head as `sort` sorts its fields; None if they are not plain."""
         passing, decided, noted = self._passing, self._decided, self._noted
         lines: list[bytes] = []
         special: dict[bytes, bytes] = {}
@@ -101,7 +101,7 @@ class PlainFieldNames(FieldNames):
 
 
 def plain_lines(head: bytes) -> list[bytes] | None:
-    """Split a whole head, with the empty line at its end, into its lines; None where it is not plain."""
+    """Split a complete head, with the empty line at its end, into lines; None if it is not plain."""
     lines = head.split(b"\r\n")
     count = len(lines) - 1
     if (

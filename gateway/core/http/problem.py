@@ -1,4 +1,4 @@
-"""Our own answers: problem documents (RFC 9457) with Proxy-Status (RFC 9209)."""
+"""The gateway's own error responses: problem documents (RFC 9457) with Proxy-Status (RFC 9209)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gateway.core.errors import TYPE_PREFIX, GatewayError
 
 
 def problem_document(error: GatewayError, request_id: str) -> dict[str, object]:
-    """Give the members of the problem document."""
+    """Return the members of the problem document."""
     document: dict[str, object] = {
         "type": TYPE_PREFIX + error.code,
         "title": error.title,
@@ -23,13 +23,13 @@ def problem_document(error: GatewayError, request_id: str) -> dict[str, object]:
 
 
 def problem_answer(error: GatewayError, request_id: str, date: str, *, closes: bool, is_head: bool) -> bytes:
-    """Build the whole answer, ready to be written.
+    """Build the whole response, ready to be written.
 
     Args:
         error: what went wrong; its texts are ours, so they are safe to show.
         request_id: visible ASCII.
-        date: now, as RFC 9110 section 5.6.7 writes it.
-        closes: whether the connection ends with this answer.
+        date: the current time, in the format of RFC 9110 section 5.6.7.
+        closes: whether the connection ends with this response.
         is_head: the request was HEAD: no body follows.
     """
     body = json.dumps(problem_document(error, request_id), ensure_ascii=False).encode() + b"\n"

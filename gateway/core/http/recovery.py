@@ -1,21 +1,22 @@
-"""What to do with a response that says the token was refused, and what is remembered of it.
+"""What to do with a response that says the token was refused, and what to remember about it.
 
-Rules (design, "401 from the upstream"):
+Rules, so that one caller's 401 costs the other callers nothing:
 
-- A refusal makes the token suspect, for one request; what others do with the token is their affair. The
-  refused request is replayed once, with another token.
-- Never replayed is a request whose token was obtained for it, nor one whose challenge asks for something
-  that a new token cannot give.
+- A refusal makes the token suspect for the refused request only; other requests keep using it. The refused
+  request is replayed once, with another token.
+- A request is not replayed if its token was obtained for it, or if the challenge asks for something that a
+  new token cannot provide.
 - A recovery that did not help is remembered narrowly and briefly: this target of this route refuses even a
-  new token (`KNOWN_S`, `MOST_KNOWN` targets). A response that accepts a token there ends that.
-- Beyond that a route has a budget: `BUDGET` useless recoveries at once, then one per `BUDGET_EVERY_S`. It
-  does not bind where the route's upstream accepted the very token before: that it is refused now is news.
-  Nor does it bind where a newer token is at hand, which costs no token request.
-- Where no other token is to be had, the token still lives if its upstream accepted it after the refused
-  request was sent. Then the refusal was about that request, and the upstream's own response passes.
+  new token (for `KNOWN_S`, up to `MOST_KNOWN` targets). A response there that accepts a token ends this.
+- Beyond that, each route has a budget: `BUDGET` useless recoveries at once, then one every `BUDGET_EVERY_S`.
+  It does not apply if the route's upstream accepted this very token before, since its refusal is news. Nor
+  does it apply if a newer token is at hand, which costs no token request.
+- If no other token can be obtained, what the upstream did since decides. If it accepted the token after the
+  refused request was sent, the token is alive. Then the refusal was about that request, and the upstream's
+  own response passes.
 
-An upstream that wants its nonce in a proof (RFC 9449 section 9) has not refused the token: `dpop_nonce` knows
-it, and this is not asked.
+An upstream that wants its nonce in a proof (RFC 9449 section 9) has not refused the token. `dpop_nonce`
+handles that case before this module is asked.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ from typing import Final
 from gateway.core.token import Token
 
 KNOWN_S: Final = 30.0
-MOST_KNOWN: Final = 64  # of 16 bytes each and their instants: some 8 KiB a route
+MOST_KNOWN: Final = 64  # 16 bytes each, and their instants: about 8 KiB per route
 BUDGET: Final = 3
 BUDGET_EVERY_S: Final = 30.0
 ACCEPTED: Final = frozenset({*range(200, 300), 304})
-"""Statuses that show that the token was accepted: others are given before it is looked at, too."""
+"""Statuses that prove that the token was accepted; others may be sent before anyone looks at it."""
 
 
 class Recovery(Enum):
@@ -43,27 +44,27 @@ class Recovery(Enum):
     RECOVERED = "recovered"  # replayed with another token, and accepted
     REJECTED_AGAIN = "rejected_again"  # the replay was refused too; its response passed
     NEW_TOKEN_REJECTED = "new_token_rejected"
-    HELD = "held"  # recoveries did not help here a moment ago; nothing was tried
-    NOT_REPLAYABLE = "not_replayable"  # the body is longer than the replay limit; a new token was asked for
+    HELD = "held"  # a recent recovery did not help here, so none was tried
+    NOT_REPLAYABLE = "not_replayable"  # the body exceeds the replay limit; a new token was requested
     OTHER_CHALLENGE = "other_challenge"  # insufficient_scope, or a refused proof
-    TOKEN_LIVES = "token_lives"  # no other token was to be had, but the upstream accepts this one elsewhere
+    TOKEN_LIVES = "token_lives"  # there was no other token, but the upstream accepts this one elsewhere
     NO_TOKEN = "no_token"
 
 
 USELESS: Final = frozenset((Recovery.REJECTED_AGAIN, Recovery.NEW_TOKEN_REJECTED, Recovery.HELD))
-"""The upstream refuses tokens that are new."""
+"""Outcomes that show that the upstream refuses even new tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What is known when an upstream's response has a status of ``recover_on``.
+    """The facts of a response whose status is one of the route's ``recover_on``.
 
     Attributes:
-        wants_new_token: as `core.http.challenge` reads the challenges.
-        token_is_new: it was obtained for this very request.
-        is_known: this target refused even a new token a moment ago (`RefusalMemory.knows`).
-        is_promising: the budget, or what is known of the token, speaks for another try.
-        is_replayable: the whole body, as far as it was sent, is still at hand.
+        wants_new_token: what `core.http.challenge` concludes from the challenges.
+        token_is_new: the token was obtained for this very request.
+        is_known: this target recently refused even a new token (`RefusalMemory.knows`).
+        is_promising: the budget or the token's record justifies another try (`RefusalMemory.is_promising`).
+        is_replayable: whatever was sent of the body is still at hand.
     """
 
     wants_new_token: bool
@@ -74,9 +75,9 @@ class Refusal:
 
 
 def decide(refusal: Refusal) -> Recovery:
-    """Give `Recovery.RECOVERED` for "try it", else the reason why the response passes unchanged.
+    """Return `Recovery.RECOVERED` to try a replay, else the reason why the response passes unchanged.
 
-    For `Recovery.NOT_REPLAYABLE` the token is to be replaced all the same, for the requests to come.
+    With `Recovery.NOT_REPLAYABLE` the token is replaced nevertheless, for later requests.
     """
     if not refusal.wants_new_token:
         return Recovery.OTHER_CHALLENGE
@@ -90,7 +91,7 @@ def decide(refusal: Refusal) -> Recovery:
 
 
 class RefusalMemory:
-    """What a route remembers of tokens that were accepted, and of recoveries that did not help.
+    """What a route remembers about accepted tokens, and about recoveries that did not help.
 
     Attributes:
         accepted: the token that was accepted last.
@@ -117,17 +118,17 @@ class RefusalMemory:
 
     def note_useless(self, target: bytes, newest: Token, now_s: float) -> None:
         """Remember that even the `newest` token does not help at `target`, and charge the budget for it."""
-        self._known.pop(target, None)  # so that the oldest stand in front
+        self._known.pop(target, None)  # so that the oldest comes first
         self._known[target] = _Useless(now_s + KNOWN_S, newest.serial)
         if len(self._known) > MOST_KNOWN:
             del self._known[next(iter(self._known))]
         self.is_empty = False
-        # However many fail together, no more than the whole budget is spent.
+        # However many fail at the same time, they spend no more than the whole budget.
         spent_s = max(0.0, self._budget_is_full_at_s - now_s) + BUDGET_EVERY_S
         self._budget_is_full_at_s = now_s + min(spent_s, BUDGET * BUDGET_EVERY_S)
 
     def forget(self, target: bytes) -> None:
-        """Forget that `target` refused: it accepts now."""
+        """Forget that `target` refused, since it accepts now."""
         self._known.pop(target, None)
         self.is_empty = not self._known
 
@@ -142,8 +143,8 @@ class Acceptance:
     """Which token of one source an upstream accepted last, and when.
 
     Attributes:
-        token: the one.
-        at_s: when its response came, on the stopwatch (`core.clock`).
+        token: that token.
+        at_s: when the response arrived, on the stopwatch (`core.clock`).
     """
 
     __slots__ = ("at_s", "token")
@@ -153,15 +154,15 @@ class Acceptance:
         self.at_s = -inf
 
     def proves_alive(self, token: Token, sent_s: float) -> bool:
-        """Whether `token` was accepted after the request was sent that was sent at `sent_s`."""
+        """Whether `token` was accepted after the request of `sent_s` was sent."""
         return token is self.token and self.at_s > sent_s
 
 
 def target_digest(method: str, path: str) -> bytes:
-    """Give 16 bytes that stand for a target; the query is no part of it."""
+    """Return a digest of 16 bytes that identifies a target, without its query."""
     return blake2s(f"{method}\0{path}".encode("utf-8", "surrogateescape"), digest_size=16).digest()
 
 
 def may_send_again(method: str) -> bool:
-    """Tell whether a request may be sent anew after its pooled connection died (RFC 9110 section 9.2.2)."""
+    """Whether a request may be sent again after its pooled connection died (RFC 9110 section 9.2.2)."""
     return method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")

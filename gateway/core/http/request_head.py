@@ -1,12 +1,12 @@
 """What a caller's request head says, read once.
 
-Rules: lines that pass are made ready to send while they are read; whatever the gateway decides by, sets
-itself or may not pass is kept apart in `special`. RFC 9110 sections 7.2, 7.6.1, 7.8, 10.1.1;
-RFC 9112 sections 3.2, 6.1, 6.3.
+Rules: fields that pass are formatted for sending while they are read. Fields that the gateway decides by,
+sets itself or must not pass are kept apart in `special`. RFC 9110 sections 7.2, 7.6.1, 7.8, 10.1.1; RFC 9112
+sections 3.2, 6.1, 6.3.
 
-What looks like a special field (``X_Forwarded_For``, ``X.Forwarded.For``) never passes: servers read both as
-one name (`fields.folded`). Fields by which some servers let a caller replace what was matched and permitted
-(`OVERRIDES`) pass only where the route allows them by name.
+A field that looks like a special one (``X_Forwarded_For``, ``X.Forwarded.For``) never passes, because servers
+confuse the names (`fields.folded`). Some servers let a caller replace what was matched and permitted by
+fields of their own (`OVERRIDES`); those pass only if the route allows them by name.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ SPECIAL: Final = frozenset(
         b"x-request-id",
     }
 )
-# What some frameworks and servers believe in place of method, target, Host or scheme, or take for their own
-# setting; the twins of `Proxy` and `Script-Name` are variables of CGI (CVE-2016-5385) and WSGI.
+# What some frameworks and servers believe instead of method, target, Host or scheme, or use as a setting of
+# their own. `Proxy` and `Script-Name` become variables of CGI (CVE-2016-5385) and WSGI.
 OVERRIDES: Final = frozenset(
     {
         b"front-end-https",
@@ -86,17 +86,17 @@ OVERRIDES: Final = frozenset(
         b"x-waws-unencoded-url",
     }
 )
-# What a browser says of the page that caused the request: it passes, and is decided by (`core.http.foreign`).
+# What a browser says about the page that caused the request: it passes, and `core.http.foreign` uses it.
 NOTED: Final = frozenset({b"origin", b"sec-fetch-site"})
-# Connection options that name no field which could have passed.
+# Connection options whose fields never pass anyway.
 _KNOWN_OPTIONS: Final = frozenset({b"close", b"http2-settings", b"keep-alive", b"te", b"upgrade"})
 _NAME_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_~%!$&'()*+;="
 _NOTHING: Final[frozenset[bytes]] = frozenset()
 _IPV6_BYTES: Final = b"ABCDEFabcdef0123456789.:"
-_LENGTH_DIGITS: Final = 18  # below 2**63, and what int() takes without complaint
-_HOST_BYTES: Final = 255  # no name is longer (RFC 1035 section 2.3.4)
+_LENGTH_DIGITS: Final = 18  # below 2**63
+_HOST_BYTES: Final = 255  # the longest name possible (RFC 1035 section 2.3.4)
 _PORT_DIGITS: Final = 5
-# What a head may hold that is read without a parser: nothing of framing, of a body, or of the connection.
+# Special fields allowed in a head that is read without a parser: nothing about framing, or about a body.
 _PLAIN: Final = frozenset(
     {
         b"authorization",
@@ -111,27 +111,28 @@ _PLAIN: Final = frozenset(
 )
 _PLAIN_METHODS: Final = {b"GET": "GET", b"HEAD": "HEAD", b"DELETE": "DELETE"}
 _PLAIN_TARGET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/?%"
-_HOSTS_KEPT: Final = 1024  # of `_HOST_BYTES` and a port at most: less than half a MiB
+_HOSTS_KEPT: Final = 1024  # each at most `_HOST_BYTES` and a port: less than half a MiB
 
 
 class RequestHead:
-    """A caller's request head. Mutable only to be cheap: nobody changes it after `HeadReader.read`.
+    """A caller's request head. Mutable only to be cheap: it does not change after `HeadReader.read`.
 
     Attributes:
         method, target: as received.
-        host: lower case, without port; may be empty.
-        authority: the host as received, with its port, for ``Host`` and ``X-Forwarded-Host``.
+        host: in lower case, without the port; may be empty.
+        authority: the host as received, with its port; for ``Host`` and ``X-Forwarded-Host``.
         lines: fields that pass, each as ``Name: value``.
-        special: fields that are decided on or by, lower-case name -> value (joined with a comma).
-        dropped: names that ``Connection`` listed beyond the known ones, folded.
+        special: fields that are decided on or by, lower-case name -> value (repeated ones joined with a
+            comma).
+        dropped: names that ``Connection`` lists beyond the known ones, folded.
         max_forwards: of an OPTIONS request (RFC 9110 section 7.6.2), else None.
         content_length: of the body, or None when it is chunked or there is none.
         is_chunked, is_http10, expects_continue, wants_trailers: claims.
-        repeats_authorization: it is no list (RFC 9110 section 5.3), so it has no one meaning.
+        repeats_authorization: the field is not a list (RFC 9110 section 5.3), so the request is ambiguous.
         offers_upgrade: an upgrade other than WebSocket was offered, and is ignored.
     """
 
-    # Not slotted: defaults that stand in the class cost nothing per request.
+    # Not slotted: defaults in the class cost nothing per request.
     host: str = ""
     authority: bytes = b""
     content_length: int | None = None
@@ -154,7 +155,7 @@ class RequestHead:
 
 
 class HeadReader:
-    """Reads request heads; knows the field names and hosts that it met before (bounded)."""
+    """Reads request heads, and remembers the field names and hosts it has seen (bounded)."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -172,15 +173,15 @@ class HeadReader:
         *,
         is_small: bool = False,
     ) -> RequestHead:
-        """Read one head that the parser found well formed; `is_small`: it is surely not too large.
+        """Read a head that the parser found well formed; `is_small`: it is known not to be too large.
 
         Raises:
-            CallerError: it is not to be served; see the classes for each reason.
+            CallerError: the request cannot be served; each class is one reason.
         """
-        if version != (1, 1) and version != (1, 0):  # noqa: PLR1714 - two compares, no tuple of tuples
+        if version != (1, 1) and version != (1, 0):  # noqa: PLR1714 - no tuple
             raise VersionUnsupported("the request is neither HTTP/1.0 nor HTTP/1.1")
         if method in ("CONNECT", "TRACE"):
-            raise MethodUnsupported(f"{method} is not served")
+            raise MethodUnsupported(f"{method} is not supported")
         limits = self._limits
         if len(target) > limits.target_bytes:
             raise TargetTooLong(f"the request target exceeds {limits.target_bytes} bytes")
@@ -197,10 +198,10 @@ class HeadReader:
         return head
 
     def read_plain(self, data: bytes) -> RequestHead | None:
-        """Read a whole head that has one reading (`plain_head`), as `read` would; None: a parser must.
+        """Read a complete plain head (`plain_head`) as `read` would; None if a parser must read it.
 
-        Its method takes no body, its target is a path, its host was met before, and nothing in it is about
-        framing or, but for ``Connection: keep-alive``, about the connection.
+        Its method has no body, its target is a path, and its host was seen before. Nothing in it concerns
+        framing, and no more than ``Connection: keep-alive`` the connection.
         """
         lines = plain_lines(data) if len(data) <= self._plain_bytes else None
         if lines is None or len(lines) > self._most_lines:
@@ -226,7 +227,7 @@ class HeadReader:
         return head
 
     def _read_host(self, head: RequestHead) -> None:
-        """RFC 9112 section 3.2: an absolute-form target replaces Host; HTTP/1.0 may have none."""
+        """RFC 9112 section 3.2: an absolute-form target replaces Host; HTTP/1.0 may omit it."""
         authority = head.target.authority
         head.authority = head.special.get(b"host", b"") if authority is None else authority.encode("latin-1")
         host = self._hosts.get(head.authority)
@@ -239,10 +240,10 @@ class HeadReader:
 
 
 def host_of(authority: bytes) -> str:
-    """Give the host of ``host[:port]`` in lower case, without a final dot.
+    """Return the host of ``host[:port]`` in lower case, without a final dot.
 
     Raises:
-        MalformedRequest: it is no such thing, or longer than any.
+        MalformedRequest: it has another form, or is too long.
     """
     if authority[:1] == b"[":
         host, mark, rest = authority[1:].partition(b"]")
@@ -278,31 +279,31 @@ def _read_special(head: RequestHead) -> None:
     if b"expect" in special and not head.is_http10:
         # RFC 9110 section 10.1.1: an HTTP/1.0 caller's expectation is ignored.
         if special[b"expect"].lower() != b"100-continue":
-            raise ExpectationFailed("only 100-continue can be expected")
+            raise ExpectationFailed("the only expectation supported is 100-continue")
         head.expects_continue = True
 
 
 def _read_framing(head: RequestHead) -> None:
-    """RFC 9112 sections 6.1 and 6.3: one framing field, of one meaning."""
+    """RFC 9112 sections 6.1 and 6.3: one framing field, with one meaning."""
     coding = head.special.get(b"transfer-encoding")
     length = head.special.get(b"content-length")
     if coding is None:
         assert length is not None
         if not length.isdigit() or len(length) > _LENGTH_DIGITS:
-            raise MalformedRequest("Content-Length is not one number")
+            raise MalformedRequest("Content-Length is not a single number")
         head.content_length = int(length)
         return
     if length is not None or head.is_http10:
-        raise MalformedRequest("Transfer-Encoding stands beside Content-Length or in HTTP/1.0")
+        raise MalformedRequest("Transfer-Encoding was sent together with Content-Length, or in HTTP/1.0")
     if coding.lower() != b"chunked":
-        raise TransferCodingUnsupported("the only transfer coding served is one chunked")
+        raise TransferCodingUnsupported("the only transfer coding supported is a single chunked")
     head.is_chunked = True
 
 
 def _read_connection(head: RequestHead, listed: frozenset[bytes]) -> None:
     if b"upgrade" in listed and b"upgrade" in head.special:
         if b"websocket" in options(head.special[b"upgrade"]):
-            raise UpgradeUnsupported("WebSocket is not served")
+            raise UpgradeUnsupported("WebSocket is not supported")
         head.offers_upgrade = True
     if b"te" in listed and b"te" in head.special:
         head.wants_trailers = b"trailers" in options(head.special[b"te"])

@@ -1,6 +1,6 @@
-"""What keeps a route from its upstream, as the operator is told it: whose fault, why, which key to look at.
+"""What is wrong between a route and its upstream, for the operator: whose fault, why, which key to check.
 
-The key is below the route as a rule; where the upstream refuses tokens that are new, it is the client's.
+The key is usually one below the route. If the upstream refuses new tokens, it is the client's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gateway.core.errors import (
 )
 
 TOKENS_REFUSED: Final = "tokens_refused"
-"""In the place of an error's code: the upstream's own answers passed."""
+"""Stands in for an error code: the upstream's own responses passed."""
 _KEYS: Final[dict[type[UpstreamError], str]] = {
     UpstreamConnectTimeout: "timeouts.connect",
     UpstreamTimeout: "timeouts.response",
@@ -32,9 +32,9 @@ class RouteTrouble:
     """Why requests of a route fail.
 
     Attributes:
-        code: of the error that callers get.
-        key: of `gateway.yaml`, whole.
-        reason: a sentence of ours.
+        code: the code of the error that callers get.
+        key: the full path of the key in `gateway.yaml`.
+        reason: one sentence, without foreign text.
     """
 
     side: Side
@@ -45,23 +45,23 @@ class RouteTrouble:
 
     @property
     def kind(self) -> tuple[str, Cause | None]:
-        """What tells two troubles apart."""
+        """What distinguishes one trouble from another."""
         return self.code, self.cause
 
     @property
     def cause_word(self) -> str:
-        """The word of the cause, or of the error where there is no other."""
+        """The word of the cause or, if there is none, the code of the error."""
         return self.cause.value if self.cause is not None else self.code
 
 
 def trouble_of(error: UpstreamError, place: str) -> RouteTrouble:
-    """Say what an error means for its route; `place` is the route's: ``routes[0]``."""
+    """Say what an error means for its route; `place` is where the route is defined, as ``routes[0]``."""
     reason = error.detail or error.title
     return RouteTrouble(error.side, error.code, error.cause, _key(error, place), reason)
 
 
 def refused_tokens(client: str) -> RouteTrouble:
-    """Say that the upstream refuses tokens that are new."""
+    """Say that the upstream refuses new tokens."""
     return RouteTrouble(
         Side.UPSTREAM,
         TOKENS_REFUSED,

@@ -1,12 +1,12 @@
 """Which route a request takes.
 
-Rules: host, path and method must all match; of those that do, the most specific wins: an exact host
-before a wildcard (the longest first) before any, then the longest path, then a route with methods.
-The order in the file is of no account. A path that another server could read as one of another route
-is refused (`core.http.target`).
+Rules: host, path and method must all match. Among the routes that match, the most specific wins: an exact
+host before a wildcard (the longest first) before no host, then the longest path, then a route with methods.
+Their order in the file does not matter. A path that another server could read as one of another route is
+refused (`core.http.target`).
 
-What a request costs is linear in the bytes of its path, and grows neither with the routes nor with the hosts:
-paths are taken apart at their slashes, hosts at their dots, and each part is looked up once.
+The cost of a match is linear in the length of the path, and grows neither with the number of routes nor with
+that of hosts: paths are split at their slashes, hosts at their dots, and each part is looked up once.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ R = TypeVar("R")
 
 
 class _Place(Generic[R]):
-    """A path up to one of its slashes: where it leads, and what lies below.
+    """A node of the tree of paths: where a path leads that ends here, and what lies below.
 
     Attributes:
-        below: by the next segment.
-        by_method, by_any: what the routes of this very path lead to, and, once it is settled, what those of
-            shorter paths do where it has none.
+        below: the next nodes, by their segment.
+        by_method, by_any: what the routes at this path lead to. Once settled, they also hold what the routes
+            of shorter paths lead to, for methods that have no route here.
     """
 
     __slots__ = ("below", "by_any", "by_method")
@@ -39,7 +39,7 @@ class _Place(Generic[R]):
         self.by_any: R | None = None
 
     def add(self, path: str, methods: frozenset[str] | None, route: R) -> int:
-        """Have a route stand at `path`; give how many segments that has, the empty first one counted."""
+        """Add a route at `path`; return the number of its segments, including the empty first one."""
         place = self
         segments = ("" if path == "/" else path).split("/")
         for segment in segments:
@@ -52,7 +52,7 @@ class _Place(Generic[R]):
         return len(segments)
 
     def settle(self) -> None:
-        """Let every place know what the places above it would say; once, when all routes stand."""
+        """Let every place inherit from those above it; call it once, after all routes were added."""
         places = [self]
         while places:
             above = places.pop()
@@ -65,7 +65,7 @@ class _Place(Generic[R]):
                 places.append(place)
 
     def reached(self, segments: Iterable[str]) -> _Place[R]:
-        """Give the deepest place on the way along `segments`."""
+        """Return the deepest place that `segments` lead to."""
         place = self
         for segment in segments:
             below = place.below.get(segment)
@@ -79,7 +79,7 @@ class _Hosts(Generic[R]):
     """The routes by host.
 
     Attributes:
-        depth: the most segments of a path, the empty first one among them.
+        depth: the largest number of segments of a path, including the empty first one.
         has_hosts: some routes name a host.
     """
 
@@ -94,12 +94,12 @@ class _Hosts(Generic[R]):
         self._wild: dict[str, _Place[R]] = {}
 
     def add(self, settings: RouteSettings, path: str, route: R) -> None:
-        """Have a route stand at `path` of its host."""
+        """Add a route at `path` of its host."""
         depth = self._of(settings.host).add(path, settings.methods, route)
         self.depth = max(self.depth, depth)
 
     def settle(self) -> None:
-        """Prepare for matching, once all routes stand."""
+        """Prepare for matching, after all routes were added."""
         for top in (self._any, *self._exact.values(), *self._wild.values()):
             top.settle()
 
@@ -112,7 +112,7 @@ class _Hosts(Generic[R]):
         return self._exact.setdefault(host, _Place())
 
     def matching(self, host: str) -> list[_Place[R]]:
-        """Give what may hold routes for `host`, the most specific first."""
+        """Return the trees of paths that may hold routes for `host`, the most specific first."""
         exact = self._exact.get(host)
         found = [exact] if exact is not None else []
         dot = host.find(".", 1) if self._wild else -1
@@ -124,11 +124,11 @@ class _Hosts(Generic[R]):
         return found
 
     def find(self, host: str, path: str, method: str) -> R | None:
-        """Give what the most specific route leads to."""
+        """Return what the most specific route leads to."""
         segments = path.split("/", self.depth)
         for top in self.matching(host) if self.has_hosts else self._only:
             place = top
-            for segment in segments:  # `reached` in full: a call would cost as much as it does
+            for segment in segments:  # `reached`, inlined: the call would cost as much as the loop
                 below = place.below.get(segment)
                 if below is None:
                     break
@@ -139,13 +139,13 @@ class _Hosts(Generic[R]):
         return None
 
     def methods(self, host: str, path: str) -> set[str]:
-        """Give the methods that the routes of this host and path take."""
+        """Return the methods that the routes of this host and path accept."""
         segments = path.split("/", self.depth)
         return {method for top in self.matching(host) for method in top.reached(segments).by_method}
 
 
 class Router(Generic[R]):
-    """All routes, prepared for matching. `R` is whatever a route leads to."""
+    """All routes, prepared for matching; `R` is whatever a route leads to."""
 
     def __init__(self, routes: Iterable[tuple[RouteSettings, R]]) -> None:
         self._routes: _Hosts[R] = _Hosts()
@@ -159,10 +159,10 @@ class Router(Generic[R]):
         self._readings = _with_readings(everything, odd) if odd else self._routes
 
     def match(self, host: str, path: str, method: str) -> R:
-        """Give what the most specific matching route leads to.
+        """Return what the most specific matching route leads to.
 
         Args:
-            host: lower case, without port; may be empty.
+            host: in lower case, without the port; may be empty.
             path: as received.
             method: as received.
 
@@ -189,13 +189,13 @@ class Router(Generic[R]):
 def _with_readings(
     routes: Iterable[tuple[RouteSettings, R]], odd: Iterable[tuple[RouteSettings, R]]
 ) -> _Hosts[R]:
-    """Give the routes where a path that was decoded finds them: an encoded one stands there decoded, too."""
+    """Build the routes for decoded paths: a route with an encoded path is found under its decoded one too."""
     hosts: _Hosts[R] = _Hosts()
     for settings, route in odd:
-        with suppress(AmbiguousPath):  # no request leads there, and none is written by `config`
+        with suppress(AmbiguousPath):  # no request leads there, and `config` lets no such path pass
             for reading in other_readings(settings.path):
                 hosts.add(settings, reading, route)
     for settings, route in routes:
-        hosts.add(settings, settings.path, route)  # what is written stands above what is read
+        hosts.add(settings, settings.path, route)  # a path as written takes precedence over a decoded one
     hosts.settle()
     return hosts
