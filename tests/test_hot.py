@@ -77,3 +77,37 @@ def test_what_is_compiled_needs_no_package_of_the_compiler(file):
         for alias in node.names
     }
     assert not imported & {"mypy_extensions", "librt", "mypyc"}
+
+
+def classes(file):
+    """Each class of a module with what it derives from, as `module.Name` where that was imported by its name."""
+    tree = ast.parse(file.read_text())
+    imported = {
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            names = [name.id for base in node.bases for name in ast.walk(base) if isinstance(name, ast.Name)]
+            yield node.name, {imported.get(name, name) for name in names}
+
+
+def test_no_class_that_stays_interpreted_derives_from_a_compiled_one():
+    """Python refuses it when such a class is first made; a Protocol may be a base."""
+    compiled = {
+        f"{module}.{name}"
+        for module, file in zip(hot.modules(), hot.files(), strict=True)
+        for name, bases in classes(ROOT / file)
+        if "typing.Protocol" not in bases
+    }
+    derived = {
+        (str(file.relative_to(ROOT)), name)
+        for file in ROOT.glob("gateway/**/*.py")
+        if str(file.relative_to(ROOT)) not in hot.files()
+        for name, bases in classes(file)
+        if bases & compiled
+    }
+
+    assert derived == set()
