@@ -128,6 +128,38 @@ def test_every_package_is_on_the_map():
     assert [each for each in PACKAGES if not re.search(rf"\b{each}\b", gateway.__doc__)] == []
 
 
+def modules_below(package):
+    """The rooms and files of a package."""
+    return {module.name for module in iter_modules(import_module(package).__path__) if module.name[0] != "_"}
+
+
+def test_every_file_beside_the_rooms_is_on_the_map():
+    assert {
+        each for each in modules_below("gateway") if not re.search(rf"\b{each}\b", gateway.__doc__)
+    } == set()
+
+
+def section(title):
+    notes = (ROOT / "docs" / "design-notes.md").read_text()
+    return notes.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def named_in(title):
+    """The first parts of the paths between backquotes in a section of the design notes."""
+    return {span.partition("/")[0] for span in re.findall(r"`([\w/]+)`", section(title))}
+
+
+def test_the_design_notes_draw_every_room():
+    assert modules_below("gateway") - named_in("The rooms") == set()
+    assert {"core/http", "core/oauth"} <= set(re.findall(r"`([\w/]+)`", section("The rooms")))
+
+
+def test_the_design_notes_draw_every_room_of_the_configuration():
+    rooms = {module.name for module in iter_modules(import_module("gateway.config").__path__) if module.ispkg}
+
+    assert rooms - named_in("The rooms of the configuration") == set()
+
+
 def docstrings(file):
     tree = ast.parse(file.read_text())
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
