@@ -1,0 +1,136 @@
+"""A caller's connection as a call sees it: when its task may sleep on, and how a connection is ended."""
+
+import asyncio
+
+import pytest
+
+from gateway.core.errors import CallerGone
+from tests.proxy.calls import connection_of, rig
+from tests.wire.messages import request
+
+
+def waiting(connection):
+    """As the request loop waits."""
+    connection._waiter = waiter = asyncio.get_running_loop().create_future()
+    return waiter
+
+
+async def test_a_task_that_waits_for_no_request_is_not_kept_asleep():
+    async with rig() as made:
+        connection = connection_of(made)
+        assert connection.keep_asleep() is None
+        waiting(connection).cancel()
+
+        assert connection.keep_asleep() is None
+
+
+async def test_a_task_that_is_kept_asleep_is_woken_by_nobody_else():
+    async with rig() as made:
+        connection = connection_of(made)
+        connection.read_deadline_s = 5.0
+        waiter = waiting(connection)
+
+        assert connection.keep_asleep() is waiter
+        connection._wake()
+        assert not waiter.done()
+        assert connection.read_deadline_s > 1e9, "nor is it late meanwhile"
+
+
+async def test_a_task_sleeps_on_until_the_next_request():
+    async with rig() as made:
+        connection = connection_of(made)
+        connection.total_deadline_s = 3.0
+        waiter = waiting(connection)
+        connection.keep_asleep()
+
+        assert connection.sleeps_on(waiter, 7.0)
+        assert (connection._waiter, connection.read_deadline_s) == (waiter, 7.0)
+        assert connection.total_deadline_s > 1e9, "the time of the call that is over"
+
+
+@pytest.mark.parametrize("reason", ["it closes", "it was closed", "its caller takes nothing", "it was woken"])
+async def test_a_task_that_has_something_to_do_does_not_sleep_on(reason):
+    async with rig() as made:
+        connection = connection_of(made)
+        waiter = waiting(connection)
+        connection.keep_asleep()
+        match reason:
+            case "it closes":
+                connection.close()
+            case "it was closed":
+                connection.force_close()
+            case "its caller takes nothing":
+                connection.pause_writing()
+            case _:
+                waiter.set_result(None)
+
+        assert not connection.sleeps_on(waiter, 7.0)
+        assert connection._waiter is None
+
+
+@pytest.mark.parametrize(
+    ("data", "is_fresh"),
+    [
+        (b"", True),
+        (request("GET", "/"), True),
+        (request("POST", "/", body=b"abc"), True),
+        (request("GET", "/")[:-1], False),
+        (b"\r\n", False),
+        (request("GET", "/") + b"\r\n", False),
+        (request("GET", "/") * 2, False),
+        (request("GET", "/", "Connection: upgrade", "Upgrade: h2c"), False),
+        (b"No colon\r\n\r\n", False),
+    ],
+)
+async def test_only_what_is_surely_between_two_requests_is_fresh(data, is_fresh):
+    """Else a plain head could begin in the middle of something that the parser has begun to read."""
+    async with rig() as made:
+        connection = connection_of(made)
+        if data:
+            connection.data_received(data)
+
+        assert connection.is_fresh is is_fresh
+
+
+async def test_nobody_can_be_written_to_who_has_left():
+    async with rig() as made:
+        connection = connection_of(made)
+        connection.transport = None
+        with pytest.raises(CallerGone):
+            connection.write(b"x")
+        with pytest.raises(CallerGone):
+            connection.write_parts([b"x"])
+        with pytest.raises(CallerGone):
+            await connection.drain(1.0)
+
+
+@pytest.mark.parametrize(
+    ("shows_its_end", "is_stuck", "end"),
+    [(True, False, "closed"), (False, False, "aborted"), (True, True, "aborted")],
+)
+async def test_an_answer_is_broken_off_so_that_its_end_shows(shows_its_end, is_stuck, end):
+    async with rig() as made:
+        connection = connection_of(made)
+        transport = connection.transport
+        if is_stuck:
+            connection.pause_writing()
+        connection.break_off(shows_its_end=shows_its_end)
+
+        assert transport.end == end
+
+
+@pytest.mark.parametrize(("taken", "end"), [(0, "aborted"), (1, "")])
+async def test_a_caller_that_takes_some_of_what_was_written_has_more_time(taken, end):
+    async with rig() as made:
+        connection = connection_of(made)
+        transport = connection.transport
+        connection.pause_writing()
+        transport.unsent = 1000
+        draining = asyncio.create_task(connection.drain(5.0))
+        await asyncio.sleep(0)
+        transport.unsent -= taken
+        connection.writing_is_late(connection.now_s() + 5.0)
+
+        assert transport.end == end
+        draining.cancel()
+        await asyncio.wait((draining,))
