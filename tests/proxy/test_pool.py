@@ -176,6 +176,21 @@ async def test_a_connection_that_the_upstream_closed_while_idle_is_not_given():
         assert made.idle_connection() is None
 
 
+async def test_a_connection_that_is_gone_is_not_idle():
+    """It would hide how old the others are, and count against the most that are kept."""
+    async with pooled() as (made, at):
+        connections, ends = await several(made, at, 2)
+        for connection in connections:
+            made.release(connection)
+        ends[0].close()
+        async with asyncio.timeout(WAIT_S):
+            while not connections[0].is_gone:
+                await asyncio.sleep(0)
+
+        assert repr(made).endswith("1 open, 1 idle>")
+        assert made.idle_since_s == connections[1].idle_since_s
+
+
 async def test_more_idle_connections_than_the_most_are_not_kept():
     async with pooled() as (made, at):
         connections, _ = await several(made, at, MOST_IDLE + 1)

@@ -208,6 +208,16 @@ async def test_a_thousand_requests_at_once_to_an_upstream_that_always_says_401_c
         assert len(rig.upstream.requests) <= 2000
 
 
+async def test_a_path_whose_bodies_cannot_be_replayed_costs_one_token_request():
+    """Nobody can try whether the new token helps: for a while it is taken for one that does not."""
+    async with Rig(CHALLENGE, limits=Limits(replay_bytes=10)) as rig:
+        answers = [await rig.ask(request("POST", "/", body=b"x" * 100)) for _ in range(4)]
+
+        assert [answer.status for answer in answers] == [401] * 4
+        assert outcomes(rig) == [Recovery.NOT_REPLAYABLE] + [Recovery.HELD] * 3
+        assert rig.authorization_server.granted == 2
+
+
 async def test_a_401_for_a_token_obtained_for_this_very_request_passes():
     async with Rig(CHALLENGE, is_warm=False) as rig:
         rig.authorization_server.gate.clear()

@@ -1,7 +1,9 @@
 """Time-outs: which one ends what, and that none ends anything else. Design section 4, `timeout` and `timeouts`."""
 
 import asyncio
+import socket
 import time
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -10,6 +12,16 @@ from tests.wire.messages import Broken, ok, request
 from tests.wire.moods import HALF, hangs, hangs_after
 from tests.wire.rig import Rig
 from tests.wire.servers import full_backlog
+
+
+@asynccontextmanager
+async def slow_reader(address):
+    """A connection for which the kernel takes next to nothing that its owner has not taken."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, (address.host, address.port))
+        yield sock
 
 
 def within(**timeouts):
@@ -85,20 +97,30 @@ async def test_a_body_that_drips_is_not_idle():
         assert (await rig.get()).body == b"x" * 8
 
 
-async def test_a_reader_who_pauses_is_not_taken_for_a_slow_upstream():
-    """While the gateway does not read, the upstream cannot be late (back-pressure)."""
+async def test_a_slow_reader_is_not_taken_for_a_slow_upstream():
+    """While the gateway does not read, the upstream cannot be late (back-pressure).
+
+    The caller takes so little that the gateway does not read for three times as long as the upstream may pause.
+    """
 
     async def flood(exchange):
         await exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 12000000\r\n\r\n")
         for _ in range(120):
             await exchange.send(b"x" * 100_000)
 
-    async with Rig(flood, routes=within(response_s=0.3, idle_s=3.0)) as rig:
-        caller = await rig.caller()
-        await caller.send(request("GET", "/"))
-        await asyncio.sleep(0.8)
+    loop, taken = asyncio.get_running_loop(), 0
+    async with Rig(flood, routes=within(response_s=0.5, idle_s=0.5)) as rig, slow_reader(rig.address) as sock:
+        await loop.sock_sendall(sock, request("GET", "/"))
+        for _ in range(15):
+            await asyncio.sleep(0.1)
+            taken += len(await loop.sock_recv(sock, 2_000))
+        while part := await loop.sock_recv(sock, 1 << 20):
+            taken += len(part)
+            if taken > 12_000_000:
+                break
 
-        assert len((await caller.answer()).body) == 12_000_000
+        await rig.told.until(lambda: rig.told.records)
+        assert (rig.told.records[0].error, rig.told.records[0].answer_bytes) == ("", 12_000_000)
 
 
 @pytest.mark.parametrize(

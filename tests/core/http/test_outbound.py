@@ -354,6 +354,15 @@ def test_host_is_the_upstreams_or_the_callers():
     assert out(head_of(host="A.test:81"), preserves_host=True)[1] == b"Host: A.test:81"
 
 
+@pytest.mark.parametrize("caller", [STRANGER, PROXY])
+@pytest.mark.parametrize("version", [(1, 0), (1, 1)])
+def test_a_caller_that_names_no_host_is_not_forwarded_as_one(caller, version):
+    lines = out(head_of("Host:" if version == (1, 1) else "X-A: b", host="", version=version), caller)
+
+    assert fields(lines, "X-Forwarded-Host") == []
+    assert len(fields(lines, "X-Forwarded-For")) == 1
+
+
 def test_te_goes_out_with_its_connection_option_or_not_at_all():
     lines = out(head_of("TE: trailers", "Connection: TE"))
     assert (fields(lines, "TE"), fields(lines, "Connection")) == ([b"trailers"], [b"TE"])
