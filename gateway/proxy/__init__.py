@@ -1,8 +1,11 @@
 """The request's way: a caller's connection, the handler, an upstream's connection, and back.
 
-In front, ``listener`` owns what listens, ``reading`` reads requests off a connection, ``caller`` serves
-them one after the other, each as a ``call``. ``handler`` is the way itself in one function. Behind,
-``route`` is a rule at work, ``exchange`` sends a request and waits for the head of the answer, ``pool``
-and ``upstream`` are the connections, ``answer`` reads what comes, ``relay`` passes it on. ``body`` is
-the caller's body and what is kept of it for a replay; ``proofs`` go with tokens that are bound to a key.
+- Towards callers: ``sockets`` and ``acceptor`` accept connections, and ``census`` and ``buffers`` limit them.
+  A ``listener`` holds what its connections share. A ``caller`` is one connection, made of a
+  ``request_reader`` and a ``link``; it serves its requests in turn, each as a ``call``.
+- In the middle: ``handler`` is the way itself, in one function. ``front`` and ``fast_lane`` take its steps
+  early, without a task, for requests that never wait. ``refused`` recovers from a 401.
+- Towards upstreams: a ``route`` is a configured rule with all that it needs. An ``exchange`` sends one
+  request, with ``body``, ``pump`` and ``dpop_proofs``. ``pool``, ``room``, ``dialer`` and ``upstream``
+  (``tls_upstream``) own the connections. ``answer`` reads what comes back, and ``relay`` passes it on.
 """

@@ -1,12 +1,12 @@
-"""Connections, accepted one by one: each is counted first, and refused with a word where there are too many.
+"""Accepting connections: each one is counted first, and refused with a response if there are too many.
 
-uvloop's own server does not ask before it accepts, meets a lack of descriptors by closing connections
-without a word (libuv keeps a descriptor for that), and stops listening for good at some errors of accept.
+uvloop's own server accepts without asking. When descriptors run out, it closes connections silently (libuv
+reserves a descriptor for that). At some errors of accept(2), it stops listening for good.
 
-Rules: above `limits.connections` a caller is answered 503, where the listener is plain, else its connection
-is closed; the answer lingers for a moment, for a caller that is still sending. Out of descriptors, a spare
-one serves to say the same; then nothing is accepted for a tenth of a second, and callers wait in the kernel's
-queue.
+Rules: above `limits.connections`, a caller gets a 503 if the listener has no TLS; otherwise its connection is
+closed. The 503 lingers for a moment, because the caller may still be sending. When descriptors run out, a
+spare one serves to send the same response. Then nothing is accepted for a tenth of a second, and callers wait
+in the kernel's queue.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from gateway.core.http.problem import problem_answer
 from gateway.proxy.census import EXHAUSTED, Excess
 from gateway.proxy.listener import Listener
 
-AT_ONCE: Final = 64  # then others have their turn
+AT_ONCE: Final = 64  # then the loop serves others
 PAUSE_S: Final = 0.1
 REFUSED_LINGER_S: Final = 1.0
 MOST_LINGERING: Final = 16
 
 
 class Acceptor:
-    """Accepts for one listener, until it is closed."""
+    """Accepts connections for one listener, until it is closed."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Acceptor:
         self._resume()
 
     def close(self) -> None:
-        """Stop listening; connections that were accepted go on, but for handshakes."""
+        """Stop listening; accepted connections continue, except those in a TLS handshake."""
         if self._pause is not None:
             self._pause.cancel()
         for each in self.sockets:
@@ -86,7 +86,7 @@ class Acceptor:
                 if error.errno in EXHAUSTED:
                     self._is_exhausted(listening)
                     return
-                continue  # that connection had died before it was accepted; see accept(2)
+                continue  # the connection died before it was accepted; see accept(2)
             sock.setblocking(False)
             if self._census.enter():
                 task = self._loop.create_task(self._serve(sock))
@@ -96,9 +96,9 @@ class Acceptor:
                 self._refuse(sock, Excess.CONNECTIONS)
 
     async def _serve(self, sock: socket.socket) -> None:
-        """A task owned here; it ends when the connection is made, or its handshake failed."""
+        """Run as a task owned here, until the connection is made or its handshake fails."""
         connection = self._listener()
-        front = cast("asyncio.Protocol", connection.front)  # one by what it does
+        front = cast("asyncio.Protocol", connection.front)  # a protocol by its methods
         try:
             await self._loop.connect_accepted_socket(
                 lambda: front,
@@ -107,16 +107,16 @@ class Acceptor:
                 ssl_handshake_timeout=self._handshake_s,
             )
         except OSError:
-            pass  # the handshake failed: that is the caller's
+            pass  # the handshake failed: the caller's fault
         finally:
-            if not connection.was_made:  # else it leaves the census by itself
+            if not connection.was_made:  # otherwise it leaves the census itself
                 self._census.leave()
                 sock.close()
 
     # ── refusing ──────────────────────────────────────────────────────────────────────────────────
 
     def _is_exhausted(self, listening: socket.socket) -> None:
-        """Say so to a few that wait, with the descriptor that was kept for it; then let others end first."""
+        """Refuse a few waiting callers with the spare descriptor; then let others finish first."""
         for _ in range(MOST_LINGERING):
             if self._spare is None:
                 break
@@ -143,7 +143,7 @@ class Acceptor:
 
     def _refuse(self, sock: socket.socket, reason: Excess) -> None:
         self._census.refuse(reason, self._loop.time())
-        if self._tls is not None:  # it would have to shake hands first
+        if self._tls is not None:  # it would need a handshake first
             sock.close()
             return
         with suppress(OSError):
@@ -162,7 +162,7 @@ class Acceptor:
         return problem_answer(error, request_id, terms.date().decode("ascii"), closes=True, is_head=False)
 
     def _end_refused(self, sock: socket.socket) -> None:
-        """Read what came before closing: to close with unread bytes would reset the connection."""
+        """Read what arrived, then close: closing with unread bytes would reset the connection."""
         if sock in self._refused:
             self._refused.remove(sock)
             with suppress(OSError):

@@ -1,8 +1,8 @@
-"""The caller's body on its way to the upstream, and what is kept of it for a replay.
+"""The caller's body on its way to the upstream, and the copy of it that is kept for a replay.
 
-Rules: a body streams through and is teed while it does, up to `Limits.replay_bytes` each and
-`Limits.replay_total_bytes` in all; what exceeds either is no longer kept, and cannot be replayed. Of a body
-that an upstream did not invite nothing is lost, however long it is.
+Rules: a body is copied while it streams through, up to `Limits.replay_bytes` each and
+`Limits.replay_total_bytes` in all. A body that exceeds either is no longer kept, and cannot be replayed. A
+body that the upstream did not invite can still be sent, whatever its length, since none of it was read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from aiohttp.web import RequestPayloadError
 from gateway.core.errors import BodyTooLarge, MalformedRequest
 from gateway.core.http.request_head import RequestHead
 
-MOST_PARTS: Final = 64  # then they are put together: each costs more than a few bytes
+MOST_PARTS: Final = 64  # then they are joined, because each has an overhead
 
 
 @contextmanager
@@ -25,11 +25,11 @@ def _in_our_words() -> Iterator[None]:
     try:
         yield
     except RequestPayloadError:
-        raise MalformedRequest("the body is malformed") from None
+        raise MalformedRequest("the request body is malformed") from None
 
 
 class ReplayBudget:
-    """Bytes that all requests together may keep for replays."""
+    """The bytes that all requests together may keep for replays."""
 
     __slots__ = ("left_bytes",)
 
@@ -37,23 +37,22 @@ class ReplayBudget:
         self.left_bytes = total_bytes
 
     def take(self, count: int) -> bool:
-        """Take `count` bytes if they are there."""
+        """Take `count` bytes, if that many are left; return whether they were."""
         if count > self.left_bytes:
             return False
         self.left_bytes -= count
         return True
 
     def give_back(self, count: int) -> None:
-        """Return what was taken."""
+        """Return bytes that were taken."""
         self.left_bytes += count
 
 
 class RequestBody:
-    """A caller's body that can be read more than once while it is short.
+    """A caller's body, which can be read again as long as it is short.
 
     Attributes:
-        received_bytes: so far.
-        is_replayable: all that was received is still at hand.
+        received_bytes: the number of bytes received so far.
     """
 
     __slots__ = (
@@ -83,17 +82,17 @@ class RequestBody:
 
     @property
     def is_replayable(self) -> bool:
-        """Whether `rewind` would give back every byte."""
+        """Whether every byte received so far can be read again after `rewind`."""
         return self._kept is not None or not self.received_bytes
 
     @property
     def can_be_replayed(self) -> bool:
-        """Whether it surely will be replayable: short by its length, or here already."""
+        """Whether it will certainly be replayable: it declares a short length, or has arrived completely."""
         return self._kept is not None and (self._has_length or self.is_at_hand)
 
     @property
     def is_at_hand(self) -> bool:
-        """Whether all of it has arrived, so that reading it does not wait."""
+        """Whether all of it has arrived, so that nobody needs to wait for it."""
         return self._payload.is_eof()
 
     @property
@@ -102,14 +101,14 @@ class RequestBody:
         return self._payload.total_bytes > 0 or self._payload.is_eof()
 
     def rewind(self) -> None:
-        """Read from the first byte again."""
+        """Start reading from the first byte again."""
         self._cursor = 0
 
     async def read(self) -> bytes:
-        """Give the next part, an empty one at the end.
+        """Return the next part, or an empty one at the end.
 
         Raises:
-            CallerError: malformed chunks, too long, or too slow.
+            CallerError: it is malformed, too long, or too slow.
         """
         if self._kept is not None and self._cursor < len(self._kept):
             self._cursor += 1
@@ -120,10 +119,10 @@ class RequestBody:
         return part
 
     def read_at_hand(self) -> list[bytes]:
-        """Give all of a body that `is_at_hand`, without waiting.
+        """Return all of a body that `is_at_hand`, without waiting.
 
         Raises:
-            CallerError: too long, or malformed.
+            CallerError: it is too long, or malformed.
         """
         parts: list[bytes] = []
         if self._kept is not None:
@@ -137,14 +136,14 @@ class RequestBody:
         return parts
 
     def note(self, part: bytes) -> None:
-        """Count a part, and keep it for a replay as long as all of them are short enough.
+        """Count a part, and keep it for a replay as long as the limits allow.
 
         Raises:
-            BodyTooLarge: the route takes no more.
+            BodyTooLarge: the body exceeds what the route accepts.
         """
         self.received_bytes += len(part)
         if self._most is not None and self.received_bytes > self._most:
-            raise BodyTooLarge(f"this route takes at most {self._most} bytes")
+            raise BodyTooLarge(f"this route accepts a body of at most {self._most} bytes")
         if self._kept is None or not part:
             return
         if self._kept_bytes + len(part) > self._limit or not self._budget.take(len(part)):
@@ -157,7 +156,7 @@ class RequestBody:
         self._cursor = len(self._kept)
 
     def forget(self) -> None:
-        """Keep nothing any longer."""
+        """Drop what was kept."""
         self._kept = None
         self._budget.give_back(self._kept_bytes)
         self._kept_bytes = 0

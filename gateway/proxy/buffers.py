@@ -1,8 +1,8 @@
-"""What the connections of all callers may hold together.
+"""The limit on what the connections of all callers buffer together.
 
-Each holds little where both its sides take what comes; one that is stuck holds up to 1 MiB. Rule: beyond
-`limits.buffers` those are closed that are stuck longest, until the others have room. With fewer connections
-than could hold that much nothing is looked at.
+A connection buffers little as long as both sides read; one that is stuck buffers up to 1 MiB. Rule: above
+`limits.buffers`, the connections that have been stuck longest are closed, until the rest fits. Nothing is
+checked while there are too few connections to exceed the limit.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ MOST_EACH_BYTES: Final = 1 * MIB
 
 
 class Buffers:
-    """The budget of all connections."""
+    """The buffer budget of all connections."""
 
     def __init__(self, most_bytes: int, census: Census) -> None:
         self._most_bytes = most_bytes
         self._census = census
 
     def look(self, listeners: Iterable[Listener], now_s: float) -> None:
-        """Close what is too much."""
+        """Close connections until the rest fits the budget."""
         if self._census.open * MOST_EACH_BYTES <= self._most_bytes:
             return
         connections = cast("list[CallerConnection]", list(chain(*(each.connections for each in listeners))))

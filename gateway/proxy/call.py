@@ -1,4 +1,4 @@
-"""One request of a caller, and how far its answer has come."""
+"""One request of a caller, and the progress of its response."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ if TYPE_CHECKING:
     from aiohttp.http import RawRequestMessage
 
 ALL_METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
-_NO_RECOVERY: Final = Recovery.NONE  # the attribute of an Enum is a slow look-up before Python 3.12
+_NO_RECOVERY: Final = Recovery.NONE  # looking up a member of an Enum is slow before Python 3.12
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Call:
-    """A request and the story of its answer; lives from the head to the last byte.
+    """A request and the progress of its response, from the complete head to the last byte.
 
-    It has three parts, and each has one writer. The *request* is noted while `proxy.handler` reads and
-    matches it, and stays. The *exchange* is the newest one; it writes what is known of itself. The *answer*
-    to the caller is begun, carried on and ended by methods of the call alone.
+    It has three parts, each with one writer. `proxy.handler` sets the *request* while it reads and matches
+    it. The newest *exchange* writes its own facts. Only methods of the call begin, continue and end the
+    *response* to the caller.
 
     Attributes:
-        message: as aiohttp's parser gave it, where it read the head.
-        plain_head: where none was needed.
-        method, payload: of the request.
-        head, path, route, body: the request; the target of one that could not be read may hold a password,
-            so it stays unknown.
-        forwarded_for: as of `AccessRecord`.
-        started_s: monotonic, when the head was complete.
+        message: the head as aiohttp's parser read it, if a parser did.
+        plain_head: the head that was read without a parser, if it was.
+        method, payload: the method and the body of the request, as received.
+        head, path, route, body: the request once it is read. Before that, or if it is malformed, the path is
+            unknown: its target may contain a password.
+        forwarded_for: that of `AccessRecord`.
+        started_s: when the head was complete, monotonic.
         began_s: the same instant on the stopwatch, for durations.
-        exchange: the newest; None: there was none.
+        exchange: the newest one; None if there was none.
         recovery: what became of a refused token (`proxy.refused`).
-        token_wait_s: waiting for tokens, in all.
-        status: of the final answer once its head is written, else 0.
-        answer_bytes: of its body, written so far.
+        token_wait_s: the total time spent waiting for tokens.
+        status: the status of the final response once its head is written, else 0.
+        answer_bytes: the number of bytes of its body written so far.
         keeps_alive: the connection may serve another request.
-        failure: the first that met the call.
-        is_over: it was counted and told.
+        failure: the first failure of the call.
+        is_over: the call was counted and recorded.
     """
 
-    # Not slotted: defaults that stand in the class cost nothing per request.
+    # Not slotted: defaults in the class cost nothing per request.
     message: RawRequestMessage | None = None
     plain_head: RequestHead | None = None
-    head: RequestHead  # once it is read
+    head: RequestHead  # set by `is_read`
     path = "-"
     route: Route | None = None
     body: RequestBody | None = None
@@ -66,7 +66,7 @@ class Call:
     said_continue = False
     is_over = False
 
-    def __init__(  # noqa: PLR0913 - one per request: an object for them would cost more
+    def __init__(  # noqa: PLR0913 - an object for them would cost more per request
         self,
         link: CallerLink,
         method: str,
@@ -88,7 +88,7 @@ class Call:
     # ── the request ───────────────────────────────────────────────────────────────────────────────
 
     def is_read(self, head: RequestHead) -> None:
-        """Note the head, and what follows from it for the whole call."""
+        """Set the head, and what follows from it for the whole call."""
         self.head = head
         self.path = head.target.path
         caller = self.link.caller
@@ -97,31 +97,31 @@ class Call:
         if b"x-request-id" in head.special:
             self.request_id = request_id(head, self.request_id)
         if head.offers_upgrade:
-            self.keeps_alive = False  # aiohttp drops what follows an upgrade that is ignored
+            self.keeps_alive = False  # aiohttp drops what follows an ignored upgrade
 
     @property
     def is_head(self) -> bool:
-        """Whether the answer has no body."""
+        """Whether the request is a HEAD, whose response has no body."""
         return self.method == "HEAD"
 
     @property
     def may_be_replayed(self) -> bool:
-        """Whether the request is still at hand, to its last byte."""
+        """Whether the whole request could be sent again."""
         return self.body is None or self.body.is_replayable
 
     # ── its time ──────────────────────────────────────────────────────────────────────────────────
 
     def within(self, most_s: float) -> float:
-        """Return `most_s`, or what is left of the route's whole time if that is less."""
+        """Return `most_s`, or the rest of the route's total time if that is less."""
         return min(most_s, max(0.0, self.link.total_deadline_s - self.link.now_s()))
 
     def waited_for_token(self, since_s: float) -> None:
-        """Count a wait for a token that began at `since_s` on the stopwatch, and is over."""
+        """Add the wait for a token that began at `since_s` on the stopwatch and ends now."""
         self.token_wait_s += self.link.stopwatch_s() - since_s
 
     def is_late(self) -> None:
-        """End it: the route's whole time is over."""
-        error = RouteTimeout("the route's timeout is over")
+        """End the call, because the route's total time is over."""
+        error = RouteTimeout("the request exceeded the route's timeout")
         upstream = self.exchange.upstream if self.exchange is not None else None
         if upstream is not None:
             upstream.fail(error)
@@ -138,17 +138,17 @@ class Call:
             self.link.write(CONTINUE)
 
     def begin_answer(self, status: int, data: bytes, body_bytes: int) -> None:
-        """Send the head of the final answer, with so many bytes of its body.
+        """Send `data`: the head of the final response, with the first `body_bytes` of its body.
 
         Raises:
-            CallerGone: there is nobody.
+            CallerGone: the caller left.
         """
         self.status = status
         self.answer_bytes = body_bytes
         self.link.write(data)
 
     def refuse(self, error: GatewayError) -> None:
-        """Answer with `error`, or break the answer off if it has begun."""
+        """Respond with `error`, or break the response off if it has begun."""
         self.failure = self.failure or error
         if self.status:
             self.keeps_alive = False
@@ -162,7 +162,7 @@ class Call:
             self.link.write(problem_answer(error, request_id, date, closes=closes, is_head=self.is_head))
 
     def answer_options(self, methods: frozenset[str] | None) -> None:
-        """Answer an OPTIONS request that may go no further (RFC 9110 section 7.6.2)."""
+        """Respond to an OPTIONS request that must not be forwarded (RFC 9110 section 7.6.2)."""
         self.status = 204
         self._decide_keep_alive(closes=False)
         closing = "" if self.keeps_alive else "Connection: close\r\n"
@@ -172,7 +172,7 @@ class Call:
         self.link.write(head.encode("ascii"))
 
     def _decide_keep_alive(self, *, closes: bool) -> None:
-        """An early answer ends the connection: the rest of the body has no reader."""
+        """Close after an early response, since nobody reads the rest of the request body."""
         may_go_on = self.payload.is_eof() and not self.link.is_ending
         self.keeps_alive = self.keeps_alive and may_go_on and not closes
 
@@ -182,7 +182,7 @@ class Call:
     # ── the record ────────────────────────────────────────────────────────────────────────────────
 
     def record(self, wall_s: float, total_s: float) -> AccessRecord:
-        """Tell the call as one record."""
+        """Summarise the call as an access record."""
         exchange, failure = self.exchange, self.failure
         token = exchange.token if exchange is not None else None
         return AccessRecord(

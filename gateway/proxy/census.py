@@ -1,7 +1,7 @@
-"""How many connections callers hold, how many they may, and what was refused beyond that.
+"""How many connections callers hold, how many they may hold, and how many were refused.
 
-Rules: one count for all listeners, from the moment when a connection is accepted to its last, a TLS handshake
-and lingering included; refusals are counted each, and told once a minute.
+Rules: all listeners share one count. A connection counts from the moment it is accepted until it is closed,
+including its TLS handshake and its lingering. Every refusal is counted; the log reports them once a minute.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.E
 
 
 class Excess(Enum):
-    """What there would be too much of."""
+    """The limit that a refused connection would exceed."""
 
     CONNECTIONS = "connections"
     DESCRIPTORS = "descriptors"
@@ -29,10 +29,10 @@ class Excess(Enum):
 
 _TEXTS: Final = {
     Excess.CONNECTIONS: "connections are refused: callers hold as many as limits.connections allows (%d)",
-    Excess.DESCRIPTORS: "there is no room for further connections: the process is out of file "
-    "descriptors (callers hold %d connections); raise LimitNOFILE or ulimit -n, or lower limits.connections",
-    Excess.MEMORY: "connections that wait longest for their callers are closed: what all hold in buffers "
-    "exceeds limits.buffers (callers hold %d connections)",
+    Excess.DESCRIPTORS: "no further connections can be opened: the process is out of file descriptors "
+    "(callers hold %d connections); raise LimitNOFILE or ulimit -n, or lower limits.connections",
+    Excess.MEMORY: "the connections that have been stuck longest are closed: the buffers of all exceed "
+    "limits.buffers (callers hold %d connections)",
 }
 
 
@@ -40,10 +40,11 @@ class Census:
     """The connections of all callers.
 
     Args:
-        comes: called when one comes while there is none.
+        comes: called when the first connection is accepted while none is open.
 
     Attributes:
-        most, open: how many there may be, and are.
+        most: how many may be open.
+        open: how many are open.
         refused: how many were refused or closed, by reason.
     """
 
@@ -57,7 +58,7 @@ class Census:
         self._told_at_s = dict.fromkeys(Excess, -inf)
 
     def enter(self) -> bool:
-        """Count a connection, unless there are as many as there may be."""
+        """Count a connection, unless the limit is reached; return whether it was counted."""
         if self.open >= self.most:
             return False
         self.open += 1
@@ -66,16 +67,16 @@ class Census:
         return True
 
     def leave(self) -> None:
-        """Count a connection no longer."""
+        """Stop counting a connection."""
         self.open -= 1
 
     def refuse(self, reason: Excess, now_s: float) -> None:
-        """Count a connection that is not served, and tell of it."""
+        """Count a refused connection, and log it."""
         self.refused[reason] += 1
         self.tell(reason, now_s)
 
     def tell(self, reason: Excess, now_s: float) -> None:
-        """Tell what there is too much of, unless that was told a moment ago."""
+        """Log the limit that is reached, at most once every `TELL_EVERY_S`."""
         if now_s - self._told_at_s[reason] >= TELL_EVERY_S:
             self._told_at_s[reason] = now_s
             log.warning(_TEXTS[reason], self.open)

@@ -1,12 +1,13 @@
-"""Opening connections to one service, wherever it is at the moment.
+"""Opening connections to a service, wherever it currently is.
 
-A *service* (`UpstreamSettings`) has a name, a ``Host``, a name that its certificate must have; an
-*address* is where a connection goes. Here the first leads to the second, and nothing else of the request's
-way knows addresses.
+A *service* (`UpstreamSettings`) has a name, a ``Host``, and a name that its certificate must carry. An
+*address* is where a connection goes. This module finds the addresses of a service; no other part of the
+request's way knows them.
 
-Rules: the addresses of a name are raced, and what worked goes first next time (`core.resolution`); a service
-that is at none of its addresses is looked up anew before that is told; TLS is verified before the first
-byte is sent; one time-out bounds all; foreign exceptions become ours here. RFC 9110 section 4.3.4.
+Rules: the addresses of a name are raced, and the one that worked goes first next time (`core.resolution`). If
+none can be reached, the name is looked up again before the failure is reported. TLS is verified before the
+first byte is sent. One timeout covers everything. Foreign exceptions become ours here. RFC 9110 section
+4.3.4.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from gateway.tls.tls_context import TrustSettings
 from gateway.tls.trust import Trust
 from gateway.verdict import Way, verdict
 
-# A protocol by what it does: asyncio's own class has no part in a compiled one.
+# A protocol by its methods: a compiled class cannot inherit from asyncio's.
 Make = Callable[[], UpstreamConnection]
 
 
@@ -56,18 +57,18 @@ class Dialer:
         self._name = _name_of(settings, resolver)
         self._moved: Callable[[], None] | None = None
         if settings.scheme is Scheme.HTTPS:
-            with suppress(CertificateUnusable):  # an outage of its routes, which ends when it can be used
+            with suppress(CertificateUnusable):  # its routes fail until the file can be used
                 self._trust.context(trust_in_upstream(settings))
 
     async def dial(self, make: Make, timeout_s: float) -> UpstreamConnection:
         """Open a connection.
 
         Raises:
-            UpstreamError: nothing was sent; see the classes for each reason.
-            OutOfDescriptors: there is none left for it.
+            UpstreamError: there is no connection, and nothing was sent; each class is one reason.
+            OutOfDescriptors: the process has no file descriptor left.
         """
         try:
-            tls = await self._context()  # our own work is no part of the upstream's time
+            tls = await self._context()  # our own work does not count against the upstream's time
             async with asyncio.timeout(timeout_s) as bound:
                 return await self._dial(make, tls, bound)
         except TimeoutError:
@@ -76,27 +77,27 @@ class Dialer:
             raise UpstreamConnectTimeout(f"{what} in time") from None
         except (OSError, ssl.SSLError, UnicodeError) as error:
             if isinstance(error, OSError) and error.errno in EXHAUSTED:
-                raise OutOfDescriptors("the gateway can open no connection", retry_after_s=1) from None
+                raise OutOfDescriptors("the gateway cannot open a connection", retry_after_s=1) from None
             raise connect_error(error, way_to(self._settings)) from None
 
     def is_elsewhere(self, connection: UpstreamConnection) -> bool:
-        """Tell whether a connection goes to an address that the service no longer has."""
+        """Whether a connection leads to an address that the service no longer has."""
         return self._name is not None and not self._name.has(connection.address)
 
     def use(self, now_s: float) -> None:
-        """Say that there are connections: the name is looked up now and then."""
+        """Note that there are connections, so that the name keeps being looked up."""
         if self._name is not None:
             self._name.use(now_s)
 
     def watch(self, replaced: Callable[[], None], moved: Callable[[], None]) -> None:
-        """Have `replaced` called once files of its TLS were, and `moved` once an address is gone."""
+        """Call `replaced` when files for its TLS are replaced, and `moved` when an address is gone."""
         if self._settings.scheme is Scheme.HTTPS:
             self._trust.watch(trust_in_upstream(self._settings), replaced)
         if self._name is not None:
             self._name.watch(moved)
 
     def unwatch(self, moved: Callable[[], None]) -> None:
-        """Have `moved` called no more."""
+        """Stop calling `moved`."""
         if self._name is not None:
             self._name.unwatch(moved)
 
@@ -148,7 +149,7 @@ class Dialer:
 
     @contextmanager
     def _missing(self, address: Ip, bound: asyncio.Timeout) -> Iterator[None]:
-        """Have `address` tried last next time, if it does not serve us; not where a caller left."""
+        """Try `address` last next time, if it fails here; a caller that leaves is not its failure."""
         try:
             yield
         except BaseException as error:
@@ -167,7 +168,7 @@ class Dialer:
         return connection
 
     async def _to_one(self, make: Make, address: Ip, tls: ssl.SSLContext | None) -> UpstreamConnection:
-        """The loop's own way to an address costs half of what a race does."""
+        """Connect by the loop itself, which costs half of what a race does."""
         _, connection = await self._loop.create_connection(  # type: ignore[type-var]
             make, address, self._settings.port, ssl=tls, server_hostname=self._verified(tls)
         )
@@ -178,29 +179,29 @@ class Dialer:
         return self._settings.verified_name if tls is not None else None
 
     async def _context(self) -> ssl.SSLContext | None:
-        """Give the verifying TLS context as its files are now, or None for a service without TLS."""
+        """Return the TLS context made from the current files, or None for a service without TLS."""
         if self._settings.scheme is not Scheme.HTTPS:
             return None
         return await self._trust.fresh(trust_in_upstream(self._settings))
 
     def _is_replaced(self, tls: ssl.SSLContext | None) -> bool:
-        """Whether files were replaced while a connection was opened."""
+        """Whether its files were replaced while the connection was being opened."""
         return tls is not None and not self._trust.is_newest(trust_in_upstream(self._settings), tls)
 
 
 def trust_in_upstream(settings: UpstreamSettings) -> TrustSettings:
-    """Give what the TLS context towards an upstream is made of."""
+    """Return the settings of the TLS context for an upstream."""
     return TrustSettings(settings.ca_file, settings.certificate, settings.min_tls)
 
 
 def way_to(settings: UpstreamSettings) -> Way:
-    """Say how the upstream is reached."""
+    """Describe how the upstream is reached."""
     is_tls = settings.scheme is Scheme.HTTPS
     return Way("upstream", is_tls=is_tls, shows_certificate=settings.certificate is not None)
 
 
 def connect_error(error: Exception, way: Way) -> UpstreamError:
-    """Say in our words why there is no connection."""
+    """Explain in our own words why there is no connection."""
     found = verdict(error, way)
     if found is None:
         return UpstreamUnreachable("no connection to the upstream", cause=Cause.NOT_REACHED)
@@ -214,7 +215,7 @@ def connect_error(error: Exception, way: Way) -> UpstreamError:
 
 
 def _name_of(settings: UpstreamSettings, resolver: Resolver) -> Name | None:
-    """Addresses and unix sockets never touch the resolver."""
+    """Return the name to look up; None for an address or a unix socket."""
     if settings.scheme is Scheme.UNIX or is_address(settings.host):
         return None
     return resolver.name(settings.host)

@@ -1,12 +1,12 @@
-"""The proofs that go with a token which is bound to a key, and the nonces that upstreams want in them.
+"""The proofs that accompany a token bound to a key, and the nonces that upstreams want in them.
 
 Rules (RFC 9449 sections 4, 8.2 and 9):
 
-- Each exchange has a proof of its own: no ``jti`` is ever sent twice (section 11.1).
-- The nonce of any answer to a proof is used from then on, for all requests to that upstream; callers, who
-  made no proof, do not see it.
-- A 401 that asks for a nonce and brings one is no refusal of the token: the request is sent once more, if its
-  body is still at hand. The next such answer in a row passes.
+- Each exchange has its own proof: no ``jti`` is ever sent twice (section 11.1).
+- A nonce in any response to a proof is used from then on, in all requests to that upstream. Callers did not
+  make the proof, so they do not see the nonce.
+- A 401 that asks for a nonce and provides one does not refuse the token. The request is sent again, if its
+  body is still at hand. A second such response in a row passes to the caller.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gateway.proxy.route import Route
 
 
 class DpopProofs:
-    """Makes the proofs of one request, and learns from the answers."""
+    """Makes the proofs of one request, and takes nonces from the responses."""
 
     __slots__ = ("_call", "_has_repeated", "_pool", "_prover", "_uri")
 
@@ -34,11 +34,11 @@ class DpopProofs:
         self._has_repeated = False
 
     def line(self) -> bytes:
-        """Make the field for one exchange."""
+        """Make the ``DPoP`` field for one exchange."""
         return b"DPoP: " + self._prover.proof(self._call.head.method, self._uri, self._pool.nonce)
 
     def must_repeat(self, answer: Answer | None) -> bool:
-        """Take the nonce out of an answer, and tell whether the request is to be sent again with it."""
+        """Remove the nonce from a response and remember it; return whether to send the request again."""
         assert answer is not None
         nonce = nonce_of_head(answer.lines)
         self._pool.nonce = nonce or self._pool.nonce
@@ -51,6 +51,6 @@ class DpopProofs:
 
 
 def callers_lines(token: Token | None, answer: Answer) -> Sequence[bytes]:
-    """Give the lines of an informational answer, whose nonce is not the caller's either."""
+    """Return the lines of an informational response, without a nonce meant for the gateway."""
     is_proven = token is not None and token.prover is not None
     return without_nonce(answer.lines) if is_proven else answer.lines

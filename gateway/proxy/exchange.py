@@ -1,11 +1,14 @@
-"""One request sent to one upstream, up to the head of its answer.
+"""One request sent to one upstream, up to the head of the response.
 
-Rules: what is at hand goes out in one write; a longer body streams beside the wait for the answer, only
-as fast as the upstream takes it; a request is sent again only if its pooled connection died without a
-byte of an answer, and if it is idempotent or was not sent (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1);
-``Expect: 100-continue`` goes to the upstream, whose 100 the caller gets (RFC 9110 section 10.1.1); a token
-that is bound to a key goes with a new proof, which may have to be made once more with a nonce
-(`proxy.dpop_proofs`).
+Rules:
+
+- What is at hand goes out in one write. A longer body streams during the wait for the response
+  (`proxy.pump`).
+- A request is sent again only if its pooled connection died before a byte of the response arrived, its method
+  is idempotent, and its body is at hand (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1).
+- ``Expect: 100-continue`` goes to the upstream, and its 100 to the caller (RFC 9110 section 10.1.1).
+- A token that is bound to a key is accompanied by a new proof, which the upstream may want again with a nonce
+  (`proxy.dpop_proofs`).
 """
 
 from __future__ import annotations
@@ -28,10 +31,10 @@ from gateway.proxy.upstream import Awaiter, UpstreamConnection
 
 
 class Exchange(ExchangeFacts):
-    """A request on its way to an upstream.
+    """A request on its way to an upstream, and the response that comes back.
 
     Attributes:
-        answer: what came back, once its head is complete: on the connection, or taken off it.
+        answer: the response once its head is complete, on its connection or detached from it.
     """
 
     __slots__ = ("_authorization", "_call", "_invited", "_proofs", "_pump", "_route", "_was_used", "answer")
@@ -50,14 +53,14 @@ class Exchange(ExchangeFacts):
         self._proofs = DpopProofs(call, route, prover) if prover is not None else None
         self._pump: Pump | None = None
         self._invited: asyncio.Event | None = None
-        self._was_used = False  # its connection served others before
+        self._was_used = False  # its connection served other requests before
         call.exchange = self
 
     async def run(self) -> None:
-        """Send the request on a connection of the route's pool, and wait for the head of the answer.
+        """Send the request on a connection of the route's pool, and wait for the head of the response.
 
         Raises:
-            GatewayError: there is none; nothing is left behind.
+            GatewayError: there is no response; the exchange is closed.
         """
         try:
             while not await self._has_answer():
@@ -69,8 +72,8 @@ class Exchange(ExchangeFacts):
             self.waited_s = self._call.link.stopwatch_s() - self.sent_s
 
     async def _has_answer(self) -> bool:
-        """Send, and wait; tell whether the head that came is that of the answer: else it is sent again."""
-        upstream = self.upstream  # there is one already where callbacks began the exchange
+        """Send the request and wait for a head; return False if the request must be sent again."""
+        upstream = self.upstream  # set if callbacks began the exchange
         try:
             if upstream is None:
                 self.upstream = upstream = await self._connection()
@@ -110,13 +113,13 @@ class Exchange(ExchangeFacts):
     # ── without a task that waits ─────────────────────────────────────────────────────────────────
 
     def starts(self, awaiter: Awaiter) -> bool:
-        """Send the request now, if nothing must be awaited for that; tell whether it was sent.
+        """Send the request now if that needs no wait; return whether it was sent.
 
-        Whatever happens to its answer is told to `awaiter`, until `run` is called. What was not sent, `run`
-        sends.
+        Until `run` is called, `awaiter` is notified of whatever happens to the response. If the request was
+        not sent, `run` sends it.
 
         Raises:
-            GatewayError: the request is not to be sent.
+            GatewayError: the request must not be sent.
         """
         upstream = self._route.pool.idle_connection() if self._proofs is None else None
         if upstream is None:
@@ -127,14 +130,14 @@ class Exchange(ExchangeFacts):
         return True
 
     def has_news(self) -> bool:
-        """Whether there is anything to act on."""
+        """Whether something happened that must be acted on."""
         upstream = self.upstream
         if upstream is None:
             return False
         return upstream.has_head or upstream.error is not None or bool(upstream.informational)
 
     def is_whole(self) -> bool:
-        """Whether the answer is here, to its last byte; if not, `run` waits for it."""
+        """Whether the whole response has arrived; if not, `run` waits for it."""
         upstream = self.upstream
         assert upstream is not None
         upstream.awaiter = None
@@ -147,7 +150,7 @@ class Exchange(ExchangeFacts):
         return True
 
     def fails(self) -> None:
-        """End the exchange, of which `run` was not called: something went wrong, or the caller left."""
+        """End the exchange if `run` was not called, because something failed or the caller left."""
         if self.waited_s is None:
             self.waited_s = self._call.link.stopwatch_s() - self.sent_s
         self.close()
@@ -155,10 +158,10 @@ class Exchange(ExchangeFacts):
     # ── sending ───────────────────────────────────────────────────────────────────────────────────
 
     def _send(self, upstream: UpstreamConnection) -> None:
-        """Send the request: at once what is at hand, the rest of a long body by the pump.
+        """Send what is at hand of the request, and start the pump for the rest of its body.
 
         Raises:
-            CallerError: the body is not to be taken.
+            CallerError: the body cannot be accepted.
         """
         call, route = self._call, self._route
         head, body = call.head, call.body
@@ -201,7 +204,7 @@ class Exchange(ExchangeFacts):
         self._pump = Pump(self._call, body, upstream, self._route.timeouts, self._invited)
 
     def _pass_informational(self, upstream: UpstreamConnection) -> None:
-        """RFC 9110 section 15.2: 1xx go to callers that know them; a 100 only where it was expected."""
+        """Pass 1xx to callers that know them, and a 100 only if it was expected (RFC 9110 section 15.2)."""
         call = self._call
         for answer in upstream.informational:
             if answer.status == 100:
@@ -219,9 +222,9 @@ class Exchange(ExchangeFacts):
     # ── holding, and the end ──────────────────────────────────────────────────────────────────────
 
     async def pause(self) -> None:
-        """Keep the answer at hand, and leave what the caller still sends where it is: it may be replayed.
+        """Keep the response, and stop reading the caller's body: it may be needed for a replay.
 
-        An answer that is complete needs no connection, which may serve others meanwhile.
+        A complete response is detached from its connection, which may then serve other requests.
         """
         if self._pump is not None:
             self._pump.stop()
@@ -234,10 +237,10 @@ class Exchange(ExchangeFacts):
             self.close()
 
     def resume(self) -> None:
-        """Go on after a pause.
+        """Continue after a pause.
 
         Raises:
-            GatewayError: the response broke off meanwhile.
+            GatewayError: the response broke off during the pause.
         """
         upstream, body = self.upstream, self._call.body
         if upstream is None:
@@ -247,8 +250,8 @@ class Exchange(ExchangeFacts):
             self._start_pump(upstream, body)
 
     def close(self) -> None:
-        """End the exchange, once; its connection serves another only if both messages ended."""
-        upstream, self.upstream = self.upstream, None  # from here on it may be another call's
+        """End the exchange, once; its connection is kept only if both messages are complete."""
+        upstream, self.upstream = self.upstream, None  # from here on, it may belong to another call
         if upstream is None:
             return
         if self._pump is not None:
@@ -256,7 +259,7 @@ class Exchange(ExchangeFacts):
         self._route.pool.release(upstream)
 
     async def abandon(self) -> None:
-        """Close, and rewind the body once its pump has let go of it: it is to be read again."""
+        """Close, wait for the pump to release the body, and rewind the body for the next attempt."""
         self.close()
         if self._pump is not None:
             await self._pump.stopped()

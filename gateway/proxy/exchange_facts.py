@@ -1,4 +1,4 @@
-"""What is known of an exchange, for those who look at it from outside: deadlines, buffers, the record."""
+"""The facts of an exchange that others need: deadlines, buffers, the access record."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from gateway.proxy.upstream import UpstreamConnection
 
 
 class ExchangeFacts:
-    """One request to one upstream, as far as it got. `proxy.exchange` writes it, others read.
+    """The progress of one request to one upstream; written by `proxy.exchange` alone.
 
     Attributes:
-        token: what the request carries, or None.
-        token_is_new: it was obtained for this very request.
-        upstream: the connection it is on; None before there is one, and once it may be another call's.
-        sent_s: when it began, on the stopwatch.
-        waited_s: from there to the head of the answer, or to the failure; None while it lasts.
-        status: what the upstream answered, at last; that of the exchange before until it does; 0 if none did.
+        token: the token that the request carries, or None.
+        token_is_new: the token was obtained for this very request.
+        upstream: its connection; None before there is one, and once it may belong to another call.
+        sent_s: when the exchange began, on the stopwatch.
+        waited_s: the time from there to the head of the response, or to the failure; None until then.
+        status: the upstream's status; until it responds, that of the previous exchange, or 0.
     """
 
     __slots__ = ("sent_s", "status", "token", "token_is_new", "upstream", "waited_s")
@@ -30,5 +30,5 @@ class ExchangeFacts:
 
     @property
     def answered_s(self) -> float:
-        """When its answer came, on the stopwatch."""
+        """When its response arrived, on the stopwatch."""
         return self.sent_s + (self.waited_s or 0.0)

@@ -1,9 +1,10 @@
-"""Calls without a task: the steps of `Handler.handle`, taken early, as far as nothing must be waited for.
+"""Calls served without a task: the steps of `Handler.handle`, taken early, as long as none of them must wait.
 
-Rules: no decision is made here that `Handler` or `core.http` does not make; whatever turns out to need a
-wait is handed over to the connection's task, from where it is. All that arrived in one turn of the loop is
-worked off together: to write a request right where it is read would wake its upstream for each alone, and
-costs more than the task. Answers come first, for they set connections free that requests then take.
+Rules: every decision is made by `Handler` and `core.http`, none here. A call that needs to wait is handed
+over to the connection's task, which continues where the callbacks stopped. All calls that arrive in one
+iteration of the loop are processed as a batch: to write each request as soon as it is read would wake the
+upstream for each one separately, and costs more than the task. Responses come first, because they free
+connections for requests.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from gateway.proxy.relay import relay_at_once
 
 
 class FastLane:
-    """Serves calls by callbacks: one for all listeners.
+    """Serves calls by callbacks; all listeners share one.
 
     Attributes:
-        turn: where calls and answers wait for the next turn of the loop.
+        turn: the calls and responses that wait for the next iteration of the loop.
     """
 
     def __init__(self, handler: Handler, loop: asyncio.AbstractEventLoop, now_s: Callable[[], float]) -> None:
@@ -37,7 +38,7 @@ class FastLane:
         for front in answered:
             try:
                 self._look(front)
-            except Exception as error:  # noqa: BLE001 - the others are looked at nevertheless
+            except Exception as error:  # noqa: BLE001 - one failure must not stop the others
                 self._broke(front, error)
         for front in begun:
             try:
@@ -50,7 +51,7 @@ class FastLane:
         front.link.abort()
 
     def _begin(self, front: Front) -> None:
-        """Take a request as far as it goes at once: mostly until it is sent."""
+        """Take a request as far as it goes without a wait: usually, until it is sent."""
         call = front.begun()
         if call is None or call.is_over:
             return
@@ -67,7 +68,7 @@ class FastLane:
         front.wake_task()
 
     def _look(self, front: Front) -> None:
-        """Pass on an answer that is whole; the task sees to all others."""
+        """Relay a response that is complete; leave every other one to the task."""
         call, exchange = front.call, front.exchange
         if call is None or exchange is None or call.is_over or not exchange.has_news():
             return

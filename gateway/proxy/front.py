@@ -1,13 +1,13 @@
-"""What the transport of a caller's connection speaks to: the short way for requests that need nobody to wait.
+"""The protocol of a caller's transport, and the short way for requests that never wait.
 
-A connection has a task that serves one request after the other (`proxy.caller`). Most requests need none of
-what a task is for: they are here whole, their token lives, a connection to their upstream is idle, and the
-answer comes in one read. Such a call is served by callbacks (`proxy.fast_lane`) while the task sleeps on; it
-is woken for whatever else there is, and takes the call over from where it is.
+Each connection has a task that serves its requests in turn (`proxy.caller`). Most requests do not need one:
+the request has arrived completely, its token is alive, a connection to its upstream is idle, and the response
+arrives in one read. Callbacks serve such a call (`proxy.fast_lane`) while the task sleeps. For everything
+else the task is woken, and continues the call where the callbacks stopped.
 
-Rules: a call begins here only on a connection that waits for a request, with nothing of one in the parser;
-a head that has one reading (`core.http.plain_head`) needs no parser; what arrives during a call, the end of
-the connection included, goes the usual way.
+Rules: a call begins here only if the connection is waiting for a request and the parser holds no part of one.
+A plain head (`core.http.plain_head`) is read without the parser. Whatever arrives during a call, including
+the end of the connection, goes the usual way.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NO_BODY: Final[StreamReader] = EMPTY_PAYLOAD
 
 
 class Turn:
-    """What is to be looked at when all that has arrived is read: what is then written goes out together."""
+    """The batch of one iteration of the loop: what to process once everything that arrived has been read."""
 
     __slots__ = ("_is_due", "_loop", "_work", "answered", "begun")
 
@@ -41,21 +41,21 @@ class Turn:
         self.answered: list[Front] = []
 
     def begins(self, front: Front) -> None:
-        """Have a request served that has come."""
+        """Add a connection whose request has arrived."""
         self.begun.append(front)
         if not self._is_due:
             self._is_due = True
             self._loop.call_soon(self._work)
 
     def is_answered(self, front: Front) -> None:
-        """Have an answer looked at, to which something happened."""
+        """Add a connection whose response has news."""
         self.answered.append(front)
         if not self._is_due:
             self._is_due = True
             self._loop.call_soon(self._work)
 
     def take(self) -> tuple[list[Front], list[Front]]:
-        """Take what is to be looked at: answers, and requests."""
+        """Take the batch: first the responses, then the requests."""
         taken = (self.answered, self.begun)
         self.answered, self.begun = [], []
         self._is_due = False
@@ -66,7 +66,7 @@ class FrontTerms:
     """What the fronts of all connections share.
 
     Attributes:
-        is_open: calls may be served by callbacks; else the tasks serve them all.
+        is_open: callbacks may serve calls; otherwise the tasks serve all of them.
     """
 
     __slots__ = ("is_open", "keepalive_timeout_s", "next_id", "reader", "turn")
@@ -82,12 +82,13 @@ class FrontTerms:
 
 
 class Front(Awaiter):
-    """The protocol of a caller's transport, in front of the connection that does all that is not here.
+    """The protocol of a caller's transport, in front of the connection that does everything else.
 
     Attributes:
         link: that connection.
-        call: the one under way, by whomever it is served.
-        exchange: of a call that is served by callbacks, once it has begun; the task takes it with the call.
+        call: the current call, whether callbacks or the task serve it.
+        exchange: the exchange of a call that callbacks serve, once it has begun; passed to the task with the
+            call.
     """
 
     __slots__ = ("_is_fresh", "_take", "_terms", "_waiter", "_was_fed", "call", "exchange", "link")
@@ -96,8 +97,8 @@ class Front(Awaiter):
         self.link = link
         self._terms = terms
         self._take = take
-        self._waiter: asyncio.Future[None] | None = None  # the task's, while a call is served by callbacks
-        self._is_fresh = False  # the task waits for a request, and nothing of one has come
+        self._waiter: asyncio.Future[None] | None = None  # the task's, while callbacks serve a call
+        self._is_fresh = False  # the task waits for a request, and no byte of one has arrived
         self._was_fed = False
         self.call: Call | None = None
         self.exchange: Exchange | None = None
@@ -105,11 +106,11 @@ class Front(Awaiter):
     # ── the transport's protocol ──────────────────────────────────────────────────────────────────
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
+        """Pass the transport to the connection."""
         self.link.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        """Take a plain head, and pass all else on."""
+        """Begin a call if the data is a plain head; pass everything else on."""
         if self._is_fresh:
             self._is_fresh = False
             terms, link = self._terms, self.link
@@ -127,31 +128,31 @@ class Front(Awaiter):
         self.link.data_received(data)
 
     def eof_received(self) -> None:
-        """Let the transport close: a caller that ends its side has left."""
+        """Let the transport close: a caller that closes its side has left."""
         self.link.eof_received()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """End."""
+        """Tell the connection that its transport is gone."""
         self._is_fresh = False
         self.link.connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Note that the caller takes nothing more for now."""
+        """Note that the caller reads nothing more for now."""
         self.link.pause_writing()
 
     def resume_writing(self) -> None:
-        """Go on writing."""
+        """Note that the caller reads again."""
         self.link.resume_writing()
 
     # ── for the connection and its task ───────────────────────────────────────────────────────────
 
     def waits(self, *, is_fresh: bool) -> None:
-        """Note that the task waits for a request; `is_fresh`: nothing of one has come."""
+        """Note that the task waits for a request; `is_fresh`: no byte of one has arrived."""
         self._is_fresh = is_fresh and self._terms.is_open
         self._was_fed = False
 
     def request_came(self) -> bool:
-        """Begin with a request that the parser has read; False: the task is to be woken, if it sleeps."""
+        """Begin a request that the parser has read; return False if the task must serve it."""
         waiter = self.link.keep_asleep() if self._terms.is_open else None
         if waiter is None:
             return False
@@ -160,36 +161,36 @@ class Front(Awaiter):
         return True
 
     def taken_over(self) -> tuple[Call | None, Exchange | None]:
-        """Return the call that the task was woken for, with its exchange, if there is one."""
+        """Hand the call that the task was woken for to the task, with its exchange; each may be None."""
         exchange, self.exchange = self.exchange, None
         return self.call, exchange
 
     # ── for the fast lane ─────────────────────────────────────────────────────────────────────────
 
     def happened(self) -> None:
-        """Have the answer looked at."""
+        """Add the response to the batch."""
         self._terms.turn.is_answered(self)
 
     def begun(self) -> Call | None:
-        """Return the call that begins; None: there is none, or the task has to begin it, and is woken."""
+        """Return the call that begins; None if there is none, or if the task was woken to begin it."""
         if self._waiter is None:
             return None
         call = self.call
         if call is None:
-            self._was_fed = False  # what was fed is this request, and no more
+            self._was_fed = False  # the data was this request, and nothing more
             self.call = call = self._take()
             if call is None:
                 self.wake_task()
         return call
 
     def wake_task(self) -> None:
-        """Let the task see to the call, or to whatever came."""
+        """Let the task continue the call, or handle whatever arrived."""
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
     def served(self, call: Call, now_s: float) -> None:
-        """Wait for the next request; the task sees to all that does not end so."""
+        """Wait for the next request, or wake the task if the connection cannot simply go on."""
         waiter = self._waiter
         if (
             waiter is None

@@ -1,7 +1,7 @@
-"""The request's way, in order. Read `Handler.handle` first.
+"""The request's way, step by step. Read `Handler.handle` first.
 
-Rules: decisions are made in `core.http`; here they only follow each other. No token, no request. Whatever
-happens, a request ends in exactly one answer or a broken connection, and in one record.
+Rules: `core.http` makes the decisions; this module puts them in order. No token, no request. Whatever
+happens, a request ends in exactly one response or a broken connection, and in one record.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from gateway.proxy.refused import recover
 from gateway.proxy.relay import relay, relay_at_once
 from gateway.proxy.route import Route, RouteCounters
 
-_NO_RECOVERY: Final = Recovery.NONE  # the attribute of an Enum class is a slow look-up before Python 3.12
+_NO_RECOVERY: Final = Recovery.NONE  # looking up a member of an Enum is slow before Python 3.12
 
 log: Final = logging.getLogger("gateway.proxy")
 
 
 class Handler:
-    """Serves calls: one for all listeners.
+    """Serves calls; all listeners share one.
 
     Attributes:
-        reader: of request heads.
+        reader: reads request heads.
     """
 
     def __init__(
@@ -54,10 +54,10 @@ class Handler:
         self._budget = ReplayBudget(limits.replay_total_bytes)
 
     async def handle(self, call: Call, begun: Exchange | None = None) -> None:
-        """Take one request from its head to the last byte of its answer.
+        """Take one request from its head to the last byte of its response.
 
-        Callbacks may have taken it a part of the way (`proxy.fast_lane`): then it has a route, and where an
-        exchange has begun, that is `begun`.
+        Callbacks may have begun the call (`proxy.fast_lane`). Then it has a route already, and `begun` is its
+        exchange if that was started.
         """
         try:
             route = call.route or self._match(call)
@@ -85,21 +85,21 @@ class Handler:
             self.done(call)
 
     def refuse(self, call: Call, error: GatewayError) -> None:
-        """Answer what could not be read as a request."""
+        """Respond to what could not be read as a request."""
         call.refuse(error)
         self.done(call)
 
     def abandon(self, call: Call, exchange: Exchange | None) -> None:
-        """End a call that callbacks served, and whose caller has left."""
+        """End a call that callbacks served and whose caller left."""
         if exchange is not None:
             exchange.fails()
         self.refuse(call, CallerGone("the caller closed the connection"))
 
     def begun(self, call: Call) -> Exchange | None:
-        """Take a call as far as nothing must be awaited; None: `handle` has to take it further.
+        """Take a call as far as possible without a wait; None if `handle` must continue it.
 
         Raises:
-            GatewayError: it is refused.
+            GatewayError: the request is refused.
         """
         route = self._match(call)
         return None if call.head.max_forwards == 0 else self._with_token_at_hand(call, route)
@@ -135,7 +135,7 @@ class Handler:
 
     @staticmethod
     def _with_token_at_hand(call: Call, route: Route) -> Exchange | None:
-        """Begin the exchange, unless it needs a token that must be waited for."""
+        """Prepare the exchange, unless its token must be waited for."""
         source = route.source
         if source is None or (route.plan.may_keep and route.plan.keeps_callers(call.head)):
             return Exchange(call, route, None)
@@ -157,12 +157,12 @@ class Handler:
 
     @staticmethod
     def must_recover(exchange: Exchange, route: Route) -> bool:
-        """Tell whether the answer may say that the token was refused."""
+        """Whether the response may say that the token was refused."""
         return exchange.status in route.settings.recover_on and exchange.token is not None
 
     @staticmethod
     def note_accepted(call: Call, exchange: Exchange, route: Route) -> None:
-        """Note that the upstream accepted the token, if it did."""
+        """Record that the upstream accepted the token, if it did."""
         token = exchange.token
         if token is not None and exchange.status in ACCEPTED:
             route.note_accepted(token, exchange.answered_s, call.method, call.path)
@@ -171,16 +171,16 @@ class Handler:
 
     @staticmethod
     def failed(call: Call, error: Exception) -> None:
-        """Answer with what went wrong."""
+        """Respond with what went wrong."""
         if isinstance(error, GatewayError):
             call.refuse(error)
             return
-        # Our formatters show where it passed, never its text, which could quote a token.
+        # Our log formatters show the traceback without the exception's text, which could quote a token.
         log.error("request %s failed in the gateway", call.request_id.decode("ascii"), exc_info=error)
-        call.refuse(InternalError("the gateway failed; its log has the request id"))
+        call.refuse(InternalError("the gateway failed; look for the request id in its log"))
 
     def done(self, call: Call) -> None:
-        """Count and tell; the same for every end."""
+        """Count and record the call, however it ended."""
         call.is_over = True
         total_s = call.link.stopwatch_s() - call.began_s
         body, route, exchange, failure = call.body, call.route, call.exchange, call.failure
@@ -206,14 +206,14 @@ class Handler:
 
 
 def _lasts(token: Token, call: Call, source: TokenSource) -> bool:
-    """Whether a token will do: before a body that cannot be replayed it should have some time left."""
+    """Whether a token will do: it should live a little longer if the body cannot be replayed."""
     if call.body is None or call.body.can_be_replayed:
         return True
     return token.left_s(call.started_s) >= source.body_margin_s()
 
 
 def _watch(call: Call, route: Route) -> None:
-    """Have it told how the upstream does; off the hot path."""
+    """Update what is known of the upstream's health; off the hot path."""
     failure, health, exchange = call.failure, route.health, call.exchange
     if isinstance(failure, UpstreamError):
         health.failed(failure)
@@ -226,5 +226,5 @@ def _watch(call: Call, route: Route) -> None:
 
 
 def _is_one_path(refused: Token, accepted: Token | None) -> bool:
-    """Whether the upstream accepted this token, or the one before, elsewhere: some paths always say 401."""
+    """Whether only this path refuses: the upstream accepted this token, or the one before, elsewhere."""
     return accepted is not None and accepted.serial >= refused.serial - 1

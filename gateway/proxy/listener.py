@@ -1,6 +1,7 @@
-"""A listening socket: what its connections share, their deadlines, their end.
+"""What the connections of one listening socket share: their settings, their deadlines and their end.
 
-aiohttp's server with connections of ours; see `request_reader` and `caller` for what they replace, and why.
+This is aiohttp's server with connections of ours. `request_reader` and `caller` say what they replace, and
+why.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from gateway.proxy.caller import CallerConnection, Terms
 
 
 class Listener(web.Server):
-    """What the connections of one listening socket share."""
+    """The connections of one listening socket."""
 
     def __init__(self, terms: Terms, entrance: Entrance) -> None:
-        # The handler given to aiohttp is never called: `CallerConnection.start` calls ours.
+        # aiohttp never calls the handler that it is given: `CallerConnection.start` calls ours.
         super().__init__(_unused, handler_cancellation=True)
         self.terms = terms
         self._entrance = entrance
@@ -30,17 +31,17 @@ class Listener(web.Server):
         return CallerConnection(self, self.terms, self._entrance, self._loop)
 
     def look(self, now_s: float) -> None:
-        """Act on what is late; called by the sweeper."""
+        """Act on deadlines that have passed; called by the sweeper."""
         for connection in list(self._connections):
             try:
                 cast("CallerConnection", connection).check_deadlines(now_s)
-            except Exception as error:  # noqa: BLE001 - the others are looked at nevertheless
+            except Exception as error:  # noqa: BLE001 - one failure must not stop the others
                 report(self._loop, error)
-                with suppress(Exception):  # its deadlines mean nothing any more
+                with suppress(Exception):  # its deadlines can no longer be trusted
                     cast("CallerConnection", connection).abort()
 
     async def drain(self, grace_s: float) -> None:
-        """Let every call end within `grace_s`, then end what is left. Nothing may be accepted any more."""
+        """Let every call finish within `grace_s`, then end the rest; call it after accepting has stopped."""
         self.pre_shutdown()
         tasks = [c._task_handler for c in self._connections if c._task_handler is not None]  # noqa: SLF001
         if tasks:

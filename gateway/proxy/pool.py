@@ -1,8 +1,8 @@
-"""The connections to one upstream: opened, kept while idle, used again, closed.
+"""The connections to one upstream: opened, kept while idle, reused, closed.
 
-Rules: the connection used last is used first, so that what is not needed grows old and is closed; once a
-certificate or a file of authorities was replaced, or the upstream's name has other addresses, no request goes
-out on a connection that was made with the old one or leads to the old one. RFC 9112 section 9.3.
+Rules: the connection used last is reused first, so that those not needed grow old and are closed. After a
+certificate or a CA bundle is replaced, or the upstream's name has other addresses, no request goes out on a
+connection that was made with the old file or leads to an old address. RFC 9112 section 9.3.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gateway.proxy.tls_upstream import TlsUpstreamConnection
 from gateway.proxy.upstream import UpstreamConnection
 from gateway.tls.trust import Trust
 
-# Shorter than the 5 s after which Node.js closes, the shortest of the common servers.
+# Less than the 5 s of Node.js, the shortest among common servers.
 IDLE_TIMEOUT_S: Final = 4.5
 MOST_IDLE: Final = 256
 
@@ -29,7 +29,7 @@ class Pool:
     """All connections to one upstream.
 
     Attributes:
-        nonce: the newest that it wants in proofs (RFC 9449 section 9), or empty.
+        nonce: the latest nonce that the upstream wants in proofs (RFC 9449 section 9), or empty.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Pool:
         return f"<Pool {self._settings.authority}: {len(self._all)} open, {len(self._idle)} idle>"
 
     def idle_connection(self) -> UpstreamConnection | None:
-        """Give the connection that was used last, or None; the hot path."""
+        """Return the idle connection that was used last, or None; on the hot path."""
         while self._idle:
             connection = self._idle.pop()
             if connection.is_open:
@@ -67,8 +67,8 @@ class Pool:
         """Open a connection.
 
         Raises:
-            UpstreamError: nothing was sent; see the classes for each reason.
-            OutOfDescriptors: there is none left for it.
+            UpstreamError: there is no connection, and nothing was sent; each class is one reason.
+            OutOfDescriptors: the process has no file descriptor left.
         """
         self._room.make()
         try:
@@ -81,21 +81,21 @@ class Pool:
 
     @property
     def idle_since_s(self) -> float | None:
-        """Since when the connection is idle that is idle longest; None if none is."""
+        """When the connection that has been idle longest became idle; None if none is idle."""
         return self._idle[0].idle_since_s if self._idle else None
 
     def close_idle(self, most: int = MOST_IDLE) -> None:
-        """Close idle connections, those that are idle longest first."""
+        """Close idle connections, starting with those that have been idle longest."""
         for connection in self._idle[:most]:
             connection.abort()
         del self._idle[:most]
 
     def _renew(self) -> None:
-        """Let no further request go out on the connections that were made so far."""
+        """Stop using the connections that exist so far."""
         self._outdate(self._all)
 
     def _moved(self) -> None:
-        """Let no further request go out on connections to addresses that the upstream no longer has."""
+        """Stop using connections to addresses that the upstream no longer has."""
         self._outdate([each for each in self._all if self._dialer.is_elsewhere(each)])
 
     def _outdate(self, connections: Iterable[UpstreamConnection]) -> None:
@@ -116,7 +116,7 @@ class Pool:
             self._idle.remove(connection)
 
     def release(self, connection: UpstreamConnection) -> None:
-        """End the exchange of `connection`, and keep it if it may serve another."""
+        """End the exchange on `connection`, and keep the connection if it may serve another one."""
         if connection.end():
             connection.idle_since_s = self._loop.time()
             if len(self._idle) < MOST_IDLE:
@@ -125,19 +125,19 @@ class Pool:
                 connection.abort()
 
     def sweep(self, now_s: float) -> None:
-        """Close what has been idle for too long, and fail what is late."""
+        """Close connections that have been idle too long, and fail exchanges that are late."""
         while self._idle and now_s - self._idle[0].idle_since_s >= IDLE_TIMEOUT_S:
             self._idle.pop(0).abort()
         for connection in list(self._all):
             try:
                 connection.check_deadline(now_s)
-            except Exception as error:  # noqa: BLE001 - the others are looked at nevertheless
+            except Exception as error:  # noqa: BLE001 - one failure must not stop the others
                 connection.fault(error)
         if self._all:
             self._dialer.use(now_s)
 
     def close(self) -> None:
-        """Close every connection, also the busy ones."""
+        """Close every connection, including the busy ones."""
         self._dialer.unwatch(self._moved)
         for connection in list(self._all):
             connection.abort()

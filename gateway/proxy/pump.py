@@ -1,8 +1,9 @@
-"""The rest of a caller's body on its way to the upstream, beside the wait for the answer.
+"""The rest of a caller's body on its way to the upstream, during the wait for the response.
 
-Rules: a body goes only as fast as the upstream takes it; while it takes all, what comes is passed on where it
-comes, and the task sleeps; it is awake for the beginning, the end, and whatever has to wait. A body that was
-announced by ``Expect: 100-continue`` waits until the upstream invites it (RFC 9110 section 10.1.1).
+Rules: a body is sent only as fast as the upstream takes it. As long as the upstream takes everything, each
+part is written as soon as it arrives, while the task sleeps. The task runs for the beginning, for the end,
+and whenever something has to wait. A body announced by ``Expect: 100-continue`` waits until the upstream
+invites it (RFC 9110 section 10.1.1).
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from gateway.proxy.body import RequestBody
 from gateway.proxy.call import Call
 from gateway.proxy.upstream import UpstreamConnection
 
-# An upstream that ignores the expectation says nothing; curl waits as long before it sends.
+# For upstreams that ignore the expectation; curl waits as long.
 CONTINUE_WAIT_S: Final = 1.0
 
 
 class Pump:
-    """Sends the rest of a body; its task is owned by the exchange, and tells the upstream of errors."""
+    """Sends the rest of a body in a task that the exchange owns; errors go to the upstream's connection."""
 
     __slots__ = ("_body", "_call", "_invited", "_is_chunked", "_task", "_timeouts", "_upstream")
 
@@ -42,11 +43,11 @@ class Pump:
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def stop(self) -> None:
-        """Send nothing more."""
+        """Stop sending."""
         self._task.cancel()
 
     async def stopped(self) -> None:
-        """Wait until it has let go of the body."""
+        """Wait until the pump has released the body."""
         await asyncio.wait((self._task,))
 
     async def _run(self) -> None:
@@ -59,7 +60,7 @@ class Pump:
                 upstream.is_due(self._call.link.now_s() + self._timeouts.response_s)
         except GatewayError as error:
             upstream.fail(error)
-        except Exception as error:  # noqa: BLE001 - a task that nobody awaits must not die unheard
+        except Exception as error:  # noqa: BLE001 - nobody awaits this task: it must not die silently
             upstream.fault(error)
 
     async def _be_invited(self) -> None:
@@ -81,7 +82,7 @@ class Pump:
         upstream.write(last_part(is_chunked=self._is_chunked))
 
     def _pass_on(self, part: bytes) -> bool:
-        """Send a part right where it came; tell whether it was: else the task reads it."""
+        """Send a part as soon as it arrives; return False if the task must read it instead."""
         upstream = self._upstream
         if upstream.writing_paused:
             return False
@@ -89,7 +90,7 @@ class Pump:
             self._body.note(part)
             upstream.write(part)
             self._call.link.body_is_due(self._timeouts.idle_s)
-        except Exception as error:  # noqa: BLE001 - the caller's transport would take it for its own
+        except Exception as error:  # noqa: BLE001 - it must not reach the caller's transport
             upstream.fault(error)
         return True
 
@@ -98,7 +99,7 @@ class Pump:
         upstream.is_due(self._call.link.now_s() + self._timeouts.idle_s)
         await upstream.drain()
         if not upstream.has_head:
-            upstream.has_time()  # the wait for the answer begins when the request is sent
+            upstream.has_time()  # the wait for the response begins when the request is sent
 
 
 def framed(part: bytes, *, is_chunked: bool) -> bytes:
@@ -107,5 +108,5 @@ def framed(part: bytes, *, is_chunked: bool) -> bytes:
 
 
 def last_part(*, is_chunked: bool) -> bytes:
-    """Return what ends a body."""
+    """Return the end of a body."""
     return b"0\r\n\r\n" if is_chunked else b""

@@ -1,8 +1,8 @@
 """A response that says the token was refused: authenticate again and replay once, or let it pass.
 
-Rules: `core.http.recovery` decides. The response stays at hand, its head read and its body not, while the
-refused request waits for another token; no other request waits. It passes where a replay is not possible or
-not worth trying, and where no token is to be had although the upstream accepts the one that there is.
+Rules: `core.http.recovery` decides. While the refused request waits for another token, its response is kept,
+with the head read and the body unread. No other request waits. The response passes if a replay is impossible
+or not worth trying, or if no other token can be obtained although the upstream still accepts this one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gateway.proxy.route import Route
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """A request whose token was refused, and the exchange that holds the response."""
+    """A request whose token was refused, with the exchange that holds the response."""
 
     call: Call
     route: Route
@@ -38,10 +38,10 @@ class _Case:
 
 
 async def recover(call: Call, route: Route, refused: Exchange) -> Exchange:
-    """Give the exchange whose response the caller gets: that of the replay, or `refused`.
+    """Return the exchange whose response the caller gets: the replay, or `refused`.
 
     Raises:
-        GatewayError: there is none; `refused` is still to be closed.
+        GatewayError: there is none; `refused` must still be closed.
     """
     token, source = refused.token, route.source
     assert token is not None
@@ -71,14 +71,14 @@ def _refusal(case: _Case) -> Refusal:
 
 
 async def _replaced(case: _Case) -> Exchange:
-    """Have the token replaced, and replay the request if that is possible."""
+    """Get another token, and replay the request if possible."""
     call, refused = case.call, case.refused
     await refused.pause()
     successor = await _successor(case)
     if successor is not None and call.recovery is Recovery.RECOVERED:
         return await _replay(case, successor)
     if successor is not None:
-        case.note_useless(successor)  # for all that is known: nobody can try
+        case.note_useless(successor)  # as far as anyone can tell, since it cannot be tried
     refused.resume()
     return refused
 
@@ -95,10 +95,10 @@ async def _replay(case: _Case, successor: Token) -> Exchange:
 
 
 async def _successor(case: _Case) -> Token | None:
-    """Wait for another token; None where there is none, and the response passes all the same.
+    """Wait for another token; None if there is none, and the response should pass anyway.
 
     Raises:
-        AuthorizationServerError: there is none, and nothing shows that the one refused still lives.
+        AuthorizationServerError: there is none, and nothing proves that the refused one is still alive.
     """
     call, route = case.call, case.route
     began_s = call.link.stopwatch_s()

@@ -1,4 +1,4 @@
-"""A route at work: its settings and all that was prepared for it."""
+"""A route in operation: its settings, and everything that was prepared for it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from gateway.proxy.pool import Pool
 
 
 class RouteCounters(Protocol):
-    """Where a route counts; see `observe.route_metrics`."""
+    """The counters of a route; see `observe.route_metrics`."""
 
     def started(self) -> None:
-        """A request was matched to the route."""
+        """Count a request that matched the route."""
 
     def connection_retried(self) -> None:
-        """A request was sent anew, its pooled connection having died."""
+        """Count a request that was sent again because its pooled connection died."""
 
     def nonce_retried(self) -> None:
-        """A request was sent anew with the nonce that the upstream asked for (RFC 9449 section 9)."""
+        """Count a request that was sent again with the nonce that the upstream wants (RFC 9449 section 9)."""
 
-    def done(  # noqa: PLR0913, PLR0917 - the one hot call; an object per request would cost more
+    def done(  # noqa: PLR0913, PLR0917 - on the hot path: an object per request would cost more
         self,
         status: int,
         total_s: float,
@@ -36,16 +36,16 @@ class RouteCounters(Protocol):
         recovery: Recovery,
         error_code: str,
     ) -> None:
-        """Count one request that is over."""
+        """Count a finished request."""
 
 
 class Route:
-    """A rule of `gateway.yaml` with its connections, its tokens, its counters and its troubles.
+    """A rule of `gateway.yaml` with its connections, tokens, counters and health.
 
     Attributes:
-        leaves_date: the owner's rules say what becomes of the answer's ``Date``.
-        refusals: what it remembers of refused tokens.
-        acceptance: of its tokens at its upstream; routes with the same source and upstream share it.
+        leaves_date: the route's header rules decide about ``Date`` in responses, so none is added.
+        refusals: what the route remembers about refused tokens.
+        acceptance: the last token that the upstream accepted; shared by routes with this source and upstream.
     """
 
     __slots__ = (
@@ -63,7 +63,7 @@ class Route:
         "timeouts",
     )
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what it joins is made elsewhere, and shared in part
+    def __init__(  # noqa: PLR0913, PLR0917 - its parts are made elsewhere, and some are shared
         self,
         settings: RouteSettings,
         pool: Pool,
@@ -89,7 +89,7 @@ class Route:
         return f"<Route {self.settings.name}>"
 
     def note_accepted(self, token: Token, at_s: float, method: str, path: str) -> None:
-        """Note that the upstream accepted `token` at `at_s` on the stopwatch; on the hot path."""
+        """Record that the upstream accepted `token` at `at_s` on the stopwatch; on the hot path."""
         acceptance, refusals = self.acceptance, self.refusals
         acceptance.token = refusals.accepted = token
         acceptance.at_s = at_s
@@ -97,12 +97,12 @@ class Route:
             refusals.forget(target_digest(method, path))
 
     def answer_lines(self, lines: Sequence[bytes], dropped: frozenset[bytes]) -> Sequence[bytes]:
-        """Give the lines of an answer as the caller gets them."""
+        """Return the lines of a response's head as the caller gets them."""
         if dropped or self._answer_removed:
             lines = self.without_removed(lines, dropped)
         return [*lines, *self._answer_added] if self._answer_added else lines
 
     def without_removed(self, lines: Sequence[bytes], dropped: frozenset[bytes]) -> Sequence[bytes]:
-        """Give the lines of an answer's head, or its trailers, that pass."""
+        """Return those lines of a response's head, or of its trailers, that pass."""
         removed = self._answer_removed
         return without(lines, dropped | removed) if dropped or removed else lines

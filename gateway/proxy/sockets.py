@@ -1,4 +1,4 @@
-"""TCP sockets that listen; unix sockets have a room of their own (`net.unix_socket`)."""
+"""Listening TCP sockets; for unix sockets, see `net.unix_socket`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ BACKLOG: Final = 2048
 
 
 async def listening_sockets(address: Address) -> list[socket.socket]:
-    """Listen on a host and a port; a name may stand for several.
+    """Listen on a host and a port; a name may have several addresses.
 
     Raises:
-        OSError: it cannot be had, or does not resolve.
+        OSError: an address cannot be bound, or the name does not resolve.
     """
     infos = await asyncio.get_running_loop().getaddrinfo(
         address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

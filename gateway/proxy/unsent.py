@@ -1,4 +1,4 @@
-"""How much of what was written the other side has not taken."""
+"""How much of the data written the peer has not received."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _INT = struct.Struct("i")
 
 
 def unsent_bytes(transport: asyncio.Transport) -> int:
-    """Count what waits in the transport, and in the kernel, which holds what was not acknowledged.
+    """Count the bytes in the transport, and those in the kernel that the peer has not acknowledged.
 
-    Where the kernel does not tell, only the transport's part counts.
+    If the kernel does not say, only the transport's bytes count.
     """
     waiting = transport.get_write_buffer_size()
     sock = transport.get_extra_info("socket")
