@@ -3,6 +3,7 @@
 import gzip
 import json
 import time
+import tracemalloc
 import zlib
 
 import pytest
@@ -107,6 +108,18 @@ def test_a_bomb_in_a_bomb_is_not_unpacked():
 def test_members_share_the_bound():
     halves = gzip.compress(bytes(LIMIT // 2 + 1)) * 2
     assert unpack(halves, "gzip", LIMIT) is Flaw.TOO_LONG
+
+
+def test_a_later_member_is_unpacked_no_further_than_what_the_first_left():
+    """The first fills the bound and the second is a bomb: a chunk beside it would be as large again."""
+    body = gzip.compress(bytes(LIMIT)) + gzip.compress(bytes(20 * LIMIT))
+    tracemalloc.start()
+    try:
+        assert unpack(body, "gzip", LIMIT) is Flaw.TOO_LONG
+        _, most_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most_bytes < 2.5 * LIMIT
 
 
 def test_many_small_members_cost_no_more_than_a_few():
