@@ -17,7 +17,7 @@ import pytest
 
 from gateway.config import ConfigError, ConfigUnreadable, load
 from gateway.core.client_settings import TlsFiles
-from gateway.regular_file import MOST_PEM_BYTES, read_regular, readable_copy
+from gateway.regular_file import MOST_PEM_BYTES, read_regular, readable_copy, stamps_of
 from gateway.tls.server_certificate import ServerCertificate
 from gateway.tls.tls_context import TrustSettings
 from gateway.tls.trust import Trust
@@ -168,3 +168,48 @@ def test_a_context_verifies_by_the_copy_as_by_the_file(files):
     context = Trust().context(TrustSettings(ca, TlsFiles(ours.certificate, ours.key)))
     assert [each["subject"] for each in context.get_ca_certs()]
     assert context.verify_mode is ssl.CERT_REQUIRED
+
+
+# ── stamps ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "file"
+    path.write_text("some content")
+    while _touched(tmp_path / "probe") == path.stat().st_ctime_ns:
+        pass  # the clock of a file system moves every few milliseconds
+    return path
+
+
+def _touched(path: Path) -> int:
+    path.write_text("")
+    return path.stat().st_ctime_ns
+
+
+def test_a_change_of_mode_alone_is_seen(file: Path):
+    """What could not be read before may be readable now."""
+    before = stamps_of((str(file),))
+    file.chmod(0o600)
+    file.chmod(0o640)
+    assert stamps_of((str(file),)) != before
+
+
+def test_a_file_written_over_with_as_many_bytes_is_another(file: Path):
+    before = stamps_of((str(file),))
+    file.write_bytes(file.read_bytes()[::-1])
+    assert stamps_of((str(file),)) != before
+
+
+def test_a_file_that_is_put_back_with_its_old_date_is_another(file: Path):
+    """Copied with ``cp -p`` by a tool that keeps dates."""
+    status = file.stat()
+    before = stamps_of((str(file),))
+    file.write_bytes(file.read_bytes())
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert stamps_of((str(file),)) != before
+
+
+def test_what_is_missing_has_a_stamp_too(tmp_path: Path):
+    assert stamps_of((str(tmp_path / "none"), str(tmp_path))) != stamps_of((str(tmp_path / "none"),) * 2)
+    assert stamps_of(()) == ()

@@ -1,7 +1,6 @@
 """TLS contexts that follow their files, and who is told when one is replaced."""
 
 import asyncio
-import os
 import ssl
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +10,6 @@ import pytest
 from cryptography.hazmat.primitives import serialization as form
 
 from gateway.core.client_settings import TlsFiles, TlsVersion
-from gateway.regular_file import stamps_of
 from gateway.tls.pem_files import CertificateUnusable
 from gateway.tls.tls_context import TrustSettings
 from gateway.tls.trust import Trust
@@ -125,34 +123,6 @@ def test_a_swapped_link_on_the_way_is_a_replacement(tmp_path: Path):
     (tmp_path / "..new").rename(data)
     assert trust.context(settings) is not old
     assert told == [1]
-
-
-def test_a_change_of_mode_alone_is_seen(ours: TlsFiles):
-    """What could not be read before may be readable now."""
-    before = stamps_of((ours.key,))
-    Path(ours.key).chmod(0o600)
-    Path(ours.key).chmod(0o640)
-    assert stamps_of((ours.key,)) != before
-
-
-def test_a_file_written_over_with_as_many_bytes_is_another(ours: TlsFiles):
-    before = stamps_of((ours.certificate,))
-    Path(ours.certificate).write_bytes(Path(ours.certificate).read_bytes()[::-1])
-    assert stamps_of((ours.certificate,)) != before
-
-
-def test_a_file_that_is_put_back_with_its_old_date_is_another(ours: TlsFiles):
-    """Copied with ``cp -p`` by a tool that keeps dates."""
-    status = Path(ours.certificate).stat()
-    before = stamps_of((ours.certificate,))
-    Path(ours.certificate).write_bytes(Path(ours.certificate).read_bytes())
-    os.utime(ours.certificate, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert stamps_of((ours.certificate,)) != before
-
-
-def test_what_is_missing_has_a_stamp_too(tmp_path: Path):
-    assert stamps_of((str(tmp_path / "none"), str(tmp_path))) != stamps_of((str(tmp_path / "none"),) * 2)
-    assert stamps_of(()) == ()
 
 
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text("nonsense")])
