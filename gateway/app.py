@@ -33,7 +33,7 @@ from gateway.core.settings import (
     RouteName,
     Settings,
 )
-from gateway.files_in_use import named_files
+from gateway.files_in_use import watched_files
 from gateway.generation import Generation, ProcessParts, names_in, servers_of
 from gateway.listening import asked_by
 from gateway.net.lookups import GetAddrInfo
@@ -99,7 +99,7 @@ class Gateway:
             time.time,
         )
         self._trust = Trust()
-        self._file_watch = FileWatch(named_files(settings))
+        self._file_watch = FileWatch(watched_files(settings))
         self.metrics.resolutions.expect(names_in(settings))
         self._resolver = Resolver(self.metrics.resolutions, get_addr_info, loop.time)
         for client in settings.clients:

@@ -13,7 +13,7 @@ from gateway.observe.file_watch import PemFile
 Named = tuple[str, WatchedFile]
 
 
-def named_files(settings: Settings) -> list[Named]:
+def watched_files(settings: Settings) -> list[Named]:
     """Return each file once for each key that names it."""
     return [*_of_clients(settings), *_of_servers(settings)]
 
