@@ -29,6 +29,7 @@ HOT: Final = {
         "gateway.proxy.pool",
         "gateway.proxy.relay",
         "gateway.proxy.route",
+        "gateway.proxy.stream",
         "gateway.proxy.tls_upstream",
         "gateway.proxy.upstream",
     ),

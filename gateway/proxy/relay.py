@@ -1,8 +1,8 @@
 """The upstream's answer on its way to the caller.
 
-Rules: an answer that arrived whole is written at once; a longer one streams, and only as fast as the
-caller takes it; every body is framed anew; one that breaks off breaks the caller's answer off too.
-RFC 9112 sections 6 to 9; RFC 9110 section 6.5 for trailers.
+Rules: an answer that arrived whole is written at once; a longer one streams (`proxy.stream`); every body is
+framed anew; one that breaks off breaks the caller's answer off too. RFC 9112 sections 6 to 9; RFC 9110
+section 6.5 for trailers.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from gateway.core.http.answer_head import Body, caller_body, dropped_names
 from gateway.proxy.answer import Answer, Data, WholeAnswer
 from gateway.proxy.call import Call
 from gateway.proxy.route import Route
+from gateway.proxy.stream import Stream
 from gateway.proxy.upstream import UpstreamConnection
 
 _CHUNKED: Final = Body.CHUNKED  # the attribute of an Enum is a slow look-up before Python 3.12
@@ -58,41 +59,9 @@ async def relay(call: Call, route: Route, upstream: UpstreamConnection | WholeAn
     length = sum(map(len, chunks))
     call.begin_answer(answer.status, b"".join((head, *_framed(chunks, body))), length)
     assert isinstance(upstream, UpstreamConnection)  # what is not complete is still on its way
-    await _stream(call, route, upstream, body)
+    await Stream(call, upstream, answer, route.timeouts.idle_s, is_chunked=body is _CHUNKED).run()
     if end := _end(call, route, answer, body):
         call.link.write(b"".join(end))
-
-
-async def _stream(call: Call, route: Route, upstream: UpstreamConnection, body: Body) -> None:
-    answer = upstream.answer
-    assert answer is not None
-    link, idle_s = call.link, route.timeouts.idle_s
-    while True:
-        if link.writing_paused:
-            upstream.has_time()  # it waits for the caller, not the other way round
-            upstream.hold()
-            await link.drain(idle_s)
-            if not answer.chunks:
-                upstream.take()
-        if not answer.chunks:
-            if answer.is_complete:
-                return
-            upstream.is_due(link.now_s() + idle_s)
-            await upstream.happens()
-            upstream.check()
-        chunks = upstream.take()
-        length = sum(map(len, chunks))
-        call.answer_bytes += length
-        parts = [b"%x\r\n" % length, *chunks, b"\r\n"] if body is _CHUNKED and chunks else chunks
-        if not link.is_tls:
-            link.write_parts(parts)
-        elif parts:
-            upstream.has_time()
-            upstream.hold()
-            await link.write_in_pieces(parts, idle_s)
-            if not answer.chunks:
-                upstream.take()
-        del chunks, parts  # who looks at them no longer lets their memory be used again
 
 
 def _head(call: Call, route: Route, answer: Answer, body: Body) -> bytes:

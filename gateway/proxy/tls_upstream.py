@@ -36,12 +36,12 @@ class TlsUpstreamConnection(UpstreamConnection):
 
     __slots__ = ()
 
-    def _goes_on(self, answer: Answer) -> None:
+    def _goes_on(self, answer: Answer) -> bool:
         transport = self.transport
         is_long = self.buffered_bytes > HIGH_WATER_BYTES
         if is_long and transport is not None and cast("object", transport.get_protocol()) is self:
             transport.set_protocol(cast("asyncio.BaseProtocol", LongAnswer(self, transport)))
-        super()._goes_on(answer)
+        return super()._goes_on(answer)
 
     def _pause_reading(self, transport: asyncio.Transport) -> None:
         transport.pause_reading()

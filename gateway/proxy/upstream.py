@@ -54,6 +54,7 @@ class UpstreamConnection(AnswerReader):
 
     Attributes:
         awaiter: is told of the answer instead of a waiting task.
+        pass_on: takes what came of an answer that goes on; False: the waiting task is to be woken.
         address: where it leads; empty for a unix socket.
         exchanges: how many began here.
         request_is_sent: to its last byte.
@@ -78,6 +79,7 @@ class UpstreamConnection(AnswerReader):
         "is_gone",
         "is_outdated",
         "needs_close_notify",
+        "pass_on",
         "paused_at_s",
         "request_is_sent",
         "transport",
@@ -102,6 +104,7 @@ class UpstreamConnection(AnswerReader):
         self.transport: asyncio.Transport | None = None
         self.address = Ip("")
         self.awaiter: Awaiter | None = None
+        self.pass_on: Callable[[], bool] | None = None
         self._deadline_s = inf
         self.exchanges = 0
         self.idle_since_s = 0.0
@@ -245,8 +248,8 @@ class UpstreamConnection(AnswerReader):
             answer = self.answer
             if answer is None or self.error is not None:
                 self.abort()
-            elif not answer.is_complete:
-                self._goes_on(answer)
+            elif not answer.is_complete and self._goes_on(answer):
+                return
         except Exception as error:  # noqa: BLE001 - uvloop would close, which looks like the upstream's doing
             self.fault(error)
         self._wake()
@@ -276,12 +279,15 @@ class UpstreamConnection(AnswerReader):
         else:
             self.end_of_input(is_clean=self._has_ended or error is None)
 
-    def _goes_on(self, answer: Answer) -> None:
-        """Keep what has come of an answer within bounds until it is taken."""
+    def _goes_on(self, answer: Answer) -> bool:
+        """Have what has come passed on, or keep it within bounds; tell whether nobody has to be woken."""
+        if self.pass_on is not None and self.pass_on():
+            return True
         if len(answer.chunks) > MOST_PARTS:
             answer.chunks = [b"".join(answer.chunks)]
         if self.buffered_bytes > HIGH_WATER_BYTES:
             self.hold()
+        return False
 
     def _pause_reading(self, transport: asyncio.Transport) -> None:
         transport.pause_reading()

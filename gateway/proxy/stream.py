@@ -1,0 +1,90 @@
+"""The rest of an answer that is still coming, on its way to the caller.
+
+Rules: it goes only as fast as the caller takes it; while the caller takes all, what comes is written where it
+comes, and the call's task sleeps; it is awake for the end, and whatever has to wait. A TLS transport of a
+caller's gets little at once, see `proxy.link`.
+"""
+
+from __future__ import annotations
+
+from gateway.proxy.answer import Answer, Data
+from gateway.proxy.call import Call
+from gateway.proxy.link import TLS_PART_BYTES
+from gateway.proxy.upstream import UpstreamConnection
+
+
+class Stream:
+    """Passes on what is still to come of the body that an upstream sends."""
+
+    __slots__ = ("_answer", "_call", "_idle_s", "_is_chunked", "_link", "_upstream")
+
+    def __init__(
+        self, call: Call, upstream: UpstreamConnection, answer: Answer, idle_s: float, *, is_chunked: bool
+    ) -> None:
+        self._call = call
+        self._link = call.link
+        self._upstream = upstream
+        self._answer = answer
+        self._idle_s = idle_s
+        self._is_chunked = is_chunked
+
+    async def run(self) -> None:
+        """Pass all of it on.
+
+        Raises:
+            GatewayError: either side broke off or was too slow.
+        """
+        link, upstream, answer = self._link, self._upstream, self._answer
+        while True:
+            if link.writing_paused:
+                upstream.has_time()  # it waits for the caller, not the other way round
+                upstream.hold()
+                await link.drain(self._idle_s)
+                if not answer.chunks:
+                    upstream.take()
+            if not answer.chunks:
+                if answer.is_complete:
+                    return
+                await self._more()
+            if not link.is_tls:
+                link.write_parts(self._parts())
+            elif answer.chunks:
+                await self._write_in_pieces()
+
+    async def _more(self) -> None:
+        """Wait for what is not passed on where it comes."""
+        upstream = self._upstream
+        upstream.is_due(self._link.now_s() + self._idle_s)
+        upstream.pass_on = self._pass_on
+        try:
+            await upstream.happens()
+        finally:
+            upstream.pass_on = None
+        upstream.check()
+
+    def _pass_on(self) -> bool:
+        """Write what came right where it came; tell whether the task may sleep on."""
+        link, upstream = self._link, self._upstream
+        if link.writing_paused or link.transport is None:
+            return False
+        if link.is_tls and upstream.buffered_bytes > TLS_PART_BYTES:
+            return False
+        link.write_parts(self._parts())
+        upstream.is_due(link.now_s() + self._idle_s)
+        return not link.writing_paused
+
+    def _parts(self) -> list[Data]:
+        """Take what came, framed for the caller."""
+        chunks = self._upstream.take()
+        length = sum(map(len, chunks))
+        self._call.answer_bytes += length
+        return [b"%x\r\n" % length, *chunks, b"\r\n"] if self._is_chunked and chunks else chunks
+
+    async def _write_in_pieces(self) -> None:
+        upstream = self._upstream
+        parts = self._parts()
+        upstream.has_time()
+        upstream.hold()
+        await self._link.write_in_pieces(parts, self._idle_s)
+        if not self._answer.chunks:
+            upstream.take()
