@@ -10,54 +10,55 @@ import asyncio
 import random
 import secrets
 import socket
-import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from itertools import count
 from typing import Final
 
 from gateway import __version__
 from gateway.admin.service import AdminServer, start_admin
-from gateway.admin.state import client_state, missing_token, route_state
+from gateway.admin.state import client_state, config_state, missing_token, route_state
 from gateway.admin.view import AdminView, Readiness
 from gateway.core.clock import Clock
+from gateway.core.config_state import ConfigState
 from gateway.core.http.access_record import RequestObserver
-from gateway.core.http.entrance import Entrance
-from gateway.core.http.routing import Router
 from gateway.core.http_time import HttpDate
 from gateway.core.oauth.token_events import TokenObserver
 from gateway.core.settings import (
     Address,
-    ListenerSettings,
     RouteName,
     Settings,
 )
+from gateway.doors import Doors, Plan
 from gateway.files_in_use import watched_files
-from gateway.generation import Generation, ProcessParts, names_in, servers_of
+from gateway.generation import (
+    Generation,
+    ProcessParts,
+    carried_over,
+    names_in,
+    refuse_unchangeable,
+    servers_of,
+)
 from gateway.listening import asked_by
 from gateway.net.lookups import GetAddrInfo
 from gateway.net.resolver import Resolver
-from gateway.net.unix_socket import UnixSocket, listen_at
+from gateway.oauth.requester import Surroundings
 from gateway.observe.access_log import AccessLog
 from gateway.observe.fanout import Fanout, Observer
 from gateway.observe.file_watch import FileWatch
-from gateway.observe.gauges import Connections, Gauges
+from gateway.observe.gauges import Connections, Gauges, Reloaded
 from gateway.observe.line_stream import dropped_lines
 from gateway.observe.metrics import Metrics
 from gateway.observe.sweeper import Sweeper
 from gateway.observe.token_log import TokenLog
-from gateway.proxy.acceptor import Acceptor
 from gateway.proxy.buffers import Buffers
 from gateway.proxy.caller import Terms
 from gateway.proxy.census import Census
 from gateway.proxy.fast_lane import FastLane
 from gateway.proxy.front import FrontTerms
 from gateway.proxy.handler import Handler
-from gateway.proxy.listener import Listener
 from gateway.proxy.room import Room
-from gateway.proxy.sockets import BACKLOG, listening_sockets
-from gateway.tls.server_certificate import ServerCertificate
 from gateway.tls.trust import Trust
 
 UNROUTED: Final = RouteName("-")
@@ -68,6 +69,10 @@ class Gateway:
 
     Args:
         get_addr_info: how names are looked up; called in threads.
+
+    Attributes:
+        config: returns how its configuration stands.
+        on_generation_end: called once something of an earlier configuration is closed.
 
     Raises:
         OSError, ssl.SSLError: a file cannot be read (when built); an address is not available (at `start`).
@@ -84,6 +89,8 @@ class Gateway:
         self._loop = loop
         self._clock = Clock(loop.time, time.time, random.random, time.perf_counter)
         self._is_draining = False
+        started = ConfigState("", time.time())
+        self.config: Callable[[], ConfigState] = lambda: started
         self._access_log = _opened_access_log(settings, loop)
         self.metrics = Metrics(
             Gauges(
@@ -95,6 +102,7 @@ class Gateway:
                 lambda: self.generation.sources.by_client(),  # noqa: PLW0108 - it is made later
                 lambda: {route.settings.name: route.health for route in self.generation.routes},
                 lambda: [key for key, _ in self._file_watch.troubles()],
+                self._reloaded,
             ),
             time.time,
         )
@@ -107,34 +115,26 @@ class Gateway:
         self._census = Census(settings.limits.connections, self._wake)
         self._buffers = Buffers(settings.limits.buffers_bytes, self._census)
         self._room = Room(settings.limits, self._census)
-        parts = ProcessParts(loop, self._clock, self.metrics, self._trust, self._resolver, self._room)
-        self.generation = Generation(settings, parts, self._token_observer(observer))
+        self._parts = ProcessParts(loop, self._clock, self.metrics, self._trust, self._resolver, self._room)
+        self._token_log = TokenLog(servers_of(settings), loop.call_later)
+        self._around = Surroundings(self._clock, self._token_observer(observer), secrets.token_bytes(32))
+        self.generation = Generation(settings, self._parts, self._around)
+        self._old: list[Generation] = []
+        self.on_generation_end: Callable[[], None] = lambda: None
+        self._ends: set[asyncio.Task[None]] = set()
+        self._observer = observer
         self._handler = Handler(
-            Router((route.settings, route) for route in self.generation.routes),
+            self.generation.router(),
             settings.limits,
             self._clock,
             self.metrics.route(UNROUTED),
-            self._request_observer(observer),
+            self._request_observer(),
         )
-        date = HttpDate()
-        lane = FastLane(self._handler, loop, self._clock.now_s)
-        self.front = FrontTerms(
-            lane.turn, self._handler.reader, _request_ids(), settings.limits.keepalive_timeout_s
-        )
-        self._terms = Terms(
-            settings.limits,
-            self._clock,
-            lambda: date.at(self._clock.wall_s()),
-            self._handler,
-            self.front,
-            self._census,
-        )
-        self._certificates = [
-            ServerCertificate(listener.tls) if listener.tls is not None else None
-            for listener in settings.listeners
-        ]
-        self._listeners: list[tuple[Listener, Acceptor]] = []
-        self._files: list[UnixSocket] = []
+        self._date = HttpDate()
+        self._next_id = _request_ids()
+        self._lane = FastLane(self._handler, loop, self._clock.now_s)
+        self.front = self._front_terms(settings)
+        self.doors = Doors()
         self._admin: AdminServer | None = None
         self._sweeper = Sweeper(loop, self._looks(), self._is_busy)
 
@@ -146,10 +146,7 @@ class Gateway:
             if (admin := self._settings.admin) is not None:
                 with asked_by(self._settings.admin_place, admin):
                     self._admin = await start_admin(admin, self._view(), self._settings.limits)
-            for listener, ours in zip(self._settings.listeners, self._certificates, strict=True):
-                with asked_by(listener.place, listener.address):
-                    tls = ours.context if ours is not None else None
-                    self._listeners.append(await self._listen(listener, tls))
+            self._open(await self.doors.plans(self._settings))
         except BaseException:
             await self.close(grace_s=0.0)
             raise
@@ -159,13 +156,13 @@ class Gateway:
     async def close(self, grace_s: float | None = None) -> None:
         """Stop accepting, let calls end within `grace_s` (the settings' grace if None), end the rest."""
         self._is_draining = True
-        for made in self._files:
-            made.remove_file()
-        for _, acceptor in self._listeners:
-            acceptor.close()
-        grace_s = self._settings.grace_s if grace_s is None else grace_s
-        await asyncio.gather(*(listener.drain(grace_s) for listener, _ in self._listeners))
+        self.doors.close()
+        await self.doors.drain(self._settings.grace_s if grace_s is None else grace_s)
         self._sweeper.stop()
+        for old in self._old:
+            await old.close([self.generation])
+        if self._ends:
+            await asyncio.wait(self._ends)
         await self.generation.close()
         self._resolver.close()
         if self._admin is not None:
@@ -173,6 +170,83 @@ class Gateway:
         if self._access_log is not None:
             await asyncio.to_thread(self._access_log.writer.close)  # it waits for a reader, but not for long
         await asyncio.sleep(0)  # so that closed transports tell their protocols
+
+    async def reload(self, settings: Settings) -> None:
+        """Go on under other settings: whatever is alike in both stays, and no connection is closed for it.
+
+        Everything is built, and every new address bound, before anything changes.
+
+        Raises:
+            CannotChange: the settings differ in what cannot change while the process runs.
+            OSError, ssl.SSLError: an address or a file cannot be had. Nothing has changed.
+        """
+        refuse_unchangeable(self._settings, settings)
+        settings = carried_over(self._settings, settings)
+        access_log = self._access_log
+        if settings.log != self._settings.log:
+            access_log = _opened_access_log(settings, self._loop)
+        plans = await self.doors.plans(settings)
+        try:
+            generation = Generation(settings, self._parts, self._around, self.generation)
+        except BaseException:
+            self.doors.drop(plans)
+            raise
+        self._swap(settings, generation, access_log)
+        self._open(plans)
+        generation.start()
+
+    def _swap(self, settings: Settings, generation: Generation, access_log: AccessLog | None) -> None:
+        """Let what is new take over, at once: nothing is awaited here."""
+        before, self._settings, self.generation = self.generation, settings, generation
+        closed, self._access_log = self._access_log, access_log
+        limits = settings.limits
+        self._census.most = limits.connections
+        self._buffers = Buffers(limits.buffers_bytes, self._census)
+        self._room.limits = limits
+        self.metrics.resolutions.expect(names_in(settings))
+        for client in settings.clients:
+            self.metrics.tokens.client(client)
+        self._token_log.go_on(servers_of(settings))
+        self._file_watch = FileWatch(watched_files(settings))
+        self._handler.go_on(generation.router(), limits, self._request_observer())
+        self.front = self._front_terms(settings)
+        self._old.append(before)
+        before.give_way(generation)
+        self._sweeper.go_on(self._looks())
+        if closed is not None and closed is not access_log:
+            self._end(asyncio.to_thread(closed.writer.close))
+
+    def _end_old(self, _now_s: float) -> None:
+        """Close generations whose last exchange is over."""
+        if not self._old:
+            return
+        busy = {route for listener in self.doors.listeners() for route in listener.busy_routes()}
+        over = [old for old in self._old if old.is_over(busy, self.generation)]
+        self._old = [old for old in self._old if old not in over]
+        if over:
+            self._sweeper.go_on(self._looks())
+            self._end(self._close(over))
+
+    async def _close(self, over: list[Generation]) -> None:
+        for old in over:
+            await old.close([self.generation, *self._old])
+        over.clear()
+        self.on_generation_end()
+
+    def _end(self, work: Coroutine[object, object, None]) -> None:
+        task = self._loop.create_task(work)  # owned here: `close` awaits it
+        self._ends.add(task)
+        task.add_done_callback(self._ends.discard)
+
+    @property
+    def grace_s(self) -> float:
+        """How long running requests have to finish at the end."""
+        return self._settings.grace_s
+
+    @property
+    def generations(self) -> int:
+        """How many configurations are in use: one, and those whose last exchange is not over."""
+        return 1 + len(self._old)
 
     def reopen_logs(self) -> None:
         """Reopen the file of the access log, after a rotation."""
@@ -182,10 +256,7 @@ class Gateway:
     @property
     def addresses(self) -> list[Address]:
         """Where it listens, with the real ports."""
-        return [
-            _bound(acceptor, listener.address)
-            for listener, (_, acceptor) in zip(self._settings.listeners, self._listeners, strict=True)
-        ]
+        return self.doors.addresses()
 
     @property
     def admin_address(self) -> Address | None:
@@ -194,45 +265,42 @@ class Gateway:
 
     # ── parts ─────────────────────────────────────────────────────────────────────────────────────
 
-    async def _listen(
-        self, settings: ListenerSettings, tls: ssl.SSLContext | None
-    ) -> tuple[Listener, Acceptor]:
-        listener = Listener(self._terms, Entrance.of(settings, self._settings.trusted_proxies))
-        if settings.address.path is not None:
-            made = listen_at(settings.address.path, settings.access, BACKLOG)
-            self._files.append(made)
-            sockets = [made.sock]
-        else:
-            sockets = await listening_sockets(settings.address)
-        return listener, Acceptor(listener, sockets, self._loop, tls)
+    def _open(self, plans: Sequence[Plan]) -> None:
+        terms = Terms(
+            self._settings.limits,
+            self._clock,
+            lambda: self._date.at(self._clock.wall_s()),
+            self._handler,
+            self.front,
+            self._census,
+        )
+        self.doors.open(plans, terms, self._settings.trusted_proxies)
+
+    def _front_terms(self, settings: Settings) -> FrontTerms:
+        timeout_s = settings.limits.keepalive_timeout_s
+        return FrontTerms(self._lane.turn, self._handler.reader, self._next_id, timeout_s)
 
     def _token_observer(self, observer: Observer | None) -> TokenObserver:
-        observers: list[TokenObserver] = [
-            self.metrics.tokens,
-            TokenLog(servers_of(self._settings), self._loop.call_later),
-        ]
+        observers: list[TokenObserver] = [self.metrics.tokens, self._token_log]
         return Fanout((), tuple(observers + ([observer] if observer is not None else [])))
 
-    def _request_observer(self, observer: Observer | None) -> RequestObserver | None:
-        observers = [each for each in (self._access_log, observer) if each is not None]
+    def _request_observer(self) -> RequestObserver | None:
+        observers = [each for each in (self._access_log, self._observer) if each is not None]
         return observers[0] if len(observers) == 1 else Fanout(tuple(observers), ()) if observers else None
 
     def _looks(self) -> list[Callable[[float], None]]:
         looks: list[Callable[[float], None]] = [
-            self._look_at_callers,
+            self.doors.look,
             self._look_at_buffers,
             self._look_at_admin,
+            self._end_old,
         ]
-        looks += [pool.sweep for pool in self.generation.pools.values()]
-        looks += [partial(_look, self._trust), self._file_watch.look]
-        return looks + [partial(_look, each) for each in self._certificates if each is not None]
-
-    def _look_at_callers(self, now_s: float) -> None:
-        for listener, _ in self._listeners:
-            listener.look(now_s)
+        pools = dict.fromkeys(pool for each in (self.generation, *self._old) for pool in each.pools.values())
+        looks += [pool.sweep for pool in pools]
+        return [*looks, partial(_look, self._trust), self._file_watch.look]
 
     def _look_at_buffers(self, now_s: float) -> None:
-        self._buffers.look((listener for listener, _ in self._listeners), now_s)
+        self._buffers.look(self.doors.listeners(), now_s)
 
     def _look_at_admin(self, now_s: float) -> None:
         if self._admin is not None:
@@ -251,18 +319,24 @@ class Gateway:
         return Readiness(self._is_draining, tuple(map(missing_token, self.generation.sources.missing())))
 
     def _view(self) -> AdminView:
-        generation, watch = self.generation, self._file_watch
         return AdminView(
             self.readiness,
-            lambda: (client_state(state, watch.troubles()) for state in generation.sources.states()),
-            lambda: (route_state(route.settings, route.health) for route in generation.routes),
+            lambda: (
+                client_state(state, self._file_watch.troubles()) for state in self.generation.sources.states()
+            ),
+            lambda: (route_state(route.settings, route.health) for route in self.generation.routes),
             self.metrics.pieces,
+            lambda: config_state(self.config(), self.generations),
             self.metrics.prepare,
             self._stale,
         )
 
     def _stale(self) -> tuple[str, ...]:
         return ("callers", "upstreams", "admin") if self._sweeper.is_stale(self._loop.time()) else ()
+
+    def _reloaded(self) -> Reloaded:
+        state = self.config()
+        return Reloaded(state.is_well, state.loaded_at_s, self.generations)
 
     def _dropped_records(self) -> int:
         return self._access_log.writer.dropped if self._access_log is not None else 0
@@ -273,7 +347,7 @@ class Gateway:
         return Connections(census.open, census.most, refused)
 
 
-def _look(files: Trust | ServerCertificate, _now_s: float) -> None:
+def _look(files: Trust, _now_s: float) -> None:
     files.look()
 
 
@@ -288,10 +362,3 @@ def _request_ids() -> Callable[[], bytes]:
     prefix = secrets.token_hex(6).encode("ascii")
     numbers = count(1)
     return lambda: b"%b-%x" % (prefix, next(numbers))
-
-
-def _bound(acceptor: Acceptor, address: Address) -> Address:
-    if address.path is not None or not acceptor.sockets:
-        return address
-    host, port = acceptor.sockets[0].getsockname()[:2]
-    return Address(host, port)

@@ -1,20 +1,27 @@
 """What lives as long as one configuration: token sources, connections to upstreams, routes.
 
 All else that `app` owns belongs to the process: sockets, callers, metrics, TLS contexts, names.
+
+Rules: a generation is built beside the one before it, completely, and shares with it whatever both
+configurations have alike: a source with its living token and its back-off, a pool with its connections, a
+route with what it remembers. It begins when its routes are swapped in, and until then nothing of it is seen.
+What the generation before had alone goes on until its last exchange is over.
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from gateway.core.client_settings import ClientName, Grant
+from gateway.core.client_settings import ClientName, ClientSettings, Grant, SecretReader
 from gateway.core.clock import Clock
 from gateway.core.http.recovery import Acceptance
-from gateway.core.oauth.token_events import TokenObserver
+from gateway.core.http.routing import Router
+from gateway.core.oauth.named_secret import NamedReader
 from gateway.core.server_url import is_address, origin_of, url_host
 from gateway.core.settings import RouteSettings, Settings, UpstreamSettings
+from gateway.core.token import TokenSource
 from gateway.net.resolver import Resolver
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.store import Sources
@@ -41,45 +48,143 @@ class ProcessParts:
 class Generation:
     """Token sources, pools and routes of one configuration.
 
+    Args:
+        before: the generation to be replaced, whose settings `carried_over` has compared with these.
+
     Attributes:
         pools: one for each upstream, however many routes lead there.
         routes: in the order of the configuration.
+        acceptances: of the tokens of a grant at an upstream.
     """
 
-    def __init__(self, settings: Settings, process: ProcessParts, observer: TokenObserver) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        process: ProcessParts,
+        around: Surroundings,
+        before: Generation | None = None,
+    ) -> None:
         self._process = process
-        around = Surroundings(process.clock, observer, secrets.token_bytes(32))
-        self.sources = Sources(settings, around, process.trust, process.resolver)
+        self._before = before
+        earlier = before.sources if before is not None else None
+        self.sources: Sources = Sources(settings, around, process.trust, process.resolver, earlier)
         self.pools: dict[UpstreamSettings, Pool] = {}
-        self._acceptances: dict[tuple[UpstreamSettings, Grant | None], Acceptance] = {}
+        self.acceptances: dict[tuple[UpstreamSettings, Grant | None], Acceptance] = {}
         self.routes = [self._route(route, index) for index, route in enumerate(settings.routes)]
+        self._before = None
+
+    def router(self) -> Router[Route]:
+        """Return what finds a route for each request."""
+        return Router((route.settings, route) for route in self.routes)
 
     def start(self) -> None:
-        """Request the first tokens in the background."""
+        """Request the tokens that are missing, in the background."""
         self.sources.start()
 
-    async def close(self) -> None:
-        """Close all connections, and end all token requests."""
+    async def close(self, others: Sequence[Generation] = ()) -> None:
+        """Close all connections, and end all token requests; what any of `others` has goes on."""
+        kept = {id(pool) for other in others for pool in other.pools.values()}
         for pool in self.pools.values():
-            pool.close()
-        await self.sources.close()
+            if id(pool) not in kept:
+                pool.close()
+        await self.sources.close([other.sources for other in others])
+
+    def give_way(self, to: Generation) -> None:
+        """Keep no idle connection to an upstream that `to` does not have."""
+        for upstream, pool in self.pools.items():
+            if to.pools.get(upstream) is not pool:
+                pool.give_up()
+
+    def is_over(self, busy: set[Route], now: Generation) -> bool:
+        """Whether none of the `busy` routes belongs to it, but for those that are routes of `now` as well."""
+        return busy.isdisjoint(set(self.routes).difference(now.routes))
 
     def _route(self, settings: RouteSettings, index: int) -> Route:
         process = self._process
         source = self.sources[settings.grant] if settings.grant is not None else None
-        acceptance = self._acceptances.setdefault((settings.upstream, settings.grant), Acceptance())
+        pool = self._pool(settings.upstream)
+        acceptance = self._acceptance(settings, source)
+        kept = self._kept_route(settings, pool, source, index)
+        if kept is not None:
+            return kept
         client = settings.grant.client if settings.grant is not None else ""
         health = RouteHealth(settings.name, f"routes[{index}]", client, process.loop.time)
         counters = process.metrics.route(settings.name)
-        return Route(settings, self._pool(settings.upstream), source, counters, acceptance, health)
+        return Route(settings, pool, source, counters, acceptance, health)
+
+    def _kept_route(
+        self, settings: RouteSettings, pool: Pool, source: TokenSource | None, index: int
+    ) -> Route | None:
+        routes = self._before.routes if self._before is not None else ()
+        same = (each for at, each in enumerate(routes) if at == index and each.settings == settings)
+        route = next(same, None)
+        return route if route is not None and route.pool is pool and route.source is source else None
+
+    def _acceptance(self, settings: RouteSettings, source: TokenSource | None) -> Acceptance:
+        key = (settings.upstream, settings.grant)
+        kept = None
+        if self._before is not None and source is not None and settings.grant is not None:
+            is_same = self._before.sources.get(settings.grant) is source
+            kept = self._before.acceptances.get(key) if is_same else None
+        return self.acceptances.setdefault(key, kept or Acceptance())
 
     def _pool(self, upstream: UpstreamSettings) -> Pool:
         pool = self.pools.get(upstream)
+        if pool is None and self._before is not None:
+            pool = self._before.pools.get(upstream)
         if pool is None:
             process = self._process
             pool = Pool(upstream, process.room, process.loop, process.trust, process.resolver)
-            self.pools[upstream] = pool
+        self.pools[upstream] = pool
         return pool
+
+
+class CannotChange(Exception):
+    """What differs cannot change while the process runs; the message names its key."""
+
+
+def refuse_unchangeable(before: Settings, after: Settings) -> None:
+    """Refuse settings that the running process cannot take.
+
+    Raises:
+        CannotChange: with the key, and what to do.
+    """
+    if before.admin != after.admin:
+        raise CannotChange("admin: its address cannot change while the gateway runs; restart it")
+    access = {each.address: each.access for each in before.listeners if each.address.path is not None}
+    for each in after.listeners:
+        if access.get(each.address, each.access) != each.access:
+            words = "mode and group of a unix socket cannot change while the gateway runs; restart it"
+            raise CannotChange(f"{each.place}: {words}")
+
+
+def carried_over(before: Settings, after: Settings) -> Settings:
+    """Return `after`, with the clients of `before` that are alike in all, their secrets too.
+
+    A client's readers of its secrets know their files; so those in use stay in use.
+    """
+    clients = {
+        name: ours if (ours := before.clients.get(name)) is not None and _are_alike(ours, client) else client
+        for name, client in after.clients.items()
+    }
+    return replace(after, clients=clients)
+
+
+def _are_alike(ours: ClientSettings, theirs: ClientSettings) -> bool:
+    pairs = zip((*ours.credentials, ours.dpop_key), (*theirs.credentials, theirs.dpop_key), strict=False)
+    is_as_long = len(ours.credentials) == len(theirs.credentials)
+    return ours == theirs and is_as_long and all(_read_alike(mine, yours) for mine, yours in pairs)
+
+
+def _read_alike(ours: SecretReader | None, theirs: SecretReader | None) -> bool:
+    if ours is theirs:
+        return True
+    if not isinstance(ours, NamedReader) or not isinstance(theirs, NamedReader):
+        return False
+    is_from_same = ours.source == theirs.source and [one.path for one in ours.files] == [
+        one.path for one in theirs.files
+    ]
+    return is_from_same and ours() == theirs()
 
 
 def names_in(settings: Settings) -> list[str]:

@@ -1,7 +1,8 @@
 """The process: one event loop, its signals, its end.
 
 SIGTERM and SIGINT: stop accepting, let calls end within the grace period, exit 0; a second one ends it at
-once. SIGHUP and SIGUSR1: reopen the access log, after a rotation.
+once. SIGHUP: read the configuration anew, and reopen the access log. SIGUSR1: reopen the access log alone,
+after a rotation.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import gc
 import logging
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -21,6 +23,7 @@ from gateway.core.settings import Settings
 from gateway.descriptors import with_descriptors
 from gateway.observe.fanout import Observer
 from gateway.observe.faults import Faults
+from gateway.reloading import Reading, Reloads
 
 log: Final = logging.getLogger("gateway.server")
 
@@ -29,26 +32,53 @@ log: Final = logging.getLogger("gateway.server")
 GC_THRESHOLDS: Final = (10_000, 20, 50)
 
 
-def run(settings: Settings, told: Callable[[str], None]) -> None:
-    """Serve until a signal comes; `told` gets one line when it listens.
+def run(
+    first: Reading, told: Callable[[str], None], read: Callable[[], Reading], use: Callable[[Settings], None]
+) -> None:
+    """Serve until a signal comes.
+
+    Args:
+        first: the configuration to start with.
+        told: gets one line when it listens.
+        read: reads the configuration anew; called in a thread.
+        use: is told of settings as they come into use, for what the gateway itself does not do with them.
 
     Raises:
         OSError, ssl.SSLError: it cannot start.
     """
-    for warning in settings.warnings:
+    for warning in first.warnings:
         log.warning("%s", warning)
     gc.disable()  # until everything is built that lives as long as the process
-    uvloop.run(_serve(settings, told))
+    uvloop.run(_serve(first, told, read, use))
 
 
-async def _serve(settings: Settings, told: Callable[[str], None]) -> None:
+async def _serve(
+    first: Reading, told: Callable[[str], None], read: Callable[[], Reading], use: Callable[[Settings], None]
+) -> None:
     stopped = stop_signal()
-    async with running(settings) as gateway:
+    assert first.settings is not None
+    async with running(first.settings) as gateway:
+
+        async def go_on(settings: Settings) -> None:
+            await gateway.reload(with_descriptors(settings))
+            use(settings)
+
+        reloads = Reloads(first, read, go_on, time.time)
+        gateway.config = lambda: reloads.state
+        gateway.on_generation_end = _quiet_garbage_collector
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, gateway, reloads)
         _quiet_garbage_collector()
         told(listening_line(gateway))
         await stopped.wait()
-        log.info("stopping: running requests have %g s to finish", settings.grace_s)
+        await reloads.close()
+        log.info("stopping: running requests have %g s to finish", gateway.grace_s)
     log.info("stopped")
+
+
+def _reload(gateway: Gateway, reloads: Reloads) -> None:
+    log.info("SIGHUP: reading the configuration anew, and reopening the access log")
+    gateway.reopen_logs()
+    reloads.ask()
 
 
 def stop_signal() -> asyncio.Event:
@@ -87,7 +117,7 @@ async def running(settings: Settings, observer: Observer | None = None) -> Async
 
 def _reopen_logs(gateway: Gateway, number: signal.Signals) -> None:
     gateway.reopen_logs()
-    log.info("%s: reopening the access log; a change of the configuration needs a restart", number.name)
+    log.info("%s: reopening the access log", number.name)
 
 
 def listening_line(gateway: Gateway) -> str:
@@ -98,6 +128,8 @@ def listening_line(gateway: Gateway) -> str:
 
 
 def _quiet_garbage_collector() -> None:
+    """Collect what nothing needs any more, and look at the rest no further."""
+    gc.unfreeze()  # a cycle that was frozen, such as a generation, would never be found
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)

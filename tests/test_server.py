@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.processes import running
+from tests.processes import running, write_configuration
 from tests.wire.authorization_server import FakeAuthorizationServer
 from tests.wire.caller import RawCaller
 from tests.wire.messages import Broken, ok, request
@@ -171,13 +171,37 @@ async def test_a_rotated_access_log_goes_on_in_a_new_file(tmp_path, upstream):
             log.write_text("")
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
-async def test_who_signals_for_a_reload_is_told_that_it_takes_a_restart(tmp_path, upstream, number):
+async def test_a_hangup_reloads_and_a_broken_file_changes_nothing(tmp_path, upstream):
     async with running(tmp_path, plain(upstream)) as child:
-        child.signal(number)
-        await child.until_told(
-            f"{number.name}: reopening the access log; a change of the configuration needs a restart"
-        )
+        assert (await ask(child.address, "/new")).status == 200
+        document = plain(upstream)
+        document["routes"][0]["path"] = "/new"
+        write_configuration(tmp_path, document)
+        child.signal(signal.SIGHUP)
+        await child.until_told("reloaded: the new configuration is in use")
+        assert (await ask(child.address, "/")).status == 404
+        (tmp_path / "gateway.yaml").write_text("routes: 7")
+        child.signal(signal.SIGHUP)
+        await child.until_told("gateway.yaml:1:9: routes")
+        await child.until_told("not reloaded: the configuration of before stays in use")
+
+        assert (await ask(child.address, "/new")).status == 200
+
+
+async def test_a_secret_of_the_environment_is_still_known_at_a_reload(
+    tmp_path, upstream, authorization_server
+):
+    await authorization_server.start()
+    document = with_token(upstream, authorization_server)
+    async with running(tmp_path, document, {"SECRET": "s3cr3t"}) as child:
+        assert (await ask(child.address, "/")).status == 200
+        document["routes"][0]["path"] = "/new"
+        write_configuration(tmp_path, document)
+        child.signal(signal.SIGHUP)
+        await child.until_told("reloaded: the new configuration is in use")
+        assert (await ask(child.address, "/new")).status == 200
+
+    assert len(authorization_server.requests) == 1
 
 
 async def test_records_of_the_last_requests_are_written_before_the_end(tmp_path, upstream):

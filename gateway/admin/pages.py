@@ -71,6 +71,10 @@ def _routes(view: AdminView) -> Page:
     return Page(200, JSON_TYPE, _listed("routes", view.routes()))
 
 
+def _config(view: AdminView) -> Page:
+    return _json_page(view.config())
+
+
 def _listed(name: str, states: Iterable[State]) -> Iterator[bytes]:
     """Render an object with one long list, some members at a time."""
     yield b"{\n  %b: [" % json.dumps(name).encode()
@@ -96,6 +100,7 @@ PAGES: Final[dict[str, tuple[str, Callable[[AdminView], Page]]]] = {
     "/metrics": ("metrics for Prometheus", _metrics),
     "/clients": ("the clients and their tokens, without secrets", _clients),
     "/routes": ("the routes", _routes),
+    "/config": ("the configuration in use, and how the last reload went", _config),
 }
 
 

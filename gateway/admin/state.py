@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Final
 
 from gateway.admin.view import MissingToken, State
+from gateway.core.config_state import ConfigState
 from gateway.core.cut import some_of
 from gateway.core.masking import shown_url
 from gateway.core.oauth.named_secret import SecretName, WatchedFile
@@ -113,3 +116,25 @@ def route_state(route: RouteSettings, health: RouteHealth | None = None) -> Stat
         "recover_on": sorted(route.recover_on),
         "last_error": _last_error(health),
     }
+
+
+def config_state(state: ConfigState, generations: int) -> State:
+    """Return what ``/config`` shows."""
+    return {
+        "sha256": state.sha256 or None,
+        "loaded_at": _instant(state.loaded_at_s),
+        "generations": generations,
+        "reloads": state.attempts,
+        "last_reload": None
+        if state.attempted_at_s is None
+        else {
+            "at": _instant(state.attempted_at_s),
+            "is_successful": state.is_well,
+            "problems": list(state.problems),
+        },
+        "pid": os.getpid(),
+    }
+
+
+def _instant(wall_s: float) -> str:
+    return datetime.fromtimestamp(wall_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -44,6 +44,7 @@ class AdminView:
 
     Attributes:
         clients, routes, metrics: made as they are iterated, a part at a time.
+        config: how the configuration stands.
         prepare_metrics: to be called before `metrics`, in any thread, for it takes longer than a part.
         stale: those whose deadlines nobody looks at any more; empty while all is well.
     """
@@ -52,5 +53,6 @@ class AdminView:
     clients: Callable[[], Iterable[State]]
     routes: Callable[[], Iterable[State]]
     metrics: Callable[[], Iterator[bytes]]
+    config: Callable[[], State]
     prepare_metrics: Callable[[], None] | None = None
     stale: Callable[[], tuple[str, ...]] = tuple

@@ -12,8 +12,9 @@ import click
 from gateway.cli.terminal import end, fail
 
 if TYPE_CHECKING:
-    from gateway.config import FileProblems, Loaded
+    from gateway.config import Loaded
     from gateway.core.settings import Settings
+    from gateway.reloading import Reading
 
 config_option: Final = click.option(
     "-c",
@@ -31,14 +32,6 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
     return _valid(read_configuration(path, environ))
 
 
-def load_with_files(path: Path, environ: Mapping[str, str]) -> tuple[Settings, FileProblems]:
-    """Load a configuration, and check the files that it names."""
-    from gateway.config import check_files
-
-    loaded = read_configuration(path, environ)
-    return _valid(loaded), check_files(str(path), loaded.files)
-
-
 def read_configuration(path: Path, environ: Mapping[str, str]) -> Loaded:
     """Read a configuration, valid or not; exit if the file cannot be read."""
     from gateway.config import ConfigUnreadable, load_all
@@ -47,6 +40,40 @@ def read_configuration(path: Path, environ: Mapping[str, str]) -> Loaded:
         return load_all(path, environ)
     except ConfigUnreadable as error:
         fail(str(error))
+
+
+def reading(path: Path, environ: Mapping[str, str]) -> Reading:
+    """Read a configuration to run with, and check what it names; nothing here exits.
+
+    What a client lacks is a warning: it costs only its own tokens, and can be repaired while the others work.
+    """
+    from gateway.config import ConfigUnreadable, check_files, load_all
+    from gateway.reloading import Reading
+
+    try:
+        loaded = load_all(path, environ)
+    except ConfigUnreadable as error:
+        return Reading(None, (f"gateway: {error}",), status=1)
+    if loaded.settings is None:
+        return Reading(None, tuple(map(str, loaded.problems)), status=2)
+    files = check_files(str(path), loaded.files)
+    if files.of_servers:
+        return Reading(None, tuple(map(str, files.of_servers)), status=1)
+    settings = loaded.settings
+    found = (*map(str, (*files.of_clients, *files.warnings)), *key_problems(path, settings))
+    digest = "" if has_plain_secrets(settings) else loaded.sha256
+    return Reading(settings, (), (*settings.warnings, *found), sha256=digest)
+
+
+def has_plain_secrets(settings: Settings) -> bool:
+    """Whether the file itself holds a secret, so that a digest of it would let people guess."""
+    from gateway.core.oauth.named_secret import IN_PLACE, NamedReader
+
+    readers = [
+        reader for client in settings.clients.values() for reader in (*client.credentials, client.dpop_key)
+    ]
+    plain = [each for each in readers if isinstance(each, NamedReader) and each.source == IN_PLACE]
+    return any(bool(each()) for each in plain)
 
 
 def key_problems(path: Path, settings: Settings) -> tuple[str, ...]:

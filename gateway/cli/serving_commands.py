@@ -13,20 +13,21 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway import __version__
-from gateway.cli.configuration import config_option, key_problems, load_settings, load_with_files
+from gateway.cli.configuration import config_option, load_settings, reading
 from gateway.cli.refusals import cannot_start, refuse_unknown_aiohttp
 from gateway.cli.terminal import end, fail
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
+    from gateway.core.settings import Settings
     from gateway.observe.fanout import Observer
 
 
 @click.command()
 @config_option
 def run(path: Path) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT; SIGHUP reloads the configuration."""
     refuse_unknown_aiohttp()
     from gateway import server
     from gateway.hardening import forget_variables, keep_memory_private
@@ -36,19 +37,25 @@ def run(path: Path) -> None:
 
     keep_memory_private()
     never_wait_for_readers("stderr")
-    settings, files = load_with_files(path, os.environ)
-    if files.of_servers:
-        end(1, *map(str, files.of_servers))
+    environ = dict(os.environ)  # a reload fills in what the process itself forgets below
+    first = reading(path, environ)
+    if first.settings is None:
+        end(first.status, *first.problems)
+    settings = first.settings
     set_up_logging(settings.log.level, settings.log.format, sys.stderr)
     tell_of_what_nobody_catches()
     if os.environ.get("SSLKEYLOGFILE"):
         warn("SSLKEYLOGFILE is set: the keys of all TLS connections are written to the file that it names")
+
+    def use(settings: Settings) -> None:
+        set_up_logging(settings.log.level, settings.log.format, sys.stderr)
+        forget_variables(settings.referenced)
+
     forget_variables(settings.referenced)
-    # What a client lacks costs only its own tokens, and can be repaired while the others work.
-    for line in (*map(str, (*files.of_clients, *files.warnings)), *key_problems(path, settings)):
-        warn(line)
     try:
-        server.run(settings, lambda line: tell(f"gateway {__version__}: {line}"))
+        server.run(
+            first, lambda line: tell(f"gateway {__version__}: {line}"), lambda: reading(path, environ), use
+        )
     except (OSError, ssl.SSLError) as error:
         cannot_start(path, error)
 

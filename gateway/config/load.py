@@ -14,6 +14,7 @@ import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -53,11 +54,13 @@ class Loaded:
         settings: None if there are problems.
         problems: all problems and warnings, sorted by position.
         files: the files that it names, whether it is valid or not.
+        sha256: of the file's content, in hexadecimal.
     """
 
     settings: Settings | None
     problems: tuple[Problem, ...]
     files: tuple[NamedFile, ...] = ()
+    sha256: str = ""
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -87,7 +90,9 @@ def load_all(path: Path, environ: Mapping[str, str]) -> Loaded:
     sources = ReferenceValues(environ, path.absolute().parent)
     try:
         with _undisturbed():
-            return _loaded(str(path), _text(_content(path)), sources)
+            content = _content(path)
+            loaded = _loaded(str(path), _text(content), sources)
+            return replace(loaded, sha256=sha256(content).hexdigest())
     except BadText as bad:
         place = bad.place
         return Loaded(None, (Problem(str(path), place.line, place.column, "", bad.message),))

@@ -176,6 +176,11 @@ class TokenRequester:
         if token is not None and token.is_alive(self._clock.now_s()):
             self._retire(self._client, token)
 
+    def close(self, token: Token | None) -> None:
+        """Give up the grant's turn, and hand over its last token."""
+        self._turns.leave(self._client)
+        self.retire(token)
+
     def denial(self) -> AuthorizationServerError | None:
         """Return the error for a caller who comes during a back-off, or None outside one."""
         rest = self.rest

@@ -110,6 +110,11 @@ class GrantSource:
         """Whether the authorization server has issued a token since the start."""
         return self._requester.granted > 0
 
+    def is_of(self, client: ClientSettings) -> bool:
+        """Whether this source would be made of `client` again: the very readers of its secrets included."""
+        ours = self._client
+        return ours == client and ours.credentials is client.credentials and ours.dpop_key is client.dpop_key
+
     def start(self) -> None:
         """Request the first token without waiting for it; call this on the running loop."""
         if not self.has_had_token and self._flight is None and not self._is_closed:
@@ -123,7 +128,7 @@ class GrantSource:
             self._flight.cancel()
             await asyncio.wait({self._flight})
         if not was_closed:
-            self._requester.retire(self._token)
+            self._requester.close(self._token)
 
     def holds(self, token: Token) -> bool:
         """Whether the text of `token` is in use."""

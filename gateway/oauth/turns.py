@@ -92,6 +92,11 @@ class Turns:
         """Note one more grant."""
         self._grants[_registration(client)] += 1
 
+    def leave(self, client: ClientSettings) -> None:
+        """Note one grant less."""
+        self._grants[_registration(client)] -= 1
+        self._grants += Counter[Hashable]()  # drops what has come to zero
+
     def desk(self, client: ClientSettings, mark: Hashable) -> Desk:
         """Return the client's desk, which lasts as long as somebody holds it.
 

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from gateway.core.resolution import LookUp
 from gateway.observe.families import counter, gauge
-from gateway.observe.gauges import Connections, Gauges
+from gateway.observe.gauges import Connections, Gauges, Reloaded
 from gateway.observe.route_metrics import RouteMetrics
 from gateway.observe.series import CLIENTS, ROUTES, Family, Owners, name_resolutions
 from gateway.observe.standings import CLIENT_STANDINGS, file_troubles, route_troubles
@@ -50,7 +50,9 @@ def pieces(counted: Counted, gauges: Gauges) -> Iterator[bytes]:
     yield from _in_pieces(route_troubles, list(gauges.routes().items()))
     yield generate_latest(_Of([file_troubles(gauges.file_troubles())]))
     yield from _in_pieces(name_resolutions, counted.names)
-    yield generate_latest(_Of([*_process(gauges), *_connections(gauges.connections())]))
+    yield generate_latest(
+        _Of([*_process(gauges), *_reloaded(gauges.reloaded()), *_connections(gauges.connections())])
+    )
     yield generate_latest(_PROCESS)
 
 
@@ -95,6 +97,27 @@ def _process(gauges: Gauges) -> Iterator[Metric]:
         "Other lines to standard error (in the demo, standard output too) that could not be written.",
         (),
         [([], gauges.dropped_lines())],
+    )
+
+
+def _reloaded(reloaded: Reloaded) -> Iterator[Metric]:
+    yield gauge(
+        "gateway_config_last_reload_successful",
+        "1 if the configuration that was loaded last is in use.",
+        (),
+        [([], float(reloaded.is_well))],
+    )
+    yield gauge(
+        "gateway_config_last_reload_success_timestamp_seconds",
+        "When the configuration in use was loaded, in seconds since 1970.",
+        (),
+        [([], reloaded.loaded_at_s)],
+    )
+    yield gauge(
+        "gateway_config_generations",
+        "Configurations in use: one, and those whose last exchange is not over.",
+        (),
+        [([], reloaded.generations)],
     )
 
 

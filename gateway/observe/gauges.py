@@ -21,6 +21,21 @@ class Connections:
 
 
 @dataclass(frozen=True, slots=True)
+class Reloaded:
+    """How the configuration stands.
+
+    Attributes:
+        is_well: what was loaded last is in use.
+        loaded_at_s: when what is in use was loaded, in seconds since 1970.
+        generations: configurations in use: one, and those whose last exchange is not over.
+    """
+
+    is_well: bool = True
+    loaded_at_s: float = 0.0
+    generations: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Gauges:
     """Where it comes from."""
 
@@ -32,3 +47,4 @@ class Gauges:
     sources: Callable[[], Mapping[ClientName, Sequence[SourceState]]] = dict
     routes: Callable[[], Mapping[RouteName, RouteHealth]] = dict
     file_troubles: Callable[[], Sequence[str]] = list
+    reloaded: Callable[[], Reloaded] = Reloaded

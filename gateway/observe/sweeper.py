@@ -44,6 +44,10 @@ class Sweeper:
         self._is_wanted = True
         self._sweep()
 
+    def go_on(self, looks: Sequence[Callable[[float], None]]) -> None:
+        """Call these from the next sweep on."""
+        self._looks = looks
+
     def stop(self) -> None:
         """Sweep no more."""
         self._is_wanted = self._rests = False

@@ -51,6 +51,10 @@ class TokenLog:
         self._servers = servers or {}
         self._alike = Alike(call_later)
 
+    def go_on(self, servers: Mapping[ClientName, str]) -> None:
+        """Know where each client requests its tokens from now on."""
+        self._servers = servers
+
     def told(self, event: TokenEvent) -> None:
         """Log an event: at warning if it may need a human, below that if it is in order."""
         match event:

@@ -52,21 +52,41 @@ class Acceptor:
         self.sockets = sockets
         self._resume()
 
+    @property
+    def is_shaking_hands(self) -> bool:
+        """Whether a connection was accepted and is not made yet."""
+        return bool(self._tasks)
+
     def close(self) -> None:
         """Stop listening; accepted connections continue, except those in a TLS handshake."""
+        self._stop_listening()
+        for task in self._tasks:
+            task.cancel()
+        while self._refused:
+            self._end_refused(self._refused[0])
+
+    def _stop_listening(self) -> None:
         if self._pause is not None:
             self._pause.cancel()
         for each in self.sockets:
             self._loop.remove_reader(each.fileno())
             each.close()
-        for task in self._tasks:
-            task.cancel()
-        while self._refused:
-            self._end_refused(self._refused[0])
         if self._spare is not None:
             os.close(self._spare)
             self._spare = None
         self.sockets = []
+
+    def go_on(self, tls: ssl.SSLContext | None) -> None:
+        """Accept with other certificates, or other limits of the listener, from the next connection on."""
+        self._tls = tls
+        self._handshake_s = self._listener.terms.limits.head_timeout_s if tls is not None else None
+
+    def retire(self) -> None:
+        """Accept what is queued, then stop listening; handshakes go on."""
+        for each in self.sockets:
+            while self._accept(each):
+                pass
+        self._stop_listening()
 
     # ── accepting ─────────────────────────────────────────────────────────────────────────────────
 
@@ -76,16 +96,17 @@ class Acceptor:
         for each in self.sockets:
             self._loop.add_reader(each.fileno(), self._accept, each)
 
-    def _accept(self, listening: socket.socket) -> None:
+    def _accept(self, listening: socket.socket) -> bool:
+        """Accept some of those that wait; tell whether more may be waiting."""
         for _ in range(AT_ONCE):
             try:
                 sock, _ = listening.accept()
             except (BlockingIOError, InterruptedError):
-                return
+                return False
             except OSError as error:
                 if error.errno in EXHAUSTED:
                     self._is_exhausted(listening)
-                    return
+                    return False
                 continue  # the connection died before it was accepted; see accept(2)
             sock.setblocking(False)
             if self._census.enter():
@@ -94,6 +115,7 @@ class Acceptor:
                 task.add_done_callback(self._tasks.discard)
             else:
                 self._refuse(sock, Excess.CONNECTIONS)
+        return True
 
     async def _serve(self, sock: socket.socket) -> None:
         """Run as a task owned here, until the connection is made or its handshake fails."""

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final, cast
 
-from aiohttp import StreamReader, web
+from aiohttp import StreamReader
 from aiohttp.http import HttpVersion11, RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -39,7 +39,7 @@ from gateway.proxy.call import Call
 from gateway.proxy.census import Census
 from gateway.proxy.front import Front, FrontTerms
 from gateway.proxy.handler import Handler
-from gateway.proxy.link import CallerLink, LinkTerms
+from gateway.proxy.link import CallerLink, CallersServer, LinkTerms
 from gateway.proxy.unsent import unsent_bytes
 from gateway.proxy.upstream import UpstreamConnection
 
@@ -66,17 +66,18 @@ class CallerConnection(CallerLink):
         front: the protocol of its transport.
     """
 
-    __slots__ = ("_entrance", "_terms", "front", "was_made")
+    __slots__ = ("_entrance", "_listener", "_terms", "front", "was_made")
 
     def __init__(
         self,
-        server: web.Server,
+        server: CallersServer,
         terms: Terms,
         entrance: Entrance,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         super().__init__(server, terms, loop, is_tls=entrance.is_tls)
         self._terms = terms
+        self._listener = server
         self._entrance = entrance
         self.front = Front(self, terms.front, self._call_at_hand)
         self.was_made = False
@@ -92,6 +93,11 @@ class CallerConnection(CallerLink):
         self._wire = None
         self._terms.census.leave()
         super().connection_lost(exc)
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether no further request will be served."""
+        return self._listener.is_given_up or super().is_ending
 
     # ── what it holds ─────────────────────────────────────────────────────────────────────────────
 

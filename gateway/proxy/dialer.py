@@ -96,8 +96,10 @@ class Dialer:
         if self._name is not None:
             self._name.watch(moved)
 
-    def unwatch(self, moved: Callable[[], None]) -> None:
-        """Stop calling `moved`."""
+    def unwatch(self, replaced: Callable[[], None], moved: Callable[[], None]) -> None:
+        """Stop calling either."""
+        if self._settings.scheme is Scheme.HTTPS:
+            self._trust.unwatch(trust_in_upstream(self._settings), replaced)
         if self._name is not None:
             self._name.unwatch(moved)
 

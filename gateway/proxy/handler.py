@@ -53,6 +53,15 @@ class Handler:
         self.reader = HeadReader(limits)
         self._budget = ReplayBudget(limits.replay_total_bytes)
 
+    def go_on(self, router: Router[Route], limits: Limits, observer: RequestObserver | None) -> None:
+        """Serve every further request by these; those under way end on the routes that they have."""
+        self._router = router
+        self._observer = observer
+        if limits != self._limits:
+            self._limits = limits
+            self.reader = HeadReader(limits)
+            self._budget = ReplayBudget(limits.replay_total_bytes)
+
     async def handle(self, call: Call, begun: Exchange | None = None) -> None:
         """Take one request from its head to the last byte of its response.
 

@@ -55,6 +55,16 @@ class LinkTerms:
     date: Callable[[], bytes]
 
 
+class CallersServer(web.Server):
+    """aiohttp's server, as far as connections of ours look at it.
+
+    Attributes:
+        is_given_up: each connection serves the request that it waits for, and no other.
+    """
+
+    is_given_up = False
+
+
 class CallerLink(RequestReader):
     """What a call needs of its caller's connection.
 

@@ -7,6 +7,7 @@ why.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import cast
 
@@ -15,9 +16,11 @@ from aiohttp import web
 from gateway.core.http.entrance import Entrance
 from gateway.observe.faults import report
 from gateway.proxy.caller import CallerConnection, Terms
+from gateway.proxy.link import CallersServer
+from gateway.proxy.route import Route
 
 
-class Listener(web.Server):
+class Listener(CallersServer):
     """The connections of one listening socket."""
 
     def __init__(self, terms: Terms, entrance: Entrance) -> None:
@@ -29,6 +32,23 @@ class Listener(web.Server):
     def __call__(self) -> CallerConnection:
         """Make the protocol of a new connection."""
         return CallerConnection(self, self.terms, self._entrance, self._loop)
+
+    def go_on(self, terms: Terms, entrance: Entrance) -> None:
+        """Make new connections under these; those that there are keep theirs."""
+        self.terms = terms
+        self._entrance = entrance
+
+    def give_up(self) -> None:
+        """Close idle connections, and each other one after the request that it serves or waits for."""
+        self.is_given_up = True
+        self.pre_shutdown()
+
+    def busy_routes(self) -> Iterator[Route]:
+        """Yield the routes of the calls under way."""
+        for connection in self._connections:
+            call = cast("CallerConnection", connection).front.call
+            if call is not None and call.route is not None:
+                yield call.route
 
     def look(self, now_s: float) -> None:
         """Act on deadlines that have passed; called by the sweeper."""

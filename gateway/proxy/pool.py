@@ -48,6 +48,7 @@ class Pool:
         self._dialer.watch(self._renew, self._moved)
         self._idle: list[UpstreamConnection] = []
         self._all: set[UpstreamConnection] = set()
+        self._most_idle = MOST_IDLE
         self._room = room
         room.add(self)
         self.nonce = ""
@@ -119,10 +120,15 @@ class Pool:
         """End the exchange on `connection`, and keep the connection if it may serve another one."""
         if connection.end():
             connection.idle_since_s = self._loop.time()
-            if len(self._idle) < MOST_IDLE:
+            if len(self._idle) < self._most_idle:
                 self._idle.append(connection)
             else:
                 connection.abort()
+
+    def give_up(self) -> None:
+        """Keep no idle connection any more, and let those in use end with their exchange."""
+        self._most_idle = 0
+        self._renew()
 
     def sweep(self, now_s: float) -> None:
         """Close connections that have been idle too long, and fail exchanges that are late."""
@@ -137,8 +143,9 @@ class Pool:
             self._dialer.use(now_s)
 
     def close(self) -> None:
-        """Close every connection, including the busy ones."""
-        self._dialer.unwatch(self._moved)
+        """Close every connection, also the busy ones."""
+        self._dialer.unwatch(self._renew, self._moved)
+        self._room.remove(self)
         for connection in list(self._all):
             connection.abort()
         self._idle.clear()

@@ -42,6 +42,10 @@ class Room:
         """Add a pool whose idle connections can make room for others."""
         self._pools.append(pool)
 
+    def remove(self, pool: HasIdle) -> None:
+        """Forget a pool that is closed."""
+        self._pools = [each for each in self._pools if each is not pool]
+
     def make(self) -> None:
         """Close the connection that has been idle longest, if the limit is reached."""
         if self.open >= self._census.most:

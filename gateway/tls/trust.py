@@ -76,6 +76,19 @@ class Trust:
             self._kin.setdefault(settings.certificate, []).append(settings)
         self._watchers.setdefault(settings, []).append(replaced)
 
+    def unwatch(self, settings: TrustSettings, replaced: Callable[[], None]) -> None:
+        """Stop calling `replaced`; a context that nobody else watches is forgotten."""
+        if not settings.files:
+            return
+        watchers = self._watchers.get(settings, [])
+        if replaced in watchers:
+            watchers.remove(replaced)
+        if not watchers:
+            self._watchers.pop(settings, None)
+            self._contexts.pop(settings, None)
+            if settings.certificate is not None and settings in self._kin.get(settings.certificate, ()):
+                self._kin[settings.certificate].remove(settings)
+
     def look(self) -> tuple[asyncio.Future[tuple[_Made, ...]], ...]:
         """Check the watched files, and build new contexts beside the loop from those that were replaced.
 

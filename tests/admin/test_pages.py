@@ -19,6 +19,7 @@ def view(readiness=READY):
         clients=lambda: [{"name": "crm", "serial": 1}],
         routes=lambda: [{"name": "/crm"}],
         metrics=lambda: iter((b"gateway_ready ", b"1.0\n")),
+        config=lambda: {"reloads": 0},
     )
 
 

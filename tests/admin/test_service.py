@@ -23,6 +23,7 @@ def view(**changes):
         "readiness": Readiness,
         "clients": list,
         "routes": list,
+        "config": lambda: {"reloads": 0},
         "metrics": lambda: iter((b"gateway_ready ", b"1.0\n")),
     }
     return AdminView(**(callables | changes))

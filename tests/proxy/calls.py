@@ -52,7 +52,7 @@ class Transport(asyncio.Transport):
 
 def connection_of(rig):
     """A connection of the rig's listener that no socket has and no task serves."""
-    made = rig.gateway._listeners[0][0]()
+    made = rig.gateway.doors.listeners()[0]()
     made.transport = transport = Transport()
     made.wire_is(transport)
     return made

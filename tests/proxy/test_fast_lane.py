@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(not ways.is_fast(), reason="all requests take th
 
 
 def fronts(made):
-    return [connection.front for connection in made.gateway._listeners[0][0].connections]
+    return [connection.front for connection in made.gateway.doors.listeners()[0].connections]
 
 
 async def test_answers_are_passed_on_first_and_set_connections_free_for_requests():

@@ -35,7 +35,7 @@ async def until(claim):
 
 
 def connected(rig):
-    (only,) = rig.gateway._listeners[0][0].connections
+    (only,) = rig.gateway.doors.listeners()[0].connections
     return only
 
 

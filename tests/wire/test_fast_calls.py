@@ -66,7 +66,9 @@ class Stage:
 
 
 def fronts(rig):
-    return [connection.front for listener, _ in rig.gateway._listeners for connection in listener.connections]
+    return [
+        connection.front for listener in rig.gateway.doors.listeners() for connection in listener.connections
+    ]
 
 
 def pools(rig):

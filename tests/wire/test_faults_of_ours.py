@@ -83,7 +83,7 @@ async def test_a_fault_while_a_body_is_passed_on_is_ours(monkeypatch):
         caller = await rig.caller()
         await caller.send(request("POST", "/", "Content-Length: 9") + b"one")
         await rig.upstream.until(lambda: rig.upstream.requests)
-        while not rig.gateway._listeners[0][0].connections[0]._pass_on:
+        while not rig.gateway.doors.listeners()[0].connections[0]._pass_on:
             await asyncio.sleep(0.001)
         monkeypatch.setattr(RequestBody, "note", raising)
         answered = await caller.ask(b"two")
@@ -100,7 +100,7 @@ async def test_one_connections_fault_in_a_sweep_keeps_no_time_out_of_the_others(
         broken, idle = await rig.caller(), await rig.caller()
         assert (await broken.ask(request("GET", "/"))).status == 200
         assert (await idle.ask(request("GET", "/"))).status == 200
-        victim = next(iter(rig.gateway._listeners[0][0]._connections))
+        victim = next(iter(rig.gateway.doors.listeners()[0]._connections))
 
         def checked(connection, now_s):
             raising() if connection is victim else check(connection, now_s)

@@ -87,7 +87,7 @@ async def test_two_hundred_mixed_requests_leave_no_task_no_socket_and_no_connect
         for _ in range(4):
             await asyncio.gather(*(one(rig, number) for number in range(50)))
         async with asyncio.timeout(100.0):
-            while any(len(listener.connections) for listener, _ in rig.gateway._listeners):
+            while any(len(listener.connections) for listener in rig.gateway.doors.listeners()):
                 await asyncio.sleep(0.05)
         await rig.upstream.until(lambda: not [each for each in rig.upstream._tasks if each.cancelling()])
 

@@ -26,7 +26,7 @@ BIG = 200_000
 
 
 def open_connections(rig):
-    return sum(len(listener.connections) for listener, _ in rig.gateway._listeners)
+    return sum(len(listener.connections) for listener in rig.gateway.doors.listeners())
 
 
 async def all_closed(rig):
@@ -210,7 +210,7 @@ async def test_a_lingering_connection_keeps_nothing_of_the_upload():
         caller = await rig.caller()
         await caller.send(request("POST", "/nothing", LENGTH) + b"x" * 2_000_000)
         await caller.answer("POST")
-        (connection,) = rig.gateway._listeners[0][0].connections
+        (connection,) = rig.gateway.doors.listeners()[0].connections
 
         assert connection._last_payload is EMPTY_PAYLOAD
         await all_closed(rig)

@@ -97,7 +97,7 @@ async def at_rest(rig, claim=lambda: True):
     last, same = None, 0
     async with asyncio.timeout(60.0):
         while same < 5 or not claim():
-            now = [weight(each) for each in rig.gateway._listeners[0][0].connections]
+            now = [weight(each) for each in rig.gateway.doors.listeners()[0].connections]
             same = same + 1 if now == last and now else 0
             last = now
             await asyncio.sleep(0.05)
@@ -111,7 +111,7 @@ async def test_a_connection_holds_at_most_a_mebibyte(script, data):
         sending = asyncio.create_task(send_all(sock, data))
         await rig.upstream.until(lambda: rig.upstream.requests)
         (held,) = await at_rest(rig)
-        (connection,) = rig.gateway._listeners[0][0].connections
+        (connection,) = rig.gateway.doors.listeners()[0].connections
         queued = len(connection._messages)
         sending.cancel()
         sock.close()
@@ -131,7 +131,7 @@ async def test_the_parts_of_a_replay_are_put_together():
             await asyncio.sleep(0)
             if number % 50 == 0:
                 await asyncio.sleep(0.01)
-        (connection,) = rig.gateway._listeners[0][0].connections
+        (connection,) = rig.gateway.doors.listeners()[0].connections
         async with asyncio.timeout(20.0):
             while connection._call is None or connection._call.body.received_bytes < 600:
                 await asyncio.sleep(0.01)

@@ -212,7 +212,7 @@ async def test_a_caller_who_goes_on_sending_after_a_refusal_is_left():
 
 
 def open_connections(rig):
-    return sum(len(listener.connections) for listener, _ in rig.gateway._listeners)
+    return sum(len(listener.connections) for listener in rig.gateway.doors.listeners())
 
 
 async def until(claim):

@@ -1,0 +1,28 @@
+"""How the configuration of a running gateway stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigState:
+    """How the configuration stands; no value of it is shown.
+
+    Attributes:
+        sha256, loaded_at_s: of the one in use; seconds since 1970.
+        attempts: reloads that are over, whatever came of them.
+        attempted_at_s: when the last of them was over, or None.
+        problems: why the last one changed nothing; empty if it did, or if there was none.
+    """
+
+    sha256: str
+    loaded_at_s: float
+    attempts: int = 0
+    attempted_at_s: float | None = None
+    problems: tuple[str, ...] = ()
+
+    @property
+    def is_well(self) -> bool:
+        """Whether what was loaded last is in use."""
+        return not self.problems

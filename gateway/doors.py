@@ -1,0 +1,207 @@
+"""The addresses where callers come in: opened, kept or given up from one configuration to the next.
+
+Rules:
+
+- What a new configuration needs is bound before anything else changes, so that a port that is taken changes
+  nothing.
+- A door whose address stays is kept, its queue and its connections with it. New connections get the new
+  certificate and the new rules; a connection keeps those that it was made under.
+- A door that is gone accepts what is queued, then closes. Each of its connections ends with the response
+  that it is waiting for, or at once if it is idle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterable, Sequence
+
+from gateway.core.http.entrance import Entrance
+from gateway.core.proxies import TrustedProxies
+from gateway.core.settings import Address, ListenerSettings, Settings
+from gateway.listening import asked_by
+from gateway.net.unix_socket import UnixSocket, listen_at
+from gateway.proxy.acceptor import Acceptor
+from gateway.proxy.caller import Terms
+from gateway.proxy.listener import Listener
+from gateway.proxy.sockets import BACKLOG, listening_sockets
+from gateway.tls.server_certificate import ServerCertificate
+
+
+class Door:
+    """One address: its sockets, what its connections share, and who accepts them once it is open.
+
+    Attributes:
+        settings: those it was last opened under.
+        certificate: what it presents to callers, or None without TLS.
+        listener, acceptor: None until it is open.
+    """
+
+    def __init__(
+        self, settings: ListenerSettings, sockets: list[socket.socket], file: UnixSocket | None
+    ) -> None:
+        self.settings = settings
+        self._sockets = sockets
+        self._file = file
+        self.certificate: ServerCertificate | None = None
+        self.listener: Listener | None = None
+        self.acceptor: Acceptor | None = None
+
+    def __repr__(self) -> str:
+        return f"<Door {self.settings.address}>"
+
+    @property
+    def address(self) -> Address:
+        """Where it is, with its real port."""
+        address = self.settings.address
+        if address.path is not None or not self._sockets or self._sockets[0].fileno() < 0:
+            return address
+        host, port = self._sockets[0].getsockname()[:2]
+        return Address(host, port)
+
+    @property
+    def has_connections(self) -> bool:
+        """Whether any connection is open, or is about to be."""
+        return self.listener is not None and (bool(self.listener.connections) or self.is_shaking_hands)
+
+    @property
+    def is_shaking_hands(self) -> bool:
+        """Whether a connection was accepted and is not made yet."""
+        return self.acceptor is not None and self.acceptor.is_shaking_hands
+
+    def open(self, plan: Plan, terms: Terms, proxies: TrustedProxies) -> None:
+        """Accept callers, or go on under new settings."""
+        self.settings, self.certificate = plan.settings, plan.certificate
+        entrance = Entrance.of(plan.settings, proxies)
+        tls = plan.certificate.context if plan.certificate is not None else None
+        if self.listener is None or self.acceptor is None:
+            self.listener = Listener(terms, entrance)
+            self.acceptor = Acceptor(self.listener, self._sockets, asyncio.get_running_loop(), tls)
+        else:
+            self.listener.go_on(terms, entrance)
+            self.acceptor.go_on(tls)
+
+    def give_up(self) -> None:
+        """Accept what is queued and no more; let the connections end."""
+        self._remove_file()
+        if self.acceptor is not None and self.listener is not None:
+            self.acceptor.retire()
+            self.listener.give_up()
+        else:
+            self._close_sockets()
+
+    def close(self) -> None:
+        """Stop accepting; connections that were accepted go on."""
+        self._remove_file()
+        if self.acceptor is not None:
+            self.acceptor.close()
+        else:
+            self._close_sockets()
+
+    def _remove_file(self) -> None:
+        if self._file is not None:
+            self._file.remove_file()
+            self._file = None
+
+    def _close_sockets(self) -> None:
+        for each in self._sockets:
+            each.close()
+
+
+class Plan:
+    """A door as a configuration wants it: new, or one that is open already."""
+
+    def __init__(self, settings: ListenerSettings, door: Door, certificate: ServerCertificate | None) -> None:
+        self.settings = settings
+        self.door = door
+        self.certificate = certificate
+
+
+class Doors:
+    """All doors of a process."""
+
+    def __init__(self) -> None:
+        self._open: list[Door] = []
+        self._given_up: list[Door] = []
+
+    async def plans(self, settings: Settings) -> list[Plan]:
+        """Bind what is new, and load certificates; nothing changes for callers yet.
+
+        Raises:
+            CannotListen: an address is not available; nothing is left bound.
+            OSError, ssl.SSLError: a certificate cannot be used; as above.
+        """
+        plans: list[Plan] = []
+        try:
+            for each in settings.listeners:
+                plans.append(await self._plan(each))  # noqa: PERF401 - what was bound is known when one fails
+        except BaseException:
+            self.drop(plans)
+            raise
+        return plans
+
+    async def _plan(self, settings: ListenerSettings) -> Plan:
+        kept = next((door for door in self._open if _is_same(door.settings, settings)), None)
+        if kept is not None and kept.settings.tls == settings.tls:
+            return Plan(settings, kept, kept.certificate)
+        certificate = ServerCertificate(settings.tls) if settings.tls is not None else None
+        if kept is None:
+            with asked_by(settings.place, settings.address):
+                kept = await _bound(settings)
+        return Plan(settings, kept, certificate)
+
+    def drop(self, plans: Iterable[Plan]) -> None:
+        """Close what was bound for plans that are not carried out."""
+        for plan in plans:
+            if plan.door not in self._open:
+                plan.door.close()
+
+    def open(self, plans: Sequence[Plan], terms: Terms, proxies: TrustedProxies) -> None:
+        """Carry out `plans`, and give up every door that is in none of them."""
+        doors = [plan.door for plan in plans]
+        for plan in plans:
+            plan.door.open(plan, terms, proxies)
+        gone = [door for door in self._open if door not in doors]
+        self._open = doors
+        for door in gone:
+            door.give_up()
+        self._given_up += gone
+
+    def close(self) -> None:
+        """Stop accepting everywhere."""
+        for door in (*self._open, *self._given_up):
+            door.close()
+
+    async def drain(self, grace_s: float) -> None:
+        """Let every call end within `grace_s`, then end what is left."""
+        await asyncio.gather(*(listener.drain(grace_s) for listener in self.listeners()))
+
+    def listeners(self) -> list[Listener]:
+        """Return what has connections: those of doors that were given up, too."""
+        doors = (*self._open, *self._given_up)
+        return [door.listener for door in doors if door.listener is not None]
+
+    def addresses(self) -> list[Address]:
+        """Return where callers come in, with the real ports."""
+        return [door.address for door in self._open]
+
+    def look(self, now_s: float) -> None:
+        """Act on what is late, renew certificates, and forget doors whose last connection has ended."""
+        for listener in self.listeners():
+            listener.look(now_s)
+        for door in self._open:
+            if door.certificate is not None:
+                door.certificate.look()
+        if self._given_up:
+            self._given_up = [door for door in self._given_up if door.has_connections]
+
+
+def _is_same(ours: ListenerSettings, theirs: ListenerSettings) -> bool:
+    return ours.address == theirs.address and ours.access == theirs.access
+
+
+async def _bound(settings: ListenerSettings) -> Door:
+    if settings.address.path is not None:
+        file = listen_at(settings.address.path, settings.access, BACKLOG)
+        return Door(settings, [file.sock], file)
+    return Door(settings, await listening_sockets(settings.address), None)

@@ -1,0 +1,122 @@
+"""The configuration, read anew while the gateway runs.
+
+Rules:
+
+- One reload at a time. Whoever asks during one gets another behind it, which sees the newest file; ten who
+  ask get that one together.
+- Nothing changes unless all of the new configuration can be used: its text, the files that it names, its
+  addresses. What went wrong is logged with its place, a line each, and shown at ``/config``.
+- The file is read and judged in a thread, since a large one takes longer than the loop may wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from gateway.core.config_state import ConfigState
+from gateway.core.settings import Settings
+from gateway.generation import CannotChange
+
+log: Final = logging.getLogger("gateway.config")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A configuration as it was read.
+
+    Attributes:
+        settings: None: it cannot be used.
+        problems: why, each as a line with its place.
+        warnings: what is probably not intended, likewise.
+        status: the exit status of a command that cannot use it.
+        sha256: of the file, in hexadecimal; empty where it could not be read, or where it holds a secret in
+            plain text, which a digest would let people guess.
+    """
+
+    settings: Settings | None
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    status: int = 0
+    sha256: str = ""
+
+
+class Reloads:
+    """Reloads the configuration, on one event loop.
+
+    Args:
+        first: the configuration in use.
+        read: reads it anew; called in a thread.
+        use: goes on under other settings, or raises and changes nothing.
+        wall_s: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        first: Reading,
+        read: Callable[[], Reading],
+        use: Callable[[Settings], Awaitable[None]],
+        wall_s: Callable[[], float],
+    ) -> None:
+        self._read = read
+        self._use = use
+        self._wall_s = wall_s
+        self._task: asyncio.Task[None] | None = None
+        self._is_wanted = False
+        self.state = ConfigState(first.sha256, wall_s())
+
+    def ask(self) -> None:
+        """Reload soon: now, or once the reload under way is over."""
+        self._is_wanted = True
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._work())  # `close` awaits it
+
+    async def settled(self) -> ConfigState:
+        """Wait until no reload is under way or asked for, and return how the configuration stands."""
+        while self._task is not None:
+            await asyncio.shield(self._task)
+        return self.state
+
+    async def close(self) -> None:
+        """Begin no reload any more, and wait for one that has begun."""
+        self._is_wanted = False
+        if self._task is not None:
+            await asyncio.wait((self._task,))
+
+    async def _work(self) -> None:
+        try:
+            while self._is_wanted:
+                self._is_wanted = False
+                self._note(await self._reload())
+        finally:
+            self._task = None
+
+    async def _reload(self) -> Reading:
+        try:
+            reading = await asyncio.to_thread(self._read)
+            if reading.settings is not None:
+                await self._use(reading.settings)
+        except (CannotChange, OSError, ssl.SSLError) as error:
+            return replace(reading, settings=None, problems=(str(error),))
+        except Exception:
+            log.exception("the reload failed in the gateway")
+            return Reading(None, ("the gateway failed; its log names the place",))
+        return reading
+
+    def _note(self, reading: Reading) -> None:
+        state, now_s = self.state, self._wall_s()
+        attempts = state.attempts + 1
+        for warning in reading.warnings:
+            log.warning("%s", warning)
+        if reading.settings is not None:
+            self.state = ConfigState(reading.sha256, now_s, attempts, now_s)
+            log.info("reloaded: the new configuration is in use")
+            return
+        self.state = replace(state, attempts=attempts, attempted_at_s=now_s, problems=reading.problems)
+        for problem in reading.problems:
+            log.error("%s", problem)
+        log.error("not reloaded: the configuration of before stays in use")
