@@ -59,6 +59,11 @@ class Door:
         host, port = self._sockets[0].getsockname()[:2]
         return Address(host, port)
 
+    def fits(self, settings: ListenerSettings) -> bool:
+        """Whether it is what these settings ask for; they may name the port that it got when any would do."""
+        is_there = settings.address in {self.settings.address, self.address}
+        return is_there and settings.access == self.settings.access
+
     @property
     def has_connections(self) -> bool:
         """Whether any connection is open, or is about to be."""
@@ -134,14 +139,15 @@ class Doors:
         plans: list[Plan] = []
         try:
             for each in settings.listeners:
-                plans.append(await self._plan(each))  # noqa: PERF401 - what was bound is known when one fails
+                taken = [plan.door for plan in plans]
+                kept = next((door for door in self._open if door not in taken and door.fits(each)), None)
+                plans.append(await self._plan(each, kept))
         except BaseException:
             self.drop(plans)
             raise
         return plans
 
-    async def _plan(self, settings: ListenerSettings) -> Plan:
-        kept = next((door for door in self._open if _is_same(door.settings, settings)), None)
+    async def _plan(self, settings: ListenerSettings, kept: Door | None) -> Plan:
         if kept is not None and kept.settings.tls == settings.tls:
             return Plan(settings, kept, kept.certificate)
         certificate = ServerCertificate(settings.tls) if settings.tls is not None else None
@@ -194,10 +200,6 @@ class Doors:
                 door.certificate.look()
         if self._given_up:
             self._given_up = [door for door in self._given_up if door.has_connections]
-
-
-def _is_same(ours: ListenerSettings, theirs: ListenerSettings) -> bool:
-    return ours.address == theirs.address and ours.access == theirs.access
 
 
 async def _bound(settings: ListenerSettings) -> Door:

@@ -36,6 +36,7 @@ class Reading:
         status: the exit status of a command that cannot use it.
         sha256: of the file, in hexadecimal; empty where it could not be read, or where it holds a secret in
             plain text, which a digest would let people guess.
+        file: its name, for problems that do not say it.
     """
 
     settings: Settings | None
@@ -43,6 +44,7 @@ class Reading:
     warnings: tuple[str, ...] = ()
     status: int = 0
     sha256: str = ""
+    file: str = ""
 
 
 class Reloads:
@@ -72,6 +74,7 @@ class Reloads:
     def ask(self) -> None:
         """Reload soon: now, or once the reload under way is over."""
         self._is_wanted = True
+        self.state = replace(self.state, asks=self.state.asks + 1, is_reloading=True)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._work())  # `close` awaits it
 
@@ -94,17 +97,19 @@ class Reloads:
                 self._note(await self._reload())
         finally:
             self._task = None
+            self.state = replace(self.state, is_reloading=False)
 
     async def _reload(self) -> Reading:
+        reading = Reading(None)
         try:
             reading = await asyncio.to_thread(self._read)
             if reading.settings is not None:
                 await self._use(reading.settings)
         except (CannotChange, OSError, ssl.SSLError) as error:
-            return replace(reading, settings=None, problems=(str(error),))
+            return replace(reading, settings=None, problems=(_placed(reading.file, str(error)),), status=1)
         except Exception:
             log.exception("the reload failed in the gateway")
-            return Reading(None, ("the gateway failed; its log names the place",))
+            return Reading(None, ("the gateway failed; its log names the place",), status=1)
         return reading
 
     def _note(self, reading: Reading) -> None:
@@ -113,10 +118,23 @@ class Reloads:
         for warning in reading.warnings:
             log.warning("%s", warning)
         if reading.settings is not None:
-            self.state = ConfigState(reading.sha256, now_s, attempts, now_s)
+            told = ConfigState(reading.sha256, now_s, attempts, now_s, (), reading.warnings, asks=state.asks)
+            self.state = replace(told, is_reloading=True)
             log.info("reloaded: the new configuration is in use")
             return
-        self.state = replace(state, attempts=attempts, attempted_at_s=now_s, problems=reading.problems)
+        self.state = replace(
+            state,
+            attempts=attempts,
+            attempted_at_s=now_s,
+            problems=reading.problems,
+            warnings=reading.warnings,
+            status=reading.status,
+        )
         for problem in reading.problems:
             log.error("%s", problem)
         log.error("not reloaded: the configuration of before stays in use")
+
+
+def _placed(file: str, problem: str) -> str:
+    """Write a problem as others are: behind the file, and the line and column if it begins with them."""
+    return f"{file}:{problem}" if problem[:1].isdigit() else f"{file}: {problem}" if file else problem

@@ -16,6 +16,7 @@ from gateway.core.oauth.source_state import SourceState
 from gateway.core.oauth.token_answer import missing_scope
 from gateway.core.settings import RouteSettings
 from gateway.observe.route_health import RouteHealth
+from gateway.process_identity import started_ticks
 
 MOST_SCOPES: Final = 100
 """How many are shown of what a server granted."""
@@ -125,14 +126,19 @@ def config_state(state: ConfigState, generations: int) -> State:
         "loaded_at": _instant(state.loaded_at_s),
         "generations": generations,
         "reloads": state.attempts,
+        "reloads_asked": state.asks,
+        "is_reloading": state.is_reloading,
         "last_reload": None
         if state.attempted_at_s is None
         else {
             "at": _instant(state.attempted_at_s),
             "is_successful": state.is_well,
+            "exit_status": state.status,
             "problems": list(state.problems),
+            "warnings": list(state.warnings),
         },
         "pid": os.getpid(),
+        "started_ticks": started_ticks(),
     }
 
 

@@ -62,7 +62,7 @@ def reading(path: Path, environ: Mapping[str, str]) -> Reading:
     settings = loaded.settings
     found = (*map(str, (*files.of_clients, *files.warnings)), *key_problems(path, settings))
     digest = "" if has_plain_secrets(settings) else loaded.sha256
-    return Reading(settings, (), (*settings.warnings, *found), sha256=digest)
+    return Reading(settings, (), (*settings.warnings, *found), sha256=digest, file=str(path))
 
 
 def has_plain_secrets(settings: Settings) -> bool:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from pathlib import Path
@@ -29,6 +28,7 @@ def token(client: str, path: Path, as_json: bool, once: bool) -> None:
     If the client is refused, other settings are tried: the other place for its credentials, another audience
     for its assertion. The report names the one that works.
     """
+    import asyncio
     import random
     import secrets
     import time
@@ -79,6 +79,8 @@ def explain(  # noqa: PLR0913, PLR0917 - an argument for each option
     and whether a web page may have sent the request.
     """
     refuse_unknown_aiohttp()
+    import asyncio
+
     from gateway.core.errors import GatewayError
     from gateway.doctor import explain as doctor
     from gateway.doctor.arrival import NoArrival, arrival

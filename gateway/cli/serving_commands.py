@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import ssl
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,7 +55,7 @@ def run(path: Path) -> None:
         server.run(
             first, lambda line: tell(f"gateway {__version__}: {line}"), lambda: reading(path, environ), use
         )
-    except (OSError, ssl.SSLError) as error:
+    except OSError as error:  # which ssl.SSLError is, too
         cannot_start(path, error)
 
 
@@ -107,5 +106,5 @@ def demo(path: Path | None, lifetime: int, opaque: bool) -> None:
         uvloop.run(serve())
     except DemoCannotStart as error:
         fail(str(error))
-    except (OSError, ssl.SSLError) as error:
+    except OSError as error:
         cannot_start(file, error)

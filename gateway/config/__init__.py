@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from gateway.config.document.schema import json_schema
 from gateway.config.files.file_checks import FileProblems, check_files
-from gateway.config.load import Loaded, load, load_all
+from gateway.config.load import Loaded, admin_in, load, load_all
 from gateway.config.problems import (
     ConfigError,
     ConfigUnreadable,
@@ -47,6 +47,7 @@ __all__ = [
     "Loaded",
     "Problem",
     "Severity",
+    "admin_in",
     "check_files",
     "counted",
     "in_order",

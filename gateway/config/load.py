@@ -33,11 +33,13 @@ from gateway.config.problems import (
     Severity,
     Wrong,
 )
+from gateway.config.process.process_model import DEFAULT_ADMIN
 from gateway.config.references.expand import ReferenceValues, expand
 from gateway.config.references.secret_warnings import secret_warnings
-from gateway.config.tree import problems
+from gateway.config.tree import Leaf, problems
+from gateway.config.values.hosts import admin_address
 from gateway.config.yaml.parse import parse
-from gateway.core.settings import MIB, Settings
+from gateway.core.settings import MIB, Address, Settings
 from gateway.regular_file import read_regular
 
 _MOST_BYTES: Final = 16 * MIB
@@ -96,6 +98,31 @@ def load_all(path: Path, environ: Mapping[str, str]) -> Loaded:
     except BadText as bad:
         place = bad.place
         return Loaded(None, (Problem(str(path), place.line, place.column, "", bad.message),))
+
+
+def admin_in(path: Path, environ: Mapping[str, str]) -> Address | None:
+    """Return the address of `admin`, whatever is wrong with other keys; None for ``off``.
+
+    Raises:
+        ConfigUnreadable: the file itself cannot be read.
+        ConfigError: it is not YAML, or the key is wrong.
+    """
+    sources = ReferenceValues(environ, path.absolute().parent)
+    place, message = Place(), ""
+    try:
+        root, missing = expand(parse(_text(_content(path)))[0], sources)
+        entry = root.entries.get("admin")
+        if entry is None:
+            return DEFAULT_ADMIN
+        place = entry.node.place
+        message = next((one.message for one in missing if one.loc == ("admin",)), "")
+        if not message:
+            return admin_address(entry.node.value if isinstance(entry.node, Leaf) else None)
+    except BadText as bad:
+        raise ConfigError((Problem(str(path), bad.place.line, bad.place.column, "", bad.message),)) from None
+    except Wrong as wrong:
+        message = str(wrong)
+    raise ConfigError((Problem(str(path), place.line, place.column, "admin", message),))
 
 
 def _loaded(file: str, text: str, sources: ReferenceValues) -> Loaded:

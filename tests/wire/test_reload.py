@@ -153,3 +153,15 @@ async def test_what_cannot_change_is_refused_by_name():
             await rig.gateway.reload(others(rig, admin=Address("127.0.0.1", 1), routes=()))
 
         assert (await rig.get("/")).status == 200
+
+
+async def test_a_port_that_was_any_and_is_named_now_stays():
+    async with Rig(routes=lambda rig: [rig.route(has_token=False)]) as rig:
+        caller, address = await rig.caller(), rig.address
+        await rig.gateway.reload(
+            others(rig, listeners=(ListenerSettings(address), ListenerSettings(LOOPBACK)))
+        )
+
+        assert (await caller.ask(request("GET", "/"))).status == 200
+        first, second = rig.gateway.addresses
+        assert (first, second != first) == (address, True)
