@@ -18,6 +18,7 @@ from typing import Final
 HOT: Final = {
     "takes each request from its caller's connection to the upstream's, and the answer back": (
         "gateway.proxy.answer",
+        "gateway.proxy.answer_reader",
         "gateway.proxy.body",
         "gateway.proxy.buffers",
         "gateway.proxy.call",

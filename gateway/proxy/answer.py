@@ -1,63 +1,31 @@
-"""An upstream's answer, read from the bytes of one connection; no I/O.
-
-Rules: nothing but a fault of ours is raised here, what went wrong is noted in `AnswerReader.error`; a body of
-known length needs no parser, which would copy it once more; what stands behind a complete answer makes the
-connection useless, for it could be taken for the next caller's answer (aiohttp#13656); only line ends
-there are nothing, as llhttp skips them.
-RFC 9112 sections 4 to 7, RFC 9110 section 15.2.
-"""
+"""An upstream's response, as far as it has arrived."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-import httptools
+from gateway.core.http.answer_head import Body, may_be_trailer
 
-from gateway.core.errors import (
-    GatewayError,
-    UpstreamAnswerIncomplete,
-    UpstreamAnswerInvalid,
-    UpstreamAnswerTooLarge,
-    UpstreamClosed,
-    UpstreamError,
-)
-from gateway.core.http.answer_head import (
-    ANSWER_NAMES,
-    Body,
-    has_control,
-    may_be_trailer,
-    read_plain_answer,
-    upstream_body,
-)
-from gateway.core.http.fields import options
-from gateway.core.settings import Limits
-
-MOST_INFORMATIONAL: Final = 64  # at once; each costs a kilobyte, and the shortest is sent in twenty bytes
 _NOTHING: Final[Mapping[bytes, bytes]] = MappingProxyType({})
-_NO_BODY: Final = Body.NONE  # the attribute of an Enum is a slow look-up before Python 3.12
-_LENGTH: Final = Body.LENGTH
-_VERSIONS: Final = ("1.1", "1.0")
-_COMMON_REASONS: Final = frozenset(status.phrase.encode("ascii") for status in HTTPStatus)
+_NO_BODY: Final = Body.NONE  # looking up a member of an Enum is slow before Python 3.12
 
-
-# What is decrypted into memory of its own is not copied any more (`proxy.tls_upstream`).
 Data: TypeAlias = bytes | memoryview
+"""A part of a body; a `memoryview` saves the copy of what TLS decrypted (`proxy.tls_upstream`)."""
 
 
 class Answer:
-    """What an upstream answered, as far as it has arrived.
+    """An upstream's response, as far as it has arrived.
 
     Attributes:
-        fields: of the head until it is complete, then of the trailers.
-        lines: fields of the head that pass, each as ``Name: value``.
+        fields: the fields of the head until it is complete, then those of the trailers.
+        lines: the fields of the head that pass, each as ``Name: value``.
         special: hop-by-hop and framing fields, lower-case name -> value.
-        chunks: parts of the body that nobody has taken yet.
+        chunks: the parts of the body that nobody has taken yet.
     """
 
-    # Not slotted: defaults that stand in the class cost nothing per answer.
+    # Not slotted: defaults in the class cost nothing per response.
     status = 0
     reason = b""
     has_head = False
@@ -71,15 +39,15 @@ class Answer:
         self.chunks: list[Data] = []
 
     def trailers(self) -> list[bytes]:
-        """Give the trailer fields that may pass, once the answer is complete (RFC 9110 section 6.5)."""
+        """Return the trailer fields that may pass, once the response is complete (RFC 9110 section 6.5)."""
         return [name + b": " + value for name, value in self.fields if may_be_trailer(name)]
 
 
 class WholeAnswer:
-    """An answer that is complete, apart from the connection that it came on.
+    """A complete response, detached from the connection that it arrived on.
 
     Attributes:
-        answer, buffered_bytes: as an `AnswerReader` has them.
+        answer, buffered_bytes: those of the `AnswerReader` that read it.
     """
 
     __slots__ = ("answer", "buffered_bytes")
@@ -91,247 +59,3 @@ class WholeAnswer:
     def take(self) -> list[Data]:
         """Take the body."""
         return self.answer.chunks
-
-
-class AnswerReader:
-    """Reads one answer after the other; `begin` says that one is expected.
-
-    Attributes:
-        answer: the one that is being read or was read last; None while none is expected.
-        informational: 1xx answers that nobody has passed on yet.
-        buffered_bytes: of the body, arrived and not taken.
-        has_head, status: of the final answer, once its head is complete.
-        error: why the answer will not be complete; then nothing more is read.
-        is_reusable: the connection may serve another exchange as far as its answers go.
-        was_answered: at least one byte came.
-    """
-
-    __slots__ = (
-        "_head_bytes",
-        "_is_11",
-        "_is_head",
-        "_keeps_alive",
-        "_left_bytes",
-        "_limits",
-        "_parser",
-        "answer",
-        "buffered_bytes",
-        "error",
-        "has_head",
-        "informational",
-        "is_reusable",
-        "status",
-        "was_answered",
-    )
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._parser: httptools.HttpResponseParser | None = None
-        self._is_11 = False
-        self._is_head = False
-        self._head_bytes = 0
-        self._left_bytes = 0
-        self._keeps_alive = False
-        self.answer: Answer | None = None
-        self.informational: list[Answer] = []
-        self.buffered_bytes = 0
-        self.error: GatewayError | None = None
-        self.has_head = False
-        self.status = 0
-        self.is_reusable = False
-        self.was_answered = False
-
-    def begin(self, *, is_head: bool) -> None:
-        """Expect an answer from now on."""
-        self.answer = Answer()
-        self._is_head = is_head
-        self._head_bytes = self._left_bytes = self.buffered_bytes = 0
-        self.is_reusable = self.was_answered = self.has_head = self._is_11 = False
-        if self.informational:
-            self.informational.clear()  # its caller left before it was passed on
-        if self._parser is None:
-            self._parser = httptools.HttpResponseParser(self)
-
-    def feed(self, data: Data) -> None:
-        """Read what came: before the head of an answer is complete, as `bytes`.
-
-        Raises:
-            Exception: a fault of ours, whatever came.
-        """
-        answer = self.answer
-        if self._left_bytes and answer is not None:
-            self._take_raw(answer, data)
-            return
-        if answer is None or answer.is_complete or self._parser is None:
-            self.is_reusable = False
-            return
-        self.was_answered = True
-        if not answer.has_head:
-            assert isinstance(data, bytes)
-            if not self._head_bytes and not self._is_head and self._read_plain(answer, data):
-                return
-            self._is_11 = not self._head_bytes and data.startswith(b"HTTP/1.1 ")
-            self._head_bytes += len(data)
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._parse_failed(error)
-        answer = self.answer  # another one, if what came was informational
-        assert answer is not None
-        if not answer.has_head and self._head_bytes > self._limits.header_bytes:
-            self.note(UpstreamAnswerTooLarge("the answer's header is too large"))
-        if answer.body is _LENGTH and answer.has_head and not answer.is_complete:
-            self._end_parsing(answer)
-
-    def _read_plain(self, answer: Answer, data: bytes) -> bool:
-        """Read an answer whose head has one reading and is here, if it is such a one; tell whether it was."""
-        end = data.find(b"\r\n\r\n") + 4
-        if end < 4 or end > self._limits.header_bytes:
-            return False
-        head = read_plain_answer(data if end == len(data) else data[:end], self._limits.headers)
-        if head is None:
-            return False
-        status, reason, length, lines, special = head
-        left_bytes = length - (len(data) - end)
-        if left_bytes < 0:
-            return False
-        answer.status, answer.reason, answer.body = status, reason, _LENGTH
-        answer.lines, answer.special = lines, special
-        answer.has_head = True
-        self.has_head, self.status = True, status
-        self._has_plain_body(answer, data[end:], left_bytes)
-        return True
-
-    def _has_plain_body(self, answer: Answer, part: bytes, left_bytes: int) -> None:
-        """Take what came of a body that ends `left_bytes` further, on a connection that is kept."""
-        if part:
-            answer.chunks.append(part)
-            self.buffered_bytes = len(part)
-        self._left_bytes = left_bytes
-        self._keeps_alive = True
-        if not left_bytes:
-            answer.is_complete = self.is_reusable = True
-
-    def take_chunks(self) -> list[Data]:
-        """Take the parts of the body that have arrived."""
-        assert self.answer is not None
-        chunks, self.answer.chunks = self.answer.chunks, []
-        self.buffered_bytes = 0
-        return chunks
-
-    def end_of_input(self, *, is_clean: bool, how: str = "the upstream closed the connection") -> None:
-        """Decide what the end of the connection means (RFC 9112 sections 8 and 9.8)."""
-        answer = self.answer
-        if answer is None or answer.is_complete or self.error is not None:
-            return
-        if answer.has_head and answer.body is Body.UNTIL_CLOSE and is_clean:
-            answer.is_complete = True
-            return
-        kind = UpstreamAnswerIncomplete if answer.has_head else UpstreamClosed
-        self.error = kind(how)
-
-    def note(self, error: GatewayError) -> None:
-        """Note why the answer will not be complete, unless it is, or another error was first."""
-        self.is_reusable = False
-        if self.error is None and not (self.answer is not None and self.answer.is_complete):
-            self.error = error
-
-    def _end_parsing(self, answer: Answer) -> None:
-        if self._parser is None:
-            return
-        self._left_bytes = int(answer.special[b"content-length"]) - self.buffered_bytes
-        self._keeps_alive = self._parser.should_keep_alive()
-        self._parser = None
-
-    def _take_raw(self, answer: Answer, data: Data) -> None:
-        left = self._left_bytes
-        self._left_bytes = max(0, left - len(data))
-        answer.chunks.append(data if len(data) <= left else data[:left])
-        self.buffered_bytes += len(data)
-        if not self._left_bytes:
-            answer.is_complete = True
-            self.is_reusable = self._keeps_alive and len(data) == left
-
-    def _parse_failed(self, error: Exception) -> None:
-        """Foreign text stays out of our errors; what a callback raised is ours, a fault too."""
-        cause = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else None
-        if cause is not None and not isinstance(cause, UpstreamError):
-            raise cause
-        self.note(cause or UpstreamAnswerInvalid("the answer is not HTTP/1.x"))
-
-    # ── llhttp's callbacks ────────────────────────────────────────────────────────────────────────
-
-    def on_status(self, reason: bytes) -> None:
-        if self.answer is None or self.answer.is_complete:
-            raise UpstreamAnswerInvalid("a second answer")
-        self.answer.reason += reason
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        answer = self.answer
-        assert answer is not None
-        answer.fields.append((name, value))
-        if answer.has_head:  # a trailer
-            self._head_bytes += len(name) + len(value)
-            if self._head_bytes > 2 * self._limits.header_bytes:
-                raise UpstreamAnswerTooLarge("the answer's trailers are too large")
-
-    def on_headers_complete(self) -> None:
-        answer, parser = self.answer, self._parser
-        assert answer is not None
-        assert parser is not None
-        answer.status = status = parser.get_status_code()
-        if len(answer.fields) > self._limits.headers or self._is_too_large(answer):
-            raise UpstreamAnswerTooLarge("the answer's header is too large")
-        if status == 101:
-            raise UpstreamAnswerInvalid("the upstream switched protocols unasked")
-        version = "1.1" if self._is_11 else parser.get_http_version()
-        if status < 100 or version not in _VERSIONS:
-            raise UpstreamAnswerInvalid("the answer is not HTTP/1.x")
-        if answer.reason not in _COMMON_REASONS and has_control(answer.reason):
-            raise UpstreamAnswerInvalid("the reason phrase holds a control byte")
-        answer.lines, answer.special = ANSWER_NAMES.sort(answer.fields)
-        answer.fields = []
-        is_11 = version == "1.1"
-        answer.body = body = upstream_body(status, answer.special, is_head=self._is_head, is_11=is_11)
-        answer.has_head = True
-        if status >= 200:
-            self.has_head, self.status = True, status
-        if body is _NO_BODY and status >= 200:
-            self._end_without_body(answer, parser)
-
-    def _is_too_large(self, answer: Answer) -> bool:
-        if self._head_bytes <= self._limits.header_bytes:
-            return False
-        # What was read may hold a part of the body, too. `HTTP/1.1 200 ` and two line ends; `: ` and one.
-        head_bytes = (
-            17 + len(answer.reason) + sum(len(name) + len(value) + 4 for name, value in answer.fields)
-        )
-        return head_bytes > self._limits.header_bytes
-
-    def _end_without_body(self, answer: Answer, parser: httptools.HttpResponseParser) -> None:
-        """llhttp would wait for the body that a HEAD, 204 or 304 answer only describes."""
-        closes = b"close" in options(answer.special.get(b"connection", b""))
-        self.is_reusable = not closes and parser.get_http_version() == "1.1"
-        answer.is_complete = True
-        self._parser = None
-
-    def on_body(self, data: bytes) -> None:
-        answer = self.answer
-        if answer is None or answer.is_complete:
-            self.is_reusable = False
-            return
-        answer.chunks.append(data)
-        self.buffered_bytes += len(data)
-
-    def on_message_complete(self) -> None:
-        answer, parser = self.answer, self._parser
-        if answer is None or answer.is_complete or parser is None:
-            return
-        if answer.status < 200:
-            if len(self.informational) >= MOST_INFORMATIONAL:
-                raise UpstreamAnswerInvalid("too many informational answers at once")
-            self.informational.append(answer)
-            self.answer, self._is_11 = Answer(), False
-        else:
-            answer.is_complete = True
-            self.is_reusable = parser.should_keep_alive()

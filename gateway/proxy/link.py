@@ -1,7 +1,7 @@
-"""A caller's connection as a call sees it: who is there, the body that comes in, the answer that goes out.
+"""A caller's connection as a call sees it: who the caller is, its request body, the response to it.
 
-Rules: an answer is written no faster than the caller takes it; one that breaks off ends so that nobody can
-take it for complete; a wait for the caller has a deadline of its own, which the request loop looks at
+Rules: a response is written no faster than the caller reads it. One that breaks off ends in a way that nobody
+can mistake for completion. Each wait for the caller has its own deadline, which the request loop checks
 (`proxy.caller`). RFC 9112 sections 8 and 9.6.
 """
 
@@ -27,19 +27,19 @@ from gateway.proxy.body import RequestBody
 from gateway.proxy.request_reader import RequestReader
 from gateway.proxy.unsent import unsent_bytes
 
-# A transport that holds anything counts as full: what waits for it is kept in one place, as few large parts.
+# A transport that buffers anything counts as full, so that waiting data is in one place, in few large parts.
 WRITE_LIMIT_BYTES: Final = 1
-# uvloop's TLS keeps what it reads and writes in buffers of its own, beside ours: it gets little at once.
+# uvloop's TLS has buffers of its own for reading and writing, in addition to ours: it gets little at a time.
 TLS_READ_BYTES: Final = 16 * KIB
 TLS_PART_BYTES: Final = 64 * KIB
 _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close() sends RST
 
 
 class TlsTransport(Protocol):
-    """What a TLS transport has beside the others."""
+    """What TLS transports have in addition."""
 
     def set_read_buffer_limits(self, high: int) -> None:
-        """Read no more than that, and what one read brings, before it was decrypted and taken."""
+        """Limit what is read, beyond one read, before it was decrypted and taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class LinkTerms:
     """What all connections of callers have in common.
 
     Attributes:
-        date: the value of ``Date`` for an answer of now.
+        date: returns the value of ``Date`` for a response sent now.
     """
 
     limits: Limits
@@ -66,13 +66,13 @@ class CallersServer(web.Server):
 
 
 class CallerLink(RequestReader):
-    """What a call needs of its caller's connection.
+    """What a call needs from its caller's connection.
 
     Attributes:
-        caller: what every request of this connection says of its caller.
-        date, now_s, stopwatch_s: of the clock.
-        is_tls: what is written is encrypted first.
-        total_deadline_s: end of the current call's whole time, monotonic.
+        caller: what every request of this connection says about its caller.
+        date, now_s, stopwatch_s: from the clock.
+        is_tls: the transport encrypts what is written.
+        total_deadline_s: when the current call's total time ends, monotonic.
     """
 
     __slots__ = (
@@ -94,7 +94,7 @@ class CallerLink(RequestReader):
         self, server: web.Server, terms: LinkTerms, loop: asyncio.AbstractEventLoop, *, is_tls: bool
     ) -> None:
         super().__init__(server, terms.limits, loop)
-        self._wire: asyncio.Transport | None = None  # as `transport`, but until the connection is lost
+        self._wire: asyncio.Transport | None = None  # like `transport`, but kept until the connection is lost
         self._ending: Ending | None = None
         self._body_deadline_s = inf
         self._write_deadline_s = inf
@@ -108,7 +108,7 @@ class CallerLink(RequestReader):
         self.total_deadline_s = inf
 
     def wire_is(self, transport: asyncio.Transport) -> None:
-        """Write to a transport that was made."""
+        """Prepare to write to a new transport."""
         self._wire = transport
         transport.set_write_buffer_limits(WRITE_LIMIT_BYTES)
         if self.is_tls:
@@ -117,7 +117,7 @@ class CallerLink(RequestReader):
     # ── its task, while a call is served without it ───────────────────────────────────────────────
 
     def keep_asleep(self) -> asyncio.Future[None] | None:
-        """Take from aiohttp what would wake the task that waits for a request; None: it does not wait."""
+        """Take the future that would wake the waiting task from aiohttp; None if the task is not waiting."""
         waiter: asyncio.Future[None] | None = self._waiter
         if waiter is None or waiter.done():
             return None
@@ -126,7 +126,7 @@ class CallerLink(RequestReader):
         return waiter
 
     def sleeps_on(self, waiter: asyncio.Future[None], until_s: float) -> bool:
-        """Let the task wait for the next request; tell whether it may: False where it has something to do."""
+        """Let the task wait for the next request; return False if it has something else to do."""
         if self._close or self._force_close or self.writing_paused or waiter.done():
             return False
         self._waiter = waiter
@@ -136,7 +136,7 @@ class CallerLink(RequestReader):
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the next bytes begin a request, and every request before came in one read."""
+        """Whether the next bytes begin a request, and every request so far came in one read."""
         return not (self.had_odd_read or self._has_begun_head or self._is_last or self._rest_bytes)
 
     # ── the body that comes in ────────────────────────────────────────────────────────────────────
@@ -144,19 +144,19 @@ class CallerLink(RequestReader):
     async def await_body(
         self, body: RequestBody, idle_s: float, pass_on: Callable[[bytes], bool] | None = None
     ) -> bytes:
-        """Read the next part of the body, for `idle_s` at most.
+        """Read the next part of the body, waiting at most `idle_s`.
 
-        What comes while nothing is there to be read is offered to `pass_on` first, and read only if that
-        gives False.
+        Whatever arrives during the wait is offered to `pass_on` first, and is read only if that returns
+        False.
 
         Raises:
-            CallerError: malformed, too long, or too slow.
+            CallerError: the body is malformed, too long, or too slow.
         """
         self.body_is_due(idle_s)
         self._pass_on = pass_on
         try:
             return await body.read()
-        except RuntimeError:  # of aiohttp's: there is nobody to wait for
+        except RuntimeError:  # from aiohttp: there is nobody to wait for
             if self.transport is not None:
                 raise
             raise CallerGone("the caller closed the connection") from None
@@ -165,16 +165,16 @@ class CallerLink(RequestReader):
             self._body_deadline_s = inf
 
     def body_is_due(self, idle_s: float) -> None:
-        """Wait for more of the body for `idle_s` from now."""
+        """Expect more of the body within `idle_s` from now."""
         self._body_deadline_s = self._loop.time() + idle_s
 
     # ── the answer that goes out ──────────────────────────────────────────────────────────────────
 
     def write(self, data: Data) -> None:
-        """Send to the caller.
+        """Send `data` to the caller.
 
         Raises:
-            CallerGone: there is nobody.
+            CallerGone: the caller left.
         """
         transport = self.transport
         if transport is None:
@@ -182,10 +182,10 @@ class CallerLink(RequestReader):
         transport.write(data)
 
     def write_parts(self, parts: Iterable[Data]) -> None:
-        """Send to the caller what need not be put together first.
+        """Send parts to the caller without joining them first.
 
         Raises:
-            CallerGone: there is nobody.
+            CallerGone: the caller left.
         """
         transport = self.transport
         if transport is None:
@@ -193,10 +193,10 @@ class CallerLink(RequestReader):
         transport.writelines(parts)
 
     async def write_in_pieces(self, parts: Iterable[Data], idle_s: float) -> None:
-        """Write to a TLS transport no more than it encrypts at once, and wait for each piece to be taken.
+        """Write to a TLS transport piece by piece, waiting until the caller has taken each piece.
 
         Raises:
-            CallerGone: it left, or was too slow and was left.
+            CallerGone: the caller left, or was too slow.
         """
         for part in parts:
             for start in range(0, len(part), TLS_PART_BYTES):
@@ -205,10 +205,10 @@ class CallerLink(RequestReader):
                 self.write(part[start : start + TLS_PART_BYTES])
 
     async def drain(self, idle_s: float) -> None:
-        """Wait until the caller has taken what was written; it may take nothing for `idle_s` at most.
+        """Wait until the caller has taken what was written, pausing at most `idle_s` each time.
 
         Raises:
-            CallerGone: it left, or was too slow and was left.
+            CallerGone: the caller left, or was too slow.
         """
         self._write_idle_s = idle_s
         self._write_deadline_s = self._loop.time() + idle_s
@@ -221,11 +221,11 @@ class CallerLink(RequestReader):
             self._write_deadline_s = inf
 
     def break_off(self, *, shows_its_end: bool) -> None:
-        """Close so that nobody can take the answer for complete.
+        """Close in a way that nobody can mistake for the end of the response.
 
-        Chunks and lengths show where they stop, once what was sent has arrived; a body that ends with the
-        connection does not, and so the connection is reset. So is one whose caller is not reading: what was
-        sent would not arrive.
+        Chunked bodies and those of known length show that they are incomplete. A body that ends with the
+        connection does not, so the connection is reset. It is also reset if the caller is not reading, since
+        what was sent would not arrive.
         """
         transport = self.transport
         if transport is None or not shows_its_end or self.writing_paused:
@@ -234,7 +234,7 @@ class CallerLink(RequestReader):
             self.close_gracefully(transport)
 
     def close_gracefully(self, transport: asyncio.Transport) -> None:
-        """Send what is still to be sent, to a caller that takes it."""
+        """Close once the caller has taken what is still to be sent."""
         if self._ending is None:
             self._ending = Ending(self._loop.time(), unsent_bytes(transport))
         transport.close()
@@ -250,7 +250,7 @@ class CallerLink(RequestReader):
         transport.abort()
 
     def writing_is_late(self, now_s: float) -> None:
-        """Go on with a caller that takes what was written, however slowly; leave one that does not."""
+        """Keep waiting for a caller that reads, however slowly; reset the connection of one that does not."""
         wire, before_bytes = self._wire, self._unsent_bytes
         self._unsent_bytes = unsent_bytes(wire) if wire is not None else 0
         if self._unsent_bytes < before_bytes:

@@ -1,48 +1,39 @@
-"""Requests, read off a caller's connection by aiohttp's parser, and what that parser must be kept from.
+"""Reading requests from a caller's connection with aiohttp's parser, and keeping that parser from harm.
 
-Replaced are its answers to what it cannot parse, which quote the request and log tracebacks, and the
-ways in which it lets bytes of one request change the reading of another:
+aiohttp's own responses to what it cannot parse are replaced, because they quote the request and log
+tracebacks (`parser_errors`). So are the ways in which bytes of one request change how another is read:
 
-- it gives the last trailer field of a chunked request to the header of the next (`_end_of_chunked`);
-- it drops what follows an upgrade that is ignored, and what it read before a malformed request;
-- it tells the reader of a body nothing of malformed chunks, and bounds no chunk extensions.
+- It adds the last trailer field of a chunked request to the header of the next one (`_end_of_chunked`).
+- It drops what follows an ignored upgrade, and what it read before a malformed request.
+- It does not report malformed chunks to the reader of the body, and does not limit chunk extensions.
 
-The parser is stopped behind each request: what follows waits as bytes, which cost far less than heads that
-were read, until the request before it is served. RFC 9112 sections 2.2, 7.1.1, 7.1.2 and 9.3.2.
+The parser is stopped after each request. What follows waits as bytes until that request is served, since
+bytes cost far less than parsed heads. RFC 9112 sections 2.2, 7.1.1, 7.1.2 and 9.3.2.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 from math import inf
 from typing import Final, cast
 
 from aiohttp import StreamReader, web
 from aiohttp.http import HttpRequestParser, RawRequestMessage
-from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError, LineTooLong
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web import RequestPayloadError
 
-from gateway.core.errors import (
-    GatewayError,
-    HeadTooLarge,
-    MalformedRequest,
-    MethodUnsupported,
-    TargetTooLong,
-    VersionUnsupported,
-)
+from gateway.core.errors import GatewayError, HeadTooLarge, MalformedRequest
 from gateway.core.settings import KIB, Limits
+from gateway.proxy.parser_errors import refusal_of
 
-# uvloop reads up to 256 000 bytes at once; where twice this much of a body waits, it reads no more.
+# uvloop reads up to 256 000 bytes at once; reading stops while twice this much of a body is waiting.
 BODY_LOW_WATER_BYTES: Final = 16 * KIB
-MOST_QUEUED: Final = 2  # requests that were read while another one is served
-# What chunk headers and extensions may cost beside the data: 16 bytes a byte, and a start.
+MOST_QUEUED: Final = 2  # requests read while another one is being served
+# How much chunk headers and extensions may add to the data: 16 bytes per byte, and a fixed amount.
 _CHUNK_OVERHEAD: Final = 16
 _CHUNK_OVERHEAD_START_BYTES: Final = 16 * KIB
-# A method that may exist, in the line that the parser's message quotes; for refusals only.
-_METHOD: Final = re.compile(r"""b['"][A-Z][A-Z-]{0,31} (/|\*|https?:)""")
 _HEAD_END: Final = b"\r\n\r\n"
 
 
@@ -50,9 +41,9 @@ class RequestReader(web.RequestHandler):
     """Reads requests into aiohttp's queue of messages.
 
     Attributes:
-        read_deadline_s: when what is awaited from the caller is late, monotonic.
-        heard_at_s: when the caller last sent what nobody reads any more, monotonic.
-        had_odd_read: not all heads came each in one read, which is smaller than ``limits.header_bytes``.
+        read_deadline_s: when the data awaited from the caller is late, monotonic.
+        heard_at_s: when the caller last sent data that nobody reads any more, monotonic.
+        had_odd_read: some head did not arrive in a single read of at most ``limits.header_bytes``.
     """
 
     __slots__ = (
@@ -88,11 +79,11 @@ class RequestReader(web.RequestHandler):
             max_headers=2 * limits.headers,
         )
         self._limits = limits
-        # The parser bounds each field; twice the target is its line, see `max_line_size`.
+        # The parser limits each field; the request line may be twice the target, see `max_line_size`.
         self._most_head_bytes = limits.header_bytes + 2 * limits.target_bytes
         self._parser = self._new_parser()
-        self._rest_bytes = 0  # as many, at most, wait in the parser behind the last request
-        self._head_bytes = 0  # of a head that is not whole
+        self._rest_bytes = 0  # at most so many wait in the parser after the last request
+        self._head_bytes = 0  # of an incomplete head
         self.had_odd_read = False
         self._last_payload: StreamReader = EMPTY_PAYLOAD
         self._left_bytes = 0
@@ -101,8 +92,8 @@ class RequestReader(web.RequestHandler):
         self._chunked_bytes = 0
         self._received_tail = b""
         self._has_begun_head = False
-        self._is_last = False  # no request is queued any more
-        self._discards = False  # nothing is read any more
+        self._is_last = False  # no further request is queued
+        self._discards = False  # nothing more is read
         self._refusal: GatewayError | None = None
         self.heard_at_s = 0.0
         self.read_deadline_s = inf
@@ -149,7 +140,7 @@ class RequestReader(web.RequestHandler):
             had_rest = self._rest_bytes > 0
             if not is_between or len(data) > self._limits.header_bytes:
                 self.had_odd_read = True
-            if (had_rest or end != len(data)) and not message.chunked:  # else `_end_of_chunked` looks
+            if (had_rest or end != len(data)) and not message.chunked:  # otherwise `_end_of_chunked` checks
                 self._rest_bytes += max(1, len(data) - (0 if had_rest else max(0, end)))
             if had_rest or len(self._messages) >= MOST_QUEUED:
                 self._hold_reading()
@@ -176,7 +167,7 @@ class RequestReader(web.RequestHandler):
         if message.chunked:
             self._begin_chunked(payload, data)
         if message.upgrade or is_last:
-            self._is_last = True  # what follows may be read wrongly: it is not served
+            self._is_last = True  # what follows may be read wrongly, so it is not served
         if payload is not EMPTY_PAYLOAD or self._last_payload is not EMPTY_PAYLOAD:
             self._last_payload = payload
             if not (payload.is_eof() or self._is_reading_chunked or self._is_last):
@@ -184,36 +175,36 @@ class RequestReader(web.RequestHandler):
         self._wake()
 
     def _hold_reading(self) -> None:
-        """Read nothing more before requests were served.
+        """Stop reading until requests have been served.
 
-        Not earlier than needed: a connection that does not read does not learn that its caller has left.
+        No earlier than necessary: a connection that does not read does not notice that its caller left.
         """
         if not self._buffer_paused:
             self._pause_reading_for_buffer()
 
     def _go_on_reading(self) -> None:
-        """Read the next request, from what has arrived already if there is any."""
+        """Read the next request, starting with what has already arrived."""
         if self._rest_bytes and not self._messages:
-            self.had_odd_read = True  # what waits may be the beginning of a head
+            self.had_odd_read = True  # what is waiting may be the beginning of a head
             waiting, self._rest_bytes = self._rest_bytes, 0
             self.data_received(b"")
-            if self._rest_bytes:  # how much of it was read is not told
+            if self._rest_bytes:  # the parser does not say how much of it was read
                 self._rest_bytes = waiting
         if self._buffer_paused and not self._rest_bytes and len(self._messages) < MOST_QUEUED:
             self._resume_reading_for_buffer()
 
     def _end_parsing(self, message: RawRequestMessage) -> None:
-        """The rest of a body of known length needs no parser, which would copy it once more."""
+        """Read the rest of a body of known length without the parser, which would copy it once more."""
         self._left_bytes = int(message.headers["Content-Length"]) - self._last_payload.total_bytes
         if not self._left_bytes and self._parser is not None:
-            self._parser.feed_data(b"")  # it paused at the last byte of a body that is here, and has not told
+            self._parser.feed_data(b"")  # it paused at the last byte, and has not reported the end
 
     def _take_raw(self, data: bytes) -> None:
         left = self._left_bytes
         part = data if len(data) <= left else data[:left]
         self._left_bytes = left - len(part)
         if self._pass_on is None or not self._pass_on(part):
-            self._pass_on = None  # what comes next stands behind it
+            self._pass_on = None  # later parts must follow this one
             self._last_payload.feed_data(part, len(part))
         if not self._left_bytes:
             self._last_payload.feed_eof()
@@ -224,7 +215,7 @@ class RequestReader(web.RequestHandler):
     def _begin_chunked(self, payload: StreamReader, data: bytes) -> None:
         self._last_payload = payload
         self._is_reading_chunked = True
-        self._chunked_bytes = -len(data)  # the head, and what came before it, is not counted
+        self._chunked_bytes = -len(data)  # the head and what precedes it do not count
         self._received_tail = b""
         self._count_chunked(data)
 
@@ -233,7 +224,7 @@ class RequestReader(web.RequestHandler):
         self._received_tail = (self._received_tail + data[-4:])[-4:]
         payload = self._last_payload
         most = _CHUNK_OVERHEAD_START_BYTES + _CHUNK_OVERHEAD * payload.total_bytes
-        # While the parser is paused a part of `data` waits in it, and tells nothing yet.
+        # While the parser is paused, it holds back a part of `data`, so the comparison would be wrong.
         if self._chunked_bytes > most and not payload.is_eof() and not self._reading_paused:
             self._discards = self._is_last = True
             payload.set_exception(RequestPayloadError("chunk overhead"))
@@ -241,11 +232,12 @@ class RequestReader(web.RequestHandler):
             self._end_of_chunked()
 
     def _end_of_chunked(self) -> None:
-        """Forget what the parser kept of the trailers.
+        """Begin a new parser, because the old one keeps a trailer field.
 
-        aiohttp 3.14 gives the last trailer field of one request to the header of the next. A new
-        parser has none; but it can begin only where nothing of a next request was read, and that is
-        where the bytes end with the empty line behind the trailers.
+        aiohttp 3.14 adds the last trailer field of one request to the header of the next. A new parser can
+        begin only if nothing of the next request was read: the bytes must end with the empty line that
+            follows
+        the trailers.
         """
         self._is_reading_chunked = False
         self._rest_bytes = 0
@@ -255,7 +247,7 @@ class RequestReader(web.RequestHandler):
             self._is_last = True
 
     def _holds_request(self) -> bool:
-        """Whether a whole request waits in the parser behind the last one."""
+        """Whether a complete request waits in the parser after the last one."""
         assert self._parser is not None
         try:
             return bool(self._parser.feed_data(b"")[0])
@@ -263,35 +255,21 @@ class RequestReader(web.RequestHandler):
             return True
 
     def _parse_failed(self, error: HttpProcessingError, *, is_between: bool) -> None:
-        """What comes next on this connection has no meaning (RFC 9112 section 2.2)."""
+        """Stop reading, since whatever follows on this connection is meaningless (RFC 9112 section 2.2)."""
         if not self._last_payload.is_eof():
             self._discards = self._is_last = True
             self._last_payload.set_exception(RequestPayloadError("malformed"))
-        elif is_between and isinstance(error, BadHttpMethod) and _METHOD.search(error.message):
-            self.end_with(MethodUnsupported("the method is not known"))
         else:
-            self.end_with(self._refusal_for(error))
-
-    def _refusal_for(self, error: HttpProcessingError) -> GatewayError:
-        """Say in our words what aiohttp's parser found."""
-        if isinstance(error, LineTooLong):
-            if self.max_line_size in error.args:
-                return TargetTooLong("the request target is too long")
-            return HeadTooLarge("a field of the header is too long")
-        if "Too many headers" in error.message:
-            return HeadTooLarge("the header has too many fields")
-        if "HTTP version" in error.message or "PRI/Upgrade" in error.message:
-            return VersionUnsupported("the request is neither HTTP/1.0 nor HTTP/1.1")
-        return MalformedRequest("the bytes are not an HTTP/1.x request")
+            self.end_with(refusal_of(error, max_line_size=self.max_line_size, is_first=is_between))
 
     def end_with(self, refusal: GatewayError) -> None:
-        """Answer `refusal` when all that was read before it is answered."""
+        """Respond with `refusal` once all requests read before it are served."""
         self._discards = self._is_last = True
         self._refusal = refusal
         self._wake()
 
     def only_message(self) -> RawRequestMessage:
-        """Give the request that was read, or raise why there is none."""
+        """Return the request that was read, or raise the refusal."""
         if self._refusal is not None:
             raise self._refusal
         if not self._messages:
@@ -305,10 +283,10 @@ class RequestReader(web.RequestHandler):
 
 
 async def read_alone(data: bytes, limits: Limits) -> RawRequestMessage:
-    """Read one request as a connection would, without one.
+    """Read one request as a connection would, but without a connection.
 
     Raises:
-        GatewayError: it is refused before anybody looks at its route.
+        GatewayError: it is refused before it is matched to a route.
     """
     reader = RequestReader(web.Server(_unserved), limits, asyncio.get_running_loop())
     reader.data_received(data)

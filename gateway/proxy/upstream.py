@@ -26,7 +26,8 @@ from gateway.core.errors import (
 from gateway.core.resolution import Ip
 from gateway.core.settings import KIB, Limits
 from gateway.observe.faults import report
-from gateway.proxy.answer import Answer, AnswerReader, Data
+from gateway.proxy.answer import Answer, Data
+from gateway.proxy.answer_reader import AnswerReader
 from gateway.verdict import Way, verdict
 
 # uvloop reads up to 256 000 bytes at once; where this much of an answer waits, it reads no more.

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.core.settings import Limits
-from gateway.proxy.answer import AnswerReader
+from gateway.proxy.answer_reader import AnswerReader
 from gateway.proxy.dpop_proofs import DpopProofs, callers_lines
 from tests.core.samples import token
 from tests.proxy.calls import call_of, rig

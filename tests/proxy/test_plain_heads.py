@@ -17,7 +17,7 @@ from gateway.core.errors import GatewayError
 from gateway.core.http.answer_head import ANSWER_NAMES
 from gateway.core.http.request_head import HeadReader, RequestHead
 from gateway.core.settings import Limits
-from gateway.proxy.answer import AnswerReader
+from gateway.proxy.answer_reader import AnswerReader
 from gateway.proxy.request_reader import RequestReader
 from tests.proxy import near_plain
 from tests.wire.messages import ok, request

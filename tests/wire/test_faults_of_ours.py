@@ -9,7 +9,7 @@ import pytest
 from gateway.config import load
 from gateway.core.settings import Timeouts
 from gateway.observe.sweeper import STALE_S
-from gateway.proxy.answer import AnswerReader
+from gateway.proxy.answer_reader import AnswerReader
 from gateway.proxy.body import RequestBody
 from gateway.proxy.caller import CallerConnection
 from gateway.proxy.upstream import UpstreamConnection

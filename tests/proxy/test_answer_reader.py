@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from gateway.core.errors import UpstreamAnswerIncomplete, UpstreamClosed, UpstreamError
 from gateway.core.http.answer_head import Body
 from gateway.core.settings import Limits
-from gateway.proxy.answer import AnswerReader
+from gateway.proxy.answer_reader import AnswerReader
 from tests.proxy.answers import WHOLE
 
 ROOMY = Limits()
