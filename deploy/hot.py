@@ -33,6 +33,7 @@ HOT: Final = {
         "gateway.proxy.stream",
         "gateway.proxy.tls_upstream",
         "gateway.proxy.upstream",
+        "gateway.proxy.upstream_flow",
     ),
     "reads its head": (
         "gateway.core.http.fields",

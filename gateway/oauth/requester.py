@@ -177,7 +177,7 @@ class TokenRequester:
             self._retire(self._client, token)
 
     def close(self, token: Token | None) -> None:
-        """Give up the grant's turn, and hand over its last token."""
+        """Release the grant's turn, and hand over its last token."""
         self._turns.leave(self._client)
         self.retire(token)
 

@@ -54,7 +54,7 @@ class Acceptor:
 
     @property
     def is_shaking_hands(self) -> bool:
-        """Whether a connection was accepted and is not made yet."""
+        """Whether an accepted connection is still in its handshake."""
         return bool(self._tasks)
 
     def close(self) -> None:
@@ -77,12 +77,12 @@ class Acceptor:
         self.sockets = []
 
     def go_on(self, tls: ssl.SSLContext | None) -> None:
-        """Accept with other certificates, or other limits of the listener, from the next connection on."""
+        """Use new certificates and the listener's new limits from the next connection on."""
         self._tls = tls
         self._handshake_s = self._listener.terms.limits.head_timeout_s if tls is not None else None
 
     def retire(self) -> None:
-        """Accept what is queued, then stop listening; handshakes go on."""
+        """Accept what is queued, then stop listening; handshakes continue."""
         for each in self.sockets:
             while self._accept(each):
                 pass
@@ -97,7 +97,7 @@ class Acceptor:
             self._loop.add_reader(each.fileno(), self._accept, each)
 
     def _accept(self, listening: socket.socket) -> bool:
-        """Accept some of those that wait; tell whether more may be waiting."""
+        """Accept some of the waiting connections; return whether more may be waiting."""
         for _ in range(AT_ONCE):
             try:
                 sock, _ = listening.accept()

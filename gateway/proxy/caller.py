@@ -1,9 +1,9 @@
-"""One connection of a caller: one request served after the other, each for its time.
+"""One connection of a caller, which serves its requests in turn, each within its deadlines.
 
-aiohttp's own request loop makes a task, a request, a writer and a response object for each request,
-which a proxy has no use for; this one makes a `Call`. It has no time-outs for a head that drips, for a
-caller that does not read, or for a whole request; here `check_deadlines` looks at all of them. Each state
-has its own, which nothing else resets:
+aiohttp's own request loop makes a task, a request, a writer and a response object for each request. A proxy
+needs none of them; this loop makes a `Call`. aiohttp has no timeouts for a head that trickles in, for a
+caller that does not read, or for a whole request; here `check_deadlines` checks all of them. Each state has
+its own timeout, which nothing else resets:
 
 ====================  =========================  =========================================
 state                 ends                       then
@@ -11,10 +11,10 @@ state                 ends                       then
 idle                  ``keepalive_timeout``      closed
 head                  ``head_timeout``           408
 body                  ``timeouts.idle``          408
-answer being taken    ``timeouts.idle``          reset, unless the caller took some of it
+response being read   ``timeouts.idle``          reset, unless the caller read some of it
 whole call            the route's ``timeout``    504, or broken off
-closing, lingering    ``core.http.ending``              closed
-TLS handshake         ``head_timeout``           closed (uvloop looks)
+closing, lingering    ``core.http.ending``       closed
+TLS handshake         ``head_timeout``           closed (by uvloop)
 ====================  =========================  =========================================
 """
 
@@ -51,7 +51,7 @@ _NO_REQUEST: Final = RawRequestMessage(
 
 @dataclass(frozen=True, slots=True)
 class Terms(LinkTerms):
-    """What all connections of callers have in common, and are served by."""
+    """What all connections of callers share."""
 
     handler: Handler
     front: FrontTerms
@@ -107,13 +107,13 @@ class CallerConnection(CallerLink):
 
     @property
     def _upstream(self) -> UpstreamConnection | None:
-        """The upstream's connection that its call is on at the moment."""
+        """The connection to the upstream that the current call uses."""
         call = self._call
         return call.exchange.upstream if call is not None and call.exchange is not None else None
 
     @property
     def is_stuck(self) -> bool:
-        """Whether it holds anything that nobody takes at the moment."""
+        """Whether it buffers anything that nobody is taking at the moment."""
         upstream = self._upstream
         return bool(
             self.writing_paused
@@ -124,7 +124,7 @@ class CallerConnection(CallerLink):
         )
 
     def held_bytes(self) -> int:
-        """Give about what it holds, in buffers, with the connection to its upstream."""
+        """Return about how many bytes it buffers, including the connection to its upstream."""
         held = self._rest_bytes + (HEAD_COPIES * self._head_bytes if self._has_begun_head else 0)
         if self._wire is not None:
             held += self._wire.get_write_buffer_size()
@@ -136,7 +136,7 @@ class CallerConnection(CallerLink):
         return held + (upstream.held_bytes() if upstream is not None else 0)
 
     def stuck_since_s(self) -> float:
-        """Give since when one side takes nothing, or requests wait; infinity where things move."""
+        """Return since when one side takes nothing, or requests are waiting; infinity if everything moves."""
         if self._write_deadline_s < inf:
             return self._write_deadline_s - self._write_idle_s
         call = self._call
@@ -150,9 +150,9 @@ class CallerConnection(CallerLink):
     # ── the request loop ──────────────────────────────────────────────────────────────────────────
 
     async def start(self) -> None:
-        """Serve one request after the other; aiohttp runs this as the connection's task.
+        """Serve the requests in turn; aiohttp runs this as the connection's task.
 
-        It sleeps through calls that callbacks serve (`proxy.front`).
+        The task sleeps while callbacks serve calls (`proxy.front`).
         """
         front, handler = self.front, self._terms.handler
         try:
@@ -182,14 +182,14 @@ class CallerConnection(CallerLink):
             self._end()
 
     async def _give_way(self) -> None:
-        """Let the caller take what was written; one who has more gives way to the others."""
+        """Wait until the caller has taken the response; if it sent more requests, let others go first."""
         if self.writing_paused:
             await self.drain(self._limits.keepalive_timeout_s)
         if self._messages:
             await asyncio.sleep(0)
 
     def _request_comes(self) -> asyncio.Future[None]:
-        """Give what is done when there is a request to serve or to refuse."""
+        """Return a future that is done when there is a request to serve or to refuse."""
         limits = self._limits
         timeout_s = limits.head_timeout_s if self._has_begun_head else limits.keepalive_timeout_s
         self.read_deadline_s = self._loop.time() + timeout_s
@@ -198,19 +198,19 @@ class CallerConnection(CallerLink):
         return waiter
 
     def _wake(self) -> None:
-        """A request was read, or there is one to refuse."""
+        """Announce a request that was read, or one that is refused."""
         if self._refusal is not None or not self.front.request_came():
             super()._wake()
 
     def _call_at_hand(self) -> Call | None:
-        """Take the one request that has come, if it is here to its last byte; else the task takes it."""
+        """Take the only request, if it has arrived completely; otherwise leave it to the task."""
         is_alone = len(self._messages) == 1 and not (self._rest_bytes or self._has_begun_head)
         if not is_alone or self._buffer_paused or self._is_last:
             return None
         return self._next_call() if self._messages[0][1].is_eof() else None
 
     def _next_call(self) -> Call:
-        """Take a request; let the parser and the transport go on (as aiohttp's own loop does)."""
+        """Take a request, and let parser and transport continue, as aiohttp's own loop does."""
         message, payload = self._messages.popleft()
         if self._rest_bytes or self._buffer_paused:
             self._go_on_reading()
@@ -223,7 +223,7 @@ class CallerConnection(CallerLink):
         return call
 
     def _refused(self) -> Call:
-        """Answer what is no request; neither the answer nor the log quotes it."""
+        """Refuse what is not a request; neither the response nor the log quotes it."""
         assert self._refusal is not None
         call = self._called(_NO_REQUEST, EMPTY_PAYLOAD)
         self._terms.handler.refuse(call, self._refusal)
@@ -231,7 +231,7 @@ class CallerConnection(CallerLink):
         return call
 
     def _end(self) -> None:
-        """Close; where the caller may still be sending, give it time to take the answer first."""
+        """Close; a caller that may still be sending gets time to read the response first."""
         transport = self.transport
         if transport is None:
             return
@@ -244,11 +244,11 @@ class CallerConnection(CallerLink):
 
     @property
     def _has_more(self) -> bool:
-        """Whether there is something that is not served: to close would reset the connection."""
+        """Whether there is unserved data, so that closing would reset the connection."""
         return bool(self._messages or self._rest_bytes) or self._has_begun_head
 
     def _linger(self, transport: asyncio.Transport) -> None:
-        """Read and drop what comes: the end is told, where it can be, but the connection is not reset."""
+        """Read and discard what arrives; signal the end if the transport can, without a reset."""
         self._messages.clear()
         self._last_payload, self._parser = EMPTY_PAYLOAD, None
         self._ending = Ending(self._loop.time(), unsent_bytes(transport))
@@ -260,7 +260,7 @@ class CallerConnection(CallerLink):
     # ── deadlines ─────────────────────────────────────────────────────────────────────────────────
 
     def check_deadlines(self, now_s: float) -> None:
-        """Act on what is late; called by the listener's sweeper."""
+        """Act on deadlines that have passed; called by the listener's sweeper."""
         if self._ending is not None:
             self._look_at_end(self._ending, now_s)
             return
@@ -288,12 +288,12 @@ class CallerConnection(CallerLink):
         wire = self._wire
         if wire is not None and ending.is_over(now_s, unsent_bytes(wire), self.heard_at_s):
             if ending.is_taken:
-                wire.abort()  # nothing is left to be sent: no reset is meant, nor needed
+                wire.abort()  # everything was sent, so no reset is needed
             else:
                 self.abort()
 
 
 def caller_of(transport: asyncio.BaseTransport, entrance: Entrance) -> CallerFields:
-    """Say who the caller is, as far as the connection tells."""
+    """Describe the caller, as far as the connection identifies it."""
     peer = transport.get_extra_info("peername")
     return entrance.caller(peer[0] if isinstance(peer, tuple) else None)

@@ -54,7 +54,7 @@ class Handler:
         self._budget = ReplayBudget(limits.replay_total_bytes)
 
     def go_on(self, router: Router[Route], limits: Limits, observer: RequestObserver | None) -> None:
-        """Serve every further request by these; those under way end on the routes that they have."""
+        """Serve new requests with these; current ones finish on the routes that they have."""
         self._router = router
         self._observer = observer
         if limits != self._limits:

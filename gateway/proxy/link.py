@@ -56,10 +56,10 @@ class LinkTerms:
 
 
 class CallersServer(web.Server):
-    """aiohttp's server, as far as connections of ours look at it.
+    """aiohttp's server, as our connections see it.
 
     Attributes:
-        is_given_up: each connection serves the request that it waits for, and no other.
+        is_given_up: each connection serves the request that it is waiting for, and no other.
     """
 
     is_given_up = False

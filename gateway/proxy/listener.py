@@ -34,17 +34,17 @@ class Listener(CallersServer):
         return CallerConnection(self, self.terms, self._entrance, self._loop)
 
     def go_on(self, terms: Terms, entrance: Entrance) -> None:
-        """Make new connections under these; those that there are keep theirs."""
+        """Use these for new connections; existing ones keep theirs."""
         self.terms = terms
         self._entrance = entrance
 
     def give_up(self) -> None:
-        """Close idle connections, and each other one after the request that it serves or waits for."""
+        """Close idle connections, and every other one after the request that it serves or waits for."""
         self.is_given_up = True
         self.pre_shutdown()
 
     def busy_routes(self) -> Iterator[Route]:
-        """Yield the routes of the calls under way."""
+        """Yield the routes of the current calls."""
         for connection in self._connections:
             call = cast("CallerConnection", connection).front.call
             if call is not None and call.route is not None:

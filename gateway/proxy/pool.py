@@ -126,7 +126,7 @@ class Pool:
                 connection.abort()
 
     def give_up(self) -> None:
-        """Keep no idle connection any more, and let those in use end with their exchange."""
+        """Keep no idle connections any more, and close those in use after their exchange."""
         self._most_idle = 0
         self._renew()
 

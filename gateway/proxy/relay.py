@@ -1,8 +1,8 @@
-"""The upstream's answer on its way to the caller.
+"""The upstream's response on its way to the caller.
 
-Rules: an answer that arrived whole is written at once; a longer one streams (`proxy.stream`); every body is
-framed anew; one that breaks off breaks the caller's answer off too. RFC 9112 sections 6 to 9; RFC 9110
-section 6.5 for trailers.
+Rules: a response that has arrived completely is written at once; a longer one streams (`proxy.stream`). Every
+body is framed anew. If the upstream's response breaks off, so does the caller's. RFC 9112 sections 6 to 9;
+RFC 9110 section 6.5 for trailers.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from gateway.proxy.route import Route
 from gateway.proxy.stream import Stream
 from gateway.proxy.upstream import UpstreamConnection
 
-_CHUNKED: Final = Body.CHUNKED  # the attribute of an Enum is a slow look-up before Python 3.12
+_CHUNKED: Final = Body.CHUNKED  # looking up a member of an Enum is slow before Python 3.12
 _LENGTH: Final = Body.LENGTH
 _UNTIL_CLOSE: Final = Body.UNTIL_CLOSE
 
 
 def relay_at_once(call: Call, route: Route, upstream: UpstreamConnection | WholeAnswer) -> bool:
-    """Pass the answer on in one write if it is whole; tell whether it was."""
+    """Relay the response in one write if it is complete; return whether it was."""
     answer = upstream.answer
     assert answer is not None
     if not answer.is_complete:
@@ -41,14 +41,14 @@ def relay_at_once(call: Call, route: Route, upstream: UpstreamConnection | Whole
 def _decide_keep_alive(call: Call, body: Body) -> None:
     is_early = call.body is not None and not call.payload.is_eof()
     if is_early or body is _UNTIL_CLOSE or call.link.is_ending:
-        call.keeps_alive = False  # an early answer ends the connection: the body's rest has no reader
+        call.keeps_alive = False  # after an early response, nobody reads the rest of the request body
 
 
 async def relay(call: Call, route: Route, upstream: UpstreamConnection | WholeAnswer) -> None:
-    """Pass an answer on that is still coming, from its head to its last byte.
+    """Relay a response that is still arriving, from its head to its last byte.
 
     Raises:
-        GatewayError: either side broke off or was too slow; the answer has begun.
+        GatewayError: either side broke off or was too slow; the response to the caller has begun.
     """
     answer = upstream.answer
     assert answer is not None
@@ -58,18 +58,18 @@ async def relay(call: Call, route: Route, upstream: UpstreamConnection | WholeAn
     chunks = upstream.take() if answer.chunks else []
     length = sum(map(len, chunks))
     call.begin_answer(answer.status, b"".join((head, *_framed(chunks, body))), length)
-    assert isinstance(upstream, UpstreamConnection)  # what is not complete is still on its way
+    assert isinstance(upstream, UpstreamConnection)  # a response that is incomplete is on its connection
     await Stream(call, upstream, answer, route.timeouts.idle_s, is_chunked=body is _CHUNKED).run()
     if end := _end(call, route, answer, body):
         call.link.write(b"".join(end))
 
 
 def _head(call: Call, route: Route, answer: Answer, body: Body) -> bytes:
-    """Status line, fields that pass, and one framing field."""
+    """Format the status line, the fields that pass, and one framing field."""
     lines = route.answer_lines(answer.lines, dropped_names(answer.special))
     out = [b"HTTP/1.1 %d %b" % (answer.status, answer.reason), *lines]
     special = answer.special
-    # RFC 9110 section 6.6.1: who forwards an answer without a date adds one.
+    # RFC 9110 section 6.6.1: whoever forwards a response without a date adds one.
     if not route.leaves_date:
         out.append(b"Date: " + (special.get(b"date") or call.link.date()))
     length = special.get(b"content-length")
@@ -87,7 +87,7 @@ def _head(call: Call, route: Route, answer: Answer, body: Body) -> bytes:
 
 
 def _trailer_field(call: Call, answer: Answer) -> list[bytes]:
-    """`Trailer` passes only with the trailers that it announces."""
+    """Pass `Trailer` only together with the trailers that it announces."""
     if call.head.wants_trailers and b"trailer" in answer.special:
         return [b"Trailer: " + answer.special[b"trailer"]]
     return []

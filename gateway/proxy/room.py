@@ -43,7 +43,7 @@ class Room:
         self._pools.append(pool)
 
     def remove(self, pool: HasIdle) -> None:
-        """Forget a pool that is closed."""
+        """Remove a pool that was closed."""
         self._pools = [each for each in self._pools if each is not pool]
 
     def make(self) -> None:

@@ -1,8 +1,8 @@
-"""The rest of an answer that is still coming, on its way to the caller.
+"""The rest of a response that is still arriving, on its way to the caller.
 
-Rules: it goes only as fast as the caller takes it; while the caller takes all, what comes is written where it
-comes, and the call's task sleeps; it is awake for the end, and whatever has to wait. A TLS transport of a
-caller's gets little at once, see `proxy.link`.
+Rules: a response is sent only as fast as the caller reads it. As long as the caller reads everything, each
+part is written as soon as it arrives, while the call's task sleeps. The task runs for the end, and whenever
+something has to wait. A caller's TLS transport gets little at a time (`proxy.link`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from gateway.proxy.upstream import UpstreamConnection
 
 
 class Stream:
-    """Passes on what is still to come of the body that an upstream sends."""
+    """Relays the rest of the body that an upstream sends."""
 
     __slots__ = ("_answer", "_call", "_idle_s", "_is_chunked", "_link", "_upstream")
 
@@ -29,7 +29,7 @@ class Stream:
         self._is_chunked = is_chunked
 
     async def run(self) -> None:
-        """Pass all of it on.
+        """Relay all of it.
 
         Raises:
             GatewayError: either side broke off or was too slow.
@@ -37,7 +37,7 @@ class Stream:
         link, upstream, answer = self._link, self._upstream, self._answer
         while True:
             if link.writing_paused:
-                upstream.has_time()  # it waits for the caller, not the other way round
+                upstream.has_time()  # the gateway waits for the caller now, not for the upstream
                 upstream.hold()
                 await link.drain(self._idle_s)
                 if not answer.chunks:
@@ -52,7 +52,7 @@ class Stream:
                 await self._write_in_pieces()
 
     async def _more(self) -> None:
-        """Wait for what is not passed on where it comes."""
+        """Wait until something arrives that `_pass_on` cannot relay."""
         upstream = self._upstream
         upstream.is_due(self._link.now_s() + self._idle_s)
         upstream.pass_on = self._pass_on
@@ -63,7 +63,7 @@ class Stream:
         upstream.check()
 
     def _pass_on(self) -> bool:
-        """Write what came right where it came; tell whether the task may sleep on."""
+        """Write what has arrived at once; return whether the task may keep sleeping."""
         link, upstream = self._link, self._upstream
         if link.writing_paused or link.transport is None:
             return False
@@ -74,7 +74,7 @@ class Stream:
         return not link.writing_paused
 
     def _parts(self) -> list[Data]:
-        """Take what came, framed for the caller."""
+        """Take what has arrived, framed for the caller."""
         chunks = self._upstream.take()
         length = sum(map(len, chunks))
         self._call.answer_bytes += length

@@ -1,14 +1,16 @@
-"""A connection to an upstream over TLS, as uvloop speaks it.
+"""A connection to an upstream over uvloop's TLS.
 
-uvloop calls `eof_received` for a close_notify, and only then. While reading is paused it goes on to read
-bytes that it does not decrypt, and drops them at the end of the connection: so it is told to hold none.
+uvloop calls `eof_received` for a close_notify, and only then. While reading is paused, it keeps reading bytes
+without decrypting them, and drops them when the connection ends. So it is told to buffer none.
 
-A long answer is decrypted into memory of its own. uvloop's usual way makes an object of 256 KiB for each TLS
-record, cuts it down to the 16 KiB of the record, and puts those of one read together in another object:
-often the allocator returns their pages and takes them anew, which costs as much as decrypting. Rules: this
-memory is of one answer, and is written again only when nobody looks any longer at what it held, so that no
-caller can see bytes of another; it is never filled, for uvloop would decrypt what is left later, and would
-drop it if the connection ended before.
+A long response is decrypted into memory of its own. uvloop's usual way allocates 256 KiB for each TLS record,
+shrinks that to the 16 KiB of the record, and joins the records of one read in another object. The allocator
+often returns and remaps those pages, which costs as much as decryption. Rules:
+
+- The memory belongs to one response, and is overwritten only when nobody refers to its content any more. So
+  no caller can see the bytes of another.
+- It is never filled completely, because uvloop would decrypt the rest later, and drop it if the connection
+  ended before that.
 """
 
 from __future__ import annotations
@@ -18,21 +20,22 @@ from typing import Final, Protocol, cast
 
 from gateway.core.settings import KIB
 from gateway.proxy.answer import Answer
-from gateway.proxy.upstream import HIGH_WATER_BYTES, UpstreamConnection
+from gateway.proxy.upstream import UpstreamConnection
+from gateway.proxy.upstream_flow import HIGH_WATER_BYTES
 
-# A record that has not arrived whole waits in OpenSSL, uncounted (RFC 5246 section 6.2.3: 2^14 + 2048 bytes).
+# OpenSSL holds an incomplete record, which is not counted (RFC 5246 section 6.2.3: 2^14 + 2048 bytes).
 RECORD_BYTES: Final = 18 * KIB
 
 
 class _TlsTransport(Protocol):
-    """What uvloop's TLS transports can do beyond others; without an argument the limit is its own again."""
+    """What uvloop's TLS transports have in addition; without an argument, the default limit returns."""
 
     def set_read_buffer_limits(self, high: int | None = None) -> None:
-        """Stop reading from the socket once so many bytes wait that nobody takes."""
+        """Stop reading from the socket while more than `high` bytes are waiting to be taken."""
 
 
 class TlsUpstreamConnection(UpstreamConnection):
-    """A connection over TLS and the exchange that is under way on it."""
+    """A connection over TLS and its current exchange."""
 
     __slots__ = ()
 
@@ -53,12 +56,12 @@ class TlsUpstreamConnection(UpstreamConnection):
 
 
 class LongAnswer:
-    """Receives the rest of a long answer for its connection, and then lets the connection receive again.
+    """Receives the rest of a long response for its connection, and then hands the transport back.
 
-    A protocol of asyncio's buffered kind, by its methods.
+    By its methods, it is one of asyncio's buffered protocols.
 
     Attributes:
-        memory: what the answer is decrypted into.
+        memory: the memory that the response is decrypted into.
     """
 
     def __init__(self, connection: TlsUpstreamConnection, transport: asyncio.Transport) -> None:
@@ -67,19 +70,19 @@ class LongAnswer:
         self.memory = bytearray()
 
     def get_buffer(self, sizehint: int) -> bytearray:
-        """Return room for what waits to be decrypted, and more, as `bytearray`: so uvloop wants it."""
+        """Return room for more than what waits to be decrypted, as a `bytearray`, which uvloop requires."""
         most_bytes = sizehint + RECORD_BYTES
         if len(self.memory) < most_bytes or _is_looked_at(self.memory):
             self.memory = bytearray(max(most_bytes, len(self.memory)))
         return self.memory
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Hand on what was decrypted: of a little a copy, which does not keep all of the memory."""
+        """Pass on what was decrypted; copy a small part, so that it does not retain all of the memory."""
         connection, data = self._connection, memoryview(self.memory)[:nbytes]
         if 2 * nbytes < len(self.memory) or not connection.has_head:
             connection.data_received(bytes(data))
             if connection.is_stuck:
-                self.memory = bytearray()  # what waits for the caller is all that is held meanwhile
+                self.memory = bytearray()  # keep only what waits for the caller
         else:
             connection.data_received(data)
         if connection.answer is None or connection.answer.is_complete:
@@ -99,7 +102,7 @@ class LongAnswer:
 
 
 def _is_looked_at(memory: bytearray) -> bool:
-    """Whether a view of it is left: then Python lets nobody change its size."""
+    """Whether a view of it exists: then Python refuses to resize it."""
     try:
         memory.append(memory.pop())
     except BufferError:

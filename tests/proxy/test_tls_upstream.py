@@ -12,7 +12,7 @@ import pytest
 from gateway.core.errors import UpstreamAnswerIncomplete
 from gateway.core.settings import MIB, Limits
 from gateway.proxy.tls_upstream import LongAnswer, TlsUpstreamConnection
-from gateway.proxy.upstream import HIGH_WATER_BYTES
+from gateway.proxy.upstream_flow import HIGH_WATER_BYTES
 from tests.proxy.test_upstream import MORE_THAN_THE_KERNEL_HOLDS, WAIT_S, Wire
 from tests.wire.certificates import Authority, server_context
 

@@ -15,7 +15,8 @@ from gateway.core.errors import (
     UpstreamTimeout,
 )
 from gateway.core.settings import Limits
-from gateway.proxy.upstream import HIGH_WATER_BYTES, MOST_PARTS, UpstreamConnection
+from gateway.proxy.upstream import UpstreamConnection
+from gateway.proxy.upstream_flow import HIGH_WATER_BYTES, MOST_PARTS
 from tests.proxy.answers import CHUNKS, WHOLE
 
 WAIT_S = 10.0
