@@ -184,4 +184,4 @@ async def test_a_certificate_that_the_server_does_not_take_is_told_as_that(
             outcome = await made.send(client, request)
     assert isinstance(outcome, Failed)
     assert outcome.cause is Cause.OWN_CERTIFICATE_REFUSED
-    assert "refused the certificate that the gateway showed" in outcome.reason
+    assert "refused the certificate that the gateway presented" in outcome.reason
