@@ -35,9 +35,7 @@ from gateway.verdict import Way, verdict
 
 CONNECTED: Final = Way("upstream", is_connected=True)
 _FAILED: Final = "the gateway failed; its log has the details"
-WITHOUT_CLOSE_NOTIFY: Final = (
-    "the upstream ended its response without a TLS close_notify: it may be cut off"
-)
+WITHOUT_CLOSE_NOTIFY: Final = "the upstream ended its response without a TLS close_notify: it may be cut off"
 
 
 class Awaiter:
