@@ -7,8 +7,14 @@ The request's way (read `proxy.handler.Handler.handle` first)::
                                     │       ─► oauth.source          a living token, or 502, 503, 504
                                     │       ─► proxy.exchange        one request to one upstream: 502, 504
                                     │       ─► core.http.recovery    401: drop that token, replay once
-                                    │       ─► proxy.relay           the answer, as fast as the caller reads
-                                    └─ finally: counted and told     observe
+                                    │       ─► proxy.relay           the response, as fast as the caller reads
+                                    └─ finally: counted and recorded observe
+
+The short way, for requests that never wait: the same steps, taken by callbacks while the connection's task
+sleeps. Whatever needs a wait is handed over to the task, which continues where the callbacks stopped::
+
+    caller ─ proxy.front ─ (a batch per iteration of the loop) ─ proxy.fast_lane ─► the steps of proxy.handler
+                  └─ not plain, not complete, or in need of a wait ─► proxy.caller, the task ─► proxy.handler
 
 The token's way::
 
@@ -18,9 +24,10 @@ The token's way::
                                          │                                └─ POST ── oauth.transport
                                          └── Token ◄─ core.oauth.bearer ◄─ core.oauth.token_answer ◄───┘
 
-Words: a *caller* sends us requests; a *client* is our registration at an *authorization server*; a
-*grant* decides which *token* comes back; a *route* leads to an *upstream*; an *exchange* is one request
-to one upstream and its answer; *recovery* is to authenticate again after a 401 and to replay once.
+Words: a *caller* sends us requests; a *client* is our registration at an *authorization server*; a *grant*
+decides which *token* comes back; a *route* leads to an *upstream*; an *exchange* is one request to one
+upstream and its response, which the code calls *answer*; *recovery* means to authenticate again after a 401
+and to replay the request once.
 
 The rooms, from the top; arrows between them run downwards only, and none runs in a ring:
 
