@@ -1,4 +1,4 @@
-"""How the configuration of a running gateway stands."""
+"""The state of a running gateway's configuration."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ConfigState:
-    """How the configuration stands; no value of it is shown.
+    """Which configuration is in use, and how the last reload went; contains no value of either.
 
     Attributes:
-        sha256, loaded_at_s: of the one in use; seconds since 1970.
-        attempts: reloads that are over, whatever came of them.
-        attempted_at_s: when the last of them was over, or None.
-        problems: why the last one changed nothing; empty if it did, or if there was none.
+        sha256, loaded_at_s: of the configuration in use; seconds since 1970.
+        attempts: how many reloads have finished, successfully or not.
+        attempted_at_s: when the last one finished, or None.
+        problems: why the last one changed nothing; empty if it succeeded, or if there was none.
         warnings: what it found that is probably not intended.
-        status: the exit status of `gateway check` that fits the problems; 0: there are none.
-        asks: how often a reload was asked for; several may be met by one.
-        is_reloading: whether one is under way.
+        status: the exit status of `gateway check` for these problems; 0 without any.
+        asks: how often a reload was requested; one reload may serve several requests.
+        is_reloading: a reload is in progress.
     """
 
     sha256: str
@@ -32,5 +32,5 @@ class ConfigState:
 
     @property
     def is_well(self) -> bool:
-        """Whether what was loaded last is in use."""
+        """Whether the configuration that was read last is in use."""
         return not self.problems

@@ -1,4 +1,4 @@
-"""What is known of a name: its addresses, when to look it up again, what the outcome of a look-up means.
+"""What is known about a name: its addresses, when to look it up again, what a look-up's outcome means.
 
 Rules:
 
@@ -29,7 +29,7 @@ REPEAT_S: Final = 1.0
 UNUSED_S: Final = 3 * RENEW_S
 STALE_S: Final = 5 * 60.0
 LATE_S: Final = 5.0
-"""A look-up that takes longer is reported as a failure, but goes on. glibc waits 5 s for a server."""
+"""A look-up that takes longer is reported as a failure, but continues. glibc waits 5 s for a server."""
 SLOW_S: Final = 1.0
 ABSENCES: Final = 2
 
@@ -48,7 +48,7 @@ class Finding:
 
     Attributes:
         addresses: in the system's order (RFC 6724); at least one for `LookUp.FOUND`.
-        reason: why there are none, in words of ours.
+        reason: why there are none, in our own words.
     """
 
     outcome: LookUp
@@ -58,7 +58,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a name. Times are monotonic.
+    """What is known about a name. Times are monotonic.
 
     Attributes:
         addresses: those of the last good answer, unless they were dropped.
@@ -150,7 +150,7 @@ def race_order(known: Known) -> tuple[Ip, ...]:
 
 
 def _alternating(addresses: Sequence[Ip], after: Sequence[Ip | None]) -> list[Ip | None]:
-    """Alternate the families: first the one that `after` is not of, or that of the system's first address."""
+    """Alternate the families, starting with the one other than `after`'s, or with the system's first."""
     v6 = [each for each in addresses if ":" in each]
     v4 = [each for each in addresses if ":" not in each]
     leads_v6 = ":" not in str(after[0]) if after else bool(addresses) and ":" in addresses[0]

@@ -51,7 +51,7 @@ _NO_REQUEST: Final = RawRequestMessage(
 
 @dataclass(frozen=True, slots=True)
 class Terms(LinkTerms):
-    """What all connections of callers share."""
+    """What all connections of callers share, with what serves them."""
 
     handler: Handler
     front: FrontTerms

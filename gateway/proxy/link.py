@@ -39,12 +39,12 @@ class TlsTransport(Protocol):
     """What TLS transports have in addition."""
 
     def set_read_buffer_limits(self, high: int) -> None:
-        """Limit what is read, beyond one read, before it was decrypted and taken."""
+        """Stop reading while more than `high` bytes wait to be decrypted or taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkTerms:
-    """What all connections of callers have in common.
+    """What all connections of callers share.
 
     Attributes:
         date: returns the value of ``Date`` for a response sent now.
@@ -205,7 +205,7 @@ class CallerLink(RequestReader):
                 self.write(part[start : start + TLS_PART_BYTES])
 
     async def drain(self, idle_s: float) -> None:
-        """Wait until the caller has taken what was written, pausing at most `idle_s` each time.
+        """Wait until the caller has taken what was written; each of its pauses may last `idle_s`.
 
         Raises:
             CallerGone: the caller left, or was too slow.

@@ -143,7 +143,7 @@ class Pool:
             self._dialer.use(now_s)
 
     def close(self) -> None:
-        """Close every connection, also the busy ones."""
+        """Close every connection, including the busy ones."""
         self._dialer.unwatch(self._renew, self._moved)
         self._room.remove(self)
         for connection in list(self._all):

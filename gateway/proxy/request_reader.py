@@ -1,4 +1,4 @@
-"""Reading requests from a caller's connection with aiohttp's parser, and keeping that parser from harm.
+"""Reading requests from a caller's connection with aiohttp's parser, without what that parser does wrong.
 
 aiohttp's own responses to what it cannot parse are replaced, because they quote the request and log
 tracebacks (`parser_errors`). So are the ways in which bytes of one request change how another is read:
@@ -234,9 +234,8 @@ class RequestReader(web.RequestHandler):
     def _end_of_chunked(self) -> None:
         """Begin a new parser, because the old one keeps a trailer field.
 
-        aiohttp 3.14 adds the last trailer field of one request to the header of the next. A new parser can
-        begin only if nothing of the next request was read: the bytes must end with the empty line that
-            follows
+        aiohttp 3.14 adds the last trailer field of one request to the header of the next. A new parser may
+        take over only if nothing of the next request was read. Then the bytes end with the empty line after
         the trailers.
         """
         self._is_reading_chunked = False

@@ -122,8 +122,8 @@ class RequestHead:
         host: in lower case, without the port; may be empty.
         authority: the host as received, with its port; for ``Host`` and ``X-Forwarded-Host``.
         lines: fields that pass, each as ``Name: value``.
-        special: fields that are decided on or by, lower-case name -> value (repeated ones joined with a
-            comma).
+        special: fields that need a decision or affect one, lower-case name -> value; repeated ones are
+            joined.
         dropped: names that ``Connection`` lists beyond the known ones, folded.
         max_forwards: of an OPTIONS request (RFC 9110 section 7.6.2), else None.
         content_length: of the body, or None when it is chunked or there is none.
