@@ -1,13 +1,14 @@
 """The modules that are compiled in a wheel, and why.
 
-Here belongs what runs for each request, and what `bench.pairs` shows to be worth it. All of it goes into one
-library, where a call from one module to another is a call in C. What is written here obeys two rules:
+Here belongs what runs for each request, if `bench.pairs` shows that it pays. All of it goes into one library,
+where a call from one module to another is a call in C. Two rules apply:
 
-- Nothing recurses over foreign data. Compiled recursion knows no limit: it ends the process.
-- Values have the types that are declared: at each function's door they are checked.
+- No recursion over foreign data. Compiled recursion has no limit, so a deep document would end the process.
+- Declared types are the real ones. They are checked at run time, at the entrance of each function.
 
-What derives from aiohttp's classes (`proxy.request_reader`, `link`, `caller`, `listener`) stays interpreted:
-their attributes are looked up as ever, and nothing is gained.
+Left out, since nothing was gained: what derives from aiohttp's classes (`proxy.request_reader`, `link`,
+`caller`, `listener`), whose attributes are looked up as before; the token source, which is called once for a
+request; the settings, which are only read.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ HOT: Final = {
         "gateway.proxy.answer",
         "gateway.proxy.answer_reader",
         "gateway.proxy.body",
-        "gateway.proxy.buffers",
         "gateway.proxy.call",
         "gateway.proxy.exchange",
         "gateway.proxy.exchange_facts",
@@ -45,13 +45,8 @@ HOT: Final = {
         "gateway.core.http.outbound",
         "gateway.core.http.routing",
     ),
-    "has its token": (
-        "gateway.core.token",
-        "gateway.oauth.source",
-    ),
-    "reads the answer's head, and decides whether the token was refused": (
+    "reads the answer's head, and remembers whether tokens are accepted": (
         "gateway.core.http.answer_head",
-        "gateway.core.http.challenge",
         "gateway.core.http.recovery",
     ),
     "counts it, and writes its line": (
@@ -61,10 +56,6 @@ HOT: Final = {
         "gateway.observe.line_writer",
         "gateway.observe.route_metrics",
         "gateway.observe.series",
-    ),
-    "is read by all of these": (
-        "gateway.core.clock",
-        "gateway.core.settings",
     ),
 }
 

@@ -13,7 +13,6 @@ A plain head is read exactly as the parser would have read it, byte for byte; te
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from gateway.core.http.fields import FieldNames
@@ -71,7 +70,7 @@ class PlainFieldNames(FieldNames):
             self._passing.add(name)
         return start
 
-    def sort_plain(self, fields: Iterable[bytes]) -> tuple[list[bytes], dict[bytes, bytes]] | None:
+    def sort_plain(self, fields: list[bytes]) -> tuple[list[bytes], dict[bytes, bytes]] | None:
         """Sort the lines of a plain head as `sort` sorts its fields; None if they are not plain."""
         passing, decided, noted = self._passing, self._decided, self._noted
         lines: list[bytes] = []

@@ -26,7 +26,7 @@ _PARAMETERS: Final = re.compile(rb";[^/]*")
 _SLASHES: Final = re.compile(rb"/{2,}")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Target:
     """The parts of a request target. Not frozen only to be cheap: it does not change.
 
@@ -38,7 +38,12 @@ class Target:
 
     path: str
     query: str
-    authority: str | None = None
+    authority: str | None
+
+    def __init__(self, path: str, query: str, authority: str | None = None) -> None:
+        self.path = path  # written out as in `core.http.access_record`
+        self.query = query
+        self.authority = authority
 
 
 def read_target(text: str) -> Target:
