@@ -7,20 +7,20 @@ import pytest
 from gateway.core.errors import UpstreamAnswerIncomplete, UpstreamClosed
 from gateway.proxy.answer import WholeAnswer
 from gateway.proxy.exchange import Exchange
-from gateway.proxy.upstream import Awaiter
-from tests.proxy.calls import call_of, rig
+from gateway.proxy.front import FrontTerms, Turn
+from tests.proxy.calls import call_of, connection_of, rig
 from tests.wire.messages import ok
 from tests.wire.moods import closes, hangs
 
 
-class Told(Awaiter):
-    """Notes that something happened."""
+class Told:
+    """A front that notes when something happened to the answer that it awaits."""
 
-    def __init__(self):
+    def __init__(self, made):
         self.event = asyncio.Event()
-
-    def happened(self):
-        self.event.set()
+        self.front = connection_of(made).front
+        turn = Turn(asyncio.get_running_loop(), self.event.set)
+        self.front._terms = FrontTerms(turn, made.gateway.front.reader, lambda: b"id", 75.0)
 
 
 def exchange_of(made, call=None, **head):
@@ -139,11 +139,12 @@ async def test_the_next_exchange_of_a_call_has_the_last_status_until_it_has_its_
 
 async def test_without_an_idle_connection_nothing_starts_and_run_sends_it():
     async with rig() as made:
-        exchange, told = exchange_of(made), Told()
+        exchange, told = exchange_of(made), Told(made)
 
-        assert not exchange.starts(told)
+        assert not exchange.starts(told.front)
         assert exchange.upstream is None
         await exchange.run()
+        await asyncio.sleep(0)
         assert not told.event.is_set()
         exchange.close()
 
@@ -151,8 +152,8 @@ async def test_without_an_idle_connection_nothing_starts_and_run_sends_it():
 async def test_with_an_idle_connection_it_starts_and_its_answer_is_told():
     async with rig([ok(), ok(b"mine")]) as made:
         await done(made)
-        exchange, told = exchange_of(made), Told()
-        assert exchange.starts(told)
+        exchange, told = exchange_of(made), Told(made)
+        assert exchange.starts(told.front)
         assert not exchange.has_news()
         await told.event.wait()
 
@@ -167,8 +168,8 @@ async def test_with_an_idle_connection_it_starts_and_its_answer_is_told():
 async def test_an_answer_that_is_not_whole_is_waited_for_by_run(handler):
     async with rig([ok(), handler, ok(b"again")]) as made:
         await done(made)
-        exchange, told = exchange_of(made), Told()
-        assert exchange.starts(told)
+        exchange, told = exchange_of(made), Told(made)
+        assert exchange.starts(told.front)
         await told.event.wait()
         assert not exchange.is_whole()
         await exchange.run()
@@ -181,7 +182,7 @@ async def test_what_fails_before_it_runs_leaves_nothing():
     async with rig([ok(), hangs]) as made:
         await done(made)
         exchange = exchange_of(made)
-        assert exchange.starts(Told())
+        assert exchange.starts(Told(made).front)
         exchange.fails()
 
         assert (exchange.upstream, exchange.waited_s > 0) == (None, True)

@@ -137,11 +137,13 @@ async def test_nothing_begins_where_the_fast_way_is_closed():
 async def test_all_that_comes_in_one_turn_is_worked_off_once():
     worked = []
     turn = Turn(asyncio.get_running_loop(), lambda: worked.append(turn.take()))
-    turn.begins("a")
-    turn.is_answered("b")
-    turn.begins("c")
-    await asyncio.sleep(0)
-    turn.begins("d")
-    await asyncio.sleep(0)
+    async with rig() as made:
+        a, b, c, d = (connection_of(made).front for _ in range(4))
+        turn.begins(a)
+        turn.is_answered(b)
+        turn.begins(c)
+        await asyncio.sleep(0)
+        turn.begins(d)
+        await asyncio.sleep(0)
 
-    assert worked == [(["b"], ["a", "c"]), ([], ["d"])]
+    assert worked == [([b], [a, c]), ([], [d])]

@@ -8,6 +8,7 @@ from aiohttp import StreamReader
 from gateway.core.settings import Limits
 from gateway.proxy.answer import WholeAnswer
 from gateway.proxy.answer_reader import AnswerReader
+from gateway.proxy.body import ReplayBudget, RequestBody
 from gateway.proxy.relay import relay_at_once
 from tests.proxy.calls import call_of, connection_of, rig
 from tests.wire.messages import ok
@@ -105,7 +106,7 @@ async def test_an_answer_before_the_end_of_the_body_ends_the_connection():
         connection = connection_of(made)
         payload = StreamReader(connection, 2**16, loop=asyncio.get_running_loop())
         call = call_of(made, "Content-Length: 9", method="POST", connection=connection, payload=payload)
-        call.body = object()
+        call.body = RequestBody(payload, call.head, keep=0, most=None, budget=ReplayBudget(0))
 
         assert b"\r\nConnection: close\r\n" in relayed(made, call, ok())
 
