@@ -36,6 +36,7 @@ cli, server               the commands, and the process with its signals
 app, doctor               `app` owns what lives long; `doctor` answers `gateway token` and `explain`
 generation                what lives as long as one configuration: token sources, upstream pools, routes
 doors, reloading          the addresses where callers come in; the configuration, read anew
+config_watch              whether it has changed
 proxy, oauth              the request's way, the token's way
 admin, config             the admin listener; the reader of `gateway.yaml`
 demo                      a small authorization server and a small legacy service

@@ -72,6 +72,7 @@ class Gateway:
 
     Attributes:
         config: returns how its configuration stands.
+        look_at_configuration: called once a second at least, with the loop's time.
         on_generation_end: called once something of an earlier configuration is closed.
 
     Raises:
@@ -91,6 +92,7 @@ class Gateway:
         self._is_draining = False
         started = ConfigState("", time.time())
         self.config: Callable[[], ConfigState] = lambda: started
+        self.look_at_configuration: Callable[[float], None] = lambda _: None
         self._access_log = _opened_access_log(settings, loop)
         self.metrics = Metrics(
             Gauges(
@@ -297,6 +299,7 @@ class Gateway:
         ]
         pools = dict.fromkeys(pool for each in (self.generation, *self._old) for pool in each.pools.values())
         looks += [pool.sweep for pool in pools]
+        looks.append(lambda now_s: self.look_at_configuration(now_s))  # noqa: PLW0108 - it is set later
         return [*looks, partial(_look, self._trust), self._file_watch.look]
 
     def _look_at_buffers(self, now_s: float) -> None:

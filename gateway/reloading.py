@@ -14,12 +14,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from gateway.core.config_state import ConfigState
-from gateway.core.settings import Settings
+from gateway.core.settings import ReloadTrigger, Settings
 from gateway.generation import CannotChange
 
 log: Final = logging.getLogger("gateway.config")
@@ -37,6 +37,7 @@ class Reading:
         sha256: of the file, in hexadecimal; empty where it could not be read, or where it holds a secret in
             plain text, which a digest would let people guess.
         file: its name, for problems that do not say it.
+        contents: digests of the files that decide how it reads.
     """
 
     settings: Settings | None
@@ -45,6 +46,7 @@ class Reading:
     status: int = 0
     sha256: str = ""
     file: str = ""
+    contents: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Reloads:
@@ -55,6 +57,10 @@ class Reloads:
         read: reads it anew; called in a thread.
         use: goes on under other settings, or raises and changes nothing.
         wall_s: seconds since 1970.
+
+    Attributes:
+        state: how the configuration stands.
+        newest: what was read last, whatever came of it.
     """
 
     def __init__(
@@ -68,11 +74,20 @@ class Reloads:
         self._use = use
         self._wall_s = wall_s
         self._task: asyncio.Task[None] | None = None
-        self._is_wanted = False
+        self._is_wanted = self._is_closed = False
         self.state = ConfigState(first.sha256, wall_s())
+        self.newest = first
+        self._trigger = first.settings.reload if first.settings is not None else ReloadTrigger.SIGNAL
+
+    def watched(self) -> Mapping[str, str] | None:
+        """Return the contents whose change is to cause a reload; None where none is, or during a reload."""
+        is_wanted = self._trigger is ReloadTrigger.WATCH and self._task is None
+        return self.newest.contents if is_wanted else None
 
     def ask(self) -> None:
         """Reload soon: now, or once the reload under way is over."""
+        if self._is_closed:
+            return
         self._is_wanted = True
         self.state = replace(self.state, asks=self.state.asks + 1, is_reloading=True)
         if self._task is None:
@@ -86,7 +101,7 @@ class Reloads:
 
     async def close(self) -> None:
         """Begin no reload any more, and wait for one that has begun."""
-        self._is_wanted = False
+        self._is_wanted, self._is_closed = False, True
         if self._task is not None:
             await asyncio.wait((self._task,))
 
@@ -113,6 +128,9 @@ class Reloads:
         return reading
 
     def _note(self, reading: Reading) -> None:
+        self.newest = reading
+        if reading.settings is not None:
+            self._trigger = reading.settings.reload
         state, now_s = self.state, self._wall_s()
         attempts = state.attempts + 1
         for warning in reading.warnings:

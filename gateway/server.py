@@ -1,8 +1,8 @@
 """The process: one event loop, its signals, its end.
 
 SIGTERM and SIGINT: stop accepting, let calls end within the grace period, exit 0; a second one ends it at
-once. SIGHUP: read the configuration anew, and reopen the access log. SIGUSR1: reopen the access log alone,
-after a rotation.
+once. SIGHUP: read the configuration anew, and reopen the access log; with `reload: watch`, a change of the
+files makes it read them, too. SIGUSR1: reopen the access log alone, after a rotation.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ import gc
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import uvloop
 
 from gateway.app import UNROUTED, Gateway
+from gateway.config_watch import ConfigWatch
 from gateway.core.settings import Settings
 from gateway.descriptors import with_descriptors
 from gateway.observe.fanout import Observer
@@ -32,16 +35,30 @@ log: Final = logging.getLogger("gateway.server")
 GC_THRESHOLDS: Final = (10_000, 20, 50)
 
 
-def run(
-    first: Reading, told: Callable[[str], None], read: Callable[[], Reading], use: Callable[[Settings], None]
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a process does for its server.
+
+    Attributes:
+        told: gets one line when it listens.
+        read: reads the configuration anew; called in a thread.
+        present: returns digests of files as they are now, to be compared with those of the last reading;
+            called in a thread.
+        use: is told of settings as they come into use, for what the gateway itself does not do with them.
+    """
+
+    told: Callable[[str], None]
+    read: Callable[[], Reading]
+    present: Callable[[Iterable[str]], Mapping[str, str]]
+    use: Callable[[Settings], None]
+
+
+def run(first: Reading, hooks: Hooks) -> None:
     """Serve until a signal comes.
 
     Args:
         first: the configuration to start with.
-        told: gets one line when it listens.
-        read: reads the configuration anew; called in a thread.
-        use: is told of settings as they come into use, for what the gateway itself does not do with them.
+        hooks: what the command does for it.
 
     Raises:
         OSError, ssl.SSLError: it cannot start.
@@ -49,26 +66,26 @@ def run(
     for warning in first.warnings:
         log.warning("%s", warning)
     gc.disable()  # until everything is built that lives as long as the process
-    uvloop.run(_serve(first, told, read, use))
+    uvloop.run(_serve(first, hooks))
 
 
-async def _serve(
-    first: Reading, told: Callable[[str], None], read: Callable[[], Reading], use: Callable[[Settings], None]
-) -> None:
+async def _serve(first: Reading, hooks: Hooks) -> None:
     stopped = stop_signal()
     assert first.settings is not None
     async with running(first.settings) as gateway:
 
         async def go_on(settings: Settings) -> None:
             await gateway.reload(with_descriptors(settings))
-            use(settings)
+            hooks.use(settings)
 
-        reloads = Reloads(first, read, go_on, time.time)
+        reloads = Reloads(first, hooks.read, go_on, time.time)
         gateway.config = lambda: reloads.state
+        watch = ConfigWatch(reloads.watched, hooks.present, partial(_reload_changed, reloads))
+        gateway.look_at_configuration = watch.look
         gateway.on_generation_end = _quiet_garbage_collector
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, gateway, reloads)
         _quiet_garbage_collector()
-        told(listening_line(gateway))
+        hooks.told(listening_line(gateway))
         await stopped.wait()
         await reloads.close()
         log.info("stopping: running requests have %g s to finish", gateway.grace_s)
@@ -78,6 +95,11 @@ async def _serve(
 def _reload(gateway: Gateway, reloads: Reloads) -> None:
     log.info("SIGHUP: reading the configuration anew, and reopening the access log")
     gateway.reopen_logs()
+    reloads.ask()
+
+
+def _reload_changed(reloads: Reloads) -> None:
+    log.info("the configuration has changed: reading it anew")
     reloads.ask()
 
 

@@ -47,22 +47,30 @@ def reading(path: Path, environ: Mapping[str, str]) -> Reading:
 
     What a client lacks is a warning: it costs only its own tokens, and can be repaired while the others work.
     """
+    from dataclasses import replace
+
     from gateway.config import ConfigUnreadable, check_files, load_all
+    from gateway.config_watch import mount_warnings
+    from gateway.core.settings import ReloadTrigger
     from gateway.reloading import Reading
 
+    nothing = Reading(None, file=str(path), contents={str(path): ""})
     try:
         loaded = load_all(path, environ)
     except ConfigUnreadable as error:
-        return Reading(None, (f"gateway: {error}",), status=1)
+        return replace(nothing, problems=(f"gateway: {error}",), status=1)
+    nothing = replace(nothing, contents=loaded.contents)
     if loaded.settings is None:
-        return Reading(None, tuple(map(str, loaded.problems)), status=2)
+        return replace(nothing, problems=tuple(map(str, loaded.problems)), status=2)
     files = check_files(str(path), loaded.files)
     if files.of_servers:
-        return Reading(None, tuple(map(str, files.of_servers)), status=1)
+        return replace(nothing, problems=tuple(map(str, files.of_servers)), status=1)
     settings = loaded.settings
     found = (*map(str, (*files.of_clients, *files.warnings)), *key_problems(path, settings))
+    if settings.reload is ReloadTrigger.WATCH:
+        found = (*found, *mount_warnings(loaded.contents))
     digest = "" if has_plain_secrets(settings) else loaded.sha256
-    return Reading(settings, (), (*settings.warnings, *found), sha256=digest, file=str(path))
+    return replace(nothing, settings=settings, warnings=(*settings.warnings, *found), sha256=digest)
 
 
 def has_plain_secrets(settings: Settings) -> bool:

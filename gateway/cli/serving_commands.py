@@ -29,6 +29,7 @@ def run(path: Path) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads the configuration."""
     refuse_unknown_aiohttp()
     from gateway import server
+    from gateway.config import contents_now
     from gateway.hardening import forget_variables, keep_memory_private
     from gateway.observe.faults import tell_of_what_nobody_catches
     from gateway.observe.line_stream import never_wait_for_readers
@@ -53,7 +54,13 @@ def run(path: Path) -> None:
     forget_variables(settings.referenced)
     try:
         server.run(
-            first, lambda line: tell(f"gateway {__version__}: {line}"), lambda: reading(path, environ), use
+            first,
+            server.Hooks(
+                told=lambda line: tell(f"gateway {__version__}: {line}"),
+                read=lambda: reading(path, environ),
+                present=lambda files: contents_now(path, files),
+                use=use,
+            ),
         )
     except OSError as error:  # which ssl.SSLError is, too
         cannot_start(path, error)

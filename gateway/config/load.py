@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import errno
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -36,6 +36,7 @@ from gateway.config.problems import (
 from gateway.config.process.process_model import DEFAULT_ADMIN
 from gateway.config.references.expand import ReferenceValues, expand
 from gateway.config.references.secret_warnings import secret_warnings
+from gateway.config.references.text_file import text_digest
 from gateway.config.tree import Leaf, problems
 from gateway.config.values.hosts import admin_address
 from gateway.config.yaml.parse import parse
@@ -57,12 +58,15 @@ class Loaded:
         problems: all problems and warnings, sorted by position.
         files: the files that it names, whether it is valid or not.
         sha256: of the file's content, in hexadecimal.
+        contents: digests of what decides how it reads: of the file itself, and of those in ``${file:}`` that
+            are not read again by themselves when they are replaced.
     """
 
     settings: Settings | None
     problems: tuple[Problem, ...]
     files: tuple[NamedFile, ...] = ()
     sha256: str = ""
+    contents: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -90,14 +94,25 @@ def load_all(path: Path, environ: Mapping[str, str]) -> Loaded:
     """
     # Links are not resolved: Kubernetes swaps them, and their old targets vanish.
     sources = ReferenceValues(environ, path.absolute().parent)
+    content = b""
     try:
         with _undisturbed():
             content = _content(path)
             loaded = _loaded(str(path), _text(content), sources)
-            return replace(loaded, sha256=sha256(content).hexdigest())
     except BadText as bad:
         place = bad.place
-        return Loaded(None, (Problem(str(path), place.line, place.column, "", bad.message),))
+        loaded = Loaded(None, (Problem(str(path), place.line, place.column, "", bad.message),))
+    digest = sha256(content).hexdigest()
+    return replace(loaded, sha256=digest, contents={**sources.contents, str(path): digest})
+
+
+def contents_now(path: Path, files: Iterable[str]) -> dict[str, str]:
+    """Return the present digests of a configuration and the `files` in it, as `Loaded.contents` has them."""
+    try:
+        digest = sha256(_content(path)).hexdigest()
+    except (BadText, ConfigUnreadable):
+        digest = ""
+    return {**{file: text_digest(Path(file)) for file in files}, str(path): digest}
 
 
 def admin_in(path: Path, environ: Mapping[str, str]) -> Address | None:

@@ -200,6 +200,13 @@ class Limits:
     buffers_bytes: int = 256 * MIB
 
 
+class ReloadTrigger(Enum):
+    """What makes a running gateway read its configuration anew: SIGHUP alone, or a changed file as well."""
+
+    SIGNAL = "signal"
+    WATCH = "watch"
+
+
 class LogFormat(Enum):
     """How log records are written; AUTO: readable on a terminal, JSON elsewhere."""
 
@@ -235,6 +242,7 @@ class Settings:
     limits: Limits = Limits()
     log: LogSettings = LogSettings()
     grace_s: float = 30.0
+    reload: ReloadTrigger = ReloadTrigger.SIGNAL
     referenced: frozenset[str] = field(default=frozenset(), repr=False)
     warnings: tuple[str, ...] = ()
     admin_place: str = field(default="admin", compare=False)

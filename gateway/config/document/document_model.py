@@ -17,7 +17,7 @@ from pydantic import Field
 from gateway.config.clients.client_model import ClientModel
 from gateway.config.process.process_model import LimitRules, Listeners, Log
 from gateway.config.routes.route_model import RouteModel
-from gateway.config.values.key_types import AdminAddress, ClientKey, Duration, TrustedProxy
+from gateway.config.values.key_types import AdminAddress, ClientKey, Duration, ReloadWord, TrustedProxy
 from gateway.config.values.strict import Strict, optional, required
 
 Clients = dict[ClientKey, ClientModel]
@@ -44,4 +44,8 @@ class Document(Strict):
     log: Log | None = optional("What is logged, and where.")
     grace_s: Duration | None = optional(
         "How long requests may take to finish after SIGTERM.", "30s", alias="grace"
+    )
+    reload: ReloadWord | None = optional(
+        "When the configuration is read anew: at SIGHUP (signal), or when a file changes too (watch).",
+        "signal",
     )

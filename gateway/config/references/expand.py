@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from gateway.config.problems import Loc, Mistake, Wrong
-from gateway.config.references.secrecy import may_be_secret
-from gateway.config.references.text_file import file_text
+from gateway.config.references.secrecy import is_credential, may_be_secret
+from gateway.config.references.text_file import file_text, text_digest
 from gateway.config.template import Environment, File, Reference, read_template
 from gateway.config.tree import Entry, Items, Keys, Leaf, Node
 from gateway.core.secret_shape import is_unfilled
@@ -30,11 +30,14 @@ class ReferenceValues:
 
     Attributes:
         found: the values found so far that may be secrets.
+        contents: digests of the files found so far that are not read again by themselves when they are
+            replaced, as those of credentials are; empty where a file cannot be used.
     """
 
     environ: Mapping[str, str] = field(repr=False)
     folder: Path
     found: set[str] = field(default_factory=set, repr=False)
+    contents: dict[str, str] = field(default_factory=dict, repr=False)
 
     def value(self, reference: Reference) -> str:
         """Look up one reference.
@@ -104,6 +107,10 @@ def _leaf(leaf: Leaf, loc: Loc, walk: _Expansion) -> Leaf:
         return leaf
     try:
         template = read_template(leaf.value)
+        if not is_credential(loc):
+            for file in template.files:
+                path = walk.sources.folder / file.path
+                walk.sources.contents[str(path)] = text_digest(path)
         value = walk.sources.value
         filled = template.fill(value)
         walk.sources.found.update(may_be_secret(loc, template, value))

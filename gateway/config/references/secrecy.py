@@ -40,6 +40,14 @@ _OWNERS: Final = frozenset({"parameters", "headers", "token_headers", "assertion
 """The owner chooses the names below these keys, so their values may be anything."""
 
 
+_CREDENTIALS: Final = frozenset({"client_secret", "private_key", "client_assertion", "dpop_private_key"})
+
+
+def is_credential(loc: Loc) -> bool:
+    """Whether this is a credential of a client, whose file is read again when it is replaced."""
+    return len(loc) > 2 and loc[0] == "clients" and loc[2] in _CREDENTIALS
+
+
 def may_be_secret(loc: Loc, template: Template, look_up: Callable[[Reference], str]) -> Iterator[str]:
     """Yield the values, or parts of them, that the references at `loc` give and that may be secret."""
     keys = [part for part in loc if isinstance(part, str)]

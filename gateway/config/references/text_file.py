@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +32,14 @@ def file_text(path: Path) -> str:
         Wrong: the file is missing, unreadable, not a regular file, empty, too large, or not UTF-8 text.
     """
     return _read(path)[0]
+
+
+def text_digest(path: Path) -> str:
+    """Return a digest of the text of a file; empty if it cannot be used."""
+    try:
+        return sha256(file_text(path).encode()).hexdigest()
+    except Wrong:
+        return ""
 
 
 class TextFile:

@@ -19,7 +19,7 @@ from gateway.config.problems import Wrong, any_of
 from gateway.config.values import hosts, names, patterns, units, urls
 from gateway.core.client_settings import AuthMethod, GrantType, TlsVersion, TokenType
 from gateway.core.proxies import Network
-from gateway.core.settings import MIB, Address, CallerAuthorization, LogFormat
+from gateway.core.settings import MIB, Address, CallerAuthorization, LogFormat, ReloadTrigger
 from gateway.core.signing_settings import CertificateHeader, SigningAlgorithm
 
 LONGEST_ASSERTION_S: Final = 5 * 60.0
@@ -164,5 +164,6 @@ SigningAlgorithmWord = Annotated[SigningAlgorithm, *_word_of(SigningAlgorithm)]
 CallerAuthorizationWord = Annotated[CallerAuthorization, *_word_of(CallerAuthorization)]
 TlsVersionWord = Annotated[TlsVersion, *_word_of(TlsVersion)]
 LogFormatWord = Annotated[LogFormat, *_word_of(LogFormat)]
+ReloadWord = Annotated[ReloadTrigger, *_word_of(ReloadTrigger)]
 LogLevelWord = Annotated[LogLevel, *_word_of(LogLevel)]
 AccessWord = Annotated[AccessRule, *_word_of(AccessRule)]

@@ -16,7 +16,14 @@ from gateway.config.values.units import duration_s, size_bytes
 from gateway.core.client_settings import AuthMethod, ClientSettings, GrantType, Reach, TlsVersion
 from gateway.core.oauth.client_assertion import JWT_BEARER
 from gateway.core.secret_shape import is_unfilled
-from gateway.core.settings import CallerAuthorization, Limits, LogSettings, Timeouts, UpstreamSettings
+from gateway.core.settings import (
+    CallerAuthorization,
+    Limits,
+    LogSettings,
+    ReloadTrigger,
+    Timeouts,
+    UpstreamSettings,
+)
 from gateway.core.signing_settings import LIFETIME_S
 from tests.config.document.schema_reader import complaints, paths
 from tests.config.documents import CRM, ROUTE, load_text, problems_of
@@ -105,6 +112,7 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "log.format": log.format.value,
         "log.access": log.access,
         "grace": 30.0,
+        "reload": ReloadTrigger.SIGNAL.value,
     }
 
 

@@ -9,6 +9,7 @@ import pytest
 from gateway.core.settings import (
     Address,
     Limits,
+    ReloadTrigger,
     SocketAccess,
 )
 from tests.config.documents import ROUTE, load_text, problems_of
@@ -26,6 +27,7 @@ trusted_proxies: [10.0.0.0/8, "2001:db8::/32", 192.0.2.1, 10.0.0.0/8]
 limits: {target: 4096, headers: 10, replay: 1B}
 log: {level: debug, format: json, access: off}
 grace: 1s
+reload: watch
 """
         + ROUTE
     )
@@ -45,6 +47,7 @@ grace: 1s
     assert settings.limits == Limits(target_bytes=4096, headers=10, replay_bytes=1)
     assert (settings.log.level, settings.log.format.value, settings.log.access) == ("debug", "json", None)
     assert settings.grace_s == 1.0
+    assert settings.reload is ReloadTrigger.WATCH
 
 
 @pytest.mark.parametrize(
