@@ -6,10 +6,12 @@ from ipaddress import ip_network
 import pytest
 
 from gateway.core.client_settings import TlsFiles
+from gateway.core.errors import RouteTimeout
 from gateway.core.http.entrance import Entrance
 from gateway.core.proxies import TrustedProxies
 from gateway.core.settings import Address, ListenerSettings
 from gateway.proxy.caller import caller_of
+from tests.proxy.calls import call_of, connection_of, rig
 
 TRUSTED = TrustedProxies((ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")))
 TCP, UNIX = Address("127.0.0.1", 8080), Address(path="/run/gateway.sock")
@@ -65,3 +67,20 @@ def test_a_caller_spoke_the_protocol_of_its_listener(tls, proto):
     caller = caller_of(Transport(("10.1.2.3", 1)), entrance(tls=tls))
 
     assert caller.proto == proto
+
+
+async def test_a_call_that_is_over_is_not_late():
+    """Its answer was written in time, and the task that sees to the rest is about to."""
+    async with rig() as made:
+        connection = connection_of(made)
+        connection.front.call = call = call_of(made, connection=connection)
+        call.begin_answer(200, b"HTTP/1.1 200 OK\r\n\r\n", 0)
+        connection.total_deadline_s = 5.0
+        call.is_over = True
+        connection.check_deadlines(6.0)
+        after_its_end = (call.failure, connection.transport.end)
+        call.is_over = False
+        connection.check_deadlines(6.0)
+
+        assert after_its_end == (None, "")
+        assert (type(call.failure), connection.transport.end) == (RouteTimeout, "closed")

@@ -92,6 +92,17 @@ async def test_only_what_is_surely_between_two_requests_is_fresh(data, is_fresh)
         assert connection.is_fresh is is_fresh
 
 
+@pytest.mark.parametrize("cut", [1, 20, len(request("GET", "/")) - 1])
+async def test_what_waits_in_the_parser_may_be_the_beginning_of_a_head(cut):
+    """Nothing tells how much of it there is: what comes next is not looked at as if it began a request."""
+    async with rig() as made:
+        connection = connection_of(made)
+        connection.data_received(request("GET", "/") + request("GET", "/")[:cut])
+        connection._next_call()
+
+        assert not (connection._messages or connection._rest_bytes or connection.is_fresh)
+
+
 async def test_nobody_can_be_written_to_who_has_left():
     async with rig() as made:
         connection = connection_of(made)

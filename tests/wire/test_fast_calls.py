@@ -327,6 +327,20 @@ async def test_what_is_no_request_and_comes_in_flight_is_refused_behind_the_answ
         assert await on.caller.rest() == b""
 
 
+@pytest.mark.parametrize("warm", [0, 2])
+async def test_the_rest_of_a_head_is_none_though_it_looks_like_one(warm):
+    """A head that begins behind a request in one read, and whose rest would be a plain head: smuggling."""
+    async with stage() as on:
+        for _ in range(warm):
+            assert (await on.caller.ask(MINE)).status == 200
+        await on.caller.send(GET + b"GET /a HTTP/1.1\r\nHost: gateway.test\r\nX-A: ")
+        assert (await on.caller.answer()).status == 200
+        answer = await on.caller.ask(request("GET", "/smuggled"))
+
+        assert (answer.status, answer.closes) == (400, True), "Host stands there twice"
+        assert b"/smuggled" not in [each.target for each in on.rig.upstream.requests]
+
+
 async def test_a_request_behind_a_plain_one_in_one_read_is_served_after_it():
     async with stage([ok(b"1"), ok(b"2"), ok(b"3")]) as on:
         await on.caller.send(MINE + GET + MINE)
