@@ -190,6 +190,22 @@ async def test_what_fails_before_it_runs_leaves_nothing():
         await made.upstream.until(lambda: not made.upstream.open)
 
 
+async def test_what_happens_next_on_a_connection_is_told_to_the_next_exchange():
+    """The one before was left when its whole answer was here, and nobody had looked at it."""
+    async with rig([ok(), ok(b"left"), ok(b"mine")]) as made:
+        await done(made)
+        left, told = exchange_of(made), Told(made)
+        assert left.starts(told.front)
+        await told.event.wait()
+        left.fails()
+        exchange = exchange_of(made)
+        async with asyncio.timeout(5.0):
+            await exchange.run()
+
+        assert (exchange.answer.take(), made.upstream.connections) == ([b"mine"], 1)
+        exchange.close()
+
+
 # ── a pause ───────────────────────────────────────────────────────────────────────────────────────────
 
 
