@@ -68,7 +68,8 @@ async def test_a_failed_exchange_leaves_nothing_and_says_how_long_it_took():
     async with rig(closes()) as made:
         exchange = exchange_of(made)
         with pytest.raises(UpstreamClosed):
-            await exchange.run()
+            async with asyncio.timeout(5.0):
+                await exchange.run()
 
         assert (exchange.upstream, exchange.status) == (None, 0)
         assert exchange.waited_s > 0
