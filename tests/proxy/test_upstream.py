@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 
 import pytest
 
@@ -15,90 +14,9 @@ from gateway.core.errors import (
     UpstreamTimeout,
 )
 from gateway.core.settings import Limits
-from gateway.proxy.upstream import UpstreamConnection
-from gateway.proxy.upstream_flow import HIGH_WATER_BYTES, MOST_PARTS
+from gateway.proxy.upstream_flow import HIGH_WATER_BYTES
 from tests.proxy.answers import CHUNKS, WHOLE
-
-WAIT_S = 10.0
-READ_BYTES = 256_000  # uvloop's
-MORE_THAN_THE_KERNEL_HOLDS = 16 * 1024 * 1024
-LIMITS = Limits(header_bytes=1024, headers=8)
-
-
-class Wire:
-    """A connection and the upstream at its other end.
-
-    A naive fake would call `data_received` itself: it would never pause, never close and never hand two
-    writes over at once, as the kernel does.
-    """
-
-    def __init__(self, connection, reader, writer, gone):
-        self.connection = connection
-        self.reader = reader
-        self.writer = writer
-        self.gone = gone
-
-    def ask(self, *, is_head=False):
-        """Send a whole request."""
-        self.connection.begin(is_head=is_head)
-        self.connection.write(b"GET / HTTP/1.1\r\n\r\n")
-        self.connection.request_is_sent = True
-
-    async def happens(self):
-        async with asyncio.timeout(WAIT_S):
-            await self.connection.happens()
-
-    async def deliver(self, data):
-        """Write what fits into one read, and wait until it was read."""
-        happens = self.connection.happens()
-        self.writer.write(data)
-        async with asyncio.timeout(WAIT_S):
-            await happens
-
-    async def deliver_each(self, data):
-        """The same byte by byte."""
-        for byte in data:
-            await self.deliver(bytes([byte]))
-
-    async def close(self, *, reset=False):
-        """The upstream goes."""
-        happens = self.connection.happens()
-        self.writer.transport.abort() if reset else self.writer.close()
-        async with asyncio.timeout(WAIT_S):
-            while not self.connection.is_gone:
-                await happens
-                happens = self.connection.happens()
-
-    async def is_closed(self):
-        """Whether our side closed, as the upstream sees it."""
-        async with asyncio.timeout(WAIT_S):
-            try:
-                while await self.reader.read(2**16):
-                    pass
-            except ConnectionError:
-                return True
-        return True
-
-
-@asynccontextmanager
-async def wire(limits=LIMITS):
-    loop = asyncio.get_running_loop()
-    accepted = loop.create_future()
-    server = await asyncio.start_server(lambda *streams: accepted.set_result(streams), "127.0.0.1", 0)
-    gone = []
-    _, connection = await loop.create_connection(
-        lambda: UpstreamConnection(loop, limits, gone.append), *server.sockets[0].getsockname()
-    )
-    reader, writer = await accepted
-    try:
-        yield Wire(connection, reader, writer, gone)
-    finally:
-        connection.abort()
-        writer.transport.abort()
-        server.close()
-        for _ in range(3):
-            await asyncio.sleep(0)
-
+from tests.proxy.upstream_wire import LIMITS, MORE_THAN_THE_KERNEL_HOLDS, WAIT_S, wire
 
 # ── whole answers ─────────────────────────────────────────────────────────────────────────────────
 
@@ -466,70 +384,7 @@ async def test_trailers_are_bounded():
             at.connection.check()
 
 
-# ── flow, deadlines, ends ─────────────────────────────────────────────────────────────────────────
-
-
-async def test_reading_pauses_until_the_parts_are_taken():
-    """More than the kernel holds by itself: it arrives whole only if reading goes on after a pause."""
-    size = MORE_THAN_THE_KERNEL_HOLDS
-    async with wire() as at:
-        at.ask()
-        at.writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
-        await at.happens()
-        received = most = 0
-        async with asyncio.timeout(WAIT_S):
-            while not at.connection.answer.is_complete:
-                for _ in range(50):  # a slow reader: whatever the loop can read meanwhile, it reads
-                    await asyncio.sleep(0)
-                most = max(most, at.connection.buffered_bytes)
-                received += sum(map(len, at.connection.take()))
-                if not at.connection.answer.is_complete and not at.connection.answer.chunks:
-                    await at.connection.happens()
-        received += sum(map(len, at.connection.take()))
-
-    assert received == size
-    assert HIGH_WATER_BYTES < most <= HIGH_WATER_BYTES + READ_BYTES
-
-
-async def test_many_small_parts_are_put_together():
-    """Each costs fifty bytes more than its own; an upstream that sends one by one is not to multiply them."""
-    async with wire() as at:
-        at.ask()
-        await at.deliver(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        for _ in range(5):
-            await at.deliver(b"2\r\nab\r\n" * 1000)
-
-        assert len(at.connection.answer.chunks) <= MOST_PARTS
-        assert b"".join(at.connection.take()) == b"ab" * 5000
-
-
-async def test_writing_waits_for_an_upstream_that_does_not_read():
-    size = MORE_THAN_THE_KERNEL_HOLDS
-    async with wire() as at:
-        at.connection.begin(is_head=False)
-        at.connection.write(bytes(size))
-        assert at.connection.writing_paused
-        draining = asyncio.ensure_future(at.connection.drain())
-        await asyncio.sleep(0)
-        assert not draining.done()
-
-        async with asyncio.timeout(WAIT_S):
-            await at.reader.readexactly(size)
-            await draining
-        assert not at.connection.writing_paused
-
-
-async def test_who_waits_to_write_is_woken_when_the_upstream_goes():
-    async with wire() as at:
-        at.connection.begin(is_head=False)
-        at.connection.write(bytes(MORE_THAN_THE_KERNEL_HOLDS))
-        draining = asyncio.ensure_future(at.connection.drain())
-        await at.close(reset=True)
-
-        async with asyncio.timeout(WAIT_S):
-            await draining
-        with pytest.raises(UpstreamClosed):
-            at.connection.check()
+# ── deadlines, ends ──────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_a_deadline_fails_at_its_instant_and_not_before():
