@@ -13,7 +13,7 @@ from gateway.core.errors import UpstreamAnswerIncomplete
 from gateway.core.settings import MIB, Limits
 from gateway.proxy.tls_upstream import LongAnswer, TlsUpstreamConnection
 from gateway.proxy.upstream_flow import HIGH_WATER_BYTES
-from tests.proxy.test_upstream import MORE_THAN_THE_KERNEL_HOLDS, WAIT_S, Wire
+from tests.proxy.upstream_wire import MORE_THAN_THE_KERNEL_HOLDS, WAIT_S, Wire
 from tests.wire.certificates import Authority, server_context
 
 LONG_BYTES = 3 * MIB
