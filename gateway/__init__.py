@@ -34,7 +34,8 @@ The rooms, from the top; arrows between them run downwards only, and none runs i
 ========================  ============================================================================
 cli, server               the commands, and the process with its signals
 app, doctor               `app` owns what lives long; `doctor` answers `gateway token` and `explain`
-generation                what lives as long as one configuration: token sources, upstream pools, routes
+generation, retired       what lives as long as one configuration: token sources, upstream pools, routes
+observers                 who is told of requests and tokens: metrics, logs, whoever runs it in code
 doors, reloading          the addresses where callers come in; the configuration, read anew
 config_watch              whether it has changed
 proxy, oauth              the request's way, the token's way

@@ -11,8 +11,7 @@ import random
 import secrets
 import socket
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Final
 
@@ -22,36 +21,23 @@ from gateway.admin.state import client_state, config_state, missing_token, route
 from gateway.admin.view import AdminView, Readiness
 from gateway.core.clock import Clock
 from gateway.core.config_state import ConfigState
-from gateway.core.http.access_record import RequestObserver
 from gateway.core.http_time import HttpDate
-from gateway.core.oauth.token_events import TokenObserver
-from gateway.core.settings import (
-    Address,
-    RouteName,
-    Settings,
-)
+from gateway.core.settings import Address, RouteName, Settings
 from gateway.doors import Doors, Plan
 from gateway.files_in_use import watched_files
-from gateway.generation import (
-    Generation,
-    ProcessParts,
-    carried_over,
-    names_in,
-    refuse_unchangeable,
-    servers_of,
-)
+from gateway.generation import Generation, ProcessParts, carried_over, refuse_unchangeable
 from gateway.listening import asked_by
 from gateway.net.lookups import GetAddrInfo
 from gateway.net.resolver import Resolver
 from gateway.oauth.requester import Surroundings
 from gateway.observe.access_log import AccessLog
-from gateway.observe.fanout import Fanout, Observer
+from gateway.observe.fanout import Observer
 from gateway.observe.file_watch import FileWatch
 from gateway.observe.gauges import Connections, Gauges, Reloaded
 from gateway.observe.line_stream import dropped_lines
 from gateway.observe.metrics import Metrics
-from gateway.observe.sweeper import Sweeper
-from gateway.observe.token_log import TokenLog
+from gateway.observe.sweeper import Look, Sweeper
+from gateway.observers import Observers
 from gateway.proxy.buffers import Buffers
 from gateway.proxy.caller import Terms
 from gateway.proxy.census import Census
@@ -59,6 +45,7 @@ from gateway.proxy.fast_lane import FastLane
 from gateway.proxy.front import FrontTerms
 from gateway.proxy.handler import Handler
 from gateway.proxy.room import Room
+from gateway.retired import Retired
 from gateway.tls.trust import Trust
 
 UNROUTED: Final = RouteName("-")
@@ -73,7 +60,7 @@ class Gateway:
     Attributes:
         config: returns how its configuration stands.
         look_at_configuration: called once a second at least, with the loop's time.
-        on_generation_end: called once something of an earlier configuration is closed.
+        retired: generations of earlier configurations.
 
     Raises:
         OSError, ssl.SSLError: a file cannot be read (when built); an address is not available (at `start`).
@@ -93,12 +80,11 @@ class Gateway:
         started = ConfigState("", time.time())
         self.config: Callable[[], ConfigState] = lambda: started
         self.look_at_configuration: Callable[[float], None] = lambda _: None
-        self._access_log = _opened_access_log(settings, loop)
         self.metrics = Metrics(
             Gauges(
                 __version__,
                 lambda: not self._is_draining and self.generation.sources.is_ready(),
-                self._dropped_records,
+                lambda: self._observers.dropped_records(),  # noqa: PLW0108 - they are made later
                 dropped_lines,
                 self._connections,
                 lambda: self.generation.sources.by_client(),  # noqa: PLW0108 - it is made later
@@ -110,27 +96,22 @@ class Gateway:
         )
         self._trust = Trust()
         self._file_watch = FileWatch(watched_files(settings))
-        self.metrics.resolutions.expect(names_in(settings))
+        self._observers = Observers(settings, loop, self.metrics, observer)
         self._resolver = Resolver(self.metrics.resolutions, get_addr_info, loop.time)
-        for client in settings.clients:
-            self.metrics.tokens.client(client)  # its series start at zero, before anything happens
-        self._census = Census(settings.limits.connections, self._wake)
+        self._sweeper = Sweeper(loop, (), self._is_busy)
+        self._census = Census(settings.limits.connections, self._sweeper.wake)
         self._buffers = Buffers(settings.limits.buffers_bytes, self._census)
         self._room = Room(settings.limits, self._census)
         self._parts = ProcessParts(loop, self._clock, self.metrics, self._trust, self._resolver, self._room)
-        self._token_log = TokenLog(servers_of(settings), loop.call_later)
-        self._around = Surroundings(self._clock, self._token_observer(observer), secrets.token_bytes(32))
+        self._around = Surroundings(self._clock, self._observers.of_tokens(), secrets.token_bytes(32))
         self.generation = Generation(settings, self._parts, self._around)
-        self._old: list[Generation] = []
-        self.on_generation_end: Callable[[], None] = lambda: None
-        self._ends: set[asyncio.Task[None]] = set()
-        self._observer = observer
+        self.retired = Retired(loop)
         self._handler = Handler(
             self.generation.router(),
             settings.limits,
             self._clock,
             self.metrics.route(UNROUTED),
-            self._request_observer(),
+            self._observers.of_requests(),
         )
         self._date = HttpDate()
         self._next_id = _request_ids()
@@ -138,7 +119,7 @@ class Gateway:
         self.front = self._front_terms(settings)
         self.doors = Doors()
         self._admin: AdminServer | None = None
-        self._sweeper = Sweeper(loop, self._looks(), self._is_busy)
+        self._sweeper.go_on(self._looks())
 
     # ── life ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -161,16 +142,13 @@ class Gateway:
         self.doors.close()
         await self.doors.drain(self._settings.grace_s if grace_s is None else grace_s)
         self._sweeper.stop()
-        for old in self._old:
-            await old.close([self.generation])
-        if self._ends:
-            await asyncio.wait(self._ends)
+        await self.retired.close(self.generation)
         await self.generation.close()
         self._resolver.close()
         if self._admin is not None:
             await self._admin.close()
-        if self._access_log is not None:
-            await asyncio.to_thread(self._access_log.writer.close)  # it waits for a reader, but not for long
+        if (access_log := self._observers.access_log) is not None:
+            await asyncio.to_thread(access_log.writer.close)  # it waits for a reader, but not for long
         await asyncio.sleep(0)  # so that closed transports tell their protocols
 
     async def reload(self, settings: Settings) -> None:
@@ -184,14 +162,14 @@ class Gateway:
         """
         refuse_unchangeable(self._settings, settings)
         settings = carried_over(self._settings, settings)
-        access_log = self._access_log
-        if settings.log != self._settings.log:
-            access_log = _opened_access_log(settings, self._loop)
-        plans = await self.doors.plans(settings)
+        access_log = self._observers.access_log_for(settings)
+        plans: Sequence[Plan] = ()
         try:
+            plans = await self.doors.plans(settings)
             generation = Generation(settings, self._parts, self._around, self.generation)
         except BaseException:
             self.doors.drop(plans)
+            self._observers.drop(access_log)
             raise
         self._swap(settings, generation, access_log)
         self._open(plans)
@@ -200,45 +178,25 @@ class Gateway:
     def _swap(self, settings: Settings, generation: Generation, access_log: AccessLog | None) -> None:
         """Let what is new take over, at once: nothing is awaited here."""
         before, self._settings, self.generation = self.generation, settings, generation
-        closed, self._access_log = self._access_log, access_log
+        closed = self._observers.access_log
         limits = settings.limits
         self._census.most = limits.connections
         self._buffers = Buffers(limits.buffers_bytes, self._census)
         self._room.limits = limits
-        self.metrics.resolutions.expect(names_in(settings))
-        for client in settings.clients:
-            self.metrics.tokens.client(client)
-        self._token_log.go_on(servers_of(settings))
+        self._observers.go_on(settings, access_log)
         self._file_watch = FileWatch(watched_files(settings))
-        self._handler.go_on(generation.router(), limits, self._request_observer())
+        self._handler.go_on(generation.router(), limits, self._observers.of_requests())
         self.front = self._front_terms(settings)
-        self._old.append(before)
-        before.give_way(generation)
+        self.retired.add(before, generation)
         self._sweeper.go_on(self._looks())
         if closed is not None and closed is not access_log:
-            self._end(asyncio.to_thread(closed.writer.close))
+            self.retired.end(asyncio.to_thread(closed.writer.close))
 
-    def _end_old(self, _now_s: float) -> None:
-        """Close generations whose last exchange is over."""
-        if not self._old:
-            return
-        busy = {route for listener in self.doors.listeners() for route in listener.busy_routes()}
-        over = [old for old in self._old if old.is_over(busy, self.generation)]
-        self._old = [old for old in self._old if old not in over]
-        if over:
-            self._sweeper.go_on(self._looks())
-            self._end(self._close(over))
-
-    async def _close(self, over: list[Generation]) -> None:
-        for old in over:
-            await old.close([self.generation, *self._old])
-        over.clear()
-        self.on_generation_end()
-
-    def _end(self, work: Coroutine[object, object, None]) -> None:
-        task = self._loop.create_task(work)  # owned here: `close` awaits it
-        self._ends.add(task)
-        task.add_done_callback(self._ends.discard)
+    def _end_retired(self, _now_s: float) -> None:
+        if self.retired.generations:
+            busy = {route for listener in self.doors.listeners() for route in listener.busy_routes()}
+            if self.retired.end_those_over(busy, self.generation):
+                self._sweeper.go_on(self._looks())
 
     @property
     def grace_s(self) -> float:
@@ -248,12 +206,12 @@ class Gateway:
     @property
     def generations(self) -> int:
         """How many configurations are in use: one, and those whose last exchange is not over."""
-        return 1 + len(self._old)
+        return 1 + len(self.retired.generations)
 
     def reopen_logs(self) -> None:
         """Reopen the file of the access log, after a rotation."""
-        if self._access_log is not None:
-            self._access_log.writer.reopen()
+        if self._observers.access_log is not None:
+            self._observers.access_log.writer.reopen()
 
     @property
     def addresses(self) -> list[Address]:
@@ -282,25 +240,16 @@ class Gateway:
         timeout_s = settings.limits.keepalive_timeout_s
         return FrontTerms(self._lane.turn, self._handler.reader, self._next_id, timeout_s)
 
-    def _token_observer(self, observer: Observer | None) -> TokenObserver:
-        observers: list[TokenObserver] = [self.metrics.tokens, self._token_log]
-        return Fanout((), tuple(observers + ([observer] if observer is not None else [])))
-
-    def _request_observer(self) -> RequestObserver | None:
-        observers = [each for each in (self._access_log, self._observer) if each is not None]
-        return observers[0] if len(observers) == 1 else Fanout(tuple(observers), ()) if observers else None
-
-    def _looks(self) -> list[Callable[[float], None]]:
-        looks: list[Callable[[float], None]] = [
+    def _looks(self) -> list[Look]:
+        looks: list[Look] = [
             self.doors.look,
             self._look_at_buffers,
             self._look_at_admin,
-            self._end_old,
+            self._end_retired,
         ]
-        pools = dict.fromkeys(pool for each in (self.generation, *self._old) for pool in each.pools.values())
-        looks += [pool.sweep for pool in pools]
+        looks += [pool.sweep for pool in self.retired.pools_with(self.generation)]
         looks.append(lambda now_s: self.look_at_configuration(now_s))  # noqa: PLW0108 - it is set later
-        return [*looks, partial(_look, self._trust), self._file_watch.look]
+        return [*looks, lambda _now_s: self._trust.look(), self._file_watch.look]
 
     def _look_at_buffers(self, now_s: float) -> None:
         self._buffers.look(self.doors.listeners(), now_s)
@@ -308,9 +257,6 @@ class Gateway:
     def _look_at_admin(self, now_s: float) -> None:
         if self._admin is not None:
             self._admin.server.look(now_s)
-
-    def _wake(self) -> None:
-        self._sweeper.wake()
 
     def _is_busy(self) -> bool:
         return self._census.open > 0 or self._room.open > 0
@@ -341,23 +287,9 @@ class Gateway:
         state = self.config()
         return Reloaded(state.is_well, state.loaded_at_s, self.generations)
 
-    def _dropped_records(self) -> int:
-        return self._access_log.writer.dropped if self._access_log is not None else 0
-
     def _connections(self) -> Connections:
-        census = self._census
-        refused = {reason.value: count for reason, count in census.refused.items()}
-        return Connections(census.open, census.most, refused)
-
-
-def _look(files: Trust, _now_s: float) -> None:
-    files.look()
-
-
-def _opened_access_log(settings: Settings, loop: asyncio.AbstractEventLoop) -> AccessLog | None:
-    if settings.log.access is None:
-        return None
-    return AccessLog(settings.log.access, settings.log.format, loop.call_later)
+        refused = {reason.value: count for reason, count in self._census.refused.items()}
+        return Connections(self._census.open, self._census.most, refused)
 
 
 def _request_ids() -> Callable[[], bytes]:

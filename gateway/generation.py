@@ -14,12 +14,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gateway.core.client_settings import ClientName, ClientSettings, Grant, SecretReader
+from gateway.core.client_settings import ClientSettings, Grant, SecretReader
 from gateway.core.clock import Clock
 from gateway.core.http.recovery import Acceptance
 from gateway.core.http.routing import Router
 from gateway.core.oauth.named_secret import NamedReader
-from gateway.core.server_url import is_address, origin_of, url_host
 from gateway.core.settings import RouteSettings, Settings, UpstreamSettings
 from gateway.core.token import TokenSource
 from gateway.net.resolver import Resolver
@@ -185,17 +184,3 @@ def _read_alike(ours: SecretReader | None, theirs: SecretReader | None) -> bool:
         one.path for one in theirs.files
     ]
     return is_from_same and ours() == theirs()
-
-
-def names_in(settings: Settings) -> list[str]:
-    """Return the names that the gateway will look up, as far as the configuration holds them."""
-    upstreams = [route.upstream for route in settings.routes if route.upstream.socket_path is None]
-    urls = [url for client in settings.clients.values() for url in client.endpoints]
-    hosts = [upstream.host for upstream in upstreams] + [url_host(url) for url in urls]
-    return [host for host in dict.fromkeys(hosts) if host and not is_address(host)]
-
-
-def servers_of(settings: Settings) -> dict[ClientName, str]:
-    """Return where each client requests its tokens: its issuer, or the origin of its token endpoint."""
-    grants = ((name, client.grant) for name, client in settings.clients.items())
-    return {name: origin_of(grant.token_endpoint or grant.issuer or "") for name, grant in grants}

@@ -82,7 +82,7 @@ async def _serve(first: Reading, hooks: Hooks) -> None:
         gateway.config = lambda: reloads.state
         watch = ConfigWatch(reloads.watched, hooks.present, partial(_reload_changed, reloads))
         gateway.look_at_configuration = watch.look
-        gateway.on_generation_end = _quiet_garbage_collector
+        gateway.retired.on_end = _quiet_garbage_collector
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, gateway, reloads)
         _quiet_garbage_collector()
         hooks.told(listening_line(gateway))

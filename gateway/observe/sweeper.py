@@ -18,6 +18,9 @@ SWEEP_S: Final = 0.1
 REST_S: Final = 1.0
 STALE_S: Final = 5.0  # fifty sweeps, or five: not a busy machine, but a sweeper that stopped
 
+Look = Callable[[float], object]
+"""Called with the loop's time."""
+
 
 class Sweeper:
     """Calls each of `looks` with the loop's time, from `start` to `stop`.
@@ -29,7 +32,7 @@ class Sweeper:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        looks: Sequence[Callable[[float], None]],
+        looks: Sequence[Look],
         is_busy: Callable[[], bool],
     ) -> None:
         self._loop = loop
@@ -44,7 +47,7 @@ class Sweeper:
         self._is_wanted = True
         self._sweep()
 
-    def go_on(self, looks: Sequence[Callable[[float], None]]) -> None:
+    def go_on(self, looks: Sequence[Look]) -> None:
         """Call these from the next sweep on."""
         self._looks = looks
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import socket
+import threading
 from dataclasses import replace
 
 import pytest
 
-from gateway.core.settings import Address, ListenerSettings
+from gateway.core.settings import Address, ListenerSettings, LogSettings
 from gateway.generation import CannotChange
 from gateway.listening import CannotListen
 from gateway.observe.sweeper import SWEEP_S
@@ -133,18 +134,20 @@ def _read_to_end(sock):
     return b"".join(parts)
 
 
-async def test_a_port_that_is_taken_changes_nothing():
+async def test_a_port_that_is_taken_changes_nothing(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         async with Rig(routes=lambda rig: [rig.route(has_token=False)]) as rig:
             theirs = ListenerSettings(Address("127.0.0.1", taken.getsockname()[1]))
-            settings = others(rig, listeners=(ListenerSettings(LOOPBACK), theirs), routes=())
+            log = LogSettings(access=str(tmp_path / "log"))
+            settings = others(rig, listeners=(ListenerSettings(LOOPBACK), theirs), routes=(), log=log)
             with pytest.raises(CannotListen, match="in use"):
                 await rig.gateway.reload(settings)
 
             assert (await rig.get("/")).status == 200
             assert rig.gateway.generations == 1
+            assert log.access not in " ".join(thread.name for thread in threading.enumerate())
 
 
 async def test_what_cannot_change_is_refused_by_name():
