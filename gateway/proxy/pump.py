@@ -16,6 +16,7 @@ from gateway.core.settings import Timeouts
 from gateway.proxy.body import RequestBody
 from gateway.proxy.call import Call
 from gateway.proxy.upstream import UpstreamConnection
+from gateway.proxy.upstream_flow import FULL_READ_BYTES
 
 # For upstreams that ignore the expectation; curl waits as long.
 CONTINUE_WAIT_S: Final = 1.0
@@ -84,7 +85,7 @@ class Pump:
     def _pass_on(self, part: bytes) -> bool:
         """Send a part as soon as it arrives; return False if the task must read it instead."""
         upstream = self._upstream
-        if upstream.writing_paused:
+        if upstream.writing_paused or len(part) > FULL_READ_BYTES:
             return False
         try:
             self._body.note(part)

@@ -11,6 +11,7 @@ from gateway.proxy.answer import Answer, Data
 from gateway.proxy.call import Call
 from gateway.proxy.link import TLS_PART_BYTES
 from gateway.proxy.upstream import UpstreamConnection
+from gateway.proxy.upstream_flow import FULL_READ_BYTES
 
 
 class Stream:
@@ -67,7 +68,7 @@ class Stream:
         link, upstream = self._link, self._upstream
         if link.writing_paused or link.transport is None:
             return False
-        if link.is_tls and upstream.buffered_bytes > TLS_PART_BYTES:
+        if upstream.buffered_bytes > (TLS_PART_BYTES if link.is_tls else FULL_READ_BYTES):
             return False
         link.write_parts(self._parts())
         upstream.is_due(link.now_s() + self._idle_s)

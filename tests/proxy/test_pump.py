@@ -6,6 +6,7 @@ import asyncio
 import random
 
 from gateway.core.settings import MIB, Timeouts
+from gateway.proxy.upstream_flow import FULL_READ_BYTES
 from tests.wire.messages import ok, request
 from tests.wire.moods import hangs_after
 from tests.wire.rig import Rig
@@ -55,6 +56,23 @@ async def test_what_comes_is_passed_on_without_a_stop_on_the_way():
 
         assert connected(rig)._call.body.received_bytes > 900_000
         assert payload.total_bytes == 1
+        caller.leave()
+
+
+async def test_what_came_in_a_full_read_is_left_to_the_task():
+    """Else the caller would be read on and on, and others would wait."""
+    async with Rig(hangs_after()) as rig:
+        caller = await rig.caller()
+        await caller.send(request("PUT", "/", "Content-Length: 500000") + b"x")
+        await rig.upstream.until(lambda: rig.upstream.requests)
+        await until(lambda: connected(rig)._pass_on is not None)
+        payload = connected(rig)._call.payload
+        connected(rig).data_received(b"x" * FULL_READ_BYTES)
+        assert payload.total_bytes == 1
+        connected(rig).data_received(b"x" * (FULL_READ_BYTES + 1))
+
+        assert payload.total_bytes == FULL_READ_BYTES + 2
+        assert connected(rig)._reading_paused
         caller.leave()
 
 
