@@ -27,6 +27,7 @@ from gateway.doors import Doors, Plan
 from gateway.files_in_use import watched_files
 from gateway.generation import Generation, ProcessParts, carried_over, refuse_unchangeable
 from gateway.listening import asked_by
+from gateway.net.inherited_sockets import InheritedSockets
 from gateway.net.lookups import GetAddrInfo
 from gateway.net.resolver import Resolver
 from gateway.oauth.requester import Surroundings
@@ -56,6 +57,7 @@ class Gateway:
 
     Args:
         get_addr_info: how names are looked up; called in threads.
+        inherited: sockets that the service manager opened for us.
 
     Attributes:
         config: returns how its configuration stands.
@@ -71,6 +73,7 @@ class Gateway:
         settings: Settings,
         observer: Observer | None = None,
         get_addr_info: GetAddrInfo = socket.getaddrinfo,
+        inherited: InheritedSockets | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._settings = settings
@@ -117,7 +120,7 @@ class Gateway:
         self._next_id = _request_ids()
         self._lane = FastLane(self._handler, loop, self._clock.now_s)
         self.front = self._front_terms(settings)
-        self.doors = Doors()
+        self.doors = Doors(inherited or InheritedSockets())
         self._admin: AdminServer | None = None
         self._sweeper.go_on(self._looks())
 
@@ -279,6 +282,11 @@ class Gateway:
             self.metrics.prepare,
             self._stale,
         )
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it looks after its deadlines."""
+        return not self._stale()
 
     def _stale(self) -> tuple[str, ...]:
         return ("callers", "upstreams", "admin") if self._sweeper.is_stale(self._loop.time()) else ()

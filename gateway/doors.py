@@ -8,6 +8,7 @@ Rules:
   certificate and the new rules; a connection keeps those that it was made under.
 - A door that is gone accepts what is queued, then closes. Each of its connections ends with the response
   that it is waiting for, or at once if it is idle.
+- A socket that the service manager opened is used where its address is asked for, and never closed.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from gateway.core.http.entrance import Entrance
 from gateway.core.proxies import TrustedProxies
 from gateway.core.settings import Address, ListenerSettings, Settings
 from gateway.listening import asked_by
+from gateway.net.inherited_sockets import InheritedSockets
 from gateway.net.unix_socket import UnixSocket, listen_at
 from gateway.proxy.acceptor import Acceptor
 from gateway.proxy.caller import Terms
@@ -123,9 +125,14 @@ class Plan:
 
 
 class Doors:
-    """All doors of a process."""
+    """All doors of a process.
 
-    def __init__(self) -> None:
+    Args:
+        inherited: sockets that are open already, and are not ours to close.
+    """
+
+    def __init__(self, inherited: InheritedSockets) -> None:
+        self._inherited = inherited
         self._open: list[Door] = []
         self._given_up: list[Door] = []
 
@@ -153,8 +160,17 @@ class Doors:
         certificate = ServerCertificate(settings.tls) if settings.tls is not None else None
         if kept is None:
             with asked_by(settings.place, settings.address):
-                kept = await _bound(settings)
+                kept = await self._bound(settings)
         return Plan(settings, kept, certificate)
+
+    async def _bound(self, settings: ListenerSettings) -> Door:
+        path = settings.address.path
+        if path is None:
+            return Door(settings, await listening_sockets(settings.address, self._inherited), None)
+        if (taken := self._inherited.take(path)) is not None:
+            return Door(settings, [taken], None)
+        file = listen_at(path, settings.access, BACKLOG)
+        return Door(settings, [file.sock], file)
 
     def drop(self, plans: Iterable[Plan]) -> None:
         """Close what was bound for plans that are not carried out."""
@@ -200,10 +216,3 @@ class Doors:
                 door.certificate.look()
         if self._given_up:
             self._given_up = [door for door in self._given_up if door.has_connections]
-
-
-async def _bound(settings: ListenerSettings) -> Door:
-    if settings.address.path is not None:
-        file = listen_at(settings.address.path, settings.access, BACKLOG)
-        return Door(settings, [file.sock], file)
-    return Door(settings, await listening_sockets(settings.address), None)

@@ -57,6 +57,7 @@ class Reloads:
         read: reads it anew; called in a thread.
         use: goes on under other settings, or raises and changes nothing.
         wall_s: seconds since 1970.
+        told: is told when reloading begins, and when it is over.
 
     Attributes:
         state: how the configuration stands.
@@ -69,7 +70,9 @@ class Reloads:
         read: Callable[[], Reading],
         use: Callable[[Settings], Awaitable[None]],
         wall_s: Callable[[], float],
+        told: Callable[[ConfigState], None],
     ) -> None:
+        self._told = told
         self._read = read
         self._use = use
         self._wall_s = wall_s
@@ -91,6 +94,7 @@ class Reloads:
         self._is_wanted = True
         self.state = replace(self.state, asks=self.state.asks + 1, is_reloading=True)
         if self._task is None:
+            self._told(self.state)
             self._task = asyncio.get_running_loop().create_task(self._work())  # `close` awaits it
 
     async def settled(self) -> ConfigState:
@@ -113,6 +117,7 @@ class Reloads:
         finally:
             self._task = None
             self.state = replace(self.state, is_reloading=False)
+            self._told(self.state)
 
     async def _reload(self) -> Reading:
         reading = Reading(None)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -22,11 +23,14 @@ import uvloop
 
 from gateway.app import UNROUTED, Gateway
 from gateway.config_watch import ConfigWatch
+from gateway.core.config_state import ConfigState
 from gateway.core.settings import Settings
 from gateway.descriptors import with_descriptors
+from gateway.net.inherited_sockets import InheritedSockets, inherited_sockets
 from gateway.observe.fanout import Observer
 from gateway.observe.faults import Faults
 from gateway.reloading import Reading, Reloads
+from gateway.service_manager import ServiceManager, service_manager, status_of
 
 log: Final = logging.getLogger("gateway.server")
 
@@ -72,24 +76,39 @@ def run(first: Reading, hooks: Hooks) -> None:
 async def _serve(first: Reading, hooks: Hooks) -> None:
     stopped = stop_signal()
     assert first.settings is not None
-    async with running(first.settings) as gateway:
+    manager = service_manager(os.environ, os.getpid())
+    sockets = inherited_sockets(os.environ, os.getpid())
+    async with running(first.settings, inherited=sockets) as gateway:
 
         async def go_on(settings: Settings) -> None:
             await gateway.reload(with_descriptors(settings))
             hooks.use(settings)
 
-        reloads = Reloads(first, hooks.read, go_on, time.time)
+        reloads = Reloads(first, hooks.read, go_on, time.time, partial(_told, manager, gateway))
         gateway.config = lambda: reloads.state
         watch = ConfigWatch(reloads.watched, hooks.present, partial(_reload_changed, reloads))
         gateway.look_at_configuration = watch.look
         gateway.retired.on_end = _quiet_garbage_collector
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, gateway, reloads)
         _quiet_garbage_collector()
+        for address in sockets.untaken():
+            log.warning("the service manager passed a socket at %s, which is not in `listen`", address)
         hooks.told(listening_line(gateway))
+        manager.ready(listening_line(gateway))
+        manager.watch(asyncio.get_running_loop(), lambda: gateway.is_well)
         await stopped.wait()
         await reloads.close()
         log.info("stopping: running requests have %g s to finish", gateway.grace_s)
+        manager.stopping(gateway.grace_s)
+    manager.close()
     log.info("stopped")
+
+
+def _told(manager: ServiceManager, gateway: Gateway, state: ConfigState) -> None:
+    if state.is_reloading:
+        manager.reloading()
+    else:
+        manager.ready(status_of(state, listening_line(gateway)))
 
 
 def _reload(gateway: Gateway, reloads: Reloads) -> None:
@@ -121,10 +140,12 @@ def stop_signal() -> asyncio.Event:
 
 
 @asynccontextmanager
-async def running(settings: Settings, observer: Observer | None = None) -> AsyncIterator[Gateway]:
+async def running(
+    settings: Settings, observer: Observer | None = None, inherited: InheritedSockets | None = None
+) -> AsyncIterator[Gateway]:
     """Run a gateway while the context lasts; drain it afterwards."""
     loop = asyncio.get_running_loop()
-    gateway = Gateway(with_descriptors(settings), observer)
+    gateway = Gateway(with_descriptors(settings), observer, inherited=inherited)
     loop.set_exception_handler(Faults(gateway.metrics.route(UNROUTED).failed_unasked, loop.time))
     await gateway.start()
     for number in (signal.SIGHUP, signal.SIGUSR1):

@@ -11,6 +11,7 @@ import pytest
 from gateway.config import contents_now
 from gateway.config.load import load_all
 from gateway.config_watch import ConfigWatch, mount_points, mount_warnings
+from tests.oauth.certificates import make_certificate
 from tests.processes import running, write_configuration
 
 ROUTES = "routes: [{path: /, upstream: 'http://127.0.0.1:9', headers: {request: {set: {X: '${file:x}'}}}}]\n"
@@ -161,4 +162,17 @@ async def test_a_running_gateway_takes_what_is_written(tmp_path):
     async with running(tmp_path, {"routes": [route], "reload": "watch"}) as child:
         write_configuration(tmp_path, {"routes": [route, route | {"path": "/b"}], "reload": "signal"})
         await child.until_told("the configuration has changed")
+        await child.until_told("reloaded: the new configuration is in use")
+
+
+async def test_a_certificate_that_was_missing_is_waited_for(tmp_path):
+    route = {"path": "/", "upstream": "http://127.0.0.1:9"}
+    certificate, key = make_certificate(tmp_path)
+    async with running(tmp_path, {"routes": [route], "reload": "watch"}) as child:
+        tls = {"certificate": str(tmp_path / "later.pem"), "key": str(key)}
+        write_configuration(
+            tmp_path, {"listen": {"address": "127.0.0.1:0", "tls": tls}, "routes": [route], "reload": "watch"}
+        )
+        await child.until_told("not reloaded")
+        certificate.rename(tmp_path / "later.pem")
         await child.until_told("reloaded: the new configuration is in use")

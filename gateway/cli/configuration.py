@@ -49,7 +49,7 @@ def reading(path: Path, environ: Mapping[str, str]) -> Reading:
     """
     from dataclasses import replace
 
-    from gateway.config import ConfigUnreadable, check_files, load_all
+    from gateway.config import ConfigUnreadable, check_files, contents_now, load_all
     from gateway.config_watch import mount_warnings
     from gateway.core.settings import ReloadTrigger
     from gateway.reloading import Reading
@@ -63,7 +63,9 @@ def reading(path: Path, environ: Mapping[str, str]) -> Reading:
     if loaded.settings is None:
         return replace(nothing, problems=tuple(map(str, loaded.problems)), status=2)
     files = check_files(str(path), loaded.files)
-    if files.of_servers:
+    if files.of_servers:  # watch these too: one that is put right is a reason to read all of it again
+        named = contents_now(path, (each.path for each in loaded.files if each.is_read))
+        nothing = replace(nothing, contents={**named, **loaded.contents})
         return replace(nothing, problems=tuple(map(str, files.of_servers)), status=1)
     settings = loaded.settings
     found = (*map(str, (*files.of_clients, *files.warnings)), *key_problems(path, settings))

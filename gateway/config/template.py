@@ -1,4 +1,4 @@
-"""``${env:NAME}`` and ``${file:/path}`` inside a text.
+"""``${env:NAME}``, ``${file:/path}`` and ``${credential:NAME}`` inside a text.
 
 Rules: ``$${`` is a literal ``${``; any other ``$`` is an ordinary character; the value of a reference is
 never expanded again.
@@ -13,7 +13,10 @@ from typing import Final
 
 from gateway.config.problems import Wrong
 
-_REFERENCE: Final = re.compile(r"(?P<escape>\$\$\{)|\$\{(?:(?P<kind>env|file):(?P<name>[^{}\r\n]*)\})?")
+_REFERENCE: Final = re.compile(
+    r"(?P<escape>\$\$\{)|\$\{(?:(?P<kind>env|file|credential):(?P<name>[^{}\r\n]*)\})?"
+)
+_CREDENTIAL: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.-]+", re.ASCII)
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -31,7 +34,14 @@ class File:
     path: str
 
 
-Reference = Environment | File
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """The same of a file in the directory of credentials that systemd makes for a service."""
+
+    name: str
+
+
+Reference = Environment | File | Credential
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +56,9 @@ class Template:
         return tuple(part for part in self.parts if not isinstance(part, str))
 
     @property
-    def files(self) -> tuple[File, ...]:
+    def files(self) -> tuple[File | Credential, ...]:
         """The files among its references."""
-        return tuple(part for part in self.references if isinstance(part, File))
+        return tuple(part for part in self.references if not isinstance(part, Environment))
 
     def fill(self, look_up: Callable[[Reference], str]) -> str:
         """Return the text with each reference replaced by its value."""
@@ -77,4 +87,6 @@ def _reference(match: re.Match[str]) -> Reference:
         raise Wrong("~ is not expanded: write an absolute path, or one relative to this file")
     if match["kind"] == "file" and name.strip() and name.isprintable():
         return File(name)
-    raise Wrong("expected ${env:NAME} or ${file:/path}; write $${ for a literal ${")
+    if match["kind"] == "credential" and _CREDENTIAL.fullmatch(name):
+        return Credential(name)
+    raise Wrong("expected ${env:NAME}, ${file:/path} or ${credential:NAME}; write $${ for a literal ${")

@@ -7,12 +7,13 @@ import socket
 from typing import Final
 
 from gateway.core.settings import Address
+from gateway.net.inherited_sockets import InheritedSockets
 
 BACKLOG: Final = 2048
 
 
-async def listening_sockets(address: Address) -> list[socket.socket]:
-    """Listen on a host and a port; a name may have several addresses.
+async def listening_sockets(address: Address, inherited: InheritedSockets) -> list[socket.socket]:
+    """Listen on a host and a port, where possible on inherited sockets; a name may have several addresses.
 
     Raises:
         OSError: an address cannot be bound, or the name does not resolve.
@@ -23,7 +24,8 @@ async def listening_sockets(address: Address) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     try:
         for family, _, proto, _, where in dict.fromkeys(infos):
-            sockets.append(_tcp_socket(family, proto, where))
+            taken = inherited.take((str(where[0]), int(where[1])))
+            sockets.append(taken or _tcp_socket(family, proto, where))
     except BaseException:
         for each in sockets:
             each.close()

@@ -49,6 +49,11 @@ class NamedFile:
         """What is checked of which file."""
         return self.kind, self.path, self.certificate
 
+    @property
+    def is_read(self) -> bool:
+        """Whether its content is used: not that of a log, nor of what is no file."""
+        return self.kind in {FileKind.CERTIFICATE, FileKind.KEY, FileKind.AUTHORITIES}
+
     def problem(self, file: str, message: str) -> Problem:
         """Return the problem with it, as it is reported to the operator."""
         place = self.spot.node.place

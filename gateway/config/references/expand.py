@@ -15,7 +15,7 @@ from typing import Final
 from gateway.config.problems import Loc, Mistake, Wrong
 from gateway.config.references.secrecy import is_credential, may_be_secret
 from gateway.config.references.text_file import file_text, text_digest
-from gateway.config.template import Environment, File, Reference, read_template
+from gateway.config.template import Credential, Environment, File, Reference, read_template
 from gateway.config.tree import Entry, Items, Keys, Leaf, Node
 from gateway.core.secret_shape import is_unfilled
 
@@ -48,9 +48,25 @@ class ReferenceValues:
         match reference:
             case Environment(name):
                 value = self._variable(name)
-            case File(path):
-                value = file_text(self.folder / path)
+            case File() | Credential():
+                value = file_text(self.path(reference))
         return value
+
+    def path(self, reference: File | Credential) -> Path:
+        """Return where the file of a reference is.
+
+        Raises:
+            Wrong: the process was started without credentials.
+        """
+        if isinstance(reference, File):
+            return self.folder / reference.path
+        directory = self.environ.get("CREDENTIALS_DIRECTORY")
+        if not directory:
+            raise Wrong(
+                "CREDENTIALS_DIRECTORY is not set: credentials are what systemd hands to a service, whose "
+                f"unit needs LoadCredential={reference.name}:/path"
+            )
+        return Path(directory) / reference.name
 
     def _variable(self, name: str) -> str:
         value = self.environ.get(name)
@@ -109,7 +125,7 @@ def _leaf(leaf: Leaf, loc: Loc, walk: _Expansion) -> Leaf:
         template = read_template(leaf.value)
         if not is_credential(loc):
             for file in template.files:
-                path = walk.sources.folder / file.path
+                path = walk.sources.path(file)
                 walk.sources.contents[str(path)] = text_digest(path)
         value = walk.sources.value
         filled = template.fill(value)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from gateway.config.references.expand import ReferenceValues
 from gateway.config.references.text_file import TextFile
-from gateway.config.template import File, Reference, Template
+from gateway.config.template import Credential, Environment, File, Reference, Template
 from gateway.config.values import names
 from gateway.core.client_settings import SecretReader
 from gateway.core.oauth.named_secret import IN_PLACE, NamedReader
@@ -32,18 +32,24 @@ def template_reader(
     Raises:
         Wrong: a part of it cannot be read.
     """
-    files = {part: TextFile(sources.folder / part.path, checked) for part in template.files}
+    files = {part: TextFile(sources.path(part), checked) for part in template.files}
     source = " + ".join(map(_source, template.references)) or IN_PLACE
     if not files:
         return constant_reader(template.fill(sources.value), source)
-    fixed = {part: sources.value(part) for part in template.references if not isinstance(part, File)}
+    fixed = {part: sources.value(part) for part in template.references if isinstance(part, Environment)}
 
     def look_up(reference: Reference) -> str:
-        return files[reference].current() if isinstance(reference, File) else fixed[reference]
+        return fixed[reference] if isinstance(reference, Environment) else files[reference].current()
 
     return NamedReader(lambda: Secret(template.fill(look_up)), source, tuple(files.values()))
 
 
 def _source(reference: Reference) -> str:
     """Name a reference as it is written, without the text beside it, which may be part of the secret."""
-    return f"file:{reference.path}" if isinstance(reference, File) else f"env:{reference.name}"
+    match reference:
+        case Environment(name):
+            return f"env:{name}"
+        case Credential(name):
+            return f"credential:{name}"
+        case File(path):
+            return f"file:{path}"

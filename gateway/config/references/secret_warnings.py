@@ -34,12 +34,15 @@ _SHORT: Final = (
 _NO_REFERENCE: Final = "expected ${{{}}}: without ${{...}} this text is the secret itself"
 
 
+_NAMED: Final = {"env:": "env:NAME", "file:": "file:/path", None: "credential:NAME"}
+
+
 def secret_problems(root: Keys) -> Iterator[Mistake]:
     """Yield texts that were meant as references, and are none."""
     for loc, leaf, text in _credentials(root):
-        found = re.fullmatch(r"(env:)[A-Za-z_]\w*|(file:)/.+", text)
+        found = re.fullmatch(r"(env:)[A-Za-z_]\w*|(file:)/.+|credential:[\w.-]+", text)
         if leaf.template is None and found is not None:
-            yield Mistake(loc, _NO_REFERENCE.format("env:NAME" if found[1] else "file:/path"))
+            yield Mistake(loc, _NO_REFERENCE.format(_NAMED[found[1] or found[2]]))
 
 
 def secret_warnings(root: Keys) -> Iterator[Mistake]:

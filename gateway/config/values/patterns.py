@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from typing import Final
 
-_REFERENCE: Final = r"\$\{env:[A-Za-z_][A-Za-z0-9_]*\}|\$\{file:[^{}\r\n~][^{}\r\n]*\}"
+_REFERENCE: Final = (
+    r"\$\{env:[A-Za-z_][A-Za-z0-9_]*\}|\$\{file:[^{}\r\n~][^{}\r\n]*\}|\$\{credential:[A-Za-z0-9_.-]+\}"
+)
 _UNFILLED: Final = r"(?!\$[A-Z_][A-Z0-9_]{2,}$)(?!%[A-Z_][A-Z0-9_]{2,}%$)(?!\{\{[\s\S]*\}\}$)"
 """The same rule as `core.secret_shape.is_unfilled`."""
 
