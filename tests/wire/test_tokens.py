@@ -14,13 +14,17 @@ from tests.wire.rig import CLIENT_SECRET, Rig
 DOWN = ok(b"maintenance", status="503 Service Unavailable")
 
 
+def patient(rig):
+    return [rig.route(timeouts=Timeouts(connect_s=120.0, response_s=120.0, idle_s=120.0))]
+
+
 def impatient(rig):
     return [rig.route(timeouts=Timeouts(response_s=1.0))]
 
 
 @pytest.mark.time_lapse
 async def test_five_hundred_callers_on_a_cold_start_make_one_token_request():
-    async with Rig(is_warm=False) as rig:
+    async with Rig(is_warm=False, client={"timeout_s": 120.0}, routes=patient) as rig:
         rig.authorization_server.gate.clear()
         answers = [asyncio.create_task(rig.get(f"/{number}")) for number in range(500)]
         await rig.authorization_server.until(lambda: rig.authorization_server.requests)
