@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # setuptools adds packages of its own to the path
 
 VARIABLE: Final = "GATEWAY_COMPILE"
 HEADERS: Final = sysconfig.get_path("include")
-LIBRARY: Final = "gateway.compiled"  # mypyc appends `__mypyc`
+LIBRARY: Final = "gateway._compiled"  # mypyc appends `__mypyc`
 _FOLDER: Final = "build/mypyc"
 # What happens to be installed must not decide what the code becomes: to what is compiled, whatever is neither
 # of this package nor of the standard library may have any type. Types are checked by `make lint`.

@@ -104,7 +104,7 @@ def plain_contents():
 
 def compiled_contents():
     libraries = {str(Path(*name.split("."))) + SUFFIX for name in hot.modules()}
-    return plain_contents() | libraries | {f"gateway/compiled__mypyc{SUFFIX}"}
+    return plain_contents() | libraries | {f"gateway/_compiled__mypyc{SUFFIX}"}
 
 
 def test_a_wheel_holds_the_modules_that_are_there_now_and_the_example(made):
