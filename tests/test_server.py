@@ -273,3 +273,17 @@ async def test_it_ends_at_once_while_names_are_being_looked_up(tmp_path):
             await child.until_told("looking api.test up")
             child.signal(signal.SIGTERM)
             assert await child.ended() == 0
+
+
+async def test_an_end_during_a_reload_is_an_end_like_any_other(tmp_path, upstream):
+    upstream.script = holding = Holding()
+    async with running(tmp_path, plain(upstream)) as child, begun(child, upstream) as caller:
+        for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM):
+            child.signal(number)
+        await child.until_told("stopping")
+        child.signal(signal.SIGHUP)
+        holding.let.set()
+
+        assert (await caller.answer()).body == b"late but whole"
+        assert await child.ended() == 0
+    assert not any("Traceback" in line for line in child.told)

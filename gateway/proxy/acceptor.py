@@ -48,7 +48,7 @@ class Acceptor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._refused: deque[socket.socket] = deque()
         self._pause: asyncio.TimerHandle | None = None
-        self._spare: int | None = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._spare: int | None = None
         self.sockets = sockets
         self._resume()
 

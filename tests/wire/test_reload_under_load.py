@@ -103,5 +103,5 @@ async def test_callers_streams_and_uploads_go_on_through_many_reloads():
 
 
 def _client_of(exchange):
-    scheme, _, value = exchange.head.value("Authorization").partition(b" ")
+    _, _, value = exchange.head.value("Authorization").partition(b" ")
     return base64.b64decode(value).decode().partition(":")[0]
