@@ -26,6 +26,7 @@ from gateway.config_watch import ConfigWatch
 from gateway.core.config_state import ConfigState
 from gateway.core.settings import Settings
 from gateway.descriptors import with_descriptors
+from gateway.first_process import end_at_next
 from gateway.net.inherited_sockets import InheritedSockets, inherited_sockets
 from gateway.observe.fanout import Observer
 from gateway.observe.faults import Faults
@@ -131,8 +132,7 @@ def stop_signal() -> asyncio.Event:
         stopped.set()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
-            # Not Python's own handler, whose KeyboardInterrupt uvloop may swallow.
-            signal.signal(number, signal.SIG_DFL)
+            end_at_next(number)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)

@@ -15,6 +15,7 @@ from gateway import __version__
 from gateway.cli.configuration import config_option, load_settings, reading
 from gateway.cli.refusals import cannot_start, refuse_unknown_aiohttp
 from gateway.cli.terminal import end, fail
+from gateway.first_process import take_the_place_of_init
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 @config_option
 def run(path: Path) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads the configuration."""
+    take_the_place_of_init()
     refuse_unknown_aiohttp()
     from gateway import server
     from gateway.config import contents_now
