@@ -14,6 +14,8 @@ UV     := uv>=0.9,<1
 COMPILE = $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --custom-compile-command 'make lock' $(UPGRADE)
 
+BUILD_TOOL = sed -n 's/^requires = \["\(.*\)"\].*/\1/p' pyproject.toml
+
 COMPILED := $(VENV)/compiled
 PACKAGES = import sysconfig; print(sysconfig.get_path("purelib"))
 
@@ -60,8 +62,9 @@ lock:              ## writes the hash-locked requirements anew; make lock UPGRAD
 	@test -x $(VENV)/lock/bin/uv || { $(PYTHON) -m venv $(VENV)/lock && \
 		$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check '$(UV)'; }
 	@$(COMPILE) pyproject.toml -o deploy/requirements.txt
-	@sed -n 's/^requires = \["\(.*\)"\].*/\1/p' pyproject.toml | \
+	@$(BUILD_TOOL) | \
 		$(COMPILE) pyproject.toml --all-extras --group compile - -c deploy/requirements.txt -o .ci/requirements.txt
+	@$(BUILD_TOOL) | $(COMPILE) --group compile - -c .ci/requirements.txt -o deploy/build-requirements.txt
 
 clean:             ## removes what the other targets made
 	rm -rf $(VENV) build dist bench/.venv bench/.compiled bench/results.json .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info

@@ -12,10 +12,12 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 OF_A_RELEASE = ROOT / "deploy" / "requirements.txt"
+OF_A_BUILD = ROOT / "deploy" / "build-requirements.txt"
 OF_CI = ROOT / ".ci" / "requirements.txt"
 ASKED = PROJECT["project"]["dependencies"]
 EXTRAS = [one for extra in PROJECT["project"]["optional-dependencies"].values() for one in extra]
 GROUPS = [one for group in PROJECT["dependency-groups"].values() for one in group]
+BUILDING = [*GROUPS, *PROJECT["build-system"]["requires"]]
 PINNED = re.compile(r"[a-z0-9-]+==[\w.]+( ; [\w.\s'!=<>()]+)?(\n--hash=sha256:[0-9a-f]{64})+")
 
 
@@ -31,7 +33,7 @@ def pins(file):
     return {canonicalize_name(one.name): str(one.specifier).removeprefix("==") for one in found}
 
 
-@pytest.mark.parametrize("file", [OF_A_RELEASE, OF_CI], ids=["release", "ci"])
+@pytest.mark.parametrize("file", [OF_A_RELEASE, OF_A_BUILD, OF_CI], ids=["release", "build", "ci"])
 def test_every_line_is_one_release_with_its_hashes_and_names_no_index(file):
     for entry in entries(file):
         assert PINNED.fullmatch(entry), entry.partition("\n")[0]
@@ -39,8 +41,8 @@ def test_every_line_is_one_release_with_its_hashes_and_names_no_index(file):
 
 @pytest.mark.parametrize(
     ("file", "asked"),
-    [(OF_A_RELEASE, ASKED), (OF_CI, [*ASKED, *EXTRAS, *GROUPS, *PROJECT["build-system"]["requires"]])],
-    ids=["release", "ci"],
+    [(OF_A_RELEASE, ASKED), (OF_A_BUILD, BUILDING), (OF_CI, [*ASKED, *EXTRAS, *BUILDING])],
+    ids=["release", "build", "ci"],
 )
 def test_what_the_project_asks_for_is_there_in_a_release_that_fits(file, asked):
     locked = pins(file)
@@ -48,8 +50,9 @@ def test_what_the_project_asks_for_is_there_in_a_release_that_fits(file, asked):
         assert one.specifier.contains(locked[canonicalize_name(one.name)]), f"{one}: make lock"
 
 
-def test_ci_tests_the_releases_that_a_release_installs():
-    assert pins(OF_A_RELEASE).items() <= pins(OF_CI).items()
+@pytest.mark.parametrize("file", [OF_A_RELEASE, OF_A_BUILD], ids=["release", "build"])
+def test_ci_tests_the_releases_that_a_release_installs_and_is_built_with(file):
+    assert pins(file).items() <= pins(OF_CI).items()
 
 
 def test_what_is_installed_here_is_what_is_locked():
