@@ -12,7 +12,6 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Sequence
-from itertools import count
 from typing import Final
 
 from gateway import __version__
@@ -46,6 +45,7 @@ from gateway.proxy.fast_lane import FastLane
 from gateway.proxy.front import FrontTerms
 from gateway.proxy.handler import Handler
 from gateway.proxy.room import Room
+from gateway.request_ids import request_ids
 from gateway.retired import Retired
 from gateway.tls.trust import Trust
 
@@ -117,7 +117,7 @@ class Gateway:
             self._observers.of_requests(),
         )
         self._date = HttpDate()
-        self._next_id = _request_ids()
+        self._next_id = request_ids()
         self._lane = FastLane(self._handler, loop, self._clock.now_s)
         self.front = self._front_terms(settings)
         self.doors = Doors(inherited or InheritedSockets())
@@ -298,10 +298,3 @@ class Gateway:
     def _connections(self) -> Connections:
         refused = {reason.value: count for reason, count in self._census.refused.items()}
         return Connections(self._census.open, self._census.most, refused)
-
-
-def _request_ids() -> Callable[[], bytes]:
-    """Return a maker of ids that no other process makes: a random prefix and a count."""
-    prefix = secrets.token_hex(6).encode("ascii")
-    numbers = count(1)
-    return lambda: b"%b-%x" % (prefix, next(numbers))

@@ -14,6 +14,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Iterable, Sequence
 
@@ -22,7 +23,7 @@ from gateway.core.proxies import TrustedProxies
 from gateway.core.settings import Address, ListenerSettings, Settings
 from gateway.listening import asked_by
 from gateway.net.inherited_sockets import InheritedSockets
-from gateway.net.unix_socket import UnixSocket, listen_at
+from gateway.net.unix_socket import SocketRefused, UnixSocket, listen_at
 from gateway.proxy.acceptor import Acceptor
 from gateway.proxy.caller import Terms
 from gateway.proxy.listener import Listener
@@ -160,8 +161,22 @@ class Doors:
         certificate = ServerCertificate(settings.tls) if settings.tls is not None else None
         if kept is None:
             with asked_by(settings.place, settings.address):
-                kept = await self._bound(settings)
+                kept = await self._bound_beside(settings)
         return Plan(settings, kept, certificate)
+
+    async def _bound_beside(self, settings: ListenerSettings) -> Door:
+        """Bind an address; where one of ours is in the way, say so: it could end only afterwards."""
+        try:
+            return await self._bound(settings)
+        except OSError as error:
+            port, path = settings.address.port, settings.address.path
+            ours = [str(each.address) for each in self._open if each.address.port == port]
+            if error.errno != errno.EADDRINUSE or path is not None or not ours:
+                raise
+            words = (
+                f"this gateway itself listens on {ours[0]}, which a reload cannot widen or narrow: restart it"
+            )
+            raise SocketRefused(errno.EADDRINUSE, words) from None
 
     async def _bound(self, settings: ListenerSettings) -> Door:
         path = settings.address.path

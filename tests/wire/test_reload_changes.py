@@ -10,6 +10,7 @@ import pytest
 
 from gateway.core.proxies import TrustedProxies
 from gateway.core.settings import Limits, ListenerSettings, LogSettings
+from gateway.listening import CannotListen
 from tests.wire.certificates import Authority
 from tests.wire.messages import request
 from tests.wire.rig import LOOPBACK, Rig
@@ -197,3 +198,13 @@ async def test_access_records_go_to_the_new_file_and_none_is_lost(tmp_path):
         await rig.gateway.reload(others(rig, log=LogSettings(access=None)))
         await caller.ask(request("GET", "/3"))
     assert (paths("old"), paths("new")) == (["/1"], ["/2"])
+
+
+async def test_an_address_that_ours_stands_in_the_way_of_says_so():
+    async with Rig(routes=bare) as rig:
+        wider = replace(rig.address, host="0.0.0.0")
+        with pytest.raises(
+            CannotListen, match=f"this gateway itself listens on {rig.address}, which a reload"
+        ):
+            await rig.gateway.reload(others(rig, listeners=listening(wider)))
+        assert (await rig.get("/")).status == 200
