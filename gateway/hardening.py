@@ -7,7 +7,7 @@ Rules:
   every system.
 - A variable that `${env:NAME}` names is removed from the environment once it was read. It is overwritten
   where the process received it, which is what `/proc/PID/environ` shows, even to root. Variables that
-  libraries read stay. Nothing reads the environment again; a reload would have to keep a copy.
+  libraries read stay. A reload reads a copy, which only the process's own memory holds.
 - Where the system offers none of this, no warning is given: it is a second line of defence.
 """
 
