@@ -20,9 +20,9 @@ def others(rig, **members):
 
 
 async def until_alone(rig):
-    """Wait until only the newest generation is in use."""
+    """Wait until only the newest generation is in use, and those before it are closed."""
     async with asyncio.timeout(20.0):
-        while rig.gateway.generations > 1:
+        while rig.gateway.generations > 1 or rig.gateway.retired._ends:
             await asyncio.sleep(SWEEP_S / 5)
 
 
