@@ -48,6 +48,10 @@ def pytest_configure(config):
         "markers", "time_lapse: the test's loop runs on a clock that is ten times as fast"
     )
     config.addinivalue_line("markers", "interpreted: the test replaces what compiled code calls directly")
+    if config.getoption("compiled"):  # mypyc's own way into a coroutine, which Python 3.12 deprecates
+        config.addinivalue_line(
+            "filterwarnings", "ignore:the .type, exc, tb. signature of throw:DeprecationWarning"
+        )
 
 
 def pytest_runtest_setup(item):
