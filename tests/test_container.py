@@ -63,6 +63,16 @@ def ran(*command, **more):
     return done.stdout.strip()
 
 
+def fetched(*command):
+    """Run what asks a registry; where there is none the tests skip, except in CI."""
+    try:
+        ran(*command)
+    except AssertionError as error:
+        if "CI" in os.environ:
+            raise
+        pytest.skip(f"packages cannot be had: {error}")
+
+
 @dataclass(frozen=True)
 class Image:
     """What was built: its settings, and its files."""
@@ -91,7 +101,7 @@ class Image:
 def image(tmp_path_factory):
     folder = tmp_path_factory.mktemp("container")
     store = ("buildah", "--root", str(folder / "store"), "--runroot", str(folder / "run"))
-    ran(
+    fetched(
         "mmdebstrap",
         "--quiet",
         "--variant=extract",
@@ -115,12 +125,12 @@ def image(tmp_path_factory):
     container = ran(*store, "from", "--pull-never", "localhost/gateway")
     yield Image(config, Path(ran(*store, "mount", container)))
     ran(*store, "umount", container)
-    ran(*store, "rm", container)
+    shutil.rmtree(folder)  # half a GiB
 
 
 def fetch_wheels(lock, folder):
     """Fetch what the base image's Python, that of Debian 12, is going to install."""
-    ran(
+    fetched(
         sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--require-hashes",
         "--no-deps", "--only-binary=:all:", "--python-version=3.11", "--dest", folder, "--requirement", lock,
     )  # fmt: skip

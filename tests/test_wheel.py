@@ -141,6 +141,32 @@ async def test_the_demo_runs_where_there_is_no_repository(made, tmp_path, demo_p
     assert f"configuration is {installed}/gateway/demo/gateway.yaml\n" in banner
 
 
+def test_an_environment_of_its_own_gets_a_command(made, tmp_path):
+    """As pipx and uv install it, but for the packages that it needs: those are taken from here."""
+    (wheel,) = made.glob("*.whl")
+    place, home = tmp_path / "environment", tmp_path / "home"
+    home.mkdir()
+    commands = (
+        [sys.executable, "-m", "venv", "--without-pip", place],
+        [sys.executable, "-m", "pip", "--python", place / "bin" / "python", "install", "--quiet", "--no-index", "--no-deps", wheel],
+    )  # fmt: skip
+    for command in commands:
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
+    (library,) = place.glob("lib/python*/site-packages")
+    (library / "needed.pth").write_text(sysconfig.get_path("purelib"))
+    example = library / "gateway" / "demo" / "gateway.yaml"
+
+    def said(*arguments):
+        return subprocess.run(
+            [place / "bin" / "gateway", *arguments],
+            cwd=home, env=environment(home, DEMO_SECRET="s3cr3t", PARTNER_SECRET="s3cr3t"),
+            check=True, capture_output=True, text=True, timeout=60,
+        ).stdout  # fmt: skip
+
+    assert "(pure Python, " in said("--version")
+    assert said("check", "-c", str(example)).startswith(f"{example}: valid")
+
+
 # ── the two kinds of wheel ────────────────────────────────────────────────────────────────────────
 
 
