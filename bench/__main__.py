@@ -6,16 +6,13 @@ Exit status: 0 if it ran, 1 if it could not, or with `--strict` if a target was 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import datetime as dt
 import json
 import pathlib
-import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from types import FrameType
+from collections.abc import Sequence
 
 from bench import (
     behaviour,
@@ -34,7 +31,7 @@ from bench import (
 from bench.contestants import CONTESTANTS, GATEWAY, PEERS, PROXIES, Contestant
 from bench.note import note
 from bench.numbers import positive
-from bench.processes import NotReadyError
+from bench.processes import NotReadyError, ended_in_order
 from bench.results import Results
 from bench.scenarios import PLAIN, TLS_UPSTREAM, Scenario
 from bench.stage import Stage, stage
@@ -66,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark and return the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        with _ended_by(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        with ended_in_order():
             return _run(options, _choice(options.only))
     except (programs.NothingToMeasureError, compiled.NotCompiledError, NotReadyError) as error:
         note(str(error))
@@ -160,23 +157,6 @@ def _exit_status(
     if Contestant(GATEWAY) in choice.contestants and not results.measured(GATEWAY.name):
         return 1
     return int(is_strict and any(one.is_met is False for one in verdicts))
-
-
-@contextlib.contextmanager
-def _ended_by(*signals: signal.Signals) -> Iterator[None]:
-    """Let the first of the signals end the block by KeyboardInterrupt, so that the children are ended too."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        for number in signals:  # A second one must not disturb the clearing up.
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in signals}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from bench.note import note
 from bench.numbers import positive
 from bench.pair_figures import HEAD, Cost, Pair, row
 from bench.plan import QUICK
-from bench.processes import FAILURES, ROOT
+from bench.processes import FAILURES, ROOT, ended_in_order
 from bench.scenarios import BROWSER, LOG, PLAIN, TLS_LISTENER, TLS_UPSTREAM, Scenario
 from bench.stage import Stage, stage
 
@@ -35,7 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if (options.checkout is None) == (options.against is None):
         parser.error("either CHECKOUT or --against envoy is needed")
     try:
-        _measure(options, *_sides(options))
+        with ended_in_order():
+            _measure(options, *_sides(options))
+    except KeyboardInterrupt:
+        note("interrupted; everything that was started has been ended")
+        return 1
     except (compiled.NotCompiledError, programs.NothingToMeasureError, *FAILURES) as error:
         note(str(error))
         return 1

@@ -15,7 +15,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Self
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -55,6 +55,24 @@ class Child:
         """Return the last lines that the child wrote, cut where they are long."""
         lines = self.output.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
         return "\n".join(line[:_TAIL_CHARACTERS] for line in lines)
+
+
+@contextlib.contextmanager
+def ended_in_order() -> Iterator[None]:
+    """Let a signal that ends us end the block by KeyboardInterrupt, so that the children are ended too."""
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        for number in signals:  # A second one must not disturb the clearing up.
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Processes:

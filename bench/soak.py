@@ -25,7 +25,7 @@ import uvloop
 
 from bench import client, kernel
 from bench.note import note
-from bench.processes import Child, Processes, free_ports, wait_until
+from bench.processes import Child, Processes, ended_in_order, free_ports, wait_until
 from bench.soak_callers import Callers
 
 MOST_GROWTH_BYTES = 4 * 1024 * 1024
@@ -83,7 +83,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, default=100.0, help="requests a second")
     parser.add_argument("--callers", type=int, default=60, help="connections that stay")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="soak-") as name, Processes(pathlib.Path(name)) as processes:
+    with (
+        ended_in_order(),
+        tempfile.TemporaryDirectory(prefix="soak-") as name,
+        Processes(pathlib.Path(name)) as processes,
+    ):
         soaked = uvloop.run(_soak(pathlib.Path(name), processes, options))
     faults = soaked.faults()
     sys.stdout.write("".join(f"FAULT {fault}\n" for fault in faults) or "nothing to complain of\n")
