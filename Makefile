@@ -16,6 +16,11 @@ COMPILE = $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3
 
 BUILD_TOOL = sed -n 's/^requires = \["\(.*\)"\].*/\1/p' pyproject.toml
 
+# How requests are served (tests/ways.py), and how many processes run tests at the same time; 0: this one alone.
+WAY     := fast
+WORKERS := 0
+PYTEST_OPTIONS = -n $(WORKERS) --dist loadfile --way $(WAY)
+
 COMPILED := $(VENV)/compiled
 PACKAGES = import sysconfig; print(sysconfig.get_path("purelib"))
 
@@ -25,8 +30,8 @@ PACKAGES = import sysconfig; print(sysconfig.get_path("purelib"))
 run: $(READY)      ## the demo: authorization server, legacy service and gateway
 	@$(BIN)/gateway demo
 
-test: $(READY)     ## the whole suite
-	@$(BIN)/python -m pytest
+test: $(READY)     ## the whole suite; make test TESTS=tests/wire WAY=slow for a part of it
+	@$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(TESTS)
 
 # In an environment that has the packages of $(VENV) but for the gateway, which is there as a compiled wheel. What
 # keeps the sources in this folder from being imported is -P and the import mode; --compiled makes sure of it.
@@ -38,7 +43,7 @@ test-compiled: $(READY) ## the same with compiled modules; needs a C compiler; T
 	@$(BIN)/python -c '$(PACKAGES)' >"$$($(COMPILED)/bin/python -c '$(PACKAGES)')/tested.pth"
 	@$(BIN)/python -m pip --python $(COMPILED)/bin/python install --quiet --disable-pip-version-check --no-deps \
 		$(COMPILED)/wheel/*.whl
-	@$(COMPILED)/bin/python -P -m pytest --import-mode=append --compiled $(TESTS)
+	@$(COMPILED)/bin/python -P -m pytest --import-mode=append --compiled $(PYTEST_OPTIONS) $(TESTS)
 
 lint: $(READY)     ## ruff, mypy strict, import-linter
 	@$(BIN)/ruff check .

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import tempfile
 from importlib import import_module
 from importlib.machinery import ExtensionFileLoader
 from pathlib import Path
@@ -67,6 +70,9 @@ def pytest_asyncio_loop_factories(config, item):
 
 @pytest.fixture
 def demo_ports():
-    """The demo has ports of its own, and no second one runs beside it."""
-    if taken := [port for port in (8080, 8079, 9400, 9500) if not is_free(port)]:
-        pytest.skip(f"the demo's ports {taken} are in use")
+    """The demo has ports of its own: tests that need them take turns, whichever process they run in."""
+    with (Path(tempfile.gettempdir()) / f"oauth-gateway-tests-{os.getuid()}.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if taken := [port for port in (8080, 8079, 9400, 9500) if not is_free(port)]:
+            pytest.skip(f"the demo's ports {taken} are in use")
+        yield

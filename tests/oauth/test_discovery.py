@@ -176,7 +176,7 @@ OTHER = "the issuer's metadata names another issuer"
         (503, 404, FailureKind.UNREACHABLE, "the issuer answered 503 when asked for its metadata"),
         (404, 429, FailureKind.UNREACHABLE, "the issuer answered 429 when asked for its metadata"),
         (
-            gzip.compress(b"{}"),
+            gzip.compress(b"{}", mtime=0),
             404,
             FailureKind.INVALID,
             "the issuer publishes no metadata: it answered 404",
