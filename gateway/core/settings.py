@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, NewType
 
+from gateway.core.carriers import USUAL, Carrier
 from gateway.core.client_settings import ClientName, ClientSettings, Grant, TlsFiles, TlsVersion
 from gateway.core.proxies import NO_PROXIES, TrustedProxies
 
@@ -156,6 +157,7 @@ class RouteSettings:
         methods: None: any.
         base_path: what is prepended to the forwarded path, without a final slash; may be empty.
         grant: the grant whose token is injected; None: none is.
+        send: where the parts of the credential go; what the client says, unless the route says otherwise.
         recover_on: status codes that mean that the upstream refused the token.
         refuses_foreign_pages: whether loopback listeners refuse pages of other sites (`core.http.foreign`).
     """
@@ -170,6 +172,7 @@ class RouteSettings:
     preserves_host: bool = False
     grant: Grant | None = None
     authorization: CallerAuthorization = CallerAuthorization.REPLACE
+    send: tuple[Carrier, ...] = USUAL
     recover_on: frozenset[int] = frozenset({401})
     request_headers: HeaderRules = HeaderRules()
     response_headers: HeaderRules = HeaderRules()

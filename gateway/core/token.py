@@ -22,13 +22,15 @@ class Token:
 
     Attributes:
         field_value: the value of ``Authorization`` as bytes, ready to send: the scheme (``Bearer``,
-            ``DPoP``) and the token.
+            ``DPoP``) and the token. Where a route sends the credential elsewhere, `parts` are used instead.
         sent_at_s: when its request was sent, in monotonic seconds.
         expires_at_s: when it expires, in monotonic seconds; at that moment it is expired.
         serial: 1 for the first token of a source, and so on; for records, never sent.
         fingerprint: 8 hex digits of a keyed hash, whose key is lost with the process.
         scope: what was granted (RFC 6749 section 5.1), or what was requested if the response does not say.
         prover: proves possession of the key that the token is bound to (RFC 9449); None for a bearer token.
+        parts: the parts of the credential by name, each as its bare value. The first is the token itself
+            (`carriers.MAIN_PART`).
     """
 
     field_value: bytes = field(repr=False)
@@ -38,6 +40,7 @@ class Token:
     fingerprint: str
     scope: tuple[str, ...] = ()
     prover: Prover | None = field(default=None, repr=False, compare=False)
+    parts: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def is_alive(self, now_s: float) -> bool:
         """Whether it may still be sent."""

@@ -39,4 +39,5 @@ def head_of(
 
 def token(serial: int) -> Token:
     """The token of this number."""
-    return Token(b"Bearer token_%d" % serial, 0.0, 3600.0, serial, f"{serial:08x}")
+    parts = (("token", f"token_{serial}"),)
+    return Token(b"Bearer token_%d" % serial, 0.0, 3600.0, serial, f"{serial:08x}", parts=parts)

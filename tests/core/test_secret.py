@@ -60,7 +60,7 @@ def test_few_places_reveal_a_secret():
 
     assert {path: count for path, count in reveals.items() if count} == {
         "doctor/alternatives.py": 1,
-        "core/oauth/bearer.py": 2,
+        "core/oauth/bearer.py": 3,  # the token and what came with it, ready to be sent; its fingerprint
         "core/masking.py": 1,
         "doctor/report_build.py": 1,
         "core/secret.py": 1,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hashlib import blake2s
 from typing import Final
 
+from gateway.core.carriers import MAIN_PART
 from gateway.core.oauth.lifetime import Life
 from gateway.core.oauth.token_outcome import Granted
 from gateway.core.secret import Secret
@@ -31,14 +32,16 @@ class Held:
     def of(cls, granted: Granted, life: Life, serial: int, fingerprint_key: bytes) -> Held:
         """Prepare a granted token for sending (RFC 6750 section 2.1)."""
         scheme = b"Bearer " if granted.prover is None else b"DPoP "
+        text = granted.access_token.reveal()
         token = Token(
-            field_value=scheme + granted.access_token.reveal().encode("ascii"),
+            field_value=scheme + text.encode("ascii"),
             sent_at_s=life.sent_at_s,
             expires_at_s=life.expires_at_s,
             serial=serial,
             fingerprint=fingerprint(fingerprint_key, granted.access_token),
             scope=granted.scope,
             prover=granted.prover,
+            parts=((MAIN_PART, text), *((name, part.reveal()) for name, part in granted.parts)),
         )
         return cls(token, life)
 

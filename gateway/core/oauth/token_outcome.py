@@ -55,6 +55,7 @@ class Granted:
         scope: what was granted, or what was asked for if the answer does not say.
         is_bound: it is useless without proofs of our key (RFC 9449).
         prover: makes these proofs.
+        parts: what else came with the token and is used on routes, by name (`core.token.Token.parts`).
     """
 
     access_token: Secret
@@ -62,6 +63,7 @@ class Granted:
     scope: tuple[str, ...]
     is_bound: bool = False
     prover: Prover | None = field(default=None, repr=False, compare=False)
+    parts: tuple[tuple[str, Secret], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

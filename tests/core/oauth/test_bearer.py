@@ -11,7 +11,15 @@ def test_the_scheme_is_written_as_bearer_and_the_token_as_it_came():
     token = held.token
     assert token.field_value == b"Bearer abc.~+/="
     assert (token.sent_at_s, token.expires_at_s, token.serial, token.scope) == (10.0, 70.0, 7, ("a",))
+    assert token.parts == (("token", "abc.~+/="),)
     assert "abc" not in repr(held)
+
+
+def test_what_came_with_a_token_stays_with_it_and_is_never_shown():
+    granted = Granted(Secret("abc"), None, (), parts=(("csrf", Secret("def")),))
+    held = Held.of(granted, plan_life(10.0, 60.0, 0.0), 1, b"key")
+    assert held.token.parts == (("token", "abc"), ("csrf", "def"))
+    assert "def" not in f"{granted!r}{held!r}"
 
 
 def test_a_fingerprint_tells_tokens_apart_and_dies_with_its_key():
