@@ -1,7 +1,8 @@
 """Read JSON that another server wrote: strictly, returning None instead of raising an exception.
 
-The text is UTF-8 (RFC 8259 section 8.1) and a single object without duplicate members (RFC 6749 section 3.2:
-parameters must not be included more than once), nested only as deeply as the interpreter can follow.
+The text is UTF-8 (RFC 8259 section 8.1) and a single value, for most purposes an object, without duplicate
+members (RFC 6749 section 3.2: parameters must not be included more than once), nested only as deeply as the
+interpreter can follow.
 ``NaN`` and ``Infinity``, which Python accepts and JSON forbids, count as null, as does a number too large
 for a float.
 """
@@ -10,22 +11,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
 JsonObject = dict[str, Any]
 
 
-def read_json_object(body: bytes) -> JsonObject | None:
-    """Return the members of the object in `body`, or None if it is not a well-formed object."""
+@dataclass(frozen=True, slots=True)
+class JsonDocument:
+    """A value of any type: without it, ``null`` could not be told from a body that is not JSON."""
+
+    value: object = field(repr=False)
+
+
+def read_json(body: bytes) -> JsonDocument | None:
+    """Return the value in `body`, or None if it is not well-formed."""
     try:
         text = body.decode("utf-8-sig")
-        document = json.loads(
+        value = json.loads(
             text, object_pairs_hook=_members, parse_constant=lambda _: None, parse_float=_float
         )
     except (ValueError, RecursionError):
         return None
-    return document if isinstance(document, dict) else None
+    return JsonDocument(value)
+
+
+def read_json_object(body: bytes) -> JsonObject | None:
+    """Return the members of the object in `body`, or None if it is not a well-formed object."""
+    document = read_json(body)
+    return document.value if document is not None and isinstance(document.value, dict) else None
 
 
 def finite_number(value: object) -> float | None:

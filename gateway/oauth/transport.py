@@ -229,4 +229,5 @@ async def _read(response: aiohttp.ClientResponse) -> ServerAnswer | Failed:
         response.status,
         read_fields(response.headers.items()),
         bytes(body) if isinstance(plain, Flaw) else plain,
+        tuple(response.headers.getall("Set-Cookie", ())),
     )

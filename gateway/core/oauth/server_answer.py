@@ -22,11 +22,13 @@ class ServerAnswer:
     Attributes:
         fields: header fields by lower-case name.
         body: at most `MAX_ANSWER_BYTES`; unpacked if possible.
+        set_cookies: all values of ``Set-Cookie``, which cannot be joined (RFC 6265 section 3).
     """
 
     status: int
     fields: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    set_cookies: tuple[str, ...] = field(default=(), repr=False)
 
     def header(self, name: str) -> str:
         """Return the value of a header field, or an empty string."""
