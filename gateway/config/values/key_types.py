@@ -18,9 +18,11 @@ from pydantic import (
 from gateway.config.problems import Wrong, any_of
 from gateway.config.values import hosts, names, patterns, units, urls
 from gateway.core.client_settings import AuthMethod, GrantType, TlsVersion, TokenType
+from gateway.core.json_pointer import JsonPointer
 from gateway.core.proxies import Network
 from gateway.core.settings import MIB, Address, CallerAuthorization, LogFormat, ReloadTrigger
 from gateway.core.signing_settings import CertificateHeader, SigningAlgorithm
+from gateway.core.whereabouts import LifeUnit
 
 LONGEST_ASSERTION_S: Final = 5 * 60.0
 
@@ -130,6 +132,8 @@ ParameterName = Annotated[str, AfterValidator(names.parameter)]
 RequestField = Annotated[str, AfterValidator(names.request_field_name)]
 OverrideField = Annotated[str, AfterValidator(names.override_name)]
 ResponseField = Annotated[str, AfterValidator(names.field_name)]
+CookieName = Annotated[str, AfterValidator(names.cookie_name)]
+Pointer = Annotated[JsonPointer, PlainValidator(names.json_pointer), _shown(patterns.POINTER)]
 TokenRequestField = Annotated[str, AfterValidator(names.token_request_field_name)]
 FieldValue = Annotated[str, AfterValidator(names.field_value), _ANY_TEXT]
 ParameterValue = Annotated[str, _ANY_TEXT]
@@ -164,6 +168,7 @@ SigningAlgorithmWord = Annotated[SigningAlgorithm, *_word_of(SigningAlgorithm)]
 CallerAuthorizationWord = Annotated[CallerAuthorization, *_word_of(CallerAuthorization)]
 TlsVersionWord = Annotated[TlsVersion, *_word_of(TlsVersion)]
 LogFormatWord = Annotated[LogFormat, *_word_of(LogFormat)]
+LifeUnitWord = Annotated[LifeUnit, *_word_of(LifeUnit)]
 ReloadWord = Annotated[ReloadTrigger, *_word_of(ReloadTrigger)]
 LogLevelWord = Annotated[LogLevel, *_word_of(LogLevel)]
 AccessWord = Annotated[AccessRule, *_word_of(AccessRule)]

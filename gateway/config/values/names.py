@@ -8,6 +8,7 @@ from typing import Final
 from gateway.config.problems import Wrong
 from gateway.core.http.fields import folded
 from gateway.core.http.request_head import OVERRIDES
+from gateway.core.json_pointer import BadPointer, JsonPointer, read_pointer
 
 _CLIENT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
@@ -133,6 +134,23 @@ def token_request_field_name(value: str) -> str:
     if _folded(value) in _OF_A_TOKEN_REQUEST:
         raise Wrong("the gateway sets this field of the token request: remove it")
     return field_name(value)
+
+
+def cookie_name(value: str) -> str:
+    """Accept the name of a cookie (RFC 6265 section 4.1.1)."""
+    if not _TOKEN.fullmatch(value):
+        raise Wrong("expected the name of a cookie such as JSESSIONID")
+    return value
+
+
+def json_pointer(value: object) -> JsonPointer:
+    """Read a JSON pointer (RFC 6901)."""
+    if not isinstance(value, str):
+        raise Wrong("expected a JSON pointer such as /data/token")
+    try:
+        return read_pointer(value)
+    except BadPointer as bad:
+        raise Wrong(str(bad)) from None
 
 
 def override_name(value: str) -> str:

@@ -14,6 +14,7 @@ from typing import Final
 
 _REFERENCE: Final = (
     r"\$\{env:[A-Za-z_][A-Za-z0-9_]*\}|\$\{file:[^{}\r\n~][^{}\r\n]*\}|\$\{credential:[A-Za-z0-9_.-]+\}"
+    r"|\$\{taken:[A-Za-z_][A-Za-z0-9_-]*\}"
 )
 _UNFILLED: Final = r"(?!\$[A-Z_][A-Z0-9_]{2,}$)(?!%[A-Z_][A-Z0-9_]{2,}%$)(?!\{\{[\s\S]*\}\}$)"
 """The same rule as `core.secret_shape.is_unfilled`."""
@@ -39,6 +40,7 @@ ISSUER: Final = rf"{_HTTP}(?:/[^\s?#\\]*)?"
 PROXY: Final = rf"http://\S+:{_PORT}/?"
 ACCESS_LOG: Final = r"stdout|stderr|off|/.*"
 METHOD: Final = r"(?!CONNECT$|TRACE$)[!#$%&'*+.^_`|~0-9A-Z-]+"
+POINTER: Final = r"(?:/(?:[^~/]|~[01])*)*"
 RESOURCE: Final = r"[A-Za-z][A-Za-z0-9+.-]*:[^\s#]+"
 
 

@@ -1,14 +1,4 @@
-"""Picks: where in an answer a text is found, whatever the shape of the answer.
-
-=============  ===========================================================================================
-FromJson       the text or number at a JSON pointer (RFC 6901)
-FromField      a header field
-FromCookie     a cookie that the answer sets
-FromForm       a field of a form-encoded body
-FromLine       what follows ``NAME=`` or ``NAME:`` on a line of a text body
-FromPage       the value of an ``<input>`` or the content of a ``<meta>`` of an HTML page, by its name
-FromBody       the whole body as text, without white space around it
-=============  ===========================================================================================
+"""Pick a text out of an answer, whatever its shape, from the place that `core.whereabouts` names.
 
 Rules:
 
@@ -33,83 +23,22 @@ from gateway.core.json_object import finite_number, read_json
 from gateway.core.json_pointer import Astray, JsonPointer, described, follow, shown_names
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.set_cookie import cookies_set
+from gateway.core.whereabouts import (
+    FromBody,
+    FromCookie,
+    FromField,
+    FromForm,
+    FromJson,
+    FromLine,
+    FromPage,
+    Pick,
+)
 
 MOST_PAGE_CHARS: Final = 256 * 1024
 
 _TAG: Final = re.compile(r"<(?:input|meta)\b([^<>]{1,2000})>", re.IGNORECASE)
 _ATTRIBUTE: Final = re.compile(r"""([a-zA-Z-]{1,40})\s{0,9}=\s{0,9}(?:"([^"]*)"|'([^']*)'|([^\s"'=]+))""")
 _NAME_END: Final = re.compile("[=:]")
-
-
-@dataclass(frozen=True, slots=True)
-class FromJson:
-    """The text or number at a place of a JSON document."""
-
-    pointer: JsonPointer
-
-    def __str__(self) -> str:
-        return str(self.pointer) or "the JSON document"
-
-
-@dataclass(frozen=True, slots=True)
-class FromField:
-    """The value of a header field."""
-
-    name: str
-
-    def __str__(self) -> str:
-        return f"the header field {self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class FromCookie:
-    """The value of a cookie that the answer sets."""
-
-    name: str
-
-    def __str__(self) -> str:
-        return f"the cookie {self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class FromForm:
-    """The value of a field of a form-encoded body."""
-
-    name: str
-
-    def __str__(self) -> str:
-        return f"the form field {self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class FromLine:
-    """The rest of a line of a text body."""
-
-    name: str
-
-    def __str__(self) -> str:
-        return f"the line {self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class FromPage:
-    """The value of an input, or the content of a meta element, of an HTML page."""
-
-    name: str
-
-    def __str__(self) -> str:
-        return f"the input {self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class FromBody:
-    """The whole body as text."""
-
-    def __str__(self) -> str:
-        return "the body"
-
-
-Pick = FromJson | FromField | FromCookie | FromForm | FromLine | FromPage | FromBody
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,26 +14,16 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from enum import Enum
 from typing import Final
 
 from gateway.core.http_time import read_http_date
 from gateway.core.oauth.lifetime import read_expires_in
+from gateway.core.whereabouts import LifeUnit
 
 _EARLIEST_S: Final = 1e9
 _MILLISECONDS_FROM: Final = 1e11
 _LONGEST_TIME: Final = 64
 _ASP_NET: Final = re.compile(r"/Date\((-?[0-9]{1,15})(?:[+-][0-9]{4})?\)/")
-
-
-class LifeUnit(Enum):
-    """What a stated lifetime counts, or that it is an instant."""
-
-    MILLISECONDS = "ms"
-    SECONDS = "s"
-    MINUTES = "m"
-    HOURS = "h"
-    INSTANT = "instant"
 
 
 _IN_S: Final = {

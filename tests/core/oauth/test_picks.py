@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.json_pointer import read_pointer
-from gateway.core.oauth.picks import (
+from gateway.core.oauth.picks import NotPicked, Picked, pick_text
+from gateway.core.oauth.server_answer import ServerAnswer
+from gateway.core.whereabouts import (
     FromBody,
     FromCookie,
     FromField,
@@ -18,12 +20,8 @@ from gateway.core.oauth.picks import (
     FromJson,
     FromLine,
     FromPage,
-    NotPicked,
     Pick,
-    Picked,
-    pick_text,
 )
-from gateway.core.oauth.server_answer import ServerAnswer
 
 GEHEIM: Final = "geheim-4711"
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.oauth.stated_life import LifeUnit, read_life_s
+from gateway.core.oauth.stated_life import read_life_s
+from gateway.core.whereabouts import LifeUnit
 
 NOW_S = 1_700_000_000.0
 
