@@ -1,7 +1,8 @@
-"""``${env:NAME}``, ``${file:/path}`` and ``${credential:NAME}`` inside a text.
+"""``${env:NAME}``, ``${file:/path}``, ``${credential:NAME}`` and ``${taken:NAME}`` inside a text.
 
 Rules: ``$${`` is a literal ``${``; any other ``$`` is an ordinary character; the value of a reference is
-never expanded again.
+never expanded again. ``${taken:NAME}`` stands for what an earlier step of a login gave: only then it has a
+value, so here it is a part of a text that is no reference.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from typing import Final
 from gateway.config.problems import Wrong
 
 _REFERENCE: Final = re.compile(
-    r"(?P<escape>\$\$\{)|\$\{(?:(?P<kind>env|file|credential):(?P<name>[^{}\r\n]*)\})?"
+    r"(?P<escape>\$\$\{)|\$\{(?:(?P<kind>env|file|credential|taken):(?P<name>[^{}\r\n]*)\})?"
 )
 _CREDENTIAL: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.-]+", re.ASCII)
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+TAKEN_NAME: Final = r"[A-Za-z_][A-Za-z0-9_-]{0,63}"
+_TAKEN: Final = re.compile(TAKEN_NAME, re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,16 @@ class Credential:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What an earlier step of a login gave, by its name."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"${{taken:{self.name}}}"
+
+
 Reference = Environment | File | Credential
 
 
@@ -48,12 +61,17 @@ Reference = Environment | File | Credential
 class Template:
     """A text that contains references."""
 
-    parts: tuple[str | Reference, ...] = field(repr=False)
+    parts: tuple[str | Reference | Taken, ...] = field(repr=False)
 
     @property
     def references(self) -> tuple[Reference, ...]:
         """The references in it, in order."""
-        return tuple(part for part in self.parts if not isinstance(part, str))
+        return tuple(part for part in self.parts if not isinstance(part, str | Taken))
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """The names of what it takes from earlier steps of a login."""
+        return tuple(part.name for part in self.parts if isinstance(part, Taken))
 
     @property
     def files(self) -> tuple[File | Credential, ...]:
@@ -61,8 +79,11 @@ class Template:
         return tuple(part for part in self.references if not isinstance(part, Environment))
 
     def fill(self, look_up: Callable[[Reference], str]) -> str:
-        """Return the text with each reference replaced by its value."""
-        return "".join(part if isinstance(part, str) else look_up(part) for part in self.parts)
+        """Return the text with each reference replaced by its value, and what is taken left as written."""
+        return "".join(
+            part if isinstance(part, str) else str(part) if isinstance(part, Taken) else look_up(part)
+            for part in self.parts
+        )
 
 
 def read_template(text: str) -> Template:
@@ -71,7 +92,7 @@ def read_template(text: str) -> Template:
     Raises:
         Wrong: a ``${`` does not begin a reference.
     """
-    parts: list[str | Reference] = []
+    parts: list[str | Reference | Taken] = []
     end = 0
     for match in _REFERENCE.finditer(text):
         parts += [text[end : match.start()], "${" if match["escape"] else _reference(match)]
@@ -79,8 +100,12 @@ def read_template(text: str) -> Template:
     return Template(tuple(part for part in (*parts, text[end:]) if part != ""))
 
 
-def _reference(match: re.Match[str]) -> Reference:
+def _reference(match: re.Match[str]) -> Reference | Taken:
     name = match["name"]
+    if match["kind"] == "taken":
+        if not _TAKEN.fullmatch(name):
+            raise Wrong("expected ${taken:NAME}, where NAME is one that an earlier step of a login takes")
+        return Taken(name)
     if match["kind"] == "env" and _VARIABLE.fullmatch(name):
         return Environment(name)
     if match["kind"] == "file" and name.startswith("~"):

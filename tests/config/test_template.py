@@ -30,6 +30,7 @@ def fill(text: str) -> str:
         ("$${", "${"),
         ("}${env:A}}", "}<A>}"),
         ("${file:secrets/crm}", "<secrets/crm>"),
+        ("${taken:csrf-token}/${env:A}", "${taken:csrf-token}/<A>"),
     ],
 )
 def test_references_are_filled_in_and_everything_else_stays(text, filled):
@@ -99,3 +100,15 @@ def test_what_is_put_together_comes_apart_again(parts):
         elif part != "":
             merged.append(part)
     assert read_template(text) == Template(tuple(merged))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["${taken:}", "${taken:1a}", "${taken:a b}", "${taken:" + "a" * 65 + "}"])
+def test_what_is_taken_in_a_login_has_a_name(text):
+    with pytest.raises(Wrong, match=r"expected \$\{taken:NAME\}"):
+        read_template(text)
+
+
+def test_what_is_taken_in_a_login_is_no_reference():
+    template = read_template("${taken:csrf} ${env:A}")
+
+    assert (template.taken, template.references) == (("csrf",), (Environment("A"),))

@@ -61,6 +61,8 @@ def test_few_places_reveal_a_secret():
     assert {path: count for path, count in reveals.items() if count} == {
         "doctor/alternatives.py": 1,
         "core/oauth/bearer.py": 3,  # the token and what came with it, ready to be sent; its fingerprint
+        "core/oauth/login_jar.py": 1,  # the cookies of a login, for its next step
+        "core/oauth/login_request.py": 2,  # what a step sends: secrets, and what earlier steps gave
         "core/masking.py": 1,
         "doctor/report_build.py": 1,
         "core/secret.py": 1,

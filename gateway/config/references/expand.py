@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from gateway.config.problems import Loc, Mistake, Wrong
-from gateway.config.references.secrecy import is_credential, may_be_secret
+from gateway.config.references.secrecy import is_credential, is_in_login, may_be_secret
 from gateway.config.references.text_file import file_text, text_digest
-from gateway.config.template import Credential, Environment, File, Reference, read_template
+from gateway.config.template import Credential, Environment, File, Reference, Template, read_template
 from gateway.config.tree import Entry, Items, Keys, Leaf, Node
 from gateway.core.secret_shape import is_unfilled
 
@@ -122,7 +122,7 @@ def _leaf(leaf: Leaf, loc: Loc, walk: _Expansion) -> Leaf:
             walk.findings.append(Mistake(loc, _NOT_OURS))
         return leaf
     try:
-        template = read_template(leaf.value)
+        template = _template(leaf.value, loc)
         if not is_credential(loc):
             for file in template.files:
                 path = walk.sources.path(file)
@@ -134,3 +134,12 @@ def _leaf(leaf: Leaf, loc: Loc, walk: _Expansion) -> Leaf:
     except Wrong as wrong:
         walk.findings.append(Mistake(loc, str(wrong)))
         return leaf
+
+
+def _template(text: str, loc: Loc) -> Template:
+    template = read_template(text)
+    if template.taken and not is_in_login(loc):
+        raise Wrong(
+            "${taken:NAME} has a value only in a login: write it in one of its steps, or in its logout"
+        )
+    return template

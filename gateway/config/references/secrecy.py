@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from gateway.config.problems import Loc
-from gateway.config.template import Reference, Template
+from gateway.config.template import Reference, Taken, Template
 
 _OPEN: Final = frozenset(
     {
@@ -35,8 +35,10 @@ _OPEN: Final = frozenset(
         "trusted_proxies",
     }
 )
-_URLS: Final = frozenset({"upstream", "token_endpoint", "revocation_endpoint"})
-_OWNERS: Final = frozenset({"parameters", "headers", "token_headers", "assertion_claims"})
+_URLS: Final = frozenset({"upstream", "token_endpoint", "revocation_endpoint", "url"})
+_OWNERS: Final = frozenset(
+    {"parameters", "headers", "token_headers", "assertion_claims", "basic", "form", "json"}
+)
 """The owner chooses the names below these keys, so their values may be anything."""
 
 
@@ -45,7 +47,12 @@ _CREDENTIALS: Final = frozenset({"client_secret", "private_key", "client_asserti
 
 def is_credential(loc: Loc) -> bool:
     """Whether this is a credential of a client, whose file is read again when it is replaced."""
-    return len(loc) > 2 and loc[0] == "clients" and loc[2] in _CREDENTIALS
+    return (len(loc) > 2 and loc[0] == "clients" and loc[2] in _CREDENTIALS) or is_in_login(loc)
+
+
+def is_in_login(loc: Loc) -> bool:
+    """Whether this is a part of a client's login."""
+    return loc[:1] == ("clients",) and loc[2:3] == ("login",)
 
 
 def may_be_secret(loc: Loc, template: Template, look_up: Callable[[Reference], str]) -> Iterator[str]:
@@ -62,8 +69,8 @@ def may_be_secret(loc: Loc, template: Template, look_up: Callable[[Reference], s
 def _behind_host(template: Template, look_up: Callable[[Reference], str]) -> Iterator[str]:
     host_ends, position = _end_of_host(template.fill(look_up)), 0
     for part in template.parts:
-        text = part if isinstance(part, str) else look_up(part)
-        if not isinstance(part, str) and position + len(text) > host_ends:
+        text = part if isinstance(part, str) else str(part) if isinstance(part, Taken) else look_up(part)
+        if not isinstance(part, str | Taken) and position + len(text) > host_ends:
             yield text[max(0, host_ends - position) :]
         position += len(text)
 
