@@ -18,7 +18,7 @@ sleeps. Whatever needs a wait is handed over to the task, which continues where 
 
 The token's way::
 
-   gateway.yaml ─ config ─► Grant ─ oauth.source ─ (none living?) ─ oauth.endpoint ─► oauth.discovery   where
+   gateway.yaml ─ config ─► Grant ─ oauth.source ─ (none living?) ─ oauth.maker ─► oauth.discovery   where
                                          ▲                                │       ─► oauth.credentials  who
                                          │                                │       ─► core.oauth.token_request
                                          │                                └─ POST ── oauth.transport

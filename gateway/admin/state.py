@@ -35,15 +35,15 @@ def client_state(state: SourceState, troubles: Iterable[tuple[str, WatchedFile]]
     token, facts = state.token, state.facts
     shown: dict[str, object] = {
         "client": state.client,
-        "issuer": state.issuer,
+        "issuer": facts.issuer,
         "token_endpoint": shown_url(facts.token_endpoint) if facts.token_endpoint else None,
-        "token_endpoint_auth_method": state.method.value,
+        "token_endpoint_auth_method": facts.method,
         "secret": facts.secret,
         "secrets": facts.secrets,
         "secret_in_use": None if facts.accepted is None else _secret(facts.accepted),
         "secret_sources": [_secret(name) for name in facts.names],
         "metadata_objections": list(facts.objections),
-        "scope": " ".join(state.asked_scope),
+        "scope": " ".join(facts.asked_scope),
         "is_ready": state.has_had_token,
         "has_token": token is not None,
         "is_requesting": state.is_in_flight,
@@ -69,7 +69,7 @@ def client_state(state: SourceState, troubles: Iterable[tuple[str, WatchedFile]]
             "age_s": round(token.age_s, 1),
             "expires_in_s": round(token.expires_in_s, 1),
             "scope": some_of(token.granted_scope, " ", MOST_SCOPES),
-            "missing_scope": " ".join(missing_scope(state.asked_scope, token.granted_scope)),
+            "missing_scope": " ".join(missing_scope(facts.asked_scope, token.granted_scope)),
             "is_bound": token.is_bound,
             "is_suspect": token.is_suspect,
         }

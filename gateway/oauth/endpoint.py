@@ -147,6 +147,9 @@ class TokenEndpoint:
             objections=self._objections.get(client.name, ()),
             accepted=self._choice.accepted(client),
             names=tuple(name_of(client.credentials, number) for number in range(len(client.credentials))),
+            issuer=client.grant.issuer,
+            method=client.grant.method.value,
+            asked_scope=client.grant.scope,
         )
 
     def looks(self, client: ClientSettings) -> tuple[Look, ...]:

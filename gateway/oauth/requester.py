@@ -1,14 +1,15 @@
 """The token requests of one source: a second apart, counted, observed, with a back-off after each failure.
 
-This decides *whether and when* a token request may be sent; `source` decides whether one is wanted. A failed
-request is a value (`Failed`); only callers who must be turned away get an error.
+This decides *whether and when* a token request may be sent; `source` decides whether one is wanted, and a
+`maker` how it is made. A failed request is a value (`Failed`); only callers who must be turned away get an
+error.
 
 If the client's certificate is replaced during a request, another request follows before the token is used:
 upstreams already see the new certificate, and would refuse a token that is bound to the old one.
 
 The back-off that counts is the longest of the source's own, that of all the client's grants (`turns`) and
-that of its issuer (`discovery`). It ends early when the client's credentials are replaced, so that whoever
-repairs a secret need not wait for it.
+that which its maker keeps (for an issuer, say). It ends early when the client's credentials are replaced, so
+that whoever repairs a secret need not wait for it.
 """
 
 from __future__ import annotations
@@ -21,13 +22,12 @@ from functools import partial
 from math import inf
 from typing import Final, assert_never
 
-from gateway.core.client_settings import ClientSettings
 from gateway.core.clock import Clock
 from gateway.core.errors import AuthorizationServerError
 from gateway.core.oauth.backoff import Rest
 from gateway.core.oauth.bearer import Held
 from gateway.core.oauth.client_facts import ClientFacts
-from gateway.core.oauth.client_trouble import cause_of, key_of
+from gateway.core.oauth.client_trouble import cause_of
 from gateway.core.oauth.lifetime import bounded_life_s, may_send_at_s, plan_life
 from gateway.core.oauth.source_state import RequestCounts
 from gateway.core.oauth.standing import BEHIND_S, refuses_client
@@ -42,10 +42,10 @@ from gateway.core.oauth.token_events import (
 )
 from gateway.core.oauth.token_outcome import Failed, Granted, Outcome, failure_error
 from gateway.core.token import Token
-from gateway.oauth.endpoint import TokenEndpoint
+from gateway.oauth.maker import Maker
 from gateway.oauth.turns import Desk, SharedFailure, Turns
 
-Retire = Callable[[ClientSettings, Token], None]
+Retire = Callable[[Maker, Token], None]
 LOOK_AT_FILES_S: Final = 1.0
 """How often the credentials are checked for a repair during a back-off."""
 
@@ -68,11 +68,9 @@ class Surroundings:
 class TokenRequester:
     """Requests tokens for one client and grant, one at a time."""
 
-    def __init__(
-        self, client: ClientSettings, endpoint: TokenEndpoint, around: Surroundings, retire: Retire
-    ) -> None:
-        self._client = client
-        self._endpoint = endpoint
+    def __init__(self, maker: Maker, around: Surroundings, retire: Retire) -> None:
+        self._maker = maker
+        self._client = maker.client
         self._retire = retire
         self._clock = around.clock
         self._observer = around.observer
@@ -82,7 +80,7 @@ class TokenRequester:
         self._sent_at_stopwatch_s = 0.0
         self._counts: Counter[str] = Counter()
         self._turns = around.turns
-        self._turns.join(client)
+        self._turns.join(maker.registration)
         self._granted_to: Hashable = None
         self._missing_scope: tuple[str, ...] = ()
         self._own_rest = Rest()
@@ -119,17 +117,17 @@ class TokenRequester:
 
     def _take_place(self) -> Desk:
         """Go to the desk for the present credentials, which the next request uses."""
-        self._asked_with = self._endpoint.credentials_mark(self._client)
-        self._asked_with_certificate = self._endpoint.certificate_mark(self._client)
+        self._asked_with = self._maker.mark()
+        self._asked_with_certificate = self._maker.binding_mark()
         self._looked_at_s, self._is_repaired = -inf, False
-        self._desk = self._turns.desk(self._client, self._asked_with)
+        self._desk = self._turns.desk(self._maker.registration, self._asked_with)
         return self._desk
 
     async def _send(self, reason: Reason) -> Outcome:
         self._observer.told(TokenRequested(self._client.name, reason))
         self._last_sent_at_s, self._last_sent_at_wall_s = self._clock.now_s(), self._clock.wall_s()
         self._sent_at_stopwatch_s = self._clock.stopwatch_s()
-        return await self._endpoint.fetch(self._client)
+        return await self._maker.make()
 
     @property
     def rest(self) -> Rest:
@@ -137,8 +135,8 @@ class TokenRequester:
         standing, own = self._desk.standing, self._own_rest
         if own.failed is not None and self._client.grant in standing.pardoned and refuses_client(own.failed):
             own = Rest()
-        issuers = self._endpoint.issuer_rest(self._client)
-        return max(own, standing.rest, issuers, key=lambda rest: rest.until_s)
+        makers = self._maker.rest()
+        return max(own, standing.rest, makers, key=lambda rest: rest.until_s)
 
     def may_send(self, now_s: float) -> bool:
         """Whether a request would be sent at once."""
@@ -163,22 +161,21 @@ class TokenRequester:
         """Whether the credentials were replaced; checked once a second, not for each caller turned away."""
         if not self._is_repaired and now_s >= self._looked_at_s + LOOK_AT_FILES_S:
             self._looked_at_s = now_s
-            self._is_repaired = self._endpoint.credentials_mark(self._client) != self._asked_with
+            self._is_repaired = self._maker.mark() != self._asked_with
         return self._is_repaired
 
     def is_certificate_replaced(self) -> bool:
         """Whether the client's certificate has been replaced since it obtained its token."""
-        has_one = self._client.grant.certificate is not None
-        return has_one and self._endpoint.certificate_mark(self._client) != self._granted_to
+        return self._maker.is_bound and self._maker.binding_mark() != self._granted_to
 
     def retire(self, token: Token | None) -> None:
         """Hand over a token that is no longer used, if it is still alive."""
         if token is not None and token.is_alive(self._clock.now_s()):
-            self._retire(self._client, token)
+            self._retire(self._maker, token)
 
     def close(self, token: Token | None) -> None:
         """Release the grant's turn, and hand over its last token."""
-        self._turns.leave(self._client)
+        self._turns.leave(self._maker.registration)
         self.retire(token)
 
     def denial(self) -> AuthorizationServerError | None:
@@ -195,12 +192,12 @@ class TokenRequester:
 
     def _error(self, failed: Failed, left_s: float, *, has_waited: bool) -> AuthorizationServerError:
         error = failure_error(failed, self._client.name, left_s, has_waited=has_waited)
-        error.cause, error.key = cause_of(failed), key_of(failed, self._client)
+        error.cause, error.key = cause_of(failed), self._maker.key_of(failed)
         return error
 
     def facts(self) -> ClientFacts:
         """Return what is known of the client."""
-        return self._endpoint.facts(self._client)
+        return self._maker.facts()
 
     def counts(self) -> RequestCounts:
         """Return the number of requests so far, by outcome."""
@@ -229,7 +226,8 @@ class TokenRequester:
     def _rest_after(self, failed: Failed, jitter: float) -> Failed:
         now_s = self._clock.now_s()
         self._pause(failed, now_s, jitter)
-        if self._desk.standing.refused[-1:] == (self._client.grant,) and self._turns.has_others(self._client):
+        is_last_refused = self._desk.standing.refused[-1:] == (self._client.grant,)
+        if is_last_refused and self._turns.has_others(self._maker.registration):
             until_s = max(self._own_rest.until_s, self._desk.standing.rest.until_s) + BEHIND_S
             self._own_rest = replace(self._own_rest, until_s=until_s)
         self._counts[failed.kind.value] += 1
@@ -243,6 +241,6 @@ class TokenRequester:
         return failed
 
     def _pause(self, failed: Failed, now_s: float, jitter: float) -> None:
-        """Back off, unless the issuer does: all its clients go on together when it is back."""
-        if self._endpoint.issuer_rest(self._client).failed is not failed:
+        """Back off, unless the maker does: all clients of an issuer go on together when it is back."""
+        if self._maker.rest().failed is not failed:
             self._own_rest = self._own_rest.after(failed, now_s, jitter)

@@ -1,58 +1,51 @@
-"""Revoke living tokens that are no longer used (RFC 7009), for clients with `revoke: true`.
+"""Retire living tokens that are no longer used, for clients that say so: `revoke: true` (RFC 7009), a logout.
 
 Rules:
 
-- A token that was replaced may still be on its way to an upstream, so it is revoked `DELAY_S` later.
-- A token in use is never revoked: some servers hand out the same one again and again.
-- At the end all are revoked at once, within `CLOSE_WITHIN_S`. Those that could not be revoked are reported.
+- A token that was replaced may still be on its way to an upstream, so it is retired `DELAY_S` later.
+- A token in use is never retired: some servers hand out the same one again and again.
+- At the end all are retired at once, within `CLOSE_WITHIN_S`. Those that could not be are reported.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
-from gateway.core.client_settings import ClientSettings
 from gateway.core.oauth.token_events import TokenObserver, TokenRevoked
 from gateway.core.oauth.token_outcome import Failed, FailureKind
-from gateway.core.secret import Secret
 from gateway.core.token import Token
+from gateway.oauth.maker import Maker
 
 DELAY_S: Final = 10.0
 CLOSE_WITHIN_S: Final = 5.0
 _TOO_SLOW: Final = Failed(FailureKind.SLOW, "the authorization server did not answer before the end")
 
 
-Revoke = Callable[[ClientSettings, Secret], Awaitable[Failed | None]]
-"""Revokes a token; raises nothing but cancellation."""
-
-
 class Revoker:
-    """Revokes the unused tokens of a process; belongs to one event loop.
+    """Retires the unused tokens of a process; belongs to one event loop.
 
     Args:
-        revoke: revokes one token.
         observer: told of each token.
         is_held: whether a token is in use.
     """
 
-    def __init__(self, revoke: Revoke, observer: TokenObserver, is_held: Callable[[Token], bool]) -> None:
-        self._revoke = revoke
+    def __init__(self, observer: TokenObserver, is_held: Callable[[Token], bool]) -> None:
         self._observer = observer
         self._is_held = is_held
-        self._waiting: dict[bytes, tuple[ClientSettings, Token, asyncio.TimerHandle]] = {}
+        self._waiting: dict[bytes, tuple[Maker, Token, asyncio.TimerHandle]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def retire(self, client: ClientSettings, token: Token) -> None:
+    def retire(self, maker: Maker, token: Token) -> None:
         """Take over a token that its source no longer uses."""
-        if not client.revokes or token.field_value in self._waiting:
+        if not maker.retires or token.field_value in self._waiting:
             return
         timer = asyncio.get_running_loop().call_later(DELAY_S, self._due, token.field_value)
-        self._waiting[token.field_value] = (client, token, timer)
+        self._waiting[token.field_value] = (maker, token, timer)
 
     async def close(self) -> None:
-        """Revoke what is waiting, within `CLOSE_WITHIN_S` in all."""
+        """Retire what is waiting, within `CLOSE_WITHIN_S` in all."""
         for key in list(self._waiting):
             self._due(key)
         tasks = list(self._tasks)
@@ -66,19 +59,19 @@ class Revoker:
         await asyncio.wait(tasks)
 
     def _due(self, key: bytes) -> None:
-        client, token, timer = self._waiting.pop(key)
+        maker, token, timer = self._waiting.pop(key)
         timer.cancel()
         if self._is_held(token):
             return
         # Owned here, not by a task group: close() awaits it.
-        task = asyncio.get_running_loop().create_task(self._revoke_and_tell(client, token))
+        task = asyncio.get_running_loop().create_task(self._retire_and_tell(maker, token))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _revoke_and_tell(self, client: ClientSettings, token: Token) -> None:
-        secret = Secret(token.field_value.partition(b" ")[2].decode("ascii"))
+    async def _retire_and_tell(self, maker: Maker, token: Token) -> None:
+        client = maker.client
         try:
-            failed = await self._revoke(client, secret)
+            failed = await maker.retire(token)
         except asyncio.CancelledError:
             self._observer.told(TokenRevoked(client.name, token.fingerprint, _TOO_SLOW))
             raise

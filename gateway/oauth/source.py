@@ -31,7 +31,7 @@ from gateway.core.oauth.source_state import SourceState, token_state
 from gateway.core.oauth.token_events import Reason, TokenRejected
 from gateway.core.oauth.token_outcome import Failed, FailureKind, whole_reason
 from gateway.core.token import Token
-from gateway.oauth.endpoint import TokenEndpoint
+from gateway.oauth.maker import Maker
 from gateway.oauth.requester import LOOK_AT_FILES_S, Retire, Surroundings, TokenRequester
 
 LOOK_AGAIN_S: Final = 1.0
@@ -45,16 +45,11 @@ Landing = Token | Failed
 class GrantSource:
     """Implements `gateway.core.token.TokenSource` for one client and grant."""
 
-    def __init__(
-        self,
-        client: ClientSettings,
-        endpoint: TokenEndpoint,
-        around: Surroundings,
-        retire: Retire,
-    ) -> None:
+    def __init__(self, maker: Maker, around: Surroundings, retire: Retire) -> None:
         """`retire` is called with each living token that is no longer used."""
-        self._client = client
-        self._requester = TokenRequester(client, endpoint, around, retire)
+        self._client = maker.client
+        self._is_bound = maker.is_bound
+        self._requester = TokenRequester(maker, around, retire)
         self._observer = around.observer
         self._now_s, self._wall_s = around.clock.now_s, around.clock.wall_s
         self._jitter = around.clock.jitter
@@ -142,9 +137,6 @@ class GrantSource:
         error = self._requester.error(failed) if failed else None
         return SourceState(
             client=self._client.name,
-            issuer=self._client.grant.issuer,
-            method=self._client.grant.method,
-            asked_scope=self._client.grant.scope,
             has_had_token=self.has_had_token,
             is_in_flight=self._flight is not None,
             token=token_state(None if is_dead else self._token, now_s, is_suspect=self._is_suspect),
@@ -258,7 +250,7 @@ class GrantSource:
 
     def _look_at(self, at_s: float) -> None:
         """Set the timer, earlier if files may be replaced."""
-        if self._client.grant.certificate is not None:
+        if self._is_bound:
             at_s = min(at_s, self._next_look_at_s(self._now_s()))
         self._arm(at_s)
 

@@ -14,7 +14,7 @@ from gateway.core.oauth.source_state import SourceState
 from gateway.core.settings import Settings
 from gateway.core.token import Token
 from gateway.net.resolver import Resolver
-from gateway.oauth.endpoint import TokenEndpoint
+from gateway.oauth.makers import Makers
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.revoker import Revoker
 from gateway.oauth.source import GrantSource
@@ -22,7 +22,7 @@ from gateway.tls.trust import Trust
 
 
 class Sources:
-    """Owns the sources of one configuration; those of a process share an endpoint. On one event loop.
+    """Owns the sources of one configuration; those of a process share their makers. On one event loop.
 
     Args:
         before: the sources of the configuration before. What a client and a grant of it are alike in both
@@ -102,20 +102,20 @@ class Shared:
     """
 
     def __init__(self, around: Surroundings, trust: Trust, resolver: Resolver | None) -> None:
-        self._endpoint = TokenEndpoint(around.clock, around.observer, trust, resolver=resolver)
-        self._revoker = Revoker(self._endpoint.revoke, around.observer, self._is_held)
+        self._makers = Makers(around.clock, around.observer, trust, resolver)
+        self._revoker = Revoker(around.observer, self._is_held)
         self.living: set[GrantSource] = set()
 
     def made(self, client: ClientSettings, around: Surroundings) -> GrantSource:
         """Make a source, which lives until it is closed."""
-        source = GrantSource(client, self._endpoint, around, self._revoker.retire)
+        source = GrantSource(self._makers.of(client), around, self._revoker.retire)
         self.living.add(source)
         return source
 
     async def close(self) -> None:
         """Revoke what waits for it, and close the connections."""
         await self._revoker.close()
-        await self._endpoint.close()
+        await self._makers.close()
 
     def _is_held(self, token: Token) -> bool:
         return any(source.holds(token) for source in self.living)

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from math import inf
 from weakref import WeakValueDictionary
 
-from gateway.core.client_settings import ClientSettings
 from gateway.core.clock import Clock
 from gateway.core.oauth.standing import Standing, Who, is_about_request, is_everybodys, refuses_client
 from gateway.core.oauth.token_outcome import Failed, Granted, Outcome
@@ -88,33 +87,26 @@ class Turns:
         self._desks: WeakValueDictionary[Hashable, Desk] = WeakValueDictionary()
         self._grants: Counter[Hashable] = Counter()
 
-    def join(self, client: ClientSettings) -> None:
-        """Note one more grant."""
-        self._grants[_registration(client)] += 1
+    def join(self, registration: Hashable) -> None:
+        """Note one more grant of a registration (`maker.Maker.registration`)."""
+        self._grants[registration] += 1
 
-    def leave(self, client: ClientSettings) -> None:
+    def leave(self, registration: Hashable) -> None:
         """Note one grant less."""
-        self._grants[_registration(client)] -= 1
+        self._grants[registration] -= 1
         self._grants += Counter[Hashable]()  # drops what has come to zero
 
-    def desk(self, client: ClientSettings, mark: Hashable) -> Desk:
-        """Return the client's desk, which lasts as long as somebody holds it.
+    def desk(self, registration: Hashable, mark: Hashable) -> Desk:
+        """Return the desk of a registration, which lasts as long as somebody holds it.
 
         `mark` changes with the credentials.
         """
-        key = (_registration(client), mark)
+        key = (registration, mark)
         desk = self._desks.get(key)
         if desk is None:
             desk = self._desks[key] = Desk()
         return desk
 
-    def has_others(self, client: ClientSettings) -> bool:
-        """Whether other grants use the same client."""
-        return self._grants[_registration(client)] > 1
-
-
-def _registration(client: ClientSettings) -> Hashable:
-    grant = client.grant
-    server = grant.token_endpoint or grant.issuer
-    proof = (grant.method, grant.grant_type, grant.legacy_unencoded, grant.assertion, grant.certificate)
-    return server, grant.client_id, proof
+    def has_others(self, registration: Hashable) -> bool:
+        """Whether other grants use the same registration."""
+        return self._grants[registration] > 1

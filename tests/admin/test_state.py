@@ -6,7 +6,7 @@ import pytest
 
 from gateway.admin.state import client_state, missing_token, route_state
 from gateway.admin.view import MissingToken
-from gateway.core.client_settings import AuthMethod, ClientName
+from gateway.core.client_settings import ClientName
 from gateway.core.oauth.client_facts import ClientFacts
 from gateway.core.oauth.named_secret import SecretName
 from gateway.core.oauth.source_state import RequestCounts, SourceState, TokenState
@@ -15,12 +15,17 @@ from gateway.core.settings import RouteName, RouteSettings, Scheme, UpstreamSett
 from tests.core.samples import GRANT, UPSTREAM, route
 
 TOKEN = TokenState("ab12cd34", 3, 10.04, 289.96, ("a",))
-FACTS = ClientFacts("https://login.test/token", 1, 1, ())
+FACTS = ClientFacts(
+    "https://login.test/token",
+    1,
+    1,
+    (),
+    issuer="https://login.test",
+    method="client_secret_basic",
+    asked_scope=("a", "b"),
+)
 STATE = SourceState(
     client=ClientName("crm"),
-    issuer="https://login.test",
-    method=AuthMethod.CLIENT_SECRET_BASIC,
-    asked_scope=("a", "b"),
     has_had_token=True,
     is_in_flight=False,
     token=TOKEN,
@@ -143,6 +148,8 @@ def test_every_member_is_shown(kind: type, shown: dict[str, object]):
     renamed = {"granted_scope": "scope", "objections": "metadata_objections"} | {
         "accepted": "secret_in_use",
         "names": "secret_sources",
+        "method": "token_endpoint_auth_method",
+        "asked_scope": "scope",
     }
     assert {renamed.get(member.name, member.name) for member in fields(kind)} <= shown.keys()
 

@@ -29,6 +29,8 @@ from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted, Outco
 from gateway.core.secret import Secret
 from gateway.core.token import Token
 from gateway.oauth.endpoint import TokenEndpoint
+from gateway.oauth.grant_maker import GrantMaker
+from gateway.oauth.maker import Maker
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.source import GrantSource
 from gateway.tls.trust import Trust
@@ -120,7 +122,13 @@ class ScriptedEndpoint:
         return self.rest_of_issuer
 
     def facts(self, client: ClientSettings) -> ClientFacts:
-        return ClientFacts(client.grant.token_endpoint or "", 1, len(client.credentials), ())
+        return ClientFacts(
+            client.grant.token_endpoint or "",
+            1,
+            len(client.credentials),
+            (),
+            asked_scope=client.grant.scope,
+        )
 
     def _grant(self) -> Granted:
         self._granted += 1
@@ -206,16 +214,15 @@ async def scene(
     clock = replace(loop_clock(jitter), wall_s=wall)
     around = Surroundings(replace(clock, jitter=chance) if chance is not None else clock, events, KEY)
     retired: list[str] = []
-    source = GrantSource(
-        client or client_settings(), endpoint, around, lambda _, token: retired.append(sent(token))
-    )
+    maker = GrantMaker(endpoint, client or client_settings())
+    source = GrantSource(maker, around, lambda _, token: retired.append(sent(token)))
     try:
         yield Scene(source, endpoint, events, retired, wall)
     finally:
         await source.close()
 
 
-def let_live(client: ClientSettings, token: Token) -> None:
+def let_live(maker: Maker, token: Token) -> None:
     """What becomes of tokens that a source no longer uses, where that is not the matter."""
 
 

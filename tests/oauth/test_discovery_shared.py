@@ -21,6 +21,7 @@ from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted, Outcome
 from gateway.core.secret import Secret
 from gateway.oauth.discovery import LONGEST_PAUSE_S, Discovery
+from gateway.oauth.grant_maker import GrantMaker
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.source import GrantSource
 from gateway.oauth.transport import ServerRequest
@@ -100,7 +101,7 @@ async def sources(all_clients: list[ClientSettings], issuer: Issuer, events: Eve
     around = Surroundings(clock, events, KEY)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(discovery.close)
-        made = [GrantSource(each, Endpoint(discovery), around, let_live) for each in all_clients]
+        made = [GrantSource(GrantMaker(Endpoint(discovery), each), around, let_live) for each in all_clients]
         for each in made:
             stack.push_async_callback(each.close)
             each.start()

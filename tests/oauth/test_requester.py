@@ -26,6 +26,7 @@ from gateway.core.oauth.standing import BEHIND_S
 from gateway.core.oauth.token_events import Reason
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.secret import Secret
+from gateway.oauth.grant_maker import GrantMaker
 from gateway.oauth.requester import LOOK_AT_FILES_S, Surroundings, TokenRequester
 from gateway.oauth.source import GrantSource
 from tests.oauth.authorization_server import authorization_server, http, http_json
@@ -62,7 +63,9 @@ class Stage:
     def requester(self, **grant: object) -> TokenRequester:
         client = with_grant(client_settings(), **grant)
         return TokenRequester(
-            client, self.endpoint, self.around, lambda _, token: self.retired.append(sent(token))
+            GrantMaker(self.endpoint, client),
+            self.around,
+            lambda _, token: self.retired.append(sent(token)),
         )
 
     @property
@@ -395,7 +398,8 @@ async def test_two_hundred_callers_who_are_turned_away_cost_one_look_at_the_file
             )
             client = with_grant(client, token_endpoint=None, issuer=server.origin)
         loop = asyncio.get_running_loop()
-        source = GrantSource(client, endpoint, Surroundings(loop_clock(0.99), Events(), KEY), let_live)
+        around = Surroundings(loop_clock(0.99), Events(), KEY)
+        source = GrantSource(GrantMaker(endpoint, client), around, let_live)
         wanted = TokenUnavailable if is_discovered else TokenRefused
         with pytest.raises(wanted):
             await source.token(loop.time() + 10.0)

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from gateway.core.carriers import MAIN_PART
 from gateway.core.client_settings import ClientSettings
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.secret import Secret
 from gateway.core.token import Token
+from gateway.oauth.grant_maker import GrantMaker
 from gateway.oauth.revoker import CLOSE_WITHIN_S, DELAY_S, Revoker
 from tests.oauth.fakes import Events, client_settings
 from tests.oauth.virtual_time import in_virtual_time
@@ -18,7 +20,9 @@ TOO_SLOW = "the authorization server did not answer before the end"
 
 
 def token(number: int, scheme: bytes = b"Bearer") -> Token:
-    return Token(scheme + b" access_token_%d" % number, 0.0, 3600.0, number, f"{number:08x}")
+    text = f"access_token_{number}"
+    value = scheme + f" {text}".encode()
+    return Token(value, 0.0, 3600.0, number, f"{number:08x}", parts=((MAIN_PART, text),))
 
 
 @dataclass
@@ -44,7 +48,10 @@ class Stage:
         self.endpoint = Endpoint(**endpoint)
         self.events = Events()
         self.held: set[Token] = set()
-        self.revoker = Revoker(self.endpoint.revoke, self.events, lambda token: token in self.held)
+        self.revoker = Revoker(self.events, lambda token: token in self.held)
+
+    def retire(self, token: Token, client: ClientSettings = REVOKING) -> None:
+        self.revoker.retire(GrantMaker(self.endpoint, client), token)
 
     @property
     def texts(self) -> list[str]:
@@ -54,7 +61,7 @@ class Stage:
 @in_virtual_time
 async def test_a_token_is_revoked_when_nobody_can_be_on_the_way_with_it_any_more():
     stage = Stage()
-    stage.revoker.retire(REVOKING, token(1))
+    stage.retire(token(1))
     await asyncio.sleep(DELAY_S + 1.0)
     assert stage.endpoint.revoked == [(DELAY_S, "access_token_1")]
     assert stage.events.revoked == [("00000001", "")]
@@ -64,7 +71,7 @@ async def test_a_token_is_revoked_when_nobody_can_be_on_the_way_with_it_any_more
 @in_virtual_time
 async def test_a_bound_token_is_revoked_without_its_scheme():
     stage = Stage()
-    stage.revoker.retire(REVOKING, token(1, b"DPoP"))
+    stage.retire(token(1, b"DPoP"))
     await stage.revoker.close()
     assert stage.texts == ["access_token_1"]
 
@@ -72,7 +79,7 @@ async def test_a_bound_token_is_revoked_without_its_scheme():
 @in_virtual_time
 async def test_a_client_that_does_not_say_revoke_revokes_nothing():
     stage = Stage()
-    stage.revoker.retire(client_settings(), token(1))
+    stage.retire(token(1), client_settings())
     await asyncio.sleep(60.0)
     await stage.revoker.close()
     assert (stage.texts, stage.events.revoked) == ([], [])
@@ -82,13 +89,13 @@ async def test_a_client_that_does_not_say_revoke_revokes_nothing():
 async def test_a_token_that_came_back_into_use_is_left_alone():
     """Some servers hand out the same one again and again."""
     stage = Stage()
-    stage.revoker.retire(REVOKING, token(1))
+    stage.retire(token(1))
     await asyncio.sleep(DELAY_S / 2)
     stage.held.add(token(1))
     await asyncio.sleep(DELAY_S)
     assert stage.texts == []
     stage.held.clear()
-    stage.revoker.retire(REVOKING, token(1))
+    stage.retire(token(1))
     await asyncio.sleep(DELAY_S + 1.0)
     assert stage.texts == ["access_token_1"]
 
@@ -97,7 +104,7 @@ async def test_a_token_that_came_back_into_use_is_left_alone():
 async def test_the_same_token_retired_again_and_again_is_revoked_once():
     stage = Stage()
     for _ in range(3):
-        stage.revoker.retire(REVOKING, token(1))
+        stage.retire(token(1))
         await asyncio.sleep(1.0)
     await asyncio.sleep(60.0)
     assert stage.texts == ["access_token_1"]
@@ -106,7 +113,7 @@ async def test_the_same_token_retired_again_and_again_is_revoked_once():
 @in_virtual_time
 async def test_a_failure_is_told_and_not_tried_again():
     stage = Stage(failed=Failed(FailureKind.REFUSED, "the authorization server answered 400"))
-    stage.revoker.retire(REVOKING, token(1))
+    stage.retire(token(1))
     await asyncio.sleep(600.0)
     assert stage.texts == ["access_token_1"]
     assert stage.events.revoked == [("00000001", "the authorization server answered 400")]
@@ -119,7 +126,7 @@ async def test_a_failure_is_told_and_not_tried_again():
 async def test_at_the_end_all_that_wait_are_revoked_at_once():
     stage = Stage(takes_s=1.0)
     for number in range(1, 6):
-        stage.revoker.retire(REVOKING, token(number))
+        stage.retire(token(number))
     await stage.revoker.close()
     assert sorted(stage.endpoint.revoked) == [(0.0, f"access_token_{number}") for number in range(1, 6)]
     await asyncio.sleep(60.0)
@@ -129,7 +136,7 @@ async def test_at_the_end_all_that_wait_are_revoked_at_once():
 @in_virtual_time
 async def test_the_end_waits_for_what_is_under_way():
     stage = Stage(takes_s=2.0)
-    stage.revoker.retire(REVOKING, token(1))
+    stage.retire(token(1))
     await asyncio.sleep(DELAY_S + 1.0)
     await stage.revoker.close()
     assert stage.events.revoked == [("00000001", "")]
@@ -139,7 +146,7 @@ async def test_the_end_waits_for_what_is_under_way():
 async def test_the_end_is_bounded_and_what_was_too_slow_is_told():
     stage = Stage(takes_s=3600.0)
     for number in (1, 2):
-        stage.revoker.retire(REVOKING, token(number))
+        stage.retire(token(number))
     began_s = asyncio.get_running_loop().time()
     await stage.revoker.close()
     assert asyncio.get_running_loop().time() - began_s == pytest.approx(CLOSE_WITHIN_S)
@@ -160,7 +167,7 @@ async def test_nothing_to_revoke_is_no_reason_to_wait():
 async def test_the_end_that_is_itself_cut_short_leaves_no_task_behind():
     """Whoever closes may run out of patience first."""
     stage = Stage(takes_s=3600.0)
-    stage.revoker.retire(REVOKING, token(1))
+    stage.retire(token(1))
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(1.0):
             await stage.revoker.close()
@@ -172,7 +179,7 @@ async def test_the_end_that_is_itself_cut_short_leaves_no_task_behind():
 @in_virtual_time
 async def test_nothing_shows_a_token():
     stage = Stage()
-    stage.revoker.retire(REVOKING, token(1))
+    stage.retire(token(1))
     assert "access_token" not in repr(stage.revoker)
     await stage.revoker.close()
     assert "access_token" not in repr(stage.events)

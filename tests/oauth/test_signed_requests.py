@@ -15,6 +15,7 @@ from gateway.core.secret import Secret
 from gateway.core.signing_settings import AssertionSettings
 from gateway.doctor.examine import examine
 from gateway.doctor.rendering import render_json, render_text
+from gateway.oauth.grant_maker import GrantMaker
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.source import GrantSource
 from gateway.observe.token_log import TokenLog
@@ -181,7 +182,8 @@ async def test_no_log_line_and_no_error_holds_key_or_assertion(credential: str, 
     async with verifier(key("p384").public_key(), "ES384") as checked:
         client = client_of(checked.server, AuthMethod.PRIVATE_KEY_JWT, credential)
         endpoint = new_endpoint()
-        source = GrantSource(client, endpoint, Surroundings(loop_clock(), TokenLog(), KEY), let_live)
+        around = Surroundings(loop_clock(), TokenLog(), KEY)
+        source = GrantSource(GrantMaker(endpoint, client), around, let_live)
         with pytest.raises(AuthorizationServerError) as caught:
             await source.token(loop_clock().now_s() + 10.0)
         state = source.state()

@@ -468,7 +468,7 @@ async def test_the_state_tells_all_but_secrets():
         assert state.token is not None
         assert state.token.age_s == pytest.approx(100.01)
         assert state.token.expires_in_s == pytest.approx(3499.99)
-        assert (state.asked_scope, state.token.granted_scope) == (("a", "b"), ("a",))
+        assert (state.facts.asked_scope, state.token.granted_scope) == (("a", "b"), ("a",))
         told = repr((state, asdict(state), stage.source, stage.current()))
         assert "access_token" not in told
         assert CLIENT_SECRET not in told

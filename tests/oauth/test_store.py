@@ -148,7 +148,7 @@ async def test_started_sources_become_ready_by_themselves():
             b"Bearer access_token_1",
             b"Bearer access_token_2",
         ]
-        assert [state.asked_scope for state in sources.states()] == [("a", "b"), ("a",)]
+        assert [state.facts.asked_scope for state in sources.states()] == [("a", "b"), ("a",)]
         await sources.close()
     assert sorted(request.body for request in server.requests) == [
         b"grant_type=client_credentials&scope=a",
@@ -172,8 +172,8 @@ async def test_states_are_made_as_they_are_asked_for(monkeypatch):
     grants = [replace(client_settings().grant, scope=(f"{number}",)) for number in range(1000)]
     sources = Sources(settings_for(*grants), Surroundings(loop_clock(), Events(), KEY), Trust())
 
-    assert next(sources.states()).asked_scope == ("0",)
-    assert next(sources.missing()).asked_scope == ("0",)
+    assert next(sources.states()).facts.asked_scope == ("0",)
+    assert next(sources.missing()).facts.asked_scope == ("0",)
     assert not sources.is_ready()
     assert len(made) == 2
     await sources.close()

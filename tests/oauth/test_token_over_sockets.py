@@ -7,6 +7,7 @@ from typing import Self
 import pytest
 
 from gateway.core.errors import AuthorizationServerError, TokenRefused, TokenTimeout
+from gateway.oauth.grant_maker import GrantMaker
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.source import GrantSource
 from tests.oauth.authorization_server import HANG, authorization_server, http, http_json
@@ -30,7 +31,7 @@ class Stage:
         self.events = Events()
         client = client_settings(f"http://127.0.0.1:{port}/token", timeout_s=timeout_s)
         self.source = GrantSource(
-            client, self.endpoint, Surroundings(loop_clock(), self.events, KEY), let_live
+            GrantMaker(self.endpoint, client), Surroundings(loop_clock(), self.events, KEY), let_live
         )
 
     async def __aenter__(self) -> Self:

@@ -17,6 +17,7 @@ from gateway.core.oauth.token_outcome import Failed, FailureKind, Outcome
 from gateway.core.secret import Secret
 from gateway.core.settings import RouteName, RouteSettings, Scheme, Settings
 from gateway.core.settings import UpstreamSettings as Upstream
+from gateway.oauth.grant_maker import GrantMaker
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.source import GrantSource
 from gateway.oauth.store import Sources
@@ -85,7 +86,7 @@ async def stage(*, jitter: float = 0.0, names: dict[str, str] | None = None):
         grant = replace(client_settings().grant, scope=(scope,))
         grant = replace(grant, client=ClientName((names or {}).get(scope, "crm")))
         client = replace(client_settings(), grant=grant)
-        made.sources[scope] = GrantSource(client, endpoint, around, let_live)
+        made.sources[scope] = GrantSource(GrantMaker(endpoint, client), around, let_live)
     try:
         yield made
     finally:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.core.cause import Cause
-from gateway.core.client_settings import AuthMethod, ClientName
+from gateway.core.client_settings import ClientName
 from gateway.core.errors import UpstreamUnreachable
 from gateway.core.http.access_record import AccessRecord
 from gateway.core.http.recovery import Recovery
@@ -55,9 +55,6 @@ def token(number: int) -> Token:
 SECRETS = (SecretName(1, 2, "file:/run/crm-new", 1e9), SecretName(2, 2, "file:/run/crm", 1e9))
 HEALTHY = SourceState(
     client=ClientName("crm"),
-    issuer=None,
-    method=AuthMethod.CLIENT_SECRET_BASIC,
-    asked_scope=(),
     has_had_token=True,
     is_in_flight=False,
     token=TokenState("ab12cd34", 1, 1.0, 299.0, ()),

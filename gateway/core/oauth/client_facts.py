@@ -19,6 +19,9 @@ class ClientFacts:
         objections: how the server's metadata contradicts the settings.
         accepted: the secret that the server accepted last, as it was then; None before the first token.
         names: the names of all secrets, as they are now.
+        issuer: the authorization server's identifier, if it is configured.
+        method: how the client authenticates, as it is written in `gateway.yaml`.
+        asked_scope: what is requested.
     """
 
     token_endpoint: str = field(repr=False)
@@ -27,6 +30,9 @@ class ClientFacts:
     objections: tuple[str, ...]
     accepted: SecretName | None = None
     names: tuple[SecretName, ...] = ()
+    issuer: str | None = None
+    method: str = ""
+    asked_scope: tuple[str, ...] = ()
 
 
 def blames_secret(status: int, outcome: Outcome) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.core.client_settings import AuthMethod, ClientName
+from gateway.core.client_settings import ClientName
 from gateway.core.oauth.client_facts import ClientFacts
 from gateway.core.token import Token
 
@@ -69,9 +69,6 @@ class SourceState:
     """
 
     client: ClientName
-    issuer: str | None
-    method: AuthMethod
-    asked_scope: tuple[str, ...]
     has_had_token: bool
     is_in_flight: bool
     token: TokenState | None

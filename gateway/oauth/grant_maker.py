@@ -1,0 +1,72 @@
+"""Make tokens by an OAuth grant at a token endpoint, and revoke them (RFC 6749, RFC 7009)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from gateway.core.carriers import MAIN_PART
+from gateway.core.client_settings import ClientSettings
+from gateway.core.oauth.backoff import Rest
+from gateway.core.oauth.client_facts import ClientFacts
+from gateway.core.oauth.client_trouble import key_of
+from gateway.core.oauth.token_outcome import Failed, Outcome
+from gateway.core.secret import Secret
+from gateway.core.token import Token
+from gateway.oauth.endpoint import TokenEndpoint
+
+
+class GrantMaker:
+    """Implements `maker.Maker` for a client with a token endpoint, which all clients of a process share."""
+
+    def __init__(self, endpoint: TokenEndpoint, client: ClientSettings) -> None:
+        self._endpoint = endpoint
+        self.client = client
+
+    def __repr__(self) -> str:
+        return f"<GrantMaker {self.client.name}>"
+
+    @property
+    def registration(self) -> Hashable:
+        """The same for clients that authenticate to the same server in the same way."""
+        grant = self.client.grant
+        server = grant.token_endpoint or grant.issuer
+        proof = (grant.method, grant.grant_type, grant.legacy_unencoded, grant.assertion, grant.certificate)
+        return server, grant.client_id, proof
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether a certificate authenticates the client: its tokens may be bound to it (RFC 8705)."""
+        return self.client.grant.certificate is not None
+
+    @property
+    def retires(self) -> bool:
+        """Whether its tokens are revoked."""
+        return self.client.revokes
+
+    async def make(self) -> Outcome:
+        """Request a token."""
+        return await self._endpoint.fetch(self.client)
+
+    async def retire(self, token: Token) -> Failed | None:
+        """Revoke a token."""
+        return await self._endpoint.revoke(self.client, Secret(dict(token.parts)[MAIN_PART]))
+
+    def mark(self) -> Hashable:
+        """Return a value that changes with the client's secrets, keys and certificates."""
+        return self._endpoint.credentials_mark(self.client)
+
+    def binding_mark(self) -> Hashable:
+        """Return a value that changes with the client's certificate, and only then."""
+        return self._endpoint.certificate_mark(self.client)
+
+    def rest(self) -> Rest:
+        """Return the pause during which the client's issuer is not asked for its metadata."""
+        return self._endpoint.issuer_rest(self.client)
+
+    def facts(self) -> ClientFacts:
+        """Return what is known of the client."""
+        return self._endpoint.facts(self.client)
+
+    def key_of(self, failed: Failed) -> str:
+        """Return the key of `gateway.yaml` to check."""
+        return key_of(failed, self.client)
