@@ -77,12 +77,12 @@ def reading(path: Path, environ: Mapping[str, str]) -> Reading:
 
 def has_plain_secrets(settings: Settings) -> bool:
     """Whether the file itself holds a secret, so that a digest of it would let people guess."""
-    from gateway.core.oauth.named_secret import IN_PLACE, NamedReader
+    from gateway.core.oauth.named_secret import NamedReader
 
     readers = [
         reader for client in settings.clients.values() for reader in (*client.credentials, client.dpop_key)
     ]
-    plain = [each for each in readers if isinstance(each, NamedReader) and each.source == IN_PLACE]
+    plain = [each for each in readers if isinstance(each, NamedReader) and each.is_in_place]
     return any(bool(each()) for each in plain)
 
 

@@ -1,8 +1,9 @@
-"""``${env:NAME}``, ``${file:/path}``, ``${credential:NAME}`` and ``${taken:NAME}`` inside a text.
+"""References inside a text: ``${env:NAME}``, ``${env:NAME:-default}``, ``${file:/path}`` and their like.
 
 Rules: ``$${`` is a literal ``${``; any other ``$`` is an ordinary character; the value of a reference is
-never expanded again. ``${taken:NAME}`` stands for what an earlier step of a login gave: only then it has a
-value, so here it is a part of a text that is no reference.
+never expanded again. A default is plain text without braces and line breaks: no reference stands in another.
+``${taken:NAME}`` stands for what an earlier step of a login gave: only then it has a value, so here it is a
+part of a text that is no reference.
 """
 
 from __future__ import annotations
@@ -18,16 +19,25 @@ _REFERENCE: Final = re.compile(
     r"(?P<escape>\$\$\{)|\$\{(?:(?P<kind>env|file|credential|taken):(?P<name>[^{}\r\n]*)\})?"
 )
 _CREDENTIAL: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.-]+", re.ASCII)
-_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_VARIABLE: Final = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.ASCII)
+_NESTED: Final = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*:-[^{}\r\n]*\$\{", re.ASCII)
 TAKEN_NAME: Final = r"[A-Za-z_][A-Za-z0-9_-]{0,63}"
 _TAKEN: Final = re.compile(TAKEN_NAME, re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The value of an environment variable."""
+    """The value of an environment variable.
+
+    Attributes:
+        default: stands for one that is missing or empty; None: that is a mistake. It may be a secret.
+    """
 
     name: str
+    default: str | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        return f"${{env:{self.name}}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +46,18 @@ class File:
 
     path: str
 
+    def __str__(self) -> str:
+        return f"${{file:{self.path}}}"
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:
     """The same of a file in the directory of credentials that systemd makes for a service."""
 
     name: str
+
+    def __str__(self) -> str:
+        return f"${{credential:{self.name}}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +90,11 @@ class Template:
         return tuple(part.name for part in self.parts if isinstance(part, Taken))
 
     @property
+    def has_default(self) -> bool:
+        """Whether a part of what it may become is written in it, as the default of a variable."""
+        return any(isinstance(part, Environment) and part.default for part in self.parts)
+
+    @property
     def files(self) -> tuple[File | Credential, ...]:
         """The files among its references."""
         return tuple(part for part in self.references if not isinstance(part, Environment))
@@ -95,6 +116,8 @@ def read_template(text: str) -> Template:
     parts: list[str | Reference | Taken] = []
     end = 0
     for match in _REFERENCE.finditer(text):
+        if not match["escape"] and _NESTED.match(text, match.start() + len("${")):
+            raise Wrong("a default is plain text: it cannot contain another reference")
         parts += [text[end : match.start()], "${" if match["escape"] else _reference(match)]
         end = match.end()
     return Template(tuple(part for part in (*parts, text[end:]) if part != ""))
@@ -106,8 +129,8 @@ def _reference(match: re.Match[str]) -> Reference | Taken:
         if not _TAKEN.fullmatch(name):
             raise Wrong("expected ${taken:NAME}, where NAME is one that an earlier step of a login takes")
         return Taken(name)
-    if match["kind"] == "env" and _VARIABLE.fullmatch(name):
-        return Environment(name)
+    if match["kind"] == "env" and (variable := _VARIABLE.fullmatch(name)):
+        return Environment(variable["name"], variable["default"])
     if match["kind"] == "file" and name.startswith("~"):
         raise Wrong("~ is not expanded: write an absolute path, or one relative to this file")
     if match["kind"] == "file" and name.strip() and name.isprintable():

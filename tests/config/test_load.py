@@ -17,6 +17,7 @@ from gateway.config import (
     json_schema,
     load,
 )
+from gateway.config.yaml.quick import quick
 from tests.config.documents import CLIENT, ENVIRON, ROUTE, SECRET, load_text
 
 BROKEN = Path(__file__).parent / "broken"
@@ -61,6 +62,45 @@ def test_an_alias_is_read_as_what_it_stands_for():
     text = f"clients: {{a: &a {CLIENT}, b: *a}}\n" + ROUTE
     settings = load_text(text)
     assert [client.credentials[0]().reveal() for client in settings.clients.values()] == [SECRET, SECRET]
+
+
+NUMBERS = """\
+{limits: {headers: "${env:N}", target: "${env:N}", replay: "${env:SIZE:-4KiB}"}, grace: "${env:D:-30s}",
+ routes: [{path: /, upstream: 'http://127.0.0.1:9500', strip_prefix: "${env:STRIP}", timeout: "${env:T:-1m}"}]}
+"""
+AS_BLOCK = """\
+limits:
+  headers: ${env:N}
+  target: ${env:N}
+  replay: ${env:SIZE:-4KiB}
+grace: ${env:D:-30s}
+routes:
+  - path: /
+    upstream: http://127.0.0.1:9500
+    strip_prefix: ${env:STRIP}
+    timeout: ${env:T:-1m}
+"""
+AS_JSON = json.dumps(YAML(typ="safe", pure=True).load(NUMBERS))
+BY_THE_SLOW_READER = "--- # a document\n" + AS_BLOCK
+
+
+@pytest.mark.parametrize("text", [NUMBERS, AS_BLOCK, AS_JSON, BY_THE_SLOW_READER])
+def test_references_give_numbers_durations_sizes_and_flags_however_they_are_written(text):
+    settings = load_text(text, {"N": "200", "D": "", "STRIP": "true", "T": "1500ms\n"})
+    limits, route = settings.limits, settings.routes[0]
+    assert (limits.headers, limits.target_bytes, limits.replay_bytes) == (200, 200, 4096)
+    assert (settings.grace_s, route.timeouts.total_s, route.strips_prefix) == (30.0, 1.5, True)
+    assert settings.referenced == frozenset()
+
+
+def test_the_numbers_are_read_by_both_readers_of_yaml():
+    are_left = [quick(text, 1000) is None for text in (AS_BLOCK, AS_JSON, BY_THE_SLOW_READER)]
+    assert are_left == [False, False, True]
+
+
+def test_a_text_that_looks_like_a_number_stays_text():
+    text = "clients: {crm: " + CLIENT.replace("me,", "'${env:ID:-0123}',") + "}\n" + ROUTE
+    assert [client.grant.client_id for client in load_text(text).clients.values()] == ["0123"]
 
 
 def test_a_byte_order_mark_is_not_part_of_the_first_key(tmp_path):

@@ -9,9 +9,13 @@ from gateway.config.template import Environment, File, Template, read_template
 
 
 def fill(text: str) -> str:
-    return read_template(text).fill(
-        lambda reference: f"<{reference.name if isinstance(reference, Environment) else reference.path}>"
-    )
+    return read_template(text).fill(lambda reference: f"<{shown(reference)}>")
+
+
+def shown(reference) -> str:
+    if isinstance(reference, File):
+        return reference.path
+    return reference.name if reference.default is None else f"{reference.name} or {reference.default}"
 
 
 @pytest.mark.parametrize(
@@ -31,6 +35,10 @@ def fill(text: str) -> str:
         ("}${env:A}}", "}<A>}"),
         ("${file:secrets/crm}", "<secrets/crm>"),
         ("${taken:csrf-token}/${env:A}", "${taken:csrf-token}/<A>"),
+        ("${env:A:-b c:-d$e}f", "<A or b c:-d$e>f"),
+        ("${env:A:-}", "<A or >"),
+        ("${file:a:-b}", "<a:-b>"),
+        ("$${env:A:-${env:B}", "${env:A:-<B>"),
     ],
 )
 def test_references_are_filled_in_and_everything_else_stays(text, filled):
@@ -56,11 +64,37 @@ def test_references_are_filled_in_and_everything_else_stays(text, filled):
         "${env:${env:A}}",
         "${file:a\nb}",
         "${vault:a}",
+        "${env:A-b}",
+        "${env:A:b}",
+        "${env::-b}",
+        "${env:A:-b",
+        "${env:A:-{b}}",
+        "${env:A:-b\nc}",
     ],
 )
 def test_anything_else_after_dollar_and_brace_is_wrong(text):
     with pytest.raises(Wrong, match=r"write \$\$\{ for a literal"):
         read_template(text)
+
+
+@pytest.mark.parametrize("text", ["${env:A:-${env:B}}", "${env:A:-b-${file:c}}", "a${env:A:-$${}}"])
+def test_a_default_holds_no_reference(text):
+    with pytest.raises(Wrong, match="a default is plain text"):
+        read_template(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("${env:A:-b}", True), ("${env:A}${env:B:-b}", True), ("${env:A}", False), ("a${env:A:-}", False)],
+)
+def test_a_default_is_a_text_that_is_written_in_the_file(text, expected):
+    assert read_template(text).has_default is expected
+
+
+def test_a_reference_is_named_as_it_is_written_without_its_default():
+    references = read_template("${env:A:-hunter2}${file:/b}${credential:c}").references
+    assert "".join(map(str, references)) == "${env:A}${file:/b}${credential:c}"
+    assert "hunter2" not in repr(references)
 
 
 def test_what_a_reference_gives_is_not_looked_into_again():

@@ -13,6 +13,7 @@ from gateway.config.values.key_types import (
     Claims,
     ClientSecrets,
     Duration,
+    Flag,
     GrantTypeWord,
     Issuer,
     ParameterName,
@@ -67,7 +68,7 @@ class ClientModel(Strict):
         "client_secret_basic",
         alias="token_endpoint_auth_method",
     )
-    legacy_unencoded: bool = flag(
+    legacy_unencoded: Flag = flag(
         "Do not form-encode id and secret in the Basic header, for servers that do not decode them."
     )
     private_key: PrivateKey | None = Field(
@@ -126,7 +127,7 @@ class ClientModel(Strict):
     )
     timeout_s: Duration | None = optional("How long a token request may take.", "10s", alias="timeout")
     timeouts: ClientTimeouts | None = optional("Limits on parts of a token request.")
-    allow_insecure: bool = flag(
+    allow_insecure: Flag = flag(
         "Allow http:// to an authorization server on another machine: the secret then travels unencrypted."
     )
     proxy: Proxy | None = Field(
@@ -135,11 +136,11 @@ class ClientModel(Strict):
         description="The forward proxy to the authorization server: http://host:port.",
     )
     tls: ClientTls | None = optional("How the authorization server is verified, and our certificate for it.")
-    certificate_bound: bool | None = optional(
+    certificate_bound: Flag | None = optional(
         "Tokens are bound to our certificate, which routes must use too; by default with the TLS methods.",
         alias="tls_client_certificate_bound_access_tokens",
     )
-    dpop: bool = flag(
+    dpop: Flag = flag(
         "Tokens are bound to a key of ours, and every request carries a proof of it (RFC 9449).",
         alias="dpop_bound_access_tokens",
     )
@@ -151,8 +152,8 @@ class ClientModel(Strict):
     dpop_signing_alg: SigningAlgorithmWord | None = optional(
         "The algorithm that signs proofs; by default the one that fits the key, ES256 for one in memory."
     )
-    dpop_allow_bearer: bool = flag("Accept tokens that are not bound, from a server that issues no others.")
-    revoke: bool = flag("Revoke tokens that are still valid but no longer used (RFC 7009).")
+    dpop_allow_bearer: Flag = flag("Accept tokens that are not bound, from a server that issues no others.")
+    revoke: Flag = flag("Revoke tokens that are still valid but no longer used (RFC 7009).")
     revocation_endpoint: ServerUrl | None = optional(
         "The URL to revoke tokens at; by default discovered from the issuer."
     )

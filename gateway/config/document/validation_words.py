@@ -10,6 +10,7 @@ from gateway.config.document.strays import is_within, stray_finding, strays_of
 from gateway.config.problems import Loc, Mistake
 from gateway.config.spelling import close_to
 from gateway.config.tree import Items, Keys, Leaf, Node, Spot, find
+from gateway.config.values.filled import NotFitting
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -28,6 +29,8 @@ _WITH_CONTEXT: Final = {
     "greater_than_equal": "expected at least {ge}",
     "less_than_equal": "expected at most {le}",
 }
+_OF_FILLED: Final = {"int_type": "expected a whole number", "bool_type": "expected true or false"}
+_BOUNDS: Final = frozenset({"greater_than_equal", "less_than_equal"})
 _MAPPINGS: Final = frozenset({"dict_type", "model_type"})
 _QUOTABLE: Final = frozenset({"true or false", "a number"})
 _NO_MERGING: Final = "merge keys are not supported: write the keys out"
@@ -52,9 +55,20 @@ def _finding(error: ErrorDetails, root: Node) -> Mistake:
         return Mistake(loc, "missing key: it is required", is_about_key=True)
     if kind == "extra_forbidden":
         return Mistake(loc, _unknown(loc), is_about_key=True)
+    spot = find(root, loc)
+    named = _references_at(spot)
     if kind in _WITH_CONTEXT:
-        return Mistake(loc, _WITH_CONTEXT[kind].format(**context))
-    return Mistake(loc, _of_another_kind(kind, find(root, loc)))
+        is_of_reference = kind in _BOUNDS or isinstance(context.get("error"), NotFitting)
+        return Mistake(loc, (named if is_of_reference else "") + _WITH_CONTEXT[kind].format(**context))
+    if named and kind in _OF_FILLED:
+        return Mistake(loc, named + _OF_FILLED[kind])
+    return Mistake(loc, _of_another_kind(kind, spot))
+
+
+def _references_at(spot: Spot) -> str:
+    """Name the references that gave a value, never what they gave."""
+    template = spot.node.template if isinstance(spot.node, Leaf) else None
+    return f"{' and '.join(map(str, template.references))}: " if template and template.references else ""
 
 
 def _meant(loc: Loc) -> Loc:

@@ -21,10 +21,14 @@ from gateway.config.values.key_types import (
     SocketMode,
     Text,
     one_or_many_with_keys,
+    whole_number,
 )
 from gateway.config.values.strict import Strict, optional, required
 from gateway.core.proxies import Network
 from gateway.core.settings import Address
+
+_FieldCount = Annotated[int, *whole_number(1, 10_000)]
+_ConnectionCount = Annotated[int, *whole_number(1, 1_000_000)]
 
 
 class ListenerModel(Strict):
@@ -49,7 +53,7 @@ class LimitRules(Strict):
 
     target_bytes: HeadSize | None = optional("The longest request target.", "8KiB", alias="target")
     header_bytes: HeadSize | None = optional("The largest header: all fields together.", "64KiB")
-    headers: Annotated[int, Field(ge=1, le=10_000)] | None = optional("The most fields in a header.", 128)
+    headers: _FieldCount | None = optional("The most fields in a header.", 128)
     head_timeout_s: Duration | None = optional(
         "How long the head of a request may take to arrive.", "10s", alias="head_timeout"
     )
@@ -60,7 +64,7 @@ class LimitRules(Strict):
     replay_total_bytes: Size | None = optional(
         "The memory for replays, for all requests together.", "64MiB", alias="replay_total"
     )
-    connections: Annotated[int, Field(ge=1, le=1_000_000)] | None = optional(
+    connections: _ConnectionCount | None = optional(
         "The most connections of callers, for all listeners together.", 10_000
     )
     buffers_bytes: Size | None = optional(

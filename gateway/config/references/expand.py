@@ -1,7 +1,8 @@
 """Replace references by their values, throughout the tree.
 
 Rules: any text value may contain references, keys may not. A reference that cannot be looked up is a mistake
-where it is used. A relative file is looked for beside the configuration.
+where it is used; a variable that is missing or empty has its default, if one is written. A relative file is
+looked for beside the configuration. What comes out is text, marked as `Filled` for keys that take none.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from gateway.config.references.secrecy import is_credential, is_in_login, may_be
 from gateway.config.references.text_file import file_text, text_digest
 from gateway.config.template import Credential, Environment, File, Reference, Template, read_template
 from gateway.config.tree import Entry, Items, Keys, Leaf, Node
+from gateway.config.values.filled import Filled
 from gateway.core.secret_shape import is_unfilled
 
 _NOT_OURS: Final = (
@@ -46,8 +48,8 @@ class ReferenceValues:
             Wrong: it leads nowhere, or to something that is not text.
         """
         match reference:
-            case Environment(name):
-                value = self._variable(name)
+            case Environment(name, default):
+                value = self.variable(name) or self._default(name, default)
             case File() | Credential():
                 value = file_text(self.path(reference))
         return value
@@ -68,13 +70,15 @@ class ReferenceValues:
             )
         return Path(directory) / reference.name
 
-    def _variable(self, name: str) -> str:
-        value = self.environ.get(name)
-        if value is None:
-            raise Wrong(f"the environment variable {name} is not set")
-        if not value:
-            raise Wrong(f"the environment variable {name} is empty")
-        return value
+    def variable(self, name: str) -> str:
+        """Return the value of an environment variable; empty if it is missing."""
+        return self.environ.get(name, "")
+
+    def _default(self, name: str, default: str | None) -> str:
+        if default is None:
+            state = "empty" if name in self.environ else "not set"
+            raise Wrong(f"the environment variable {name} is {state}")
+        return default
 
 
 def expand(root: Keys, sources: ReferenceValues) -> tuple[Keys, list[Mistake]]:
@@ -130,7 +134,7 @@ def _leaf(leaf: Leaf, loc: Loc, walk: _Expansion) -> Leaf:
         value = walk.sources.value
         filled = template.fill(value)
         walk.sources.found.update(may_be_secret(loc, template, value))
-        return Leaf(leaf.place, filled, template)
+        return Leaf(leaf.place, Filled(filled) if template.references else filled, template)
     except Wrong as wrong:
         walk.findings.append(Mistake(loc, str(wrong)))
         return leaf

@@ -1,7 +1,7 @@
 """Which references may hold a secret: their values are never shown, wherever they occur.
 
-Rules: any reference may, unless the value of its key is public: an address, a host, a path. In a URL, only
-what follows the host may be secret, since API keys in paths and queries are common.
+Rules: any reference may, unless the value of its key is public: an address, a host, a path, a number, a
+duration. In a URL, only what follows the host may be secret, since API keys in paths and queries are common.
 """
 
 from __future__ import annotations
@@ -35,6 +35,28 @@ _OPEN: Final = frozenset(
         "trusted_proxies",
     }
 )
+_NOT_TEXT: Final = frozenset(
+    {
+        "allow_foreign_pages",
+        "allow_insecure",
+        "assertion_lifetime",
+        "default_lifetime",
+        "dpop_allow_bearer",
+        "dpop_bound_access_tokens",
+        "grace",
+        "legacy_unencoded",
+        "max_body",
+        "preserve_host",
+        "recover_on",
+        "require_close_notify",
+        "revoke",
+        "strip_prefix",
+        "timeout",
+        "tls_client_certificate_bound_access_tokens",
+    }
+)
+"""Keys of numbers, sizes, durations, and of what is true or false."""
+_PUBLIC: Final = _OPEN | _NOT_TEXT
 _URLS: Final = frozenset({"upstream", "token_endpoint", "revocation_endpoint", "url"})
 _OWNERS: Final = frozenset(
     {"parameters", "headers", "token_headers", "assertion_claims", "basic", "form", "json"}
@@ -58,11 +80,13 @@ def is_in_login(loc: Loc) -> bool:
 def may_be_secret(loc: Loc, template: Template, look_up: Callable[[Reference], str]) -> Iterator[str]:
     """Yield the values, or parts of them, that the references at `loc` give and that may be secret."""
     keys = [part for part in loc if isinstance(part, str)]
+    if keys[0] == "limits" or keys[-2:-1] == ["timeouts"]:
+        return  # sections of numbers alone
     if not _OWNERS.isdisjoint(keys):
         yield from map(look_up, template.references)
     elif keys[-1] in _URLS:
         yield from _behind_host(template, look_up)
-    elif keys[-1] not in _OPEN and keys[-2:] != ["tls", "key"]:
+    elif keys[-1] not in _PUBLIC and keys[-2:] != ["tls", "key"]:
         yield from map(look_up, template.references)
 
 

@@ -33,7 +33,7 @@ def template_reader(
         Wrong: a part of it cannot be read.
     """
     files = {part: TextFile(sources.path(part), checked) for part in template.files}
-    source = " + ".join(map(_source, template.references)) or IN_PLACE
+    source = " + ".join(_source(part, sources) for part in template.references) or IN_PLACE
     if not files:
         return constant_reader(template.fill(sources.value), source)
     fixed = {part: sources.value(part) for part in template.references if isinstance(part, Environment)}
@@ -44,11 +44,11 @@ def template_reader(
     return NamedReader(lambda: Secret(template.fill(look_up)), source, tuple(files.values()))
 
 
-def _source(reference: Reference) -> str:
+def _source(reference: Reference, sources: ReferenceValues) -> str:
     """Name a reference as it is written, without the text beside it, which may be part of the secret."""
     match reference:
         case Environment(name):
-            return f"env:{name}"
+            return f"env:{name}" if sources.variable(name) else f"{IN_PLACE}: the default of env:{name}"
         case Credential(name):
             return f"credential:{name}"
         case File(path):

@@ -1,7 +1,8 @@
 """Secrets in plain text, and secrets that are probably not what was intended.
 
 Rules: no message shows anything of a secret but its length. Checked are the client's credentials, the
-password of a proxy, and parameters and fields whose names suggest a secret. Warnings are given for valid
+password of a proxy, and parameters and fields whose names suggest a secret; there, the default of a variable
+is as plain as any text. Warnings are given for valid
 files only: beside problems they would be noise.
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from gateway.config.problems import Loc, Mistake, Severity
+from gateway.config.template import Environment, Reference
 from gateway.config.tree import Items, Keys, Leaf, find
 from gateway.core.masking import MASKED_FROM_CHARS
 from gateway.core.secret_shape import oddities
@@ -28,19 +30,21 @@ _OF_ROUTES: Final = (
     ("headers", "request", "add"),
 )
 _PLAIN: Final = "the secret is in this file in plain text: write ${env:NAME} or ${file:/path} instead"
+_DEFAULT: Final = "the default is a secret in this file in plain text: write ${env:NAME} without a default"
 _SHORT: Final = (
     f"the secret has fewer than {MASKED_FROM_CHARS} characters: it is easy to guess, and never masked"
 )
 _NO_REFERENCE: Final = "expected ${{{}}}: without ${{...}} this text is the secret itself"
 
 
+_MARK: Final = "\N{OBJECT REPLACEMENT CHARACTER}"
 _NAMED: Final = {"env:": "env:NAME", "file:": "file:/path", None: "credential:NAME"}
 
 
 def secret_problems(root: Keys) -> Iterator[Mistake]:
     """Yield texts that were meant as references, and are none."""
     for loc, leaf, text in _credentials(root):
-        found = re.fullmatch(r"(env:)[A-Za-z_]\w*|(file:)/.+|credential:[\w.-]+", text)
+        found = re.fullmatch(r"(env:)[A-Za-z_]\w*(?::-.*)?|(file:)/.+|credential:[\w.-]+", text)
         if leaf.template is None and found is not None:
             yield Mistake(loc, _NO_REFERENCE.format(_NAMED[found[1] or found[2]]))
 
@@ -51,6 +55,8 @@ def secret_warnings(root: Keys) -> Iterator[Mistake]:
     for loc, leaf, _ in (*credentials, *_alike(root)):
         if leaf.template is None:
             yield _warning(loc, _PLAIN)
+        elif leaf.template.has_default:
+            yield _warning(loc, _DEFAULT)
     for loc, _, text in credentials:
         odd = list(oddities(text)) if "\n" not in text else []
         yield from (_warning(loc, f"the secret {one}") for one in odd)
@@ -58,8 +64,20 @@ def secret_warnings(root: Keys) -> Iterator[Mistake]:
             yield _warning(loc, _SHORT)
     for name in _keys_of(root, ("clients",)):
         for loc, leaf, text in _texts(root, ("clients", name, "proxy")):
-            if leaf.template is None and ":" in text.rpartition("@")[0].removeprefix("http://"):
+            if leaf.template is None and _password_in(text):
                 yield _warning(loc, _PLAIN.replace("the secret", "the password"))
+            elif leaf.template is not None and _MARK in _password_in(leaf.template.fill(_marked)):
+                yield _warning(loc, _DEFAULT.replace("a secret", "a password"))
+
+
+def _password_in(url: str) -> str:
+    """Return the password in the URL of a proxy, or empty."""
+    return url.rpartition("@")[0].removeprefix("http://").partition(":")[2]
+
+
+def _marked(reference: Reference) -> str:
+    """Show in a template where defaults are."""
+    return _MARK if isinstance(reference, Environment) and reference.default else ""
 
 
 def _credentials(root: Keys) -> Iterator[_Text]:

@@ -12,6 +12,7 @@ from gateway.config.values.key_types import (
     Audience,
     CallerAuthorizationWord,
     Duration,
+    Flag,
     Host,
     Method,
     OverrideField,
@@ -86,8 +87,8 @@ class RouteModel(Strict):
     upstream: Upstream = required(
         "http://host[:port][/path] or https://..., whose path is prepended, or unix:/path."
     )
-    strip_prefix: bool = flag("Remove the route's path before forwarding.")
-    preserve_host: bool = flag("Forward the caller's Host instead of the upstream's.")
+    strip_prefix: Flag = flag("Remove the route's path before forwarding.")
+    preserve_host: Flag = flag("Forward the caller's Host instead of the upstream's.")
     client: Text | None = optional("The client whose token is injected; none by default.")
     scope: Scope | None = optional("Narrows the scope of the client.")
     audience: Audience | None = optional("Replaces the audience of the client.")
@@ -102,11 +103,11 @@ class RouteModel(Strict):
         repr=False,
         description="Replace the client's `headers` of the same names in the token request, and add others.",
     )
-    allow_insecure: bool = flag("Allow the token to go to another machine over http://.")
+    allow_insecure: Flag = flag("Allow the token to go to another machine over http://.")
     access: AccessWord | None = optional(
         "Who may use the route; required if it injects a token and another machine can reach a listener."
     )
-    allow_foreign_pages: bool = flag(
+    allow_foreign_pages: Flag = flag(
         "On loopback listeners, serve requests from web pages of other sites, and any Host."
     )
     authorization: CallerAuthorizationWord | None = optional(

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import ConfigDict, model_validator
 
 from gateway.config.problems import Wrong
-from gateway.config.values.key_types import HostName, Text, TlsVersionWord
+from gateway.config.values.key_types import Flag, HostName, Text, TlsVersionWord
 from gateway.config.values.strict import Strict, optional, required
 
 
@@ -47,7 +47,7 @@ class ClientTls(PeerTls):
 class UpstreamTls(PeerTls):
     """How an `https://` upstream is verified, and our certificate for it."""
 
-    require_close_notify: bool | None = optional(
+    require_close_notify: Flag | None = optional(
         "false: accept a response of unknown length without a final TLS close_notify; it may be cut off.",
         default=True,
     )

@@ -17,6 +17,7 @@ from pydantic import (
 
 from gateway.config.problems import Wrong, any_of
 from gateway.config.values import hosts, names, patterns, units, urls
+from gateway.config.values.filled import reader_of_filled, unquoted
 from gateway.core.client_settings import AuthMethod, GrantType, TlsVersion, TokenType
 from gateway.core.json_pointer import JsonPointer
 from gateway.core.proxies import Network
@@ -78,7 +79,11 @@ def member(kind: type[Enum], value: object) -> Enum:
 
 def _word_of(kind: type[Enum]) -> tuple[PlainValidator, WithJsonSchema]:
     words = [word.value for word in kind]
-    return PlainValidator(partial(member, kind)), WithJsonSchema({"enum": words})
+    return PlainValidator(partial(member, kind)), _or_references({"enum": words})
+
+
+def _or_references(schema: dict[str, object]) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [schema, {"type": "string", "pattern": patterns.REFERENCES}]})
 
 
 def _pattern(syntax: str) -> dict[str, object]:
@@ -91,14 +96,24 @@ def _shown(syntax: str) -> WithJsonSchema:
 
 def _sized(at_most: int) -> tuple[PlainValidator, WithJsonSchema]:
     schema = {"anyOf": [_pattern(units.SIZE_PATTERN), {"type": "integer", "minimum": 1, "maximum": at_most}]}
-    return PlainValidator(partial(units.size_bytes, at_most=at_most)), WithJsonSchema(schema)
+    reader = reader_of_filled(partial(units.size_bytes, at_most=at_most))
+    return PlainValidator(reader), WithJsonSchema(schema)
+
+
+def whole_number(least: int, most: int) -> tuple[object, ...]:
+    """Return what makes an `int` a number with bounds."""
+    schema: dict[str, object] = {"type": "integer", "minimum": least, "maximum": most}
+    return Field(ge=least, le=most), BeforeValidator(unquoted), _or_references(schema)
 
 
 _TEXT_SCHEMA: Final = WithJsonSchema({"type": "string", "pattern": patterns.TEXT})
 _ANY_TEXT: Final = WithJsonSchema({"type": "string", "pattern": f"{patterns.TEXT}|^$"})
 
 Text = Annotated[str, AfterValidator(names.text), _TEXT_SCHEMA]
-Duration = Annotated[float, PlainValidator(units.duration_s), _shown(units.DURATION_PATTERN)]
+Flag = Annotated[bool, BeforeValidator(unquoted), _or_references({"type": "boolean"})]
+Duration = Annotated[
+    float, PlainValidator(reader_of_filled(units.duration_s)), _shown(units.DURATION_PATTERN)
+]
 Size = Annotated[int, *_sized(units.LARGEST_BYTES)]
 HeadSize = Annotated[int, *_sized(MIB)]
 
@@ -142,8 +157,8 @@ TokenRequestFields = Annotated[dict[TokenRequestField, FieldValue], AfterValidat
 ResponseFields = Annotated[dict[ResponseField, FieldValue], AfterValidator(_without_twins)]
 RefusalStatus = Annotated[
     int,
-    PlainValidator(names.refusal_status),
-    WithJsonSchema({"type": "integer", "minimum": 400, "maximum": 499}),
+    PlainValidator(reader_of_filled(names.refusal_status)),
+    _or_references({"type": "integer", "minimum": 400, "maximum": 499}),
 ]
 
 _ScopeToken = Annotated[str, AfterValidator(names.scope_token)]

@@ -13,14 +13,14 @@ from __future__ import annotations
 from typing import Final
 
 _REFERENCE: Final = (
-    r"\$\{env:[A-Za-z_][A-Za-z0-9_]*\}|\$\{file:[^{}\r\n~][^{}\r\n]*\}|\$\{credential:[A-Za-z0-9_.-]+\}"
-    r"|\$\{taken:[A-Za-z_][A-Za-z0-9_-]*\}"
+    r"\$\{env:[A-Za-z_][A-Za-z0-9_]*(?::-[^{}\r\n]*)?\}|\$\{file:[^{}\r\n~][^{}\r\n]*\}"
+    r"|\$\{credential:[A-Za-z0-9_.-]+\}|\$\{taken:[A-Za-z_][A-Za-z0-9_-]*\}"
 )
 _UNFILLED: Final = r"(?!\$[A-Z_][A-Z0-9_]{2,}$)(?!%[A-Z_][A-Z0-9_]{2,}%$)(?!\{\{[\s\S]*\}\}$)"
 """The same rule as `core.secret_shape.is_unfilled`."""
 
 TEXT: Final = rf"^{_UNFILLED}(?:{_REFERENCE}|\$\$\{{|\$(?!\{{)|[^$])+$"
-_WITH_REFERENCES: Final = rf"^(?=[\s\S]*\$\{{)(?:{_REFERENCE}|\$\$\{{|\$(?!\{{)|[^$])+$"
+REFERENCES: Final = rf"^(?=[\s\S]*\$\{{)(?:{_REFERENCE}|\$\$\{{|\$(?!\{{)|[^$])+$"
 
 _HTTP: Final = r"[hH][tT][tT][pP][sS]?://[^\s/?#@\\]+"
 _PORT: Final = r"[0-9]{1,5}"
@@ -46,4 +46,4 @@ RESOURCE: Final = r"[A-Za-z][A-Za-z0-9+.-]*:[^\s#]+"
 
 def or_references(syntax: str) -> str:
     """Return a pattern for a text with this syntax, or with references."""
-    return rf"^(?:{syntax})$|{_WITH_REFERENCES}"
+    return rf"^(?:{syntax})$|{REFERENCES}"

@@ -30,8 +30,8 @@ from ruamel.yaml.reader import ReaderError
 
 from gateway.config.problems import BadText, Loc, Mistake, Place
 from gateway.config.tree import Entry, Items, Keys, Leaf, Node
+from gateway.config.values.scalars import NOTHING, SAY_OFF, scalar, why_odd
 from gateway.config.yaml.quick import quick
-from gateway.config.yaml.scalars import NOTHING, SAY_OFF, scalar, why_odd
 from gateway.config.yaml.slips import is_joined, lines_of
 from gateway.config.yaml.syntax import explained
 

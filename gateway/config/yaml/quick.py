@@ -16,6 +16,7 @@ from typing import Final
 
 from gateway.config.problems import Place
 from gateway.config.tree import Entry, Items, Keys, Leaf, Node, find
+from gateway.config.values.scalars import SAY_OFF
 from gateway.config.yaml.quick_flow import (
     DOUBLE,
     KEY_NAME,
@@ -28,7 +29,6 @@ from gateway.config.yaml.quick_flow import (
     key_in,
     value_of,
 )
-from gateway.config.yaml.scalars import SAY_OFF
 
 _OTHER: Final = re.compile(rf"[^\n\x20-\x7e{LETTERS}]")
 _REST: Final = r" *(?:(?<= )#.*)?$"

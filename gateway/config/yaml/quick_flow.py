@@ -9,7 +9,7 @@ from typing import Final
 
 from gateway.config.problems import Place
 from gateway.config.tree import Entry, Items, Keys, Leaf, Node, Scalar
-from gateway.config.yaml.scalars import scalar, why_odd
+from gateway.config.values.scalars import scalar, why_odd
 
 KEY_NAME: Final = r"([A-Za-z_][A-Za-z0-9_.-]{0,127})"
 LETTERS: Final = r"\xc0-\u024f\u0386-\u052f"

@@ -14,7 +14,7 @@ from typing import Final
 
 from gateway.config.document.schema import all_keys
 from gateway.config.problems import Place, any_of
-from gateway.config.yaml.scalars import ODD_SPACES
+from gateway.config.values.scalars import ODD_SPACES
 
 Slip = tuple[Place, str]
 

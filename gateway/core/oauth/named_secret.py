@@ -15,7 +15,7 @@ from typing import Protocol
 from gateway.core.secret import Secret
 
 IN_PLACE = "gateway.yaml"
-"""The source of a secret that is written in the configuration itself."""
+"""The source of a secret that is written in the configuration itself, or the beginning of it."""
 
 
 class WatchedFile(Protocol):
@@ -59,6 +59,11 @@ class NamedReader:
     def __call__(self) -> Secret:
         """Read the present text."""
         return self.read()
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether a part of it is written in the configuration itself."""
+        return any(source.startswith(IN_PLACE) for source in self.source.split(" + "))
 
 
 @dataclass(frozen=True, slots=True)

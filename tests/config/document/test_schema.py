@@ -12,7 +12,8 @@ from gateway.config import json_schema
 from gateway.config.document.validation import DEFAULT_ADMIN, DEFAULT_LISTENERS
 from gateway.config.template import read_template
 from gateway.config.values import hosts, names, urls
-from gateway.config.values.units import duration_s, size_bytes
+from gateway.config.values.patterns import REFERENCES as WITH_REFERENCES
+from gateway.config.values.units import DURATION_PATTERN, SIZE_PATTERN, duration_s, size_bytes
 from gateway.core.client_settings import AuthMethod, ClientSettings, GrantType, Reach, TlsVersion
 from gateway.core.oauth.client_assertion import JWT_BEARER
 from gateway.core.secret_shape import is_unfilled
@@ -29,9 +30,35 @@ from tests.config.document.schema_reader import complaints, paths
 from tests.config.documents import CRM, ROUTE, load_text, problems_of
 
 SCHEMA = json_schema()
+
+
 # One listener alone has the keys of one in a list: described once.
+def choices_of(shape, root):
+    if "$ref" in shape:
+        yield from choices_of(root["$defs"][shape["$ref"].rpartition("/")[2]], root)
+    for choice in shape.get("anyOf", [] if "$ref" in shape else [shape]):
+        yield from [choice] if choice is shape else choices_of(choice, root)
+
+
+def is_number_or_flag(choice):
+    pattern = choice.get("pattern", "")
+    has_unit = DURATION_PATTERN in pattern or SIZE_PATTERN in pattern
+    return has_unit or choice.get("type") in {"integer", "number", "boolean"}
+
+
+def is_text(choice):
+    is_free = choice.get("type") == "string" and choice.get("pattern") != WITH_REFERENCES
+    return is_free and not is_number_or_flag(choice)
+
+
 ROUTES = {"routes": [{"path": "/", "upstream": "http://a"}]}
 KEYS = {path: shape for path, shape in paths(SCHEMA, SCHEMA) if not path.startswith("listen.")}
+TAKE_NO_TEXT = {
+    key + ("[]" if "items" in shape else "")
+    for key, shape in KEYS.items()
+    for choices in [list(choices_of(shape.get("items", shape), SCHEMA))]
+    if any(is_number_or_flag(choice) for choice in choices) and not any(map(is_text, choices))
+}
 EXAMPLE = Path(__file__).parents[3] / "gateway.yaml"
 
 
@@ -41,6 +68,20 @@ def with_route(**keys):
 
 def with_client(**keys):
     return ROUTES | {"clients": {"a": {"client_id": "me", "client_secret": "s"} | keys}}
+
+
+@pytest.mark.parametrize("key", sorted(TAKE_NO_TEXT))
+def test_no_editor_underlines_a_reference_in_a_number_or_a_flag(key):
+    """If this fails for a new key: use `Flag`, `whole_number`, `Duration` or `Size` of `key_types`."""
+    shape = KEYS[key.removesuffix("[]")]
+    for text in ("${env:N}", "${env:N:-4}", "1${file:/n}"):
+        assert list(complaints(shape.get("items", shape), text, SCHEMA)) == []
+    assert list(complaints(shape.get("items", shape), "many", SCHEMA))
+
+
+def test_there_are_keys_of_numbers_and_flags():
+    assert {"grace", "limits.headers", "routes[].strip_prefix", "routes[].recover_on[]"} <= TAKE_NO_TEXT
+    assert "clients.<name>.assertion_claims" not in TAKE_NO_TEXT
 
 
 def test_it_is_json_and_says_which_schema_it_is():
@@ -279,6 +320,7 @@ def test_no_editor_underlines_what_is_read(key):
 
 REFERENCES = (
     "${env:SECRET}",
+    "${env:SECRET:-a:-$b c}",
     "${env:_a1}",
     "${file:a/b c}",
     "${file:/run/x}",

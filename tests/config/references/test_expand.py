@@ -4,6 +4,7 @@ import pytest
 
 from gateway.config.references.expand import ReferenceValues, expand
 from gateway.config.tree import plain
+from gateway.config.values.filled import Filled
 from gateway.config.yaml.parse import parse
 
 
@@ -29,6 +30,25 @@ def test_escapes_are_taken_out_also_where_nothing_is_referred_to(tmp_path):
 def test_what_comes_out_is_a_text_whatever_it_looks_like(tmp_path):
     root, _ = expanded("a: ${env:A}", tmp_path, {"A": "123"})
     assert plain(root) == {"a": "123"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "value"), [({}, "b"), ({"A": ""}, "b"), ({"A": "a"}, "a"), ({"A": " "}, " ")]
+)
+def test_a_default_stands_for_a_variable_that_is_missing_or_empty(tmp_path, environ, value):
+    root, findings = expanded("a: ${env:A:-b}", tmp_path, environ)
+    assert (plain(root), findings) == ({"a": value}, [])
+
+
+def test_an_empty_default_makes_a_part_of_a_text_optional(tmp_path):
+    root, findings = expanded("a: x${env:A:-}y", tmp_path)
+    assert (plain(root), findings) == ({"a": "xy"}, [])
+
+
+def test_only_what_references_gave_is_marked(tmp_path):
+    root, _ = expanded("{a: '${env:A:-4}', b: '$${4}', c: '4'}", tmp_path)
+    kinds = {key: type(entry.node.value) for key, entry in root.entries.items()}
+    assert kinds == {"a": Filled, "b": str, "c": str}
 
 
 def test_an_absolute_file_is_not_looked_for_beside_the_configuration(tmp_path):

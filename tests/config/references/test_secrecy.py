@@ -1,9 +1,12 @@
 """Which references may stand for a secret, by where they stand."""
 
+import re
+
 import pytest
 
 from gateway.config.references.secrecy import may_be_secret
 from gateway.config.template import read_template
+from tests.config.document.test_schema import KEYS, TAKE_NO_TEXT
 
 VALUES = {
     "HOST": "api.internal",
@@ -56,9 +59,21 @@ UPSTREAM = ("routes", 0, "upstream")
         (("routes", 0, "token_headers", "X-A"), "${env:KEY}", ["hunter2"]),
         (("routes", 0, "headers", "request", "set", "path"), "${env:KEY}", ["hunter2"]),
         (("callers", "partner", "anything"), "${env:KEY}", ["hunter2"]),
+        (("grace",), "${env:PORT}", []),
+        (("limits", "headers"), "${env:PORT}", []),
+        (("routes", 0, "timeouts", "idle"), "${env:PORT}", []),
+        (("routes", 0, "recover_on", 1), "${env:PORT}", []),
     ],
 )
 def test_a_reference_may_stand_for_a_secret_unless_everybody_may_see_it(
     loc: tuple[str | int, ...], text: str, expected: list[str]
 ):
     assert hidden(loc, text) == expected
+
+
+@pytest.mark.parametrize("key", sorted(TAKE_NO_TEXT))
+def test_no_number_and_no_duration_is_a_secret(key):
+    """If this fails for a new key: name it in `secrecy._NOT_TEXT`."""
+    loc = tuple(part if part != "[]" else 0 for part in re.findall(r"\[\]|[^.\[\]]+", key))
+    assert key.removesuffix("[]") in KEYS
+    assert hidden(loc, "${env:PORT}") == []

@@ -4,6 +4,7 @@ from gateway.config.references.expand import ReferenceValues
 from gateway.config.references.secret_reader import constant_reader, template_reader
 from gateway.config.template import read_template
 from gateway.core.client_settings import ClientName
+from gateway.core.oauth.named_secret import NamedReader
 from tests.config.documents import CLIENT, ROUTE, load_text
 
 
@@ -32,6 +33,19 @@ def test_a_secret_may_be_put_together(tmp_path):
     assert read().reveal() == "a-env-file-${b}"
     (tmp_path / "f").write_text("other file")
     assert read().reveal() == "a-env-other file-${b}"
+
+
+def test_a_secret_that_came_from_a_default_says_that_it_is_in_the_configuration():
+    template = read_template("${env:A:-hunter2}${env:B}")
+    sources = [ReferenceValues(environ, None) for environ in ({"B": "b"}, {"A": "a", "B": "b"})]  # type: ignore[arg-type]
+    default, variable = (template_reader(template, each) for each in sources)
+
+    assert [read().reveal() for read in (default, variable)] == ["hunter2b", "ab"]
+    assert isinstance(default, NamedReader) and isinstance(variable, NamedReader)
+    assert default.source == "gateway.yaml: the default of env:A + env:B"
+    assert variable.source == "env:A + env:B"
+    assert (default.is_in_place, variable.is_in_place) == (True, False)
+    assert "hunter2" not in repr(default)
 
 
 def test_a_constant_is_always_itself():

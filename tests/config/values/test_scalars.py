@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config.yaml.scalars import scalar, why_odd
+from gateway.config.values.scalars import scalar, why_odd
 
 
 @pytest.mark.parametrize(
