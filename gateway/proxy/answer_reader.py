@@ -28,11 +28,13 @@ from gateway.core.errors import (
 from gateway.core.http.answer_head import (
     ANSWER_NAMES,
     Body,
+    PlainAnswer,
     has_control,
     read_plain_answer,
     upstream_body,
 )
 from gateway.core.http.fields import options
+from gateway.core.http.plain_head import KEPT_BYTES
 from gateway.core.settings import Limits
 from gateway.proxy.answer import Answer, Data
 
@@ -61,9 +63,11 @@ class AnswerReader:
         "_is_11",
         "_is_head",
         "_keeps_alive",
+        "_last_head",
         "_left_bytes",
         "_limits",
         "_parser",
+        "_plain",
         "answer",
         "buffered_bytes",
         "error",
@@ -77,6 +81,8 @@ class AnswerReader:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._parser: httptools.HttpResponseParser | None = None
+        self._last_head = b""
+        self._plain: PlainAnswer | None = None  # the reading of the last head, if it was plain
         self._is_11 = False
         self._is_head = False
         self._head_bytes = 0
@@ -135,12 +141,18 @@ class AnswerReader:
 
     def _read_plain(self, answer: Answer, data: bytes) -> bool:
         """Read a response whose head is complete and plain (`plain_head`); return whether it was one."""
-        end = data.find(b"\r\n\r\n") + 4
-        if end < 4 or end > self._limits.header_bytes:
-            return False
-        head = read_plain_answer(data if end == len(data) else data[:end], self._limits.headers)
-        if head is None:
-            return False
+        head, last = self._plain, self._last_head
+        if head is None or not data.startswith(last):
+            end = data.find(b"\r\n\r\n") + 4
+            if end < 4 or end > self._limits.header_bytes:
+                return False
+            last = data if end == len(data) else data[:end]
+            head = read_plain_answer(last, self._limits.headers)
+            if head is None:
+                return False
+            if end <= KEPT_BYTES:
+                self._last_head, self._plain = last, head
+        end = len(last)
         status, reason, length, lines, special = head
         left_bytes = length - (len(data) - end)
         if left_bytes < 0:

@@ -19,7 +19,7 @@ from typing import Final
 from aiohttp import StreamReader
 from aiohttp.streams import EMPTY_PAYLOAD
 
-from gateway.core.http.request_head import HeadReader
+from gateway.core.http.request_head import HeadReader, PlainFields
 from gateway.proxy.call import Call
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.link import CallerLink
@@ -91,7 +91,7 @@ class Front(Awaiter):
             call.
     """
 
-    __slots__ = ("_is_fresh", "_take", "_terms", "_waiter", "_was_fed", "call", "exchange", "link")
+    __slots__ = ("_fields", "_is_fresh", "_take", "_terms", "_waiter", "_was_fed", "call", "exchange", "link")
 
     def __init__(self, link: CallerLink, terms: FrontTerms, take: Callable[[], Call | None]) -> None:
         self.link = link
@@ -100,6 +100,7 @@ class Front(Awaiter):
         self._waiter: asyncio.Future[None] | None = None  # the task's, while callbacks serve a call
         self._is_fresh = False  # the task waits for a request, and no byte of one has arrived
         self._was_fed = False
+        self._fields: PlainFields | None = None
         self.call: Call | None = None
         self.exchange: Exchange | None = None
 
@@ -114,8 +115,9 @@ class Front(Awaiter):
         if self._is_fresh:
             self._is_fresh = False
             terms, link = self._terms, self.link
-            head = terms.reader.read_plain(data)
+            head = terms.reader.read_plain(data, self._fields)
             if head is not None:
+                self._fields = head.plain_fields
                 waiter = link.keep_asleep()
                 if waiter is not None:
                     self._waiter = waiter

@@ -1,6 +1,7 @@
 """What the transport of a caller speaks to: which reads begin a fast call, and which are the parser's."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -121,6 +122,21 @@ async def test_the_next_request_begins_the_next_call():
             assert (front.call, front.exchange, front._waiter) == (None, None, None)
 
         assert (front.link._waiter, waiter.done(), front.link.read_deadline_s) == (waiter, False, 80.0)
+
+
+async def test_a_connection_keeps_the_fields_of_its_last_plain_head():
+    async with rig() as made:
+        front, kept = front_of(made), []
+        for path, fields in (("/a", ()), ("/b", ()), ("/c", ("X-Foo: 1",)), ("/d", ())):
+            front.data_received(request("GET", path, *fields))
+            call = front.begun()
+            kept.append((call.plain_head.target.path, call.plain_head.lines, front._fields))
+            front.served(call, 0.0)
+
+        assert [(path, lines) for path, lines, _ in kept] == [
+            ("/a", []), ("/b", []), ("/c", [b"X-Foo: 1"]), ("/d", [])
+        ]  # fmt: skip
+        assert [here[2] is before[2] for before, here in pairwise(kept)] == [True, False, False]
 
 
 async def test_nothing_begins_where_the_fast_way_is_closed():

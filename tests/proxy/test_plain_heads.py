@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from gateway.core.errors import GatewayError
 from gateway.core.http.answer_head import ANSWER_NAMES
+from gateway.core.http.plain_head import KEPT_BYTES
 from gateway.core.http.request_head import HeadReader, RequestHead
 from gateway.core.settings import Limits
 from gateway.proxy.answer_reader import AnswerReader
@@ -25,7 +26,7 @@ from tests.wire.messages import ok, request
 ROOMY = Limits()
 NARROW = Limits(target_bytes=300, header_bytes=300, headers=4)
 OF_A_HEAD = sorted(
-    {name for name in vars(RequestHead) if not name.startswith("_")}
+    {name for name in vars(RequestHead) if not name.startswith("_") and name != "plain_fields"}
     | {"method", "target", "lines", "special", "is_http10"}
 )
 
@@ -67,12 +68,17 @@ def usual(data, limits, loop):
     )
 
 
-def agree(data, limits, loop, reader=None):
-    """Whether it was plain; then both ways say the same."""
-    plain = (reader or warm(limits)).read_plain(data)
+def read_after(before, data, limits, loop, reader):
+    """Read a head as the next one of a connection, and compare it with the parser's; None: it was not plain."""
+    plain = reader.read_plain(data, before)
     if plain is not None:
         assert seen(plain) == seen(usual(data, limits, loop))
-    return plain is not None
+    return plain
+
+
+def agree(data, limits, loop, reader=None):
+    """Whether it was plain; then both ways say the same."""
+    return read_after(None, data, limits, loop, reader or warm(limits)) is not None
 
 
 # ── requests ──────────────────────────────────────────────────────────────────────────────────────────
@@ -81,6 +87,26 @@ def agree(data, limits, loop, reader=None):
 @given(near_plain.requests(), st.sampled_from([ROOMY, NARROW]))
 def test_a_request_that_is_read_plainly_is_what_the_parser_makes_of_it(loop, data, limits):
     agree(data, limits, loop)
+
+
+@given(
+    near_plain.requests(),
+    near_plain.requests(),
+    st.lists(near_plain.CHANGES, max_size=2),
+    st.sampled_from([ROOMY, NARROW]),
+)
+def test_fields_that_are_nearly_those_of_the_head_before_are_what_the_parser_makes_of_them(
+    loop, data, other, changes, limits
+):
+    """The fields of one request behind the line of another, the same and with a change or two."""
+    reader = warm(limits)
+    head = reader.read_plain(data)
+    before = head.plain_fields if head is not None else None
+    again = other.partition(b"\r\n")[0] + data[max(0, data.find(b"\r\n")) :]
+    for change in changes:
+        again = near_plain.changed(again, change)
+
+    read_after(before, again, limits, loop, reader)
 
 
 def start(line=b"GET / HTTP/1.1", *fields):
@@ -194,6 +220,36 @@ def test_names_that_were_forgotten_are_plain_no_longer(loop):
     assert [reader.read_plain(each) for each in kinds] == [None] * len(kinds)
 
 
+def test_the_fields_of_the_head_before_are_not_read_again(loop):
+    """Whatever the reader has forgotten since: the parser would still make the same of them."""
+    reader, more = warm(), b"Cookie: a=b"
+    before = reader.read_plain(start(b"GET /a HTTP/1.1", more)).plain_fields
+    reader._names.sort([(b"X-%d" % number, b"v") for number in range(600)])
+    again = read_after(before, start(b"HEAD /b?c HTTP/1.1", more), ROOMY, loop, reader)
+
+    assert again.plain_fields is before
+    assert read_after(before, start(b"GET /a HTTP/1.1", more + b"c"), ROOMY, loop, reader) is None
+
+
+@pytest.mark.parametrize(
+    "line", [b"POST / HTTP/1.1", b"GET / HTTP/1.0", b"GET  / HTTP/1.1", b"GET //a HTTP/1.1"]
+)
+def test_known_fields_do_not_make_a_request_line_plain(line):
+    reader = warm()
+    before = reader.read_plain(start()).plain_fields
+
+    assert reader.read_plain(start(line), before) is None
+
+
+def test_a_long_block_of_fields_is_not_kept():
+    """An idle connection would hold it."""
+    reader, bare = warm(), len(start()) - len(b"GET / HTTP/1.1") + len(b"Cookie: ") + len(b"\r\n")
+    most, more = (b"Cookie: " + b"a" * (KEPT_BYTES - bare + over) for over in (0, 1))
+
+    assert reader.read_plain(start(b"GET / HTTP/1.1", most)).plain_fields is not None
+    assert reader.read_plain(start(b"GET / HTTP/1.1", more)).plain_fields is None
+
+
 def test_a_limit_of_the_header_holds_for_plain_heads(loop):
     narrow = Limits(headers=3)
     most, more = (start(b"GET / HTTP/1.1", *[b"X-A: b"] * count) for count in (2, 3))
@@ -274,6 +330,39 @@ def test_answers_in_a_row_on_one_connection_are_what_the_parser_makes_of_them(an
         both(data, places, ROOMY, is_head=is_head, plain=plain, parsed=parsed)
         if not plain.is_reusable:
             return
+
+
+@given(near_plain.answers(), near_plain.CHANGES, near_plain.CUTS)
+@example(ok(b"hello"), ("replace", 7, b"0"), [])
+def test_heads_that_are_nearly_the_one_before_are_what_the_parser_makes_of_them(data, change, places):
+    plain, parsed = AnswerReader(ROOMY), AnswerReader(ROOMY)
+    for each in (data, data, near_plain.changed(data, change), data):
+        both(each, places if each != data else [], ROOMY, is_head=False, plain=plain, parsed=parsed)
+        if not plain.is_reusable:
+            return
+
+
+def test_the_same_head_again_is_not_read_again():
+    """Whatever names were forgotten since: the parser would still make the same of it."""
+    plain, parsed = AnswerReader(ROOMY), AnswerReader(ROOMY)
+    both(ok(b"one", "X-A: b"), [], ROOMY, is_head=False, plain=plain, parsed=parsed)
+    lines = plain.answer.lines
+    ANSWER_NAMES.sort([(b"X-%d" % number, b"v") for number in range(600)])
+    both(ok(b"two", "X-A: b"), [], ROOMY, is_head=False, plain=plain, parsed=parsed)
+    is_same = plain.answer.lines is lines
+    both(ok(b"two", "X-A: c"), [], ROOMY, is_head=False, plain=plain, parsed=parsed)
+
+    assert (is_same, plain.answer.lines[0][-1:]) == (True, b"c")
+
+
+@pytest.mark.parametrize("is_head", [False, True])
+def test_the_head_before_decides_nothing_about_a_response_to_head(is_head):
+    """It has the head of another response, but no body."""
+    plain, parsed = AnswerReader(ROOMY), AnswerReader(ROOMY)
+    both(ok(b"one"), [], ROOMY, is_head=False, plain=plain, parsed=parsed)
+    both(ok(b"one")[:-3] if is_head else ok(b"one"), [], ROOMY, is_head=is_head, plain=plain, parsed=parsed)
+
+    assert plain.answer.is_complete
 
 
 def needs_no_parser(data):
