@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from gateway.core.base64url import base64url
 from gateway.core.oauth.dpop_proof import PROOF_TYPE, proof_claims, token_hash
@@ -55,7 +56,7 @@ class DpopKey:
         algorithm: what the key signs with.
     """
 
-    __slots__ = ("_header", "_new_jti", "_sign", "_wall_s", "algorithm")
+    __slots__ = ("_header", "_key", "_new_jti", "_sign", "_wall_s", "algorithm")
 
     def __init__(
         self,
@@ -67,6 +68,7 @@ class DpopKey:
         header = {"typ": PROOF_TYPE, "alg": algorithm.value, "jwk": key.public_jwk()}
         self.algorithm = algorithm
         self._header = encoded_json(header).encode("ascii") + b"."
+        self._key = key
         self._sign = key.signer(algorithm)
         self._wall_s = wall_s
         self._new_jti = new_jti
@@ -86,17 +88,24 @@ class DpopKey:
 
     def bound_to(self, token: Secret) -> Prover:
         """Return the prover for one token."""
-        return _BoundKey(self, token_hash(token.reveal()))
+        return BoundKey(self, token_hash(token.reveal()))
+
+    def private_pem(self) -> Secret:
+        """Return the private key, for another process of this gateway: PKCS #8 in PEM form."""
+        assert not isinstance(self._key.key, bytes)
+        encodings = Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+        return Secret(self._key.key.private_bytes(*encodings).decode("ascii"))
 
 
 @dataclass(frozen=True, slots=True)
-class _BoundKey:
+class BoundKey:
     """Implements `core.token.Prover`: a key, and the hash of the token that its proofs accompany."""
 
     key: DpopKey
     ath: str = field(repr=False)
 
     def proof(self, method: str, url: str, nonce: str = "") -> bytes:
+        """Make the ``DPoP`` value for one request that carries the token."""
         return self.key.proof_bytes(method, url, nonce, self.ath)
 
 

@@ -20,6 +20,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from math import inf
 from typing import Final
 
@@ -43,7 +44,11 @@ Landing = Token | Failed
 
 
 class GrantSource:
-    """Implements `gateway.core.token.TokenSource` for one client and grant."""
+    """Implements `gateway.core.token.TokenSource` for one client and grant.
+
+    Attributes:
+        on_landing: is told how each token request ended; None: nobody wants to know.
+    """
 
     def __init__(self, maker: Maker, around: Surroundings, retire: Retire) -> None:
         """`retire` is called with each living token that is no longer used."""
@@ -53,7 +58,9 @@ class GrantSource:
         self._observer = around.observer
         self._now_s, self._wall_s = around.clock.now_s, around.clock.wall_s
         self._jitter = around.clock.jitter
+        self.on_landing: Callable[[Landing], None] | None = None
         self._token: Token | None = None
+        self._held: Held | None = None
         self._expires_at_s = self._refresh_at_s = self._dead_at_wall_s = -inf
         self._body_margin_s = BODY_MARGIN_S
         self._was_used = False
@@ -129,6 +136,15 @@ class GrantSource:
         """Whether the text of `token` is in use."""
         held = self._token
         return held is not None and held.field_value == token.field_value and not self._is_closed
+
+    def held(self) -> Held | None:
+        """Return the living token with the dates of its life; this is no use of it."""
+        lives = self._now_s() < self._expires_at_s and self._wall_s() < self._dead_at_wall_s
+        return self._held if lives and not self._is_closed else None
+
+    def error(self, failed: Failed) -> tuple[AuthorizationServerError, float]:
+        """Return the error for whoever waited, and how long no token request is sent."""
+        return self._requester.error(failed), self._requester.rest_left_s(self._now_s())
 
     def state(self) -> SourceState:
         """Return what may be shown of this source."""
@@ -206,9 +222,12 @@ class GrantSource:
 
     async def _fly(self, reason: Reason) -> Landing:
         try:
-            return self._land(await self._requester.request(reason))
+            landing = self._land(await self._requester.request(reason))
         finally:
             self._flight = None
+        if self.on_landing is not None:
+            self.on_landing(landing)
+        return landing
 
     def _land(self, landing: Held | Failed) -> Landing:
         if isinstance(landing, Failed):
@@ -222,7 +241,7 @@ class GrantSource:
     def _use(self, held: Held) -> None:
         if self._token is not None and self._token.field_value != held.token.field_value:
             self._requester.retire(self._token)
-        self._token, self._expires_at_s = held.token, held.life.expires_at_s
+        self._held, self._token, self._expires_at_s = held, held.token, held.life.expires_at_s
         self._dead_at_wall_s = held.life.dead_at_wall_s
         self._body_margin_s = held.life.body_margin_s
         self._was_used = self._is_suspect = False

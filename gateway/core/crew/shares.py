@@ -1,0 +1,38 @@
+"""How many workers there are, and each one's share of the limits.
+
+Rules: limits in `gateway.yaml` are for the whole gateway, however many workers it has. What counts things
+that each worker has of its own (connections, buffers, replays) is divided and rounded up, so that no share is
+nothing. `auto` means as many workers as the processor time that the gateway may use, rounded down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import ceil
+
+from gateway.core.settings import Limits
+
+
+def share_of(limits: Limits, workers: int) -> Limits:
+    """Return the limits of one of several workers."""
+    return replace(
+        limits,
+        connections=ceil(limits.connections / workers),
+        buffers_bytes=ceil(limits.buffers_bytes / workers),
+        replay_total_bytes=max(limits.replay_bytes, ceil(limits.replay_total_bytes / workers)),
+    )
+
+
+def quota_of(cpu_max: str) -> float | None:
+    """Read ``cpu.max`` of a cgroup, in processors; None where there is no quota or no sense in it."""
+    try:
+        quota, period = cpu_max.split()
+        return int(quota) / int(period) if quota != "max" and int(period) > 0 else None
+    except ValueError:
+        return None
+
+
+def automatic(quotas: list[float | None], processors: int) -> int:
+    """Return how many workers `auto` means under these quotas, and on so many processors."""
+    stated = [quota for quota in quotas if quota is not None]
+    return max(1, min(int(min(stated, default=processors)), processors))

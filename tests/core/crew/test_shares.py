@@ -1,0 +1,59 @@
+"""How many workers there are, and what each may hold."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.crew.shares import automatic, quota_of, share_of
+from gateway.core.settings import Limits
+
+
+@given(
+    workers=st.integers(1, 64),
+    connections=st.integers(1, 100_000),
+    total=st.integers(1, 10**9),
+)
+def test_shares_are_neither_nothing_nor_less_than_the_whole(workers, connections, total):
+    limits = Limits(connections=connections, replay_total_bytes=total, buffers_bytes=total)
+    share = share_of(limits, workers)
+    assert share.connections * workers >= connections
+    assert (share.connections - 1) * workers < connections
+    assert share.buffers_bytes * workers >= total
+    assert share.replay_total_bytes >= limits.replay_bytes
+
+
+def test_one_worker_has_it_all():
+    assert share_of(Limits(), 1) == Limits()
+
+
+@pytest.mark.parametrize(
+    ("text", "quota"),
+    [
+        ("max 100000\n", None),
+        ("200000 100000\n", 2.0),
+        ("150000 100000", 1.5),
+        ("", None),
+        ("100000", None),
+        ("x y", None),
+        ("1 0", None),
+    ],
+)
+def test_a_quota_is_read(text, quota):
+    assert quota_of(text) == quota
+
+
+@pytest.mark.parametrize(
+    ("quotas", "processors", "workers"),
+    [
+        ([], 4, 4),
+        ([None], 4, 4),
+        ([2.5], 4, 2),
+        ([0.5], 4, 1),
+        ([8.0, 3.0, None], 16, 3),
+        ([8.0], 2, 2),
+    ],
+)
+def test_auto_is_what_may_be_used(quotas, processors, workers):
+    assert automatic(quotas, processors) == workers
