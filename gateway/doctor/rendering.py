@@ -59,11 +59,15 @@ def _look_object(look: LookShape) -> JsonObject:
 def _attempt_object(attempt: AttemptShape) -> JsonObject:
     return {
         "url": attempt.url,
+        "method": attempt.verb,
+        "step": attempt.step,
+        "steps": attempt.steps,
         "secret": attempt.secret,
         "sent": [list(pair) for pair in attempt.sent],
         "status": attempt.status,
         "received": dict(attempt.received),
         "took_s": round(attempt.took_s, 3),
+        "not_found": list(attempt.missing),
     }
 
 
@@ -105,11 +109,13 @@ def _discovery_lines(report: Report) -> Iterator[str]:
 
 def _attempt_lines(attempt: AttemptShape, secrets: int) -> Iterator[str]:
     which = f" (secret {attempt.secret} of {secrets})" if secrets > 1 else ""
-    yield f"POST {attempt.url}{which}"
+    step = f"step {attempt.step} of {attempt.steps}: " if attempt.steps > 1 else ""
+    yield f"{step}{attempt.verb} {attempt.url}{which}"
     yield from (f"  > {name}: {value}" for name, value in attempt.sent)
     answered = f"status {attempt.status}" if attempt.status is not None else _unanswered(attempt)
     yield f"{answered} after {attempt.took_s * 1000:.0f} ms"
     yield from (f"  < {name}: {value}" for name, value in attempt.received)
+    yield from (f"  ! {nothing}" for nothing in attempt.missing)
 
 
 def _unanswered(attempt: AttemptShape) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.core.json_object import JsonObject
-from gateway.doctor.deviations import Deviation
+from gateway.core.oauth.diagnosis.deviations import Deviation
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -56,9 +56,12 @@ class AttemptShape:
     """One token request as it was sent, and the response to it.
 
     Attributes:
+        verb: the method of the request.
+        step: which of the `steps` that a credential takes, counted from 1.
         secret: the number of the secret used, counted from 1.
         sent: empty if there was no connection.
         status: None if there was no response.
+        missing: what was looked for in the response and not found, each with what was there instead.
     """
 
     url: str
@@ -67,6 +70,10 @@ class AttemptShape:
     status: int | None
     received: Pairs
     took_s: float
+    verb: str = "POST"
+    step: int = 1
+    steps: int = 1
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,30 @@
 """Make tokens by an OAuth grant at a token endpoint, and revoke them (RFC 6749, RFC 7009)."""
+# ruff: noqa: PLC0415 - what only the doctor needs is not loaded by the gateway
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from gateway.core.carriers import MAIN_PART
 from gateway.core.client_settings import ClientSettings
 from gateway.core.oauth.backoff import Rest
 from gateway.core.oauth.client_facts import ClientFacts
 from gateway.core.oauth.client_trouble import key_of
+from gateway.core.oauth.metadata import Look
+from gateway.core.oauth.token_attempt import Asked
 from gateway.core.oauth.token_outcome import Failed, Outcome
 from gateway.core.secret import Secret
 from gateway.core.token import Token
 from gateway.oauth.endpoint import TokenEndpoint
 
+if TYPE_CHECKING:
+    from gateway.core.oauth.diagnosis.grant_witness import GrantWitness
+
 
 class GrantMaker:
-    """Implements `maker.Maker` for a client with a token endpoint, which all clients of a process share."""
+    """Implements `maker.ExaminedMaker` for a client of the endpoint that all share."""
 
     def __init__(self, endpoint: TokenEndpoint, client: ClientSettings) -> None:
         self._endpoint = endpoint
@@ -70,3 +78,29 @@ class GrantMaker:
     def key_of(self, failed: Failed) -> str:
         """Return the key of `gateway.yaml` to check."""
         return key_of(failed, self.client)
+
+    # ── what the doctor asks ──────────────────────────────────────────────────────────────────────
+
+    async def ask(self) -> Asked:
+        """Request a token; return all attempts."""
+        return await self._endpoint.ask(self.client)
+
+    def looks(self) -> tuple[Look, ...]:
+        """Return the URLs that were asked for the issuer's metadata; none without discovery."""
+        return self._endpoint.looks(self.client)
+
+    def alternatives(self, asked: Asked) -> Iterator[tuple[str, GrantMaker]]:
+        """Yield what else to try with a secret that was refused."""
+        from gateway.core.oauth.diagnosis.alternatives import alternatives
+
+        last = asked.attempts[-1] if asked.attempts else None
+        if last is None or not last.blames_secret:
+            return
+        for other in alternatives(self.client.grant, last.proof, last.url):
+            yield other.setting, GrantMaker(self._endpoint, replace(self.client, grant=other.grant))
+
+    def witness(self) -> GrantWitness:
+        """Return what tells the doctor about grants."""
+        from gateway.core.oauth.diagnosis.grant_witness import GrantWitness
+
+        return GrantWitness(self.client)

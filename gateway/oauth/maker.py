@@ -16,18 +16,26 @@ What an implementation owes:
 - Nothing but cancellation is raised. A failure's kind decides back-off and status (`token_outcome`), its
   `reason` is in words of ours, without text of the server, and without URLs.
 - No secret, token, cookie or body is in any `repr`.
+
+The doctor asks the same object (`ExaminedMaker`): what it sent and got, request by request. What must be said
+about these the maker's `Witness` says, whose modules are loaded only then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Protocol
+from collections.abc import Hashable, Iterator
+from typing import TYPE_CHECKING, Protocol
 
 from gateway.core.client_settings import ClientSettings
 from gateway.core.oauth.backoff import Rest
 from gateway.core.oauth.client_facts import ClientFacts
+from gateway.core.oauth.metadata import Look
+from gateway.core.oauth.token_attempt import Asked
 from gateway.core.oauth.token_outcome import Failed, Outcome
 from gateway.core.token import Token
+
+if TYPE_CHECKING:
+    from gateway.core.oauth.diagnosis.witness import Witness
 
 
 class Maker(Protocol):
@@ -87,3 +95,26 @@ class Maker(Protocol):
 
     def key_of(self, failed: Failed) -> str:
         """Return the key of `gateway.yaml` to check after a failure, in full: ``clients.crm.scope``."""
+
+
+class ExaminedMaker(Maker, Protocol):
+    """A maker that the doctor can examine."""
+
+    async def ask(self) -> Asked:
+        """Make a credential as `make` does; return each request as it went, and the outcome.
+
+        An attempt says what was looked for in its answer and not found (`TokenAttempt.missing`); where a
+        credential takes several requests, it says which step it was.
+        """
+
+    def looks(self) -> tuple[Look, ...]:
+        """Return where the server's metadata was looked for; none if it is not needed."""
+
+    def alternatives(self, asked: Asked) -> Iterator[tuple[str, Maker]]:
+        """Yield other settings to try after a refusal, as written in `gateway.yaml`, with a maker for each.
+
+        No alternative may reveal more than the configured settings do.
+        """
+
+    def witness(self) -> Witness:
+        """Return what tells the doctor about the requests."""

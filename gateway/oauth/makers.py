@@ -8,7 +8,7 @@ from gateway.core.oauth.token_events import TokenObserver
 from gateway.net.resolver import Resolver
 from gateway.oauth.endpoint import TokenEndpoint
 from gateway.oauth.grant_maker import GrantMaker
-from gateway.oauth.maker import Maker
+from gateway.oauth.maker import ExaminedMaker
 from gateway.tls.trust import Trust
 
 
@@ -20,7 +20,7 @@ class Makers:
     ) -> None:
         self._endpoint = TokenEndpoint(clock, observer, trust, resolver=resolver)
 
-    def of(self, client: ClientSettings) -> Maker:
+    def of(self, client: ClientSettings) -> ExaminedMaker:
         """Return what makes the credentials of a client for its grant."""
         return GrantMaker(self._endpoint, client)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.doctor.deviations import Deviation
+from gateway.core.oauth.diagnosis.deviations import Deviation
 from gateway.doctor.rendering import as_object, render_json, render_text
 from gateway.doctor.report import AttemptShape, LookShape, Report, TokenShape
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from gateway.core.client_settings import AuthMethod, ClientSettings, Grant, GrantType, TlsFiles
 from gateway.core.oauth.client_assertion import JWT_BEARER
 from gateway.core.oauth.client_facts import ClientFacts
+from gateway.core.oauth.client_trouble import key_of
+from gateway.core.oauth.diagnosis.grant_witness import GrantWitness
 from gateway.core.oauth.metadata import Look, ServerMetadata
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.token_answer import read_token_answer
@@ -57,11 +59,25 @@ def report(
 ) -> Report:
     attempts = tuple(attempt(answer, grant, number) for number, answer in enumerate(answers))
     asked = Asked(attempts, attempts[-1].outcome if attempts else DOWN)
-    client = ClientSettings(grant, (lambda: Secret(SECRET),) * 2)
-    hidden = (Secret(SECRET), Secret("-----BEGIN KEY-----\nMIIabc\n"))
+    key = Secret("-----BEGIN KEY-----\nMIIabc\n")
+    client = ClientSettings(grant, (lambda: Secret(SECRET),) * 2, dpop_key=lambda: key)
     return make_report(
         Examination(
-            client, hidden, asked, replace(FACTS, objections=objections), looks, (), tried, remedy, b"k"
+            client=client,
+            witness=GrantWitness(client),
+            asked=asked,
+            facts=replace(
+                FACTS,
+                objections=objections,
+                issuer=grant.issuer,
+                method=grant.method.value,
+                asked_scope=grant.scope,
+            ),
+            looks=looks,
+            tried=tried,
+            remedy=remedy,
+            key=key_of(asked.outcome, client) if isinstance(asked.outcome, Failed) else "",
+            fingerprint_key=b"k",
         )
     )
 
@@ -245,17 +261,8 @@ def test_whatever_the_server_writes_back_of_it_no_secret_is_told(status, fields,
 
 def test_what_a_report_is_made_from_shows_nothing_either():
     asked = Asked((attempt(answered(SECRET.encode())),), DOWN)
-    examination = Examination(
-        ClientSettings(OURS, (lambda: Secret(SECRET),)),
-        (Secret(SECRET),),
-        asked,
-        FACTS,
-        (),
-        (),
-        (),
-        "",
-        b"key!",
-    )
+    client = ClientSettings(OURS, (lambda: Secret(SECRET),))
+    examination = Examination(client, GrantWitness(client), asked, FACTS, (), (), "", "", b"key!")
     for hidden in ("hunter2", HEADER_VALUE, PARAMETER, "key!"):
         assert hidden not in repr(examination)
 

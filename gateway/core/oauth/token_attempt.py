@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from gateway.core.dpop import nonce_of_text
 from gateway.core.oauth.client_facts import blames_secret
 from gateway.core.oauth.dpop_proof import endpoint_wants_nonce
+from gateway.core.oauth.picks import NotPicked
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.token_outcome import Failed, Outcome
 from gateway.core.secret import Secret
@@ -20,6 +21,10 @@ class TokenAttempt:
         number: which of the client's secrets was used, from 0.
         proof: the secret or the assertion.
         dpop_proof: proof of the key that the token will be bound to, or None.
+        verb: the method of the request.
+        step: its number among the requests that one credential takes, from 0.
+        steps: how many these are.
+        missing: what was looked for in the answer and not found.
     """
 
     url: str = field(repr=False)
@@ -29,6 +34,10 @@ class TokenAttempt:
     answer: ServerAnswer | Failed
     outcome: Outcome
     took_s: float
+    verb: str = "POST"
+    step: int = 0
+    steps: int = 1
+    missing: tuple[NotPicked, ...] = ()
 
     @property
     def was_sent(self) -> bool:
