@@ -163,11 +163,15 @@ def test_a_program_reads_what_a_person_reads():
     assert shown["attempts"] == [
         {
             "url": "https://a.test/token",
+            "method": "POST",
+            "step": 1,
+            "steps": 1,
             "secret": 2,
             "sent": [["Authorization", "Basic ••••"]],
             "status": 200,
             "received": {"date": "now"},
             "took_s": 0.012,
+            "not_found": [],
         }
     ]
     assert shown["token"] == {
