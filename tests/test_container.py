@@ -147,8 +147,9 @@ def test_the_image_says_how_it_is_run(image):
     user, _, group = image.config["User"].partition(":")
     assert (int(user), int(group)) > (0, 0)
     assert image.config["Entrypoint"] == ["/opt/gateway/bin/gateway"]
-    assert image.config["Cmd"] == ["run", "-c", "/etc/gateway/gateway.yaml"]
-    assert image.config["Healthcheck"]["Test"][:3] == ["CMD", "/opt/gateway/bin/gateway", "healthy"]
+    assert image.config["Cmd"] == ["run"]
+    assert "GATEWAY_CONFIG_FILE=/etc/gateway/gateway.yaml" in image.config["Env"]
+    assert image.config["Healthcheck"]["Test"] == ["CMD", "/opt/gateway/bin/gateway", "healthy"]
     assert all(int(port.partition("/")[0]) >= 1024 for port in image.config["ExposedPorts"])
     assert not image.config.get("Volumes")
     version = re.search(r'__version__ = "(.*)"', (ROOT / "gateway" / "__init__.py").read_text())[1]
@@ -242,6 +243,21 @@ def write_files(home, upstream, authorization_server):
     for file in home.iterdir():
         file.chmod(0o444)
     home.chmod(0o755)
+
+
+@needs_buildah
+async def test_it_serves_without_a_file_what_a_variable_holds(image, tmp_path):
+    routes = [{"path": "/", "upstream": "http://127.0.0.1:9"}]
+    text = json.dumps({"listen": "127.0.0.1:0", "admin": "off", "routes": routes})
+    tmp_path.chmod(0o755)
+    image.config["Env"].append(f"GATEWAY_CONFIG={text}")
+    try:
+        async with in_container(image, tmp_path, *image.config["Cmd"]) as child:
+            await child.until_told("listening on")
+            child.signal(signal.SIGTERM)
+            assert await child.ended() == 0
+    finally:
+        image.config["Env"].pop()
 
 
 @needs_buildah

@@ -17,6 +17,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from gateway.core.config_place import ConfigPlace, ConfigVariable
+
 PATIENCE_S: Final = 5.0
 DEFAULT: Final = "127.0.0.1:8079"
 _MOST_BYTES: Final = 16 * 1024 * 1024
@@ -50,28 +52,33 @@ class Answer(NamedTuple):
     content: dict[str, Any]
 
 
-def admin_place(file: str, environ: Mapping[str, str]) -> Place:
+def admin_place(config: str | ConfigPlace, environ: Mapping[str, str]) -> Place:
     """Return where the gateway of a configuration has its admin listener.
 
     Raises:
         AdminUnreachable: it has none, or where it is cannot be known.
     """
-    try:
-        with open(file, encoding="utf-8-sig") as opened:  # noqa: PTH123 - pathlib takes longer to load
-            text = opened.read(_MOST_BYTES)
-    except OSError as error:
-        raise AdminUnreachable(f"{file}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise AdminUnreachable(f"{file}: invalid UTF-8: save the file as UTF-8") from None
-    word = plain_word(text)
+    word = plain_word(_text(config, environ))
     if word is None:
-        word = _word_of_reader(file, environ)
+        word = _word_of_reader(config, environ)
     if word == "off":
         raise AdminUnreachable(
-            f"{file}: `admin` is off, and only an admin listener answers: "
+            f"{config}: `admin` is off, and only an admin listener answers: "
             "write an address, such as admin: unix:/run/gateway/admin.sock"
         )
-    return _place(file, word)
+    return _place(str(config), word)
+
+
+def _text(config: str | ConfigPlace, environ: Mapping[str, str]) -> str:
+    if isinstance(config, ConfigVariable):
+        return environ.get(config.name, "")
+    try:
+        with open(config, encoding="utf-8-sig") as opened:  # noqa: PTH123 - pathlib takes longer to load
+            return opened.read(_MOST_BYTES)
+    except OSError as error:
+        raise AdminUnreachable(f"{config}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise AdminUnreachable(f"{config}: invalid UTF-8: save the file as UTF-8") from None
 
 
 def plain_word(text: str) -> str | None:
@@ -96,13 +103,13 @@ def _word_of_json(text: str) -> str | None:
     return word if isinstance(word, str) and "${" not in word else None
 
 
-def _word_of_reader(file: str, environ: Mapping[str, str]) -> str:
+def _word_of_reader(config: str | ConfigPlace, environ: Mapping[str, str]) -> str:
     from pathlib import Path  # noqa: PLC0415 - only unusual files pay for it
 
     from gateway.config import ConfigError, ConfigUnreadable, admin_in  # noqa: PLC0415
 
     try:
-        address = admin_in(Path(file), environ)
+        address = admin_in(Path(config) if isinstance(config, str) else config, environ)
     except (ConfigError, ConfigUnreadable) as error:
         raise AdminUnreachable(str(error)) from None
     return "off" if address is None else str(address)

@@ -5,21 +5,21 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 import click
 
 from gateway.cli.configuration import config_option, load_settings
 from gateway.cli.refusals import refuse_unknown_aiohttp
 from gateway.cli.terminal import fail, say
+from gateway.core.config_place import ConfigPlace
 
 
 @click.command()
 @click.argument("client")
-@config_option
+@config_option()
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--once", is_flag=True, help="If the client is refused, try no other settings.")
-def token(client: str, path: Path, as_json: bool, once: bool) -> None:
+def token(client: str, config: ConfigPlace, as_json: bool, once: bool) -> None:
     """Request a token and report what came back.
 
     Shows what is sent for CLIENT, what the authorization server answers, where it deviates from the RFCs, and
@@ -38,7 +38,7 @@ def token(client: str, path: Path, as_json: bool, once: bool) -> None:
     from gateway.doctor.examine import examine
     from gateway.doctor.rendering import render_json, render_text
 
-    settings = load_settings(path, os.environ)
+    settings = load_settings(config, os.environ)
     found = settings.clients.get(ClientName(client))
     if found is None:
         known = f"the clients are {', '.join(settings.clients)}" if settings.clients else "none is defined"
@@ -52,7 +52,7 @@ def token(client: str, path: Path, as_json: bool, once: bool) -> None:
 @click.command()
 @click.argument("method")
 @click.argument("url")
-@config_option
+@config_option()
 @click.option(
     "-H", "--header", "headers", multiple=True, help="A header field of the request: 'Name: value'."
 )
@@ -62,7 +62,7 @@ def token(client: str, path: Path, as_json: bool, once: bool) -> None:
 def explain(  # noqa: PLR0913, PLR0917 - an argument for each option
     method: str,
     url: str,
-    path: Path,
+    config: ConfigPlace,
     headers: tuple[str, ...],
     origin: str | None,
     listener: str | None,
@@ -86,7 +86,7 @@ def explain(  # noqa: PLR0913, PLR0917 - an argument for each option
     from gateway.doctor.arrival import NoArrival, arrival
     from gateway.proxy.request_reader import read_alone
 
-    settings = load_settings(path, os.environ)
+    settings = load_settings(config, os.environ)
     try:
         arrived = arrival(settings.listeners, url, origin, listener)
         sent = doctor.request_bytes(method.upper(), url, headers, arrived, is_http10=is_http10)

@@ -6,18 +6,18 @@ from __future__ import annotations
 import json
 import os
 import sys
-from pathlib import Path
 
 import click
 
 from gateway.cli.configuration import config_option, key_problems, read_configuration
 from gateway.cli.refusals import refuse_unknown_aiohttp
 from gateway.cli.terminal import end, say
+from gateway.core.config_place import ConfigPlace
 
 
 @click.command()
-@config_option
-def check(path: Path) -> None:
+@config_option()
+def check(config: ConfigPlace) -> None:
     """Check the configuration and its files.
 
     Reports every problem, with line and column. Exits with 2 if the configuration is invalid, with 1 if a
@@ -26,18 +26,18 @@ def check(path: Path) -> None:
     from gateway.config import check_files, counted, in_order, plural
 
     refuse_unknown_aiohttp()
-    loaded = read_configuration(path, os.environ)
-    files = check_files(str(path), loaded.files)
+    loaded = read_configuration(config, os.environ)
+    files = check_files(str(config), loaded.files)
     told = in_order((*loaded.problems, *files.of_servers, *files.of_clients, *files.warnings))
-    keys = key_problems(path, loaded.settings) if loaded.settings is not None else ()
+    keys = key_problems(config, loaded.settings) if loaded.settings is not None else ()
     for line in (*map(str, told), *keys):
         click.echo(line, file=sys.stderr)
     if (settings := loaded.settings) is None:
-        end(2, f"{path}: invalid ({counted(told)})")
+        end(2, f"{config}: invalid ({counted(told)})")
     if files.of_servers or files.of_clients or keys:
-        end(1, f"{path}: valid, but what it names cannot be used ({counted(told, len(keys))})")
+        end(1, f"{config}: valid, but what it names cannot be used ({counted(told, len(keys))})")
     parts = f"{plural(len(settings.routes), 'route')}, {plural(len(settings.clients), 'client')}"
-    say(f"{path}: valid ({parts})" + (f", {counted(told)}" if told else ""))
+    say(f"{config}: valid ({parts})" + (f", {counted(told)}" if told else ""))
 
 
 @click.command()

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NoReturn
 
 from gateway.cli.terminal import end, fail
+from gateway.core.config_place import ConfigPlace
 
 
 def refuse_unknown_aiohttp() -> None:
@@ -17,12 +17,12 @@ def refuse_unknown_aiohttp() -> None:
         fail(complaint)
 
 
-def cannot_start(path: Path, error: Exception) -> NoReturn:
+def cannot_start(config: ConfigPlace, error: Exception) -> NoReturn:
     """Exit with why the gateway cannot start, at the key of the address if that is the reason."""
     from gateway.listening import CannotListen
 
     if isinstance(error, CannotListen) and error.place[0].isdigit():
-        end(1, f"{path}:{error}")
+        end(1, f"{config}:{error}")
     fail(f"cannot start: {_reason(error)}")
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from gateway.cli.configuration import config_option
 from gateway.cli.terminal import end, fail, say
+from gateway.core.config_place import ConfigPlace
 
 if TYPE_CHECKING:
     from gateway.cli.admin_client import Place
@@ -16,23 +18,15 @@ if TYPE_CHECKING:
 _WAIT_S: Final = 120.0
 _PAUSE_S: Final = 0.05
 
-_file_option: Final = click.option(
-    "-c",
-    "--config",
-    "file",
-    type=click.Path(),
-    default="gateway.yaml",
-    show_default=True,
-    help="The configuration file; its key `admin` says where to ask.",
-)
+_PURPOSE: Final = "its key `admin` says where to ask"
 
 
 @click.command()
 @click.option(
     "--ready", is_flag=True, help="Ask whether it is ready for requests, not only whether it lives."
 )
-@_file_option
-def healthy(ready: bool, file: str) -> None:
+@config_option(_PURPOSE)
+def healthy(ready: bool, config: ConfigPlace) -> None:
     """Ask whether the gateway runs and is well.
 
     Exits with 0 if it is, else with 1 and the reason. For health checks of containers: it starts fast, and
@@ -41,7 +35,7 @@ def healthy(ready: bool, file: str) -> None:
     from gateway.cli.admin_client import AdminUnreachable, admin_place, ask
 
     try:
-        place = admin_place(file, os.environ)
+        place = admin_place(config, os.environ)
         answer = ask(place, "/readyz" if ready else "/healthz")
     except AdminUnreachable as error:
         fail(str(error))
@@ -66,18 +60,21 @@ def _not_ready(page: dict[str, Any]) -> str:
 
 
 @click.command("reload")
-@_file_option
-def reload_(file: str) -> None:
+@config_option(_PURPOSE)
+def reload_(config: ConfigPlace) -> None:
     """Have the running gateway read its configuration anew, and report how that went.
 
-    Sends SIGHUP to the gateway whose admin listener the file names, and waits until the reload is over. Exits
-    with 0 if the new configuration is in use. Otherwise the one of before stays in use, and the exit status
-    and the problems are those of `gateway check`.
+    Sends SIGHUP to the gateway whose admin listener the configuration names, and waits until the reload is
+    over. Exits with 0 if the new configuration is in use. Otherwise the one of before stays in use, and the
+    exit status and the problems are those of `gateway check`.
+
+    A configuration from the environment stays as it was at the start: only the files that it refers to are
+    read again.
     """
     from gateway.cli.admin_client import AdminUnreachable, admin_place
 
     try:
-        place = admin_place(file, os.environ)
+        place = admin_place(config, os.environ)
         shown = _reloaded(place)
     except AdminUnreachable as error:
         fail(str(error))
@@ -86,12 +83,12 @@ def reload_(file: str) -> None:
     if last.get("is_successful"):
         for line in lines:
             click.echo(line, err=True)
-        say(f"{file}: reloaded")
+        say(f"{config}: reloaded")
         return
     end(
         int(last.get("exit_status") or 1),
         *lines,
-        f"{file}: not reloaded: the configuration of before stays in use",
+        f"{config}: not reloaded: the configuration of before stays in use",
     )
 
 

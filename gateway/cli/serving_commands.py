@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway import __version__
-from gateway.cli.configuration import config_option, load_settings, reading
+from gateway.cli.configuration import config_option, load_settings, reading, reading_again
 from gateway.cli.refusals import cannot_start, refuse_unknown_aiohttp
 from gateway.cli.terminal import end, fail
+from gateway.core.config_place import TEXT, ConfigPlace
 from gateway.first_process import take_the_place_of_init
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@config_option
-def run(path: Path) -> None:
+@config_option()
+def run(config: ConfigPlace) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads the configuration."""
     take_the_place_of_init()
     refuse_unknown_aiohttp()
@@ -39,8 +40,9 @@ def run(path: Path) -> None:
 
     keep_memory_private()
     never_wait_for_readers("stderr")
+    own_text = frozenset(filter(None, [os.environ.get(TEXT)]))
     environ = dict(os.environ)  # a reload fills in what the process itself forgets below
-    first = reading(path, environ)
+    first = reading(config, environ)
     if first.settings is None:
         end(first.status, *first.problems)
     settings = first.settings
@@ -49,23 +51,26 @@ def run(path: Path) -> None:
     if os.environ.get("SSLKEYLOGFILE"):
         warn("SSLKEYLOGFILE is set: the keys of all TLS connections are written to the file that it names")
 
+    def forget(settings: Settings) -> None:
+        forget_variables(settings.referenced | own_text)
+
     def use(settings: Settings) -> None:
         set_up_logging(settings.log.level, settings.log.format, sys.stderr)
-        forget_variables(settings.referenced)
+        forget(settings)
 
-    forget_variables(settings.referenced)
+    forget(settings)
     try:
         server.run(
             first,
             server.Hooks(
                 told=lambda line: tell(f"gateway {__version__}: {line}"),
-                read=lambda: reading(path, environ),
-                present=lambda files: contents_now(path, files),
+                read=lambda: reading_again(config, environ),
+                present=lambda files: contents_now(config, files),
                 use=use,
             ),
         )
     except OSError as error:  # which ssl.SSLError is, too
-        cannot_start(path, error)
+        cannot_start(config, error)
 
 
 @click.command()

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import errno
 import gc
+import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -40,11 +41,13 @@ from gateway.config.references.text_file import text_digest
 from gateway.config.tree import Leaf, problems
 from gateway.config.values.hosts import admin_address
 from gateway.config.yaml.parse import parse
+from gateway.core.config_place import FILE, ConfigPlace, ConfigVariable, is_name_of_file
 from gateway.core.settings import MIB, Address, Settings
 from gateway.regular_file import read_regular
 
 _MOST_BYTES: Final = 16 * MIB
 _TOO_LARGE: Final = "the file is larger than 16 MiB"
+_A_NAME: Final = f"this is the name of a file, not the text of a configuration: name it in {FILE}"
 _STDIN: Final = Path("/dev/stdin")
 _DESCRIPTORS: Final = (Path("/dev/fd"), Path("/proc/self/fd"))
 
@@ -57,9 +60,9 @@ class Loaded:
         settings: None if there are problems.
         problems: all problems and warnings, sorted by position.
         files: the files that it names, whether it is valid or not.
-        sha256: of the file's content, in hexadecimal.
-        contents: digests of what decides how it reads: of the file itself, and of those in ``${file:}`` that
-            are not read again by themselves when they are replaced.
+        sha256: of its text, in hexadecimal.
+        contents: digests of the files that decide how it reads: of the file itself, and of those in
+            ``${file:}`` that are not read again by themselves when they are replaced.
     """
 
     settings: Settings | None
@@ -69,11 +72,12 @@ class Loaded:
     contents: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Settings:
+def load(path: ConfigPlace, environ: Mapping[str, str]) -> Settings:
     """Read a configuration.
 
     Args:
-        path: the file; relative files are looked for beside it.
+        path: the file, beside which relative files are looked for; or the variable that holds the text, with
+            which they are looked for in the present directory.
         environ: the variables that ``${env:NAME}`` refers to.
 
     Raises:
@@ -86,46 +90,49 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     return loaded.settings
 
 
-def load_all(path: Path, environ: Mapping[str, str]) -> Loaded:
+def load_all(path: ConfigPlace, environ: Mapping[str, str]) -> Loaded:
     """Read a configuration; return it with everything that is wrong or suspicious.
 
     Raises:
         ConfigUnreadable: the file itself cannot be read.
     """
-    # Links are not resolved: Kubernetes swaps them, and their old targets vanish.
-    sources = ReferenceValues(environ, path.absolute().parent)
+    sources = ReferenceValues(environ, _folder(path))
     content = b""
     try:
         with _undisturbed():
-            content = _content(path)
+            content = _content(path, environ)
             loaded = _loaded(str(path), _text(content), sources)
     except BadText as bad:
-        place = bad.place
-        loaded = Loaded(None, (Problem(str(path), place.line, place.column, "", bad.message),))
+        loaded = Loaded(None, (_of_text(path, bad, content),))
     digest = sha256(content).hexdigest()
-    return replace(loaded, sha256=digest, contents={**sources.contents, str(path): digest})
+    return replace(loaded, sha256=digest, contents={**sources.contents, **own_contents(path, digest)})
 
 
-def contents_now(path: Path, files: Iterable[str]) -> dict[str, str]:
+def own_contents(path: ConfigPlace, digest: str) -> dict[str, str]:
+    """Return the part of `Loaded.contents` that is the configuration itself; a variable never changes."""
+    return {} if isinstance(path, ConfigVariable) else {str(path): digest}
+
+
+def contents_now(path: ConfigPlace, files: Iterable[str]) -> dict[str, str]:
     """Return the present digests of a configuration and the `files` in it, as `Loaded.contents` has them."""
-    try:
-        digest = sha256(_content(path)).hexdigest()
-    except (BadText, ConfigUnreadable):
-        digest = ""
-    return {**{file: text_digest(Path(file)) for file in files}, str(path): digest}
+    digest = ""
+    if isinstance(path, Path):
+        with suppress(BadText, ConfigUnreadable):
+            digest = sha256(_content(path, {})).hexdigest()
+    return {**{file: text_digest(Path(file)) for file in files}, **own_contents(path, digest)}
 
 
-def admin_in(path: Path, environ: Mapping[str, str]) -> Address | None:
+def admin_in(path: ConfigPlace, environ: Mapping[str, str]) -> Address | None:
     """Return the address of `admin`, whatever is wrong with other keys; None for ``off``.
 
     Raises:
         ConfigUnreadable: the file itself cannot be read.
         ConfigError: it is not YAML, or the key is wrong.
     """
-    sources = ReferenceValues(environ, path.absolute().parent)
+    sources = ReferenceValues(environ, _folder(path))
     place, message = Place(), ""
     try:
-        root, missing = expand(parse(_text(_content(path)))[0], sources)
+        root, missing = expand(parse(_text(_content(path, environ)))[0], sources)
         entry = root.entries.get("admin")
         if entry is None:
             return DEFAULT_ADMIN
@@ -185,7 +192,19 @@ def _is_news(finding: Mistake, judged: frozenset[Loc]) -> bool:
     return not any(finding.loc[:depth] in judged for depth in range(len(finding.loc) + 1))
 
 
-def _content(path: Path) -> bytes:
+def _of_text(path: ConfigPlace, bad: BadText, content: bytes) -> Problem:
+    is_name = isinstance(path, ConfigVariable) and is_name_of_file(content.decode("utf-8", "replace"))
+    return Problem(str(path), bad.place.line, bad.place.column, "", _A_NAME if is_name else bad.message)
+
+
+def _folder(path: ConfigPlace) -> Path:
+    # Links are not resolved: Kubernetes swaps them, and their old targets vanish.
+    return Path.cwd() if isinstance(path, ConfigVariable) else path.absolute().parent
+
+
+def _content(path: ConfigPlace, environ: Mapping[str, str]) -> bytes:
+    if isinstance(path, ConfigVariable):
+        return os.fsencode(environ.get(path.name, ""))
     try:
         if _is_inherited(path):
             with path.open("rb") as file:
