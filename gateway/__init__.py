@@ -4,6 +4,7 @@ The request's way (read `proxy.handler.Handler.handle` first)::
 
     caller ─ proxy.listener ─ proxy.handler ─► core.http.routing     which route: 404, 405, 400
                                     │       ─► core.http.outbound    is it admitted: 403, 413
+                                    │       ─► access.gate           who calls, and may it: 401, 403, 503
                                     │       ─► oauth.source          a living token, or 502, 503, 504
                                     │       ─► proxy.exchange        one request to one upstream: 502, 504
                                     │       ─► core.http.recovery    401: drop that token, replay once
@@ -40,10 +41,12 @@ observers                 who is told of requests and tokens: metrics, logs, who
 doors, reloading          the addresses where callers come in; the configuration, read anew
 config_watch              whether it has changed
 proxy, oauth              the request's way, the token's way
+access                    who may use a route
 admin, config             the admin listener; the reader of `gateway.yaml`
 demo                      a small authorization server and a small legacy service
 observe, tls, net         logs and metrics; TLS contexts of all sides; from names to addresses
 core.http, core.oauth     what each way decides: values in, values out, no I/O
+core.access               what is decided about callers
 core                      what both ways share: errors, settings, secrets, the clock, the token
 ========================  ============================================================================
 

@@ -18,6 +18,7 @@ from gateway import __version__
 from gateway.admin.service import AdminServer, start_admin
 from gateway.admin.state import client_state, config_state, missing_token, route_state
 from gateway.admin.view import AdminView, Readiness
+from gateway.core.access_settings import credential_fields
 from gateway.core.clock import Clock
 from gateway.core.config_state import ConfigState
 from gateway.core.http_time import HttpDate
@@ -43,7 +44,7 @@ from gateway.proxy.caller import Terms
 from gateway.proxy.census import Census
 from gateway.proxy.fast_lane import FastLane
 from gateway.proxy.front import FrontTerms
-from gateway.proxy.handler import Handler
+from gateway.proxy.handler import Handler, Serving
 from gateway.proxy.room import Room
 from gateway.request_ids import request_ids
 from gateway.retired import Retired
@@ -98,7 +99,6 @@ class Gateway:
             time.time,
         )
         self._trust = Trust()
-        self._file_watch = FileWatch(watched_files(settings))
         self._observers = Observers(settings, loop, self.metrics, observer)
         self._resolver = Resolver(self.metrics.resolutions, get_addr_info, loop.time)
         self._sweeper = Sweeper(loop, (), self._is_busy)
@@ -108,14 +108,9 @@ class Gateway:
         self._parts = ProcessParts(loop, self._clock, self.metrics, self._trust, self._resolver, self._room)
         self._around = Surroundings(self._clock, self._observers.of_tokens(), secrets.token_bytes(32))
         self.generation = Generation(settings, self._parts, self._around)
+        self._file_watch = self._watch(settings)
         self.retired = Retired(loop)
-        self._handler = Handler(
-            self.generation.router(),
-            settings.limits,
-            self._clock,
-            self.metrics.route(UNROUTED),
-            self._observers.of_requests(),
-        )
+        self._handler = Handler(self._serving(settings), self._clock, self.metrics.route(UNROUTED))
         self._date = HttpDate()
         self._next_id = request_ids()
         self._lane = FastLane(self._handler, loop, self._clock.now_s)
@@ -187,8 +182,8 @@ class Gateway:
         self._buffers = Buffers(limits.buffers_bytes, self._census)
         self._room.limits = limits
         self._observers.go_on(settings, access_log)
-        self._file_watch = FileWatch(watched_files(settings))
-        self._handler.go_on(generation.router(), limits, self._observers.of_requests())
+        self._file_watch = self._watch(settings)
+        self._handler.go_on(self._serving(settings))
         self.front = self._front_terms(settings)
         self.retired.add(before, generation)
         self._sweeper.go_on(self._looks())
@@ -238,6 +233,13 @@ class Gateway:
             self._census,
         )
         self.doors.open(plans, terms, self._settings.trusted_proxies)
+
+    def _serving(self, settings: Settings) -> Serving:
+        credentials = credential_fields(settings.callers.values())
+        return Serving(self.generation.router(), settings.limits, credentials, self._observers.of_requests())
+
+    def _watch(self, settings: Settings) -> FileWatch:
+        return FileWatch([*watched_files(settings), *self.generation.ways.files()])
 
     def _front_terms(self, settings: Settings) -> FrontTerms:
         timeout_s = settings.limits.keepalive_timeout_s

@@ -14,6 +14,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from gateway.access.gate import Gate
+from gateway.access.ways import Ways
 from gateway.core.client_settings import ClientSettings, Grant, SecretReader
 from gateway.core.clock import Clock
 from gateway.core.http.recovery import Acceptance
@@ -51,6 +53,7 @@ class Generation:
         before: the generation to be replaced, whose settings `carried_over` has compared with these.
 
     Attributes:
+        ways: those to know a caller.
         pools: one for each upstream, however many routes lead there.
         routes: in the order of the configuration.
         acceptances: of the tokens of a grant at an upstream.
@@ -67,6 +70,7 @@ class Generation:
         self._before = before
         earlier = before.sources if before is not None else None
         self.sources: Sources = Sources(settings, around, process.trust, process.resolver, earlier)
+        self.ways: Ways = Ways(settings.callers, process.clock, before.ways if before is not None else None)
         self.pools: dict[UpstreamSettings, Pool] = {}
         self.acceptances: dict[tuple[UpstreamSettings, Grant | None], Acceptance] = {}
         self.routes = [self._route(route, index) for index, route in enumerate(settings.routes)]
@@ -109,7 +113,8 @@ class Generation:
         client = settings.grant.client if settings.grant is not None else ""
         health = RouteHealth(settings.name, f"routes[{index}]", client, process.loop.time)
         counters = process.metrics.route(settings.name)
-        return Route(settings, pool, source, counters, acceptance, health)
+        gate = Gate(settings.access, self.ways) if settings.access is not None else None
+        return Route(settings, pool, source, counters, acceptance, health, gate)
 
     def _kept_route(
         self, settings: RouteSettings, pool: Pool, source: TokenSource | None, index: int
@@ -117,7 +122,11 @@ class Generation:
         routes = self._before.routes if self._before is not None else ()
         same = (each for at, each in enumerate(routes) if at == index and each.settings == settings)
         route = next(same, None)
-        return route if route is not None and route.pool is pool and route.source is source else None
+        if route is None or route.pool is not pool or route.source is not source:
+            return None
+        rule = settings.access
+        before = self._before.ways if self._before is not None else self.ways
+        return route if rule is None or self.ways.has_same(rule.ways, before) else None
 
     def _acceptance(self, settings: RouteSettings, source: TokenSource | None) -> Acceptance:
         key = (settings.upstream, settings.grant)

@@ -1,4 +1,4 @@
-"""The commands: run, check, reload, healthy, token, explain, schema, demo.
+"""The commands: run, check, reload, healthy, token, explain, key, schema, demo.
 
 Exit status: 0 done; 1 it could not be done (a port taken, a file unreadable, no token); 2 the configuration
 or the command line is wrong. Messages for people go to stderr, results to stdout.
@@ -15,11 +15,12 @@ import click
 
 from gateway.cli.doctor_commands import explain, token
 from gateway.cli.file_commands import check, schema
+from gateway.cli.key_commands import key
 from gateway.cli.running_commands import healthy, reload_
 from gateway.cli.serving_commands import demo, run
 from gateway.cli.terminal import write_what_the_terminal_knows
 
-_COMMANDS: Final = (run, check, reload_, healthy, token, explain, schema, demo)
+_COMMANDS: Final = (run, check, reload_, healthy, token, explain, key, schema, demo)
 
 
 def _say_version(context: click.Context, _: click.Parameter, is_asked: bool) -> None:

@@ -3,7 +3,7 @@
 ::
 
     GatewayError                 code, side, status, proxy_error, title
-    ├── CallerError              the request itself
+    ├── CallerError              the request itself; what concerns access is in `core.access_errors`
     ├── AuthorizationServerError no token could be obtained; never 401, which would blame the caller
     ├── UpstreamError            the exchange with the upstream
     │                            (in both, a file of ours may be at fault: then the side is the gateway)
@@ -42,6 +42,7 @@ class GatewayError(Exception):
         retry_after_s: whole seconds for ``Retry-After``, or None.
         closes: whether the connection of the caller must be closed after the response.
         allow: the methods for ``Allow`` (405 only).
+        fields: further fields of the response, as a challenge; visible ASCII.
         cause: why, if the code alone does not say it.
         key: what to check in `gateway.yaml`, as ``clients.crm.tls.ca``; for an upstream, the part below its
             route; empty if unknown.
@@ -55,12 +56,13 @@ class GatewayError(Exception):
     closes: ClassVar[bool] = False
     usual_cause: ClassVar[Cause | None] = None
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keywords, most of them left out
         self,
         detail: str = "",
         *,
         retry_after_s: int | None = None,
         allow: tuple[str, ...] = (),
+        fields: tuple[tuple[str, str], ...] = (),
         cause: Cause | None = None,
         key: str = "",
     ) -> None:
@@ -68,6 +70,7 @@ class GatewayError(Exception):
         self.detail = detail
         self.retry_after_s = retry_after_s
         self.allow = allow
+        self.fields = fields
         self.cause = cause or self.usual_cause
         self.key = key
 

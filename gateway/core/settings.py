@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, NewType
 
+from gateway.core.access_settings import AccessRule, WaySettings
+from gateway.core.caller import WayName
 from gateway.core.carriers import USUAL, Carrier
 from gateway.core.client_settings import ClientName, ClientSettings, Grant, TlsFiles, TlsVersion
 from gateway.core.proxies import NO_PROXIES, TrustedProxies
@@ -160,6 +162,8 @@ class RouteSettings:
         send: where the parts of the credential go; what the client says, unless the route says otherwise.
         recover_on: status codes that mean that the upstream refused the token.
         refuses_foreign_pages: whether loopback listeners refuse pages of other sites (`core.http.foreign`).
+        access: who may use it; None: whoever reaches it.
+        passes: request fields that carry a caller's credential on other routes, and pass on this one.
     """
 
     name: RouteName
@@ -179,6 +183,8 @@ class RouteSettings:
     timeouts: Timeouts = Timeouts()
     max_body_bytes: int | None = None
     refuses_foreign_pages: bool = False
+    access: AccessRule | None = None
+    passes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +238,7 @@ class Settings:
     """The whole of `gateway.yaml`.
 
     Attributes:
+        callers: the ways to know a caller, by name.
         admin_place: where the address of `admin` is in the file, as ``2:8: admin``.
         referenced: values of ``${env:}`` and ``${file:}`` that may be secrets, and are never shown.
         warnings: what is probably not intended, each as a line with its place.
@@ -241,6 +248,7 @@ class Settings:
     admin: Address | None
     clients: dict[ClientName, ClientSettings]
     routes: tuple[RouteSettings, ...]
+    callers: dict[WayName, WaySettings] = field(default_factory=dict)
     trusted_proxies: TrustedProxies = NO_PROXIES
     limits: Limits = Limits()
     log: LogSettings = LogSettings()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gateway.core.access_settings import credential_fields
 from gateway.core.errors import NoRoute
 from gateway.core.http.entrance import Entrance
 from gateway.core.http.outbound import (
@@ -79,7 +80,8 @@ def explain(settings: Settings, asked: Question, arrived: Arrival) -> Explanatio
         GatewayError: the request would be refused.
     """
     caller = Entrance.of(arrived.listener, settings.trusted_proxies).caller(arrived.peer)
-    head = HeadReader(settings.limits).read(asked.method, asked.target, asked.version, asked.fields)
+    reader = HeadReader(settings.limits, credential_fields(settings.callers.values()))
+    head = reader.read(asked.method, asked.target, asked.version, asked.fields)
     route = _route(settings, head)
     plan = OutboundPlan(route)
     plan.admit(head, is_local=caller.is_local)

@@ -78,7 +78,8 @@ def _json_line(record: AccessRecord, time: str) -> str:
         f',"status":{r.status},"upstream_status":{r.upstream_status},"error":"{r.error}"'
         f',"request_bytes":{r.request_bytes},"answer_bytes":{r.answer_bytes}'
         f',"total_ms":{total_ms},"token_ms":{token_ms},"upstream_ms":{upstream_ms}'
-        f',"token":"{r.token}","recovery":"{recovery}","cause":"{r.cause}"}}\n'
+        f',"token":"{r.token}","recovery":"{recovery}","cause":"{r.cause}"'
+        f',"caller_id":{_quoted(r.caller_id)}}}\n'
     )
 
 
@@ -91,6 +92,8 @@ def _text_line(record: AccessRecord, time: str) -> str:
     ]
     if r.upstream_status and r.upstream_s is not None:
         parts.append(f"upstream={r.upstream_status} in {r.upstream_s * 1000:.2f} ms")
+    if r.caller_id:
+        parts.append(f"as={r.caller_id}")
     if r.token:
         parts.append(f"token={r.token}")
     if r.recovery is not _NO_RECOVERY:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from gateway.core.caller import Caller
 from gateway.core.errors import CallerGone, GatewayError, RouteTimeout
 from gateway.core.http.access_record import AccessRecord
 from gateway.core.http.outbound import request_id
@@ -40,6 +41,7 @@ class Call:
         forwarded_for: that of `AccessRecord`.
         started_s: when the head was complete, monotonic.
         began_s: the same instant on the stopwatch, for durations.
+        who: the caller, as far as the route's rule asked for it; None otherwise.
         exchange: the newest one; None if there was none.
         recovery: what became of a refused token (`proxy.refused`).
         token_wait_s: the total time spent waiting for tokens.
@@ -58,6 +60,7 @@ class Call:
     route: Route | None = None
     body: RequestBody | None = None
     forwarded_for = ""
+    who: Caller | None = None
     exchange: ExchangeFacts | None = None
     token_wait_s = 0.0
     status = 0
@@ -204,4 +207,5 @@ class Call:
             token.fingerprint if token is not None else "",
             self.recovery,
             failure.cause.value if failure is not None and failure.cause is not None else "",
+            f"{self.who.way}:{self.who.id}" if self.who is not None else "",
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from typing import Final
 
 from gateway.core.clock import Clock
@@ -30,6 +31,20 @@ _NO_RECOVERY: Final = Recovery.NONE  # looking up a member of an Enum is slow be
 log: Final = logging.getLogger("gateway.proxy")
 
 
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What calls are served by, as long as one configuration lasts.
+
+    Attributes:
+        credentials: names of fields that carry a caller's credential on some route, folded.
+    """
+
+    router: Router[Route]
+    limits: Limits
+    credentials: frozenset[bytes]
+    observer: RequestObserver | None
+
+
 class Handler:
     """Serves calls; all listeners share one.
 
@@ -37,30 +52,24 @@ class Handler:
         reader: reads request heads.
     """
 
-    def __init__(
-        self,
-        router: Router[Route],
-        limits: Limits,
-        clock: Clock,
-        unrouted: RouteCounters,
-        observer: RequestObserver | None,
-    ) -> None:
-        self._router = router
-        self._limits = limits
+    def __init__(self, by: Serving, clock: Clock, unrouted: RouteCounters) -> None:
         self._clock = clock
         self._unrouted = unrouted
-        self._observer = observer
-        self.reader = HeadReader(limits)
-        self._budget = ReplayBudget(limits.replay_total_bytes)
+        self._router = by.router
+        self._observer = by.observer
+        self._limits = by.limits
+        self._credentials = by.credentials
+        self.reader = HeadReader(by.limits, by.credentials)
+        self._budget = ReplayBudget(by.limits.replay_total_bytes)
 
-    def go_on(self, router: Router[Route], limits: Limits, observer: RequestObserver | None) -> None:
+    def go_on(self, by: Serving) -> None:
         """Serve new requests with these; current ones finish on the routes that they have."""
-        self._router = router
-        self._observer = observer
-        if limits != self._limits:
-            self._limits = limits
-            self.reader = HeadReader(limits)
-            self._budget = ReplayBudget(limits.replay_total_bytes)
+        self._router = by.router
+        self._observer = by.observer
+        if (by.limits, by.credentials) != (self._limits, self._credentials):
+            self._limits, self._credentials = by.limits, by.credentials
+            self.reader = HeadReader(by.limits, by.credentials)
+            self._budget = ReplayBudget(by.limits.replay_total_bytes)
 
     async def handle(self, call: Call, begun: Exchange | None = None) -> None:
         """Take one request from its head to the last byte of its response.
@@ -70,6 +79,9 @@ class Handler:
         """
         try:
             route = call.route or self._match(call)
+            if route.gate is not None and call.who is None:
+                deadline_s = call.started_s + call.within(route.timeouts.response_s)
+                call.who = await route.gate.wait(call.head, call.link.caller, deadline_s)
             if call.head.max_forwards == 0:
                 call.answer_options(route.settings.methods)
                 return
@@ -111,6 +123,10 @@ class Handler:
             GatewayError: the request is refused.
         """
         route = self._match(call)
+        if route.gate is not None:
+            call.who = route.gate.now(call.head, call.link.caller)
+            if call.who is None:
+                return None
         return None if call.head.max_forwards == 0 else self._with_token_at_hand(call, route)
 
     # ── the steps ─────────────────────────────────────────────────────────────────────────────────

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from gateway.core.caller import Caller
 from gateway.core.http.fields import without
-from gateway.core.http.outbound import OutboundPlan, added_lines, removed_names
+from gateway.core.http.outbound import CallerFields, OutboundPlan, added_lines, removed_names
 from gateway.core.http.recovery import Acceptance, Recovery, RefusalMemory, target_digest
+from gateway.core.http.request_head import RequestHead
 from gateway.core.settings import RouteSettings
 from gateway.core.token import Token, TokenSource
 from gateway.observe.route_health import RouteHealth
@@ -39,12 +41,23 @@ class RouteCounters(Protocol):
         """Count a finished request."""
 
 
+class Gate(Protocol):
+    """Who may use a route; see `access.gate`."""
+
+    def now(self, head: RequestHead, caller: CallerFields) -> Caller | None:
+        """Let a caller in, or raise what it gets; None if that needs a wait."""
+
+    async def wait(self, head: RequestHead, caller: CallerFields, deadline_s: float) -> Caller:
+        """Let a caller in, or raise what it gets, after a wait until `deadline_s` if need be."""
+
+
 class Route:
     """A rule of `gateway.yaml` with its connections, tokens, counters and health.
 
     Attributes:
         leaves_date: the route's header rules decide about ``Date`` in responses, so none is added.
         refusals: what the route remembers about refused tokens.
+        gate: who may use it; None: whoever reaches it.
         acceptance: the last token that the upstream accepted; shared by routes with this source and upstream.
     """
 
@@ -53,6 +66,7 @@ class Route:
         "_answer_removed",
         "acceptance",
         "counters",
+        "gate",
         "health",
         "leaves_date",
         "plan",
@@ -71,12 +85,14 @@ class Route:
         counters: RouteCounters,
         acceptance: Acceptance,
         health: RouteHealth,
+        gate: Gate | None = None,
     ) -> None:
         self.settings = settings
         self.timeouts = settings.timeouts
         self.plan = OutboundPlan(settings)
         self.pool = pool
         self.source = source
+        self.gate = gate
         self.counters = counters
         self.refusals = RefusalMemory()
         self.acceptance = acceptance

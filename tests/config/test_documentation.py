@@ -48,6 +48,8 @@ def _required(parent: str) -> list[str]:
         "listen[].tls": SCHEMA["$defs"]["ListenerTls"],
         "clients.<name>": SCHEMA["$defs"]["Client"],
         "routes[]": SCHEMA["$defs"]["Route"],
+        "routes[].access[]": SCHEMA["$defs"]["AccessEntry"],
+        "callers.<name>.api_key": SCHEMA["$defs"]["ApiKey"],
     }
     return shapes.get(parent, {}).get("required", [])
 

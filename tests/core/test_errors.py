@@ -5,6 +5,7 @@ import re
 import pytest
 
 from gateway.core import errors
+from gateway.core.access_errors import AccessError, CallerFileUnusable, CallerUnverifiable
 from gateway.core.errors import (
     AuthorizationServerError,
     CallerError,
@@ -17,7 +18,7 @@ from gateway.core.errors import (
     UpstreamError,
 )
 
-FILES = {ClientFileUnusable, RouteFileUnusable}
+FILES = {CallerFileUnusable, ClientFileUnusable, RouteFileUnusable}
 """Files of ours, without which nothing can be asked of the other side."""
 
 
@@ -45,7 +46,7 @@ def test_every_error_knows_its_answer(kind):
 @pytest.mark.parametrize(
     ("kind", "side", "statuses"),
     [
-        (CallerError, Side.CALLER, {400, 403, 404, 405, 408, 413, 414, 417, 431, 499, 501, 505}),
+        (CallerError, Side.CALLER, {400, 401, 403, 404, 405, 408, 413, 414, 417, 431, 499, 501, 505}),
         (AuthorizationServerError, Side.AUTHORIZATION_SERVER, {502, 503, 504}),
         (Overloaded, Side.GATEWAY, {503}),
         (UpstreamError, Side.UPSTREAM, {502, 504}),
@@ -65,7 +66,12 @@ def test_a_file_of_ours_is_our_own_mistake():
 
 def test_a_missing_token_is_never_a_401():
     """It would blame the caller, who has nothing to do with it."""
-    assert 401 not in {kind.status for kind in ERRORS}
+    assert {kind for kind in ERRORS if kind.status == 401} <= set(leaves(AccessError))
+
+
+def test_a_caller_who_cannot_be_verified_is_not_blamed():
+    assert CallerUnverifiable.side is Side.AUTHORIZATION_SERVER
+    assert CallerUnverifiable.status == 503
 
 
 def test_after_what_makes_the_next_bytes_meaningless_the_connection_closes():

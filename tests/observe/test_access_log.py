@@ -52,6 +52,7 @@ def test_a_record_becomes_one_json_line(tmp_path):
             "token": "ab12cd34",
             "recovery": "none",
             "cause": "",
+            "caller_id": "",
         }
     ]
 

@@ -44,6 +44,7 @@ async def test_a_request_that_was_answered_by_its_upstream():
         "token": token.fingerprint,
         "recovery": Recovery.NONE,
         "cause": "",
+        "caller_id": "",
     }
     assert abs(record.started_at_s - sent_at_s) < 60
     assert record.token_s == 0 < record.upstream_s <= record.total_s
@@ -70,5 +71,6 @@ async def test_a_request_whose_upstream_is_not_there():
         "token": "",
         "recovery": Recovery.NONE,
         "cause": "connection_refused",
+        "caller_id": "",
     }
     assert record.token_s == 0 < record.upstream_s <= record.total_s

@@ -6,6 +6,7 @@ configuration; a word that is given twice counts once.
 
 from __future__ import annotations
 
+from gateway.config.callers.callers_build import way_settings
 from gateway.config.clients.client_build import client_settings
 from gateway.config.document.document_model import Document
 from gateway.config.document.validation import Parts
@@ -33,13 +34,15 @@ def settings(document: Document, parts: Parts, root: Keys, sources: ReferenceVal
         ClientName(name): client_settings(name, client, root, sources)
         for name, client in (document.clients or {}).items()
     }
+    ways = way_settings(document.callers or {}, root, sources.folder)
     grants = {name: client.grant for name, client in clients.items()}
     return Settings(
         listeners=listener_settings(parts.process.listeners, root, sources.folder),
         admin=parts.process.admin,
         admin_place=address_place(root, ("admin",)),
+        callers=ways,
         clients=clients,
-        routes=RouteBuilder(document.routes, grants, sources.folder).all(),
+        routes=RouteBuilder(document.routes, grants, ways, sources.folder).all(),
         trusted_proxies=trusted_proxies(parts.process),
         limits=Limits(**given(document.limits)),
         log=log_settings(document.log),

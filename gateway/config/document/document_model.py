@@ -14,10 +14,18 @@ from typing import Annotated
 
 from pydantic import Field
 
+from gateway.config.callers.callers_model import WayModel
 from gateway.config.clients.client_model import ClientModel
 from gateway.config.process.process_model import LimitRules, Listeners, Log
 from gateway.config.routes.route_model import RouteModel
-from gateway.config.values.key_types import AdminAddress, ClientKey, Duration, ReloadWord, TrustedProxy
+from gateway.config.values.key_types import (
+    AdminAddress,
+    ClientKey,
+    Duration,
+    ReloadWord,
+    TrustedProxy,
+    WayKey,
+)
 from gateway.config.values.strict import Strict, optional, required
 
 Clients = dict[ClientKey, ClientModel]
@@ -29,6 +37,9 @@ class Document(Strict):
     listen: Listeners | None = optional("Where callers connect: an address, or a list.", "127.0.0.1:8080")
     admin: AdminAddress = optional(
         "The address for health, metrics and state; off for none.", "127.0.0.1:8079"
+    )
+    callers: dict[WayKey, WayModel] | None = optional(
+        "Ways to know a caller, each under a name of your choice; `access` of a route names them."
     )
     clients: Clients | None = optional(
         "Our registrations at authorization servers, each under a name of your choice."

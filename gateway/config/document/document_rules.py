@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from gateway.config.callers.callers_rules import callers_findings
 from gateway.config.clients.client_method import server_urls
 from gateway.config.clients.client_model import ClientModel
 from gateway.config.clients.client_rules import client_findings
@@ -20,6 +21,7 @@ from gateway.config.document.validation import Parts
 from gateway.config.problems import LineOf, Loc, Mistake
 from gateway.config.process.process_rules import process_findings
 from gateway.config.references.secret_warnings import secret_problems
+from gateway.config.routes.access_rules import access_findings
 from gateway.config.routes.route_clashes import route_clashes
 from gateway.config.routes.route_model import RouteModel
 from gateway.config.routes.route_rules import route_findings
@@ -45,6 +47,7 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Mistake]:
     def line_of(loc: Loc) -> int:
         return find(root, loc).node.place.line
 
+    yield from callers_findings(parts.callers, parts.wrong)
     for name, client in parts.clients.items():
         if client is not None:
             yield from _insecure_endpoints(("clients", name), client, parts.wrong)
@@ -54,6 +57,7 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Mistake]:
     clients = names if ("clients",) in parts.wrong else parts.clients
     for index, route in parts.routes.items():
         yield from route_findings(("routes", index), route, clients)
+        yield from access_findings(("routes", index, "access"), route, parts.callers)
         yield from _insecure_upstream(("routes", index), route, parts.wrong)
     yield from route_clashes(_without(parts, "path", "host", "methods"), line_of)
     yield from route_warnings(_without(parts, "path", "host", "methods", "client"), line_of)

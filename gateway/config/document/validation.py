@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
+from gateway.config.callers.callers_model import WayModel
 from gateway.config.clients.client_model import ClientModel
 from gateway.config.document.document_model import Document
 from gateway.config.document.validation_words import in_plain_words
@@ -44,13 +45,15 @@ class Parts:
     """What is valid.
 
     Attributes:
-        clients: by name; None for one that is present but invalid.
+        callers: by name; None for one that is present but invalid.
+        clients: the same.
         routes: by their index in the list.
         wrong: keys of clients and routes that were left out, since they are invalid.
         document: None if anything is invalid.
     """
 
     process: ProcessSections
+    callers: Mapping[str, WayModel | None]
     clients: Mapping[str, ClientModel | None]
     routes: Mapping[int, RouteModel]
     wrong: frozenset[Loc] = frozenset()
@@ -77,16 +80,19 @@ def _parts(document: Document) -> Parts:
         limits=document.limits,
         trusted_proxies=tuple(document.trusted_proxies or ()),
     )
-    return Parts(process, document.clients or {}, dict(enumerate(document.routes)), document=document)
+    routes = dict(enumerate(document.routes))
+    return Parts(process, document.callers or {}, document.clients or {}, routes, document=document)
 
 
 def _leftovers(data: Mapping[str, object], wrong: frozenset[Loc]) -> Parts:
-    clients, routes = data.get("clients"), data.get("routes")
+    callers, clients, routes = data.get("callers"), data.get("clients"), data.get("routes")
+    each_way = callers.items() if isinstance(callers, dict) else ()
     each_client = clients.items() if isinstance(clients, dict) else ()
     each_route = enumerate(routes if isinstance(routes, list) else ())
     valid_routes = ((index, _valid(RouteModel, route)) for index, route in each_route)
     return Parts(
         ProcessSections(_listeners(data), _admin(data), _valid(LimitRules, data.get("limits"))),
+        callers={name: _valid(WayModel, way) for name, way in each_way},
         clients={name: _valid(ClientModel, client) for name, client in each_client},
         routes={index: route for index, route in valid_routes if route is not None},
         wrong=wrong,

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from gateway.config.files.named_files import FileKind, NamedFile
-from gateway.config.problems import Problem, Severity, Wrong
+from gateway.config.problems import Problem, Severity, Wrong, plural
 from gateway.config.references.text_file import content_of
+from gateway.core.access.api_keys import BadKeys, read_keys
 from gateway.core.client_settings import TlsFiles
 from gateway.net.unix_socket import group_number
 from gateway.regular_file import MOST_PEM_BYTES
@@ -136,6 +137,25 @@ def _expired(path: str, expired: int, count: int, last: str) -> str:
     return f"all {count} certificates in {path} expired, the last on {last}: no server is trusted"
 
 
+def _api_keys(one: NamedFile, at: datetime) -> Iterator[Flaw]:
+    content, wrong = _content(one.path)
+    if wrong is not None:
+        yield wrong, False
+        return
+    try:
+        keys = read_keys(content.decode("utf-8"))
+    except UnicodeDecodeError:
+        yield f"{one.path} is not UTF-8", False
+    except BadKeys as bad:
+        yield f"{one.path} {bad}", False
+    else:
+        expired = sum(key.expires_at_s <= at.timestamp() for key in keys.values())
+        if not keys:
+            yield f"{one.path} holds no key: no caller can be known by it", True
+        elif expired:
+            yield f"{expired} of the {plural(len(keys), 'key')} in {one.path} expired", True
+
+
 def _log(one: NamedFile, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001
     path = Path(one.path)
     if path.is_dir():
@@ -177,6 +197,7 @@ _CHECKS: Final[dict[FileKind, Callable[[NamedFile, datetime], Iterator[Flaw]]]] 
     FileKind.CERTIFICATE: _certificate,
     FileKind.KEY: _key,
     FileKind.AUTHORITIES: _authorities,
+    FileKind.API_KEYS: _api_keys,
     FileKind.LOG: _log,
     FileKind.SOCKET: _socket,
     FileKind.GROUP: _group,

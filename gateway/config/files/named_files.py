@@ -23,6 +23,7 @@ class FileKind(Enum):
     CERTIFICATE = auto()
     KEY = auto()
     AUTHORITIES = auto()
+    API_KEYS = auto()
     LOG = auto()
     SOCKET = auto()
     GROUP = auto()  # not a file, but as dependent on the machine; `path` is its name
@@ -35,7 +36,7 @@ class NamedFile:
     Attributes:
         path: the full path; relative ones are resolved beside the configuration.
         certificate: for a key, the certificate beside it, if there is one.
-        is_clients: whether only the tokens of a client depend on it.
+        is_clients: whether only the tokens of a client, or the callers of one way, depend on it.
     """
 
     kind: FileKind
@@ -52,6 +53,7 @@ class NamedFile:
     @property
     def is_read(self) -> bool:
         """Whether its content is used: not that of a log, nor of what is no file."""
+        # A file of callers is watched by the way that reads it.
         return self.kind in {FileKind.CERTIFICATE, FileKind.KEY, FileKind.AUTHORITIES}
 
     def problem(self, file: str, message: str) -> Problem:
@@ -72,6 +74,7 @@ def files_named_in(root: Keys, folder: Path) -> tuple[NamedFile, ...]:
     """Return the files in the order of the sections, each once for every check."""
     walk = _Walk(root, folder)
     of_clients = [one for name in _names(root, "clients") for one in walk.of_client(name)]
+    of_clients += [one for name in _names(root, "callers") for one in walk.of_way(name)]
     # A certificate that a client uses too (RFC 8705 section 3) counts as the client's; a CA bundle does not.
     pairs = {one.what for one in of_clients if one.kind is not FileKind.AUTHORITIES}
     others = [one for one in walk.of_servers() if one.what not in pairs]
@@ -88,6 +91,11 @@ class _Walk:
         here = ("clients", name)
         yield from self._tls((*here, "tls"), is_clients=True)
         yield from self._file((*here, "assertion_certificate"), is_clients=True)
+
+    def of_way(self, name: str) -> Iterator[NamedFile]:
+        loc = ("callers", name, "api_key", "file")
+        if (path := self._path(loc)) is not None:
+            yield NamedFile(FileKind.API_KEYS, path, find(self.root, loc), is_clients=True)
 
     def of_servers(self) -> Iterator[NamedFile]:
         for index in range(_length(self.root, "listen")):

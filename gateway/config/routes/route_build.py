@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from gateway.config.routes.access_build import access_rule, credentials_of_others
 from gateway.config.routes.route_model import RequestRules, ResponseRules, RouteModel
 from gateway.config.tls.tls_build import authorities, oldest_version, own_certificate
 from gateway.config.values.strict import given, unique
+from gateway.core.access_settings import WaySettings
+from gateway.core.caller import WayName
 from gateway.core.client_settings import ClientName, Grant
 from gateway.core.settings import (
     CallerAuthorization,
@@ -27,10 +30,15 @@ class RouteBuilder:
     """Builds all routes of a document together, since a name depends on the others."""
 
     def __init__(
-        self, routes: Sequence[RouteModel], grants: Mapping[ClientName, Grant], folder: Path
+        self,
+        routes: Sequence[RouteModel],
+        grants: Mapping[ClientName, Grant],
+        ways: Mapping[WayName, WaySettings],
+        folder: Path,
     ) -> None:
         self._routes = routes
         self._grants = grants
+        self._ways = ways
         self._folder = folder
         self._places = Counter(map(_place, routes))
 
@@ -39,7 +47,7 @@ class RouteBuilder:
         return tuple(map(self._route, self._routes))
 
     def _route(self, route: RouteModel) -> RouteSettings:
-        headers = route.headers
+        headers, access = route.headers, access_rule(route.access)
         return RouteSettings(
             name=self._name(route),
             path=route.path,
@@ -57,6 +65,8 @@ class RouteBuilder:
             timeouts=Timeouts(total_s=route.timeout, **given(route.timeouts)),
             max_body_bytes=route.max_body,
             refuses_foreign_pages=route.client is not None and not route.allow_foreign_pages,
+            access=access,
+            passes=credentials_of_others(self._ways, access),
         )
 
     def _name(self, route: RouteModel) -> RouteName:

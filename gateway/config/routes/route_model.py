@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from gateway.config.routes.access_model import Access
 from gateway.config.tls.tls_model import UpstreamTls
 from gateway.config.values.key_types import (
-    AccessWord,
     Audience,
     CallerAuthorizationWord,
     Duration,
@@ -104,8 +104,9 @@ class RouteModel(Strict):
         description="Replace the client's `headers` of the same names in the token request, and add others.",
     )
     allow_insecure: Flag = flag("Allow the token to go to another machine over http://.")
-    access: AccessWord | None = optional(
-        "Who may use the route; required if it injects a token and another machine can reach a listener."
+    access: Access | None = optional(
+        "Who may use the route: anyone, or a list of entries, of which one must be satisfied; required if it "
+        "injects a token and another machine can reach a listener."
     )
     allow_foreign_pages: Flag = flag(
         "On loopback listeners, serve requests from web pages of other sites, and any Host."

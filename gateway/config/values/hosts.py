@@ -25,6 +25,7 @@ _SOCKET_PATH_BYTES: Final = 107
 _FOR_WHOM: Final = "127.0.0.1:PORT for callers on this machine, or 0.0.0.0:PORT for every interface"
 _PORT_ALONE: Final = f"a port alone is not an address: write {_FOR_WHOM}"
 _EXPECTED_ADMIN: Final = "expected off, or an address such as 127.0.0.1:8079 or unix:/run/admin.sock"
+_EXPECTED_NETWORK: Final = "expected a network such as 10.0.0.0/8 or 2001:db8::/32"
 MODE_IN_QUOTES: Final = 'YAML readers disagree on unquoted modes: put it in quotes, as in mode: "0660"'
 MODE_PATTERN: Final = "0?[0-7]{3}"
 EXPECTED_MODE: Final = 'expected permissions as octal digits in quotes, as in mode: "0660"'
@@ -156,10 +157,10 @@ def trusted_proxy(value: object) -> Network | UnixPeers:
         return UnixPeers.UNIX
     if isinstance(value, str) and value.startswith("unix:"):
         raise Wrong("write unix alone: it covers every unix socket of this gateway")
-    return network(value)
+    return network(value, f"{_EXPECTED_NETWORK}, an address, or unix")
 
 
-def network(value: object) -> Network:
+def network(value: object, expected: str = f"{_EXPECTED_NETWORK} or an address") -> Network:
     """Read ``10.0.0.0/8`` or a single address.
 
     Raises:
@@ -170,7 +171,7 @@ def network(value: object) -> Network:
     except ValueError:
         found = None
     if found is None:
-        raise Wrong("expected a network such as 10.0.0.0/8 or 2001:db8::/32, an address, or unix")
+        raise Wrong(expected)
     if ip_interface(str(value)).ip != found.network_address:
         raise Wrong("the address has bits set beyond its prefix: write the first address of the network")
     return found

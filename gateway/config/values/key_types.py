@@ -37,8 +37,8 @@ class LogLevel(Enum):
     ERROR = "error"
 
 
-class AccessRule(Enum):
-    """Who may use a route."""
+class OpenAccess(Enum):
+    """What `access` says of a route that is for everybody."""
 
     ANYONE = "anyone"
 
@@ -51,6 +51,10 @@ def one_or_many(value: object) -> object:
 def one_or_many_with_keys(value: object) -> object:
     """Turn a text or a mapping into a list of one; a number too, so that its message is about one address."""
     return [value] if isinstance(value, str | dict | int) else value
+
+
+def _listed(value: object) -> object:
+    return value if isinstance(value, list) else [value]
 
 
 def _split(value: object) -> object:
@@ -186,4 +190,18 @@ LogFormatWord = Annotated[LogFormat, *_word_of(LogFormat)]
 LifeUnitWord = Annotated[LifeUnit, *_word_of(LifeUnit)]
 ReloadWord = Annotated[ReloadTrigger, *_word_of(ReloadTrigger)]
 LogLevelWord = Annotated[LogLevel, *_word_of(LogLevel)]
-AccessWord = Annotated[AccessRule, *_word_of(AccessRule)]
+AccessWord = Annotated[OpenAccess, *_word_of(OpenAccess)]
+
+WayKey = Annotated[str, AfterValidator(names.way_name)]
+CallerNetwork = Annotated[Network, PlainValidator(hosts.network), _shown(patterns.NETWORK)]
+CredentialField = Annotated[str, AfterValidator(names.credential_field)]
+FilePath = Text
+_CLAIM_TYPES: Final = [{"type": name} for name in ("string", "integer", "boolean")]
+_ClaimWanted = Annotated[
+    str | int, PlainValidator(names.claim_value), WithJsonSchema({"anyOf": _CLAIM_TYPES})
+]
+ClaimValues = Annotated[
+    list[_ClaimWanted],
+    Field(min_length=1),
+    BeforeValidator(_listed, json_schema_input_type=_ClaimWanted | list[_ClaimWanted]),
+]

@@ -47,6 +47,12 @@ _FRAMING: Final = frozenset(("content-length", "transfer-encoding"))
 _OF_THE_GATEWAY: Final = frozenset(
     ("via", "x-request-id", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host")
 )
+_WITH_A_MEANING: Final = frozenset(
+    (
+        *("accept", "content-encoding", "content-type", "cookie", "date", "expect", "forwarded"),
+        *("max-forwards", "origin", "range", "referer", "user-agent", "x-real-ip"),
+    )
+)
 _OF_A_TOKEN_REQUEST: Final = frozenset(("host", "authorization", "content-type", "accept-encoding", "dpop"))
 
 
@@ -79,6 +85,22 @@ def client_name(value: str) -> str:
     """Accept what is safe in a label, a log line and on a command line."""
     if not _CLIENT.fullmatch(value):
         raise Wrong("a client's name consists of at most 64 letters, digits, `_`, `-` and `.`")
+    return value
+
+
+def claim_value(value: object) -> str | int:
+    """Accept what a claim of a caller is compared with: text, a whole number, true or false."""
+    if isinstance(value, int):  # a boolean, too
+        return value
+    if not isinstance(value, str):
+        raise Wrong("expected text, a whole number, true or false, or a list of these")
+    return text(value)
+
+
+def way_name(value: str) -> str:
+    """Accept the name of a way to know callers: it is safe where a client's is."""
+    if not _CLIENT.fullmatch(value):
+        raise Wrong("a name under `callers` consists of at most 64 letters, digits, `_`, `-` and `.`")
     return value
 
 
@@ -127,6 +149,13 @@ def request_field_name(value: str) -> str:
     if name in _OF_THE_GATEWAY:
         raise Wrong("the gateway sets this field: remove it")
     return field_name(value)
+
+
+def credential_field(value: str) -> str:
+    """Accept the name of a field that carries a caller's key: not one that means something else."""
+    if _folded(value) in _WITH_A_MEANING:
+        raise Wrong("this field has a meaning of its own: use one such as X-API-Key")
+    return request_field_name(value)
 
 
 def token_request_field_name(value: str) -> str:

@@ -31,6 +31,7 @@ ADDRESS: Final = rf"unix:/.+|(?:{_HOST}|{_IPV6}):{_PORT}"
 ADMIN: Final = rf"off|{ADDRESS}"
 MODE: Final = "0?[0-7]{3}"
 TRUSTED: Final = r"unix|[0-9A-Fa-f:.]+(?:/[0-9.]+)?"
+NETWORK: Final = r"[0-9A-Fa-f:.]+(?:/[0-9.]+)?"
 HOST: Final = rf"(?:\*\.)?{_HOST}|{_IPV6}"
 HOST_NAME: Final = _HOST
 PATH: Final = r"/[^\s?#\\]*"

@@ -27,6 +27,7 @@ class AccessRecord:
         upstream_s: how long it waited for the head of the upstream's response; None if there was no exchange.
         token: the fingerprint of the token that the last exchange carried, or empty.
         cause: why it failed, if `error` alone does not say (`core.cause`), or empty.
+        caller_id: by which way the caller is known, and as whom: ``staff:alice``; empty if nobody asked.
     """
 
     started_at_s: float
@@ -47,6 +48,7 @@ class AccessRecord:
     token: str
     recovery: Recovery
     cause: str
+    caller_id: str
 
     # Written out for compiled wheels: there `dataclass` would make an interpreted one, ten times as slow.
     def __init__(  # noqa: PLR0913, PLR0917
@@ -69,6 +71,7 @@ class AccessRecord:
         token: str,
         recovery: Recovery,
         cause: str = "",
+        caller_id: str = "",
     ) -> None:
         self.started_at_s = started_at_s
         self.request_id = request_id
@@ -88,6 +91,7 @@ class AccessRecord:
         self.token = token
         self.recovery = recovery
         self.cause = cause
+        self.caller_id = caller_id
 
 
 class RequestObserver(Protocol):

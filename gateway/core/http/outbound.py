@@ -99,7 +99,9 @@ class OutboundPlan:
         self._removed = removed_names(rules)
         self._refuses_pages = settings.refuses_foreign_pages
         self.may_keep = settings.authorization is CallerAuthorization.KEEP
-        self._allowed = tuple((name.lower().encode("ascii"), line(name, "")) for name in rules.allow)
+        self._allowed = tuple(
+            (name.lower().encode("ascii"), line(name, "")) for name in (*rules.allow, *settings.passes)
+        )
         self._changes = bool(self._removed or self._allowed)
 
     def target(self, target: Target) -> str:

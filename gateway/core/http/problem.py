@@ -47,6 +47,7 @@ def problem_answer(error: GatewayError, request_id: str, date: str, *, closes: b
         lines.append(f"Retry-After: {error.retry_after_s}")
     if error.allow:
         lines.append(f"Allow: {', '.join(error.allow)}")
+    lines += [f"{name}: {value}" for name, value in error.fields]
     if closes:
         lines.append("Connection: close")
     return "\r\n".join((*lines, "", "")).encode("latin-1") + (b"" if is_head else body)

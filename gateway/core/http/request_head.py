@@ -179,11 +179,16 @@ class PlainFields:
 
 
 class HeadReader:
-    """Reads request heads, and remembers the field names and hosts it has seen (bounded)."""
+    """Reads request heads, and remembers the field names and hosts it has seen (bounded).
 
-    def __init__(self, limits: Limits) -> None:
+    `credentials` are names of further fields that never pass unless a route says so, folded.
+    """
+
+    def __init__(self, limits: Limits, credentials: frozenset[bytes] = _NOTHING) -> None:
         self._limits = limits
-        self._names = PlainFieldNames(SPECIAL | OVERRIDES, _PLAIN, b"x-forwarded-", NOTED)
+        self._names = PlainFieldNames(
+            SPECIAL | OVERRIDES | credentials, _PLAIN | credentials, b"x-forwarded-", NOTED
+        )
         self._hosts: dict[bytes, str] = {}
         self._plain_bytes = min(limits.target_bytes, limits.header_bytes)
         self._most_lines = limits.headers

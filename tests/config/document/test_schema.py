@@ -14,6 +14,7 @@ from gateway.config.template import read_template
 from gateway.config.values import hosts, names, urls
 from gateway.config.values.patterns import REFERENCES as WITH_REFERENCES
 from gateway.config.values.units import DURATION_PATTERN, SIZE_PATTERN, duration_s, size_bytes
+from gateway.core.access_settings import ApiKeyWay
 from gateway.core.client_settings import AuthMethod, ClientSettings, GrantType, Reach, TlsVersion
 from gateway.core.oauth.client_assertion import JWT_BEARER
 from gateway.core.secret_shape import is_unfilled
@@ -115,6 +116,7 @@ def test_the_defaults_shown_are_those_of_the_settings():
     assert {path: _read(value) for path, value in shown.items()} == {
         "listen": str(DEFAULT_LISTENERS[0].address),
         "admin": str(DEFAULT_ADMIN),
+        "callers.<name>.api_key.header": _default(ApiKeyWay, "header"),
         "clients.<name>.grant_type": GrantType.CLIENT_CREDENTIALS.value,
         "clients.<name>.token_endpoint_auth_method": AuthMethod.CLIENT_SECRET_BASIC.value,
         "clients.<name>.legacy_unencoded": False,

@@ -16,7 +16,9 @@ def test_a_wrong_access_hides_no_other_problem_and_makes_none():
     text = (
         "listen: 0.0.0.0:80\n" + CRM + "routes: [{path: /, upstream: 'https://a', client: crm, access: al}]"
     )
-    assert problems_of(text) == ["3:64: routes[0].access: expected anyone"]
+    assert problems_of(text) == [
+        "3:64: routes[0].access: expected anyone, or a list of entries such as - caller: staff"
+    ]
 
 
 def test_a_route_with_a_wrong_path_is_not_compared_with_others():

@@ -1,0 +1,1 @@
+"""The section `callers`: model, rules and builder."""

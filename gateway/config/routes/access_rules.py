@@ -1,0 +1,35 @@
+"""What must fit together in the `access` of a route, and between it and `callers`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from gateway.config.callers.callers_model import WayModel
+from gateway.config.problems import Loc, Mistake
+from gateway.config.routes.route_model import RouteModel
+from gateway.config.spelling import close_to
+
+Ways = Mapping[str, WayModel | None]
+"""By name; None for one that is invalid itself."""
+
+_NO_SCOPE: Final = "callers that are known in these ways have no scope: no caller could satisfy this"
+
+
+def access_findings(loc: Loc, route: RouteModel, ways: Ways) -> Iterator[Mistake]:
+    """Yield each name that is unknown, and what no caller could satisfy."""
+    if not isinstance(route.access, list):
+        return
+    for index, entry in enumerate(route.access):
+        for number, name in enumerate(entry.caller):
+            if name not in ways:
+                yield Mistake((*loc, index, "caller", number), _unknown(name, ways))
+        named = [ways.get(name) for name in entry.caller]
+        if entry.scope and all(way is not None and way.network is not None for way in named):
+            yield Mistake((*loc, index, "scope"), _NO_SCOPE, is_about_key=True)
+
+
+def _unknown(name: str, ways: Ways) -> str:
+    close = close_to(name, ways)
+    known = f"expected one of {', '.join(ways)}" if ways else "none is defined: add it under `callers`"
+    return f"unknown caller{f', did you mean {close}?' if close else f'; {known}'}"

@@ -1,0 +1,64 @@
+"""What a request presents: at most one credential in each slot, read once.
+
+Rules:
+
+- The scheme of ``Authorization`` is not case-sensitive (RFC 9110 section 11.1). Another scheme than a slot's
+  presents nothing to it.
+- A credential that is there twice is refused with 400, whatever its values: two servers could choose
+  differently.
+- A key is looked for under its own name. Names that fold to it (``X_API_Key``) are no key, and never pass.
+  A repeated field is joined with a comma, which no key contains.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+from gateway.core.errors import MalformedRequest
+from gateway.core.http.request_head import RequestHead
+
+_LONGEST_BYTES: Final = 8 * 1024
+
+
+class Slot(Enum):
+    """How a request carries a credential."""
+
+    BEARER = "bearer"
+    BASIC = "basic"
+    API_KEY = "api_key"
+
+
+_SCHEMES: Final = {Slot.BEARER: (b"bearer", b"dpop"), Slot.BASIC: (b"basic",)}
+
+
+def authorization(head: RequestHead, slot: Slot) -> bytes | None:
+    """Return the credentials in ``Authorization`` if its scheme is the slot's.
+
+    Raises:
+        MalformedRequest: the field is repeated.
+    """
+    value = head.special.get(b"authorization")
+    if value is None:
+        return None
+    if head.repeats_authorization:
+        raise MalformedRequest("the request has more than one Authorization")
+    scheme, _, credentials = value.partition(b" ")
+    return credentials.strip(b" ") if scheme.lower() in _SCHEMES[slot] else None
+
+
+def api_key(head: RequestHead, name: bytes) -> bytes | None:
+    """Return the value of the field `name`, which is in lower case.
+
+    Raises:
+        MalformedRequest: the field is repeated.
+    """
+    value = head.special.get(name)
+    if value is not None and b"," in value:
+        raise MalformedRequest(f"the request has more than one {name.decode('ascii')}")
+    return value
+
+
+def is_too_long(credential: bytes) -> bool:
+    """Whether a credential is longer than any that is looked at."""
+    return len(credential) > _LONGEST_BYTES

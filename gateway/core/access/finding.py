@@ -1,0 +1,43 @@
+"""What one way found out about a caller. None where the request presents nothing to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.core.caller import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The credential is valid."""
+
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """The credential is not valid.
+
+    Attributes:
+        reason: a few words for the caller, without anything that it sent: "the token has expired".
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """It cannot be told now, through no fault of the caller's.
+
+    Attributes:
+        reason: a few words for the caller: "the keys of the issuer cannot be fetched".
+        retry_after_s: when another attempt may succeed, in whole seconds.
+        is_ours: whether a file of ours is at fault, and not another server.
+    """
+
+    reason: str
+    retry_after_s: int = 1
+    is_ours: bool = False
+
+
+Finding = Known | Bad | Unsure

@@ -1,0 +1,151 @@
+"""Whether a caller may use a route: the findings of its ways against the route's rule.
+
+The table, in the order in which it is read (``docs/access.md`` prints it):
+
+====================================================  ==============================================
+what was found                                        outcome
+====================================================  ==============================================
+a credential is bad                                   `Reason.INVALID` (401), whatever else is good
+a credential cannot be verified now                   `Reason.UNSURE` (503), whatever else is good
+an entry is satisfied                                 admitted
+all ways of an entry know the caller, but its scope   `Reason.SCOPE` (403)
+is not enough
+all ways of an entry know it, but another condition   `Reason.CONDITION` (403)
+does not hold
+an entry needs a credential that was not presented    `Reason.MISSING` (401)
+only another address or certificate would help        `Reason.PLACE` (403)
+====================================================  ==============================================
+
+Bad credentials never count as none: a caller whose key was withdrawn is told so, and does not become
+anonymous. An entry is satisfied as a whole; entries are never combined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from gateway.core.access.finding import Bad, Finding, Known, Unsure
+from gateway.core.access_settings import AccessEntry, AccessRule
+from gateway.core.caller import Caller, WayName
+
+
+class Reason(Enum):
+    """Why a caller is refused."""
+
+    INVALID = "invalid"
+    UNSURE = "unsure"
+    SCOPE = "scope"
+    CONDITION = "condition"
+    MISSING = "missing"
+    PLACE = "place"
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The caller may use the route.
+
+    Attributes:
+        caller: the one that the satisfied entry names first and that a credential identifies, if any does.
+        entry: the index of that entry.
+    """
+
+    caller: Caller
+    entry: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The caller may not use the route.
+
+    Attributes:
+        detail: a few words for the caller.
+        scope: what it would need, for `Reason.SCOPE`.
+        retry_after_s, is_ours: for `Reason.UNSURE`, as in `Unsure`.
+        way: the way whose credential is bad or unsure.
+    """
+
+    reason: Reason
+    detail: str
+    scope: tuple[str, ...] = ()
+    retry_after_s: int | None = None
+    is_ours: bool = False
+    way: WayName | None = None
+
+
+Verdict = Admitted | Refused
+
+_ORDER: Final = (Reason.SCOPE, Reason.CONDITION, Reason.MISSING, Reason.PLACE)
+"""What several entries lack is told by the first of these."""
+
+
+def judge(rule: AccessRule, findings: Mapping[WayName, Finding], presented: frozenset[WayName]) -> Verdict:
+    """Decide whether a caller may use a route.
+
+    Args:
+        rule: the route's.
+        findings: by way, of those ways of the rule to which the request presents something.
+        presented: the ways of the rule whose credential a caller can add to a request when asked to.
+    """
+    spoilt = _spoilt(findings)
+    if spoilt is not None:
+        return spoilt
+    known = {name: found.caller for name, found in findings.items() if isinstance(found, Known)}
+    refused: list[Refused] = []
+    for index, entry in enumerate(rule.entries):
+        lack = _lack(entry, known, presented)
+        if lack is None:
+            return Admitted(_principal(entry, known, presented), index)
+        refused.append(lack)
+    return min(refused, key=_rank)
+
+
+def _spoilt(findings: Mapping[WayName, Finding]) -> Refused | None:
+    for name, found in findings.items():
+        if isinstance(found, Bad):
+            return Refused(Reason.INVALID, found.reason, way=name)
+    for name, found in findings.items():
+        if isinstance(found, Unsure):
+            after_s, is_ours = found.retry_after_s, found.is_ours
+            return Refused(Reason.UNSURE, found.reason, retry_after_s=after_s, is_ours=is_ours, way=name)
+    return None
+
+
+def _lack(
+    entry: AccessEntry, known: Mapping[WayName, Caller], presented: frozenset[WayName]
+) -> Refused | None:
+    """Return what an entry lacks; None if it is satisfied."""
+    missing = [name for name in entry.callers if name not in known]
+    if any(name in presented for name in missing):
+        return Refused(Reason.MISSING, "the request presents no credential that this route needs")
+    if missing:
+        return Refused(Reason.PLACE, "this route does not serve callers from there")
+    callers = [known[name] for name in entry.callers]
+    if not all(_holds(name, values, callers) for name, values in entry.claims):
+        return Refused(Reason.CONDITION, "the caller is not one of those whom this route serves")
+    granted = frozenset[str]().union(*(caller.scope for caller in callers))
+    if not entry.scope <= granted:
+        return Refused(Reason.SCOPE, "the caller's scope is not enough", scope=tuple(sorted(entry.scope)))
+    return None
+
+
+def _holds(name: str, values: tuple[str | int | bool, ...], callers: list[Caller]) -> bool:
+    """Whether a claim has one of these values, or is a list that contains one."""
+    return any(_has(caller.claims.get(name), values) for caller in callers)
+
+
+def _has(claim: object, values: tuple[str | int | bool, ...]) -> bool:
+    found = claim if isinstance(claim, list) else [claim]
+    # In Python, True == 1: JSON tells them apart.
+    return any(type(one) is type(value) and one == value for one in found for value in values)
+
+
+def _principal(entry: AccessEntry, known: Mapping[WayName, Caller], presented: frozenset[WayName]) -> Caller:
+    named = [name for name in entry.callers if name in presented] or list(entry.callers)
+    return known[named[0]]
+
+
+def _rank(refused: Refused) -> int:
+    return _ORDER.index(refused.reason)

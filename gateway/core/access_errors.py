@@ -1,0 +1,71 @@
+"""The errors of access: who a caller is, and what it may do. Branches of the tree in `core.errors`.
+
+::
+
+    CallerError
+    └── AccessError              the request was not forwarded, and no token was touched
+        ├── CredentialMissing    401  the route needs a credential, and the request presents none
+        ├── CredentialInvalid    401  the one it presents is not valid
+        ├── ScopeInsufficient    403  the caller is known, but its scope is not enough
+        └── CallerNotAllowed     403  the caller is known, or is elsewhere, and the route is not for it
+    GatewayError
+    └── VerificationError        503  nobody can be verified in this way now
+        ├── CallerUnverifiable   an authorization server is needed for it, and is not there
+        └── CallerFileUnusable   a file of ours is
+
+A 401 carries a challenge for each way in (RFC 9110 section 11.6.1, RFC 6750 section 3).
+"""
+
+from __future__ import annotations
+
+from gateway.core.errors import CallerError, GatewayError, Side
+
+
+class AccessError(CallerError):
+    """The caller may not use the route, as far as can be told."""
+
+    proxy_error = "http_request_denied"
+
+
+class CredentialMissing(AccessError):
+    """The route needs a credential, and the request presents none (RFC 6750 section 3.1: no error code)."""
+
+    code, status, title = "credential_missing", 401, "The request presents no credential"
+
+
+class CredentialInvalid(AccessError):
+    """The credential is unknown, expired, withdrawn, or not what the route takes."""
+
+    code, status, title = "credential_invalid", 401, "The credential is not valid"
+
+
+class ScopeInsufficient(AccessError):
+    """The caller is known, but was not granted the scope that the route needs."""
+
+    code, status, title = "scope_insufficient", 403, "The caller's scope is not enough"
+
+
+class CallerNotAllowed(AccessError):
+    """The route is not for this caller, or not for callers from there."""
+
+    code, status, title = "caller_not_allowed", 403, "The route does not serve this caller"
+
+
+class VerificationError(GatewayError):
+    """The caller cannot be verified now, through no fault of its own; nothing was forwarded."""
+
+
+class CallerUnverifiable(VerificationError):
+    """The authorization server that vouches for the caller cannot be asked, or its keys cannot be had."""
+
+    code, status, title = "caller_unverifiable", 503, "The caller cannot be verified now"
+    side = Side.AUTHORIZATION_SERVER
+    proxy_error = "destination_unavailable"
+
+
+class CallerFileUnusable(VerificationError):
+    """A file of ours that callers are verified by is missing or unusable."""
+
+    code, status, title = "caller_file_unusable", 503, "A file by which callers are verified cannot be used"
+    side = Side.GATEWAY
+    proxy_error = "proxy_configuration_error"
