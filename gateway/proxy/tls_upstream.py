@@ -1,7 +1,9 @@
 """A connection to an upstream over uvloop's TLS.
 
 uvloop calls `eof_received` for a close_notify, and only then. While reading is paused, it keeps reading bytes
-without decrypting them, and drops them when the connection ends. So it is told to buffer none.
+without decrypting them, and drops them when it reads the end of the connection. So from the first byte on, it
+may read from the socket only while none are waiting. It must not be allowed more when reading resumes: the
+limit takes effect at once, but decryption only starts later, and the end may be read in between.
 
 A long response is decrypted into memory of its own. uvloop's usual way allocates 256 KiB for each TLS record,
 shrinks that to the 16 KiB of the record, and joins the records of one read in another object. The allocator
@@ -28,10 +30,10 @@ RECORD_BYTES: Final = 18 * KIB
 
 
 class _TlsTransport(Protocol):
-    """What uvloop's TLS transports have in addition; without an argument, the default limit returns."""
+    """What uvloop's TLS transports have in addition."""
 
-    def set_read_buffer_limits(self, high: int | None = None) -> None:
-        """Stop reading from the socket while more than `high` bytes are waiting to be taken."""
+    def set_read_buffer_limits(self, high: int) -> None:
+        """Stop reading from the socket while `high` bytes or more are waiting to be decrypted."""
 
 
 class TlsUpstreamConnection(UpstreamConnection):
@@ -39,20 +41,16 @@ class TlsUpstreamConnection(UpstreamConnection):
 
     __slots__ = ()
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        cast("_TlsTransport", transport).set_read_buffer_limits(1)
+
     def _goes_on(self, answer: Answer) -> bool:
         transport = self.transport
         is_long = self.buffered_bytes > HIGH_WATER_BYTES
         if is_long and transport is not None and cast("object", transport.get_protocol()) is self:
             transport.set_protocol(cast("asyncio.BaseProtocol", LongAnswer(self, transport)))
         return super()._goes_on(answer)
-
-    def _pause_reading(self, transport: asyncio.Transport) -> None:
-        transport.pause_reading()
-        cast("_TlsTransport", transport).set_read_buffer_limits(1)
-
-    def _resume_reading(self, transport: asyncio.Transport) -> None:
-        cast("_TlsTransport", transport).set_read_buffer_limits()
-        transport.resume_reading()
 
 
 class LongAnswer:

@@ -101,14 +101,14 @@ class UpstreamFlow(AnswerReader):
         """Take the parts of the body that have arrived, and continue reading."""
         if self._reading_paused and self.transport is not None and not self.is_gone:
             self._reading_paused = False
-            self._resume_reading(self.transport)
+            self.transport.resume_reading()
         return self.take_chunks()
 
     def hold(self) -> None:
         """Stop reading until `take`, because what was taken is not sent yet."""
         if not self._reading_paused and self.transport is not None and not self.is_gone:
             self._reading_paused = True
-            self._pause_reading(self.transport)
+            self.transport.pause_reading()
 
     def _keep(self, answer: Answer) -> None:
         """Keep what has arrived of a response within bounds until it is taken."""
@@ -116,12 +116,6 @@ class UpstreamFlow(AnswerReader):
             answer.chunks = [b"".join(answer.chunks)]
         if self.buffered_bytes > HIGH_WATER_BYTES:
             self.hold()
-
-    def _pause_reading(self, transport: asyncio.Transport) -> None:
-        transport.pause_reading()
-
-    def _resume_reading(self, transport: asyncio.Transport) -> None:
-        transport.resume_reading()
 
     # ── beginning and end ─────────────────────────────────────────────────────────────────────────
 

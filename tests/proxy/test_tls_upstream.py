@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import socket
 import ssl
 from contextlib import asynccontextmanager
 
@@ -224,6 +226,28 @@ async def test_what_waits_is_all_that_is_held(at):
 
     assert len(receiver(at).memory) == 0
     assert b"".join(at.connection.take()) == body[received : start + 10_000]
+
+
+async def test_what_waits_undecrypted_outlives_the_end_of_the_connection(at):
+    """uvloop drops it if it reads the end before it decrypts: the end alone is left to be read here."""
+    body = content(1, HIGH_WATER_BYTES + 1 + 40_000)
+    at.ask()
+    at.writer.write(with_length(body)[:-40_000])
+    while not at.connection.is_stuck:
+        await at.happens()
+    at.writer.write(body[-40_000:])
+    async with asyncio.timeout(WAIT_S):
+        while at.connection.transport.get_read_buffer_size() < 40_000:
+            await asyncio.sleep(0)
+    end_of_sending(at.writer)
+
+    assert b"".join(await taken(at)) == body
+
+
+def end_of_sending(writer):
+    """End the sending half below TLS; what was written is sent by now."""
+    with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as plain:
+        plain.shutdown(socket.SHUT_WR)
 
 
 @pytest.mark.parametrize("reset", [False, True])
