@@ -5,13 +5,19 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
 from gateway.cli.configuration import config_option, load_settings
 from gateway.cli.refusals import refuse_unknown_aiohttp
-from gateway.cli.terminal import fail, say
+from gateway.cli.terminal import end, fail, say
 from gateway.core.config_place import ConfigPlace
+
+if TYPE_CHECKING:
+    from gateway.doctor.examine import Obtained
+
+_BOUND: Final = "gateway: the token is bound to a key (DPoP): it is of use only with proofs by that key"
 
 
 @click.command()
@@ -19,14 +25,19 @@ from gateway.core.config_place import ConfigPlace
 @config_option()
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--once", is_flag=True, help="If the client is refused, try no other settings.")
-def token(client: str, config: ConfigPlace, as_json: bool, once: bool) -> None:
+@click.option("--raw", is_flag=True, help="Print the token alone, for a script that reads it from a pipe.")
+@click.option("--force", is_flag=True, help="With --raw: print the token on a terminal, too.")
+def token(  # noqa: PLR0913, PLR0917 - an argument for each option
+    client: str, config: ConfigPlace, as_json: bool, once: bool, raw: bool, force: bool
+) -> None:
     """Request a token and report what came back.
 
     Shows what is sent for CLIENT, what the authorization server answers, where it deviates from the RFCs, and
-    what to change. The token itself is never shown.
+    what to change. The token itself is never shown, unless --raw asks for nothing else.
 
     If the client is refused, other settings are tried: the other place for its credentials, another audience
-    for its assertion. The report names the one that works.
+    for its assertion. The report names the one that works. With --raw none is tried, and the report goes to
+    stderr.
     """
     import asyncio
     import random
@@ -35,18 +46,47 @@ def token(client: str, config: ConfigPlace, as_json: bool, once: bool) -> None:
 
     from gateway.core.client_settings import ClientName
     from gateway.core.clock import Clock
-    from gateway.doctor.examine import examine
+    from gateway.doctor.examine import obtain
     from gateway.doctor.rendering import render_json, render_text
 
+    _refuse_odd_options(as_json, raw, force)
     settings = load_settings(config, os.environ)
     found = settings.clients.get(ClientName(client))
     if found is None:
         known = f"the clients are {', '.join(settings.clients)}" if settings.clients else "none is defined"
         raise click.BadParameter(f"unknown client; {known}", param_hint="CLIENT")
     clock = Clock(time.monotonic, time.time, random.random, time.perf_counter)
-    report = asyncio.run(examine(found, clock, secrets.token_bytes(32), tries_remedies=not once))
+    tries_remedies = not (once or raw)
+    obtained = asyncio.run(obtain(found, clock, secrets.token_bytes(32), tries_remedies=tries_remedies))
+    report = obtained.report
+    if raw:
+        _print_alone(obtained)
     say(render_json(report) if as_json else render_text(report))
     sys.exit(0 if report.has_token else 1)
+
+
+def _refuse_odd_options(as_json: bool, raw: bool, force: bool) -> None:
+    if force and not raw:
+        raise click.UsageError("--force belongs to --raw")
+    if raw and as_json:
+        raise click.UsageError("--raw prints the token, --json the report: give one of them")
+    if raw and not force and sys.stdout.isatty():
+        raise click.UsageError(
+            "--raw prints the token itself, and stdout is a terminal: pipe it to where it is needed, "
+            "or add --force to see it here"
+        )
+
+
+def _print_alone(obtained: Obtained) -> NoReturn:
+    """Print the token and nothing else, or on stderr why there is none."""
+    from gateway.doctor.rendering import render_text
+
+    if obtained.token is None:
+        end(1, render_text(obtained.report))
+    if obtained.report.token is not None and obtained.report.token.is_bound:
+        click.echo(_BOUND, file=sys.stderr)
+    say(obtained.token.reveal())
+    sys.exit(0)
 
 
 @click.command()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from gateway.core.client_settings import ClientSettings
 from gateway.core.clock import Clock
 from gateway.core.oauth.token_attempt import Asked
 from gateway.core.oauth.token_outcome import Failed, Granted
+from gateway.core.secret import Secret
 from gateway.doctor.report import Report
 from gateway.doctor.report_build import Examination, make_report
 from gateway.oauth.maker import ExaminedMaker
@@ -16,10 +18,28 @@ from gateway.observe.fanout import Fanout
 from gateway.tls.trust import Trust
 
 
+@dataclass(frozen=True, slots=True)
+class Obtained:
+    """The report on one token request, and the token itself; None if there is none."""
+
+    report: Report
+    token: Secret | None
+
+
 async def examine(
     client: ClientSettings, clock: Clock, fingerprint_key: bytes, *, tries_remedies: bool = True
 ) -> Report:
     """Request one token for `client` and report on it; raises nothing but cancellation.
+
+    With `tries_remedies`, a client that is refused is tried with other settings, if its maker knows any.
+    """
+    return (await obtain(client, clock, fingerprint_key, tries_remedies=tries_remedies)).report
+
+
+async def obtain(
+    client: ClientSettings, clock: Clock, fingerprint_key: bytes, *, tries_remedies: bool = False
+) -> Obtained:
+    """Request one token for who wants to have it, too; raises nothing but cancellation.
 
     With `tries_remedies`, a client that is refused is tried with other settings, if its maker knows any.
     """
@@ -32,7 +52,7 @@ async def examine(
         tried = [setting async for setting in _tried(maker, asked)] if tries_remedies else []
     finally:
         await makers.close()
-    return make_report(
+    report = make_report(
         Examination(
             client=client,
             witness=maker.witness(),
@@ -45,6 +65,7 @@ async def examine(
             fingerprint_key=fingerprint_key,
         )
     )
+    return Obtained(report, asked.outcome.access_token if isinstance(asked.outcome, Granted) else None)
 
 
 async def _tried(maker: ExaminedMaker, asked: Asked) -> AsyncIterator[tuple[str, bool]]:

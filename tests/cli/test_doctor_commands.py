@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+from asyncio import to_thread
 
 import pytest
 
@@ -18,6 +21,8 @@ from tests.cli.here import (
     gateway_here_beside,
 )
 from tests.processes import (
+    COMMAND,
+    environment,
     gateway_beside,
     write_configuration,
 )
@@ -226,6 +231,79 @@ async def test_a_wrong_secret_is_explained(tmp_path, authorization_server):
     assert (report["status"], report["token"]) == (401, None)
     assert report["error_description"] == "unknown client or wrong secret"
     assert wrong not in text.out + told.out
+
+
+@pytest.mark.parametrize("authorization_server", [TokenFormat.OPAQUE], indirect=True)
+async def test_raw_prints_the_token_alone_to_a_pipe(tmp_path, authorization_server):
+    write_configuration(tmp_path, clients_of(authorization_server))
+
+    done = await gateway_beside(tmp_path, "token", "mobile", "--raw", SECRET=SECRET)
+
+    assert (done.status, done.err) == (0, "")
+    assert re.fullmatch(r"opaque-\S+\n", done.out)
+    assert authorization_server.counters.issued == 1
+
+
+async def test_raw_tells_on_stderr_why_there_is_no_token_and_tries_nothing_else(
+    tmp_path, authorization_server
+):
+    file = str(write_configuration(tmp_path, clients_of(authorization_server)))
+
+    done = await gateway_here_beside("token", "mobile", "--raw", "-c", file, SECRET="wrong-horse")
+
+    assert (done.status, done.out) == (1, "")
+    assert "no token: " in done.err
+    assert "wrong-horse" not in done.err
+    assert authorization_server.counters.requests == 1
+
+
+async def on_terminal(folder, *arguments):
+    """Run a command whose stdout is a terminal; return its status, what it shows there, and stderr."""
+    ours, theirs = os.openpty()
+    try:
+        done = await to_thread(
+            subprocess.run,
+            [*COMMAND, *arguments],
+            cwd=folder,
+            env=environment(folder, SECRET=SECRET),
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        os.write(theirs, b"end")
+        shown = b""
+        while not shown.endswith(b"end"):
+            shown += os.read(ours, 4096)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    return done.returncode, shown.removesuffix(b"end").decode(), done.stderr
+
+
+@pytest.mark.parametrize("authorization_server", [TokenFormat.OPAQUE], indirect=True)
+async def test_raw_shows_no_token_on_a_terminal_unless_it_is_forced(tmp_path, authorization_server):
+    write_configuration(tmp_path, clients_of(authorization_server))
+
+    refused = await on_terminal(tmp_path, "token", "mobile", "--raw")
+    requests = authorization_server.counters.requests
+    status, shown, err = await on_terminal(tmp_path, "token", "mobile", "--raw", "--force")
+
+    assert refused[:2] == (2, "")
+    assert "stdout is a terminal" in refused[2]
+    assert requests == 0
+    assert (status, err) == (0, "")
+    assert re.fullmatch(r"opaque-\S+\r\n", shown)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"), [("--force", "--force belongs to --raw"), ("--raw --json", "give one of them")]
+)
+def test_options_of_token_that_exclude_each_other_are_refused(options, why):
+    done = gateway_here("token", "partner", *options.split(), "-c", str(EXAMPLE), **EXAMPLE_SECRETS)
+    assert (done.status, done.out) == (2, "")
+    assert why in done.err
 
 
 async def test_an_authorization_server_that_is_down_is_told_from_one_that_refuses(

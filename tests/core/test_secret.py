@@ -59,6 +59,7 @@ def test_few_places_reveal_a_secret():
     }
 
     assert {path: count for path, count in reveals.items() if count} == {
+        "cli/doctor_commands.py": 1,  # `gateway token --raw`, which asks for the token itself
         "doctor/alternatives.py": 1,
         "core/oauth/bearer.py": 3,  # the token and what came with it, ready to be sent; its fingerprint
         "core/oauth/login_jar.py": 1,  # the cookies of a login, for its next step
