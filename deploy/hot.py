@@ -42,6 +42,7 @@ HOT: Final = {
         "gateway.core.http.target",
     ),
     "finds its route, and what goes out on it": (
+        "gateway.core.http.carrying",
         "gateway.core.http.outbound",
         "gateway.core.http.routing",
     ),

@@ -140,6 +140,13 @@ class AmbiguousPath(CallerError):
     code, status, title = "ambiguous_path", 400, "The path is ambiguous"
 
 
+class QueryNotAllowed(CallerError):
+    """The credential of the route is a query parameter, and the caller's query has one of that name."""
+
+    code, status, title = "query_not_allowed", 400, "The query names a credential of the gateway"
+    proxy_error = "http_request_denied"
+
+
 class AuthorizationNotAllowed(CallerError):
     """The route has ``authorization: reject``, and the caller sent one."""
 

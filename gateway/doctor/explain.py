@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from gateway.core.access_settings import credential_fields
 from gateway.core.errors import NoRoute
+from gateway.core.http.carrying import outbound_plan
 from gateway.core.http.entrance import Entrance
 from gateway.core.http.outbound import (
     CallerFields,
@@ -24,10 +25,11 @@ from gateway.core.http.routing import Router
 from gateway.core.masking import Mask
 from gateway.core.secret import Secret
 from gateway.core.settings import Address, RouteSettings, Scheme, Settings
+from gateway.core.token import Token
 from gateway.doctor.arrival import Arrival
+from gateway.doctor.credential_words import credential_words, legible, stand_in
 from gateway.doctor.near_routes import near_routes
 
-TOKEN_SHOWN = b"%b <the token of client %b>"
 PROOF_SHOWN = b"DPoP: <a new proof>"
 ID_SHOWN = b"<a new id>"
 
@@ -83,18 +85,20 @@ def explain(settings: Settings, asked: Question, arrived: Arrival) -> Explanatio
     reader = HeadReader(settings.limits, credential_fields(settings.callers.values()))
     head = reader.read(asked.method, asked.target, asked.version, asked.fields)
     route = _route(settings, head)
-    plan = OutboundPlan(route)
+    plan = outbound_plan(route)
     plan.admit(head, is_local=caller.is_local)
     is_ours = head.max_forwards == 0
-    lines = b"" if is_ours else b"\r\n".join(_outbound_lines(plan, head, caller))
+    token = _token(plan, head)
+    lines = b"" if is_ours else b"\r\n".join(_outbound_lines(plan, head, caller, token))
+    first, *after = (_text(lines) if token is None else legible(_text(lines), token)).split("\r\n")
     # What came from the environment or a file into such a key may be a secret.
     mask = Mask(map(Secret, settings.referenced))
     return Explanation(
         route,
-        "" if is_ours else mask.whole(_upstream_url(route, plan.target(head.target))),
+        "" if is_ours else mask.whole(_upstream_url(route, _target_in(first))),
         _caller(caller, arrived, head),
         tuple(f"{_text(name)}: {_text(value)}" for name, value in asked.fields),
-        tuple(map(mask.whole, _text(lines).split("\r\n")[1:])),
+        tuple(map(mask.whole, after)),
     )
 
 
@@ -107,17 +111,25 @@ def _route(settings: Settings, head: RequestHead) -> RouteSettings:
         raise NoRoute("\n  ".join((f"{missed.detail}; the nearest routes:", *near))) from None
 
 
-def _outbound_lines(plan: OutboundPlan, head: RequestHead, caller: CallerFields) -> list[bytes]:
-    return [*_head_lines(plan, head, caller), *framing_lines(head), *expectation_lines(head)]
+def _token(plan: OutboundPlan, head: RequestHead) -> Token | None:
+    grant = plan.settings.grant
+    if grant is None or (plan.may_keep and plan.keeps_callers(head)):
+        return None
+    return stand_in(plan.settings, grant)
 
 
-def _head_lines(plan: OutboundPlan, head: RequestHead, caller: CallerFields) -> list[bytes]:
-    grant, shown_id = plan.settings.grant, request_id(head, ID_SHOWN)
-    if grant is None or plan.keeps_callers(head):
-        return plan.head(head, caller, plan.authorization(head, None), shown_id)
-    scheme = b"Bearer" if grant.dpop is None else b"DPoP"
-    lines = plan.head(head, caller, TOKEN_SHOWN % (scheme, grant.client.encode()), shown_id)
-    return lines if grant.dpop is None else [*lines, PROOF_SHOWN]
+def _outbound_lines(
+    plan: OutboundPlan, head: RequestHead, caller: CallerFields, token: Token | None
+) -> list[bytes]:
+    lines = plan.head(head, caller, token, request_id(head, ID_SHOWN))
+    grant = plan.settings.grant
+    if token is not None and grant is not None and grant.dpop is not None:
+        lines.append(PROOF_SHOWN)
+    return [*lines, *framing_lines(head), *expectation_lines(head)]
+
+
+def _target_in(line: str) -> str:
+    return line.partition(" ")[2].removesuffix(" HTTP/1.1")
 
 
 def _caller(caller: CallerFields, arrived: Arrival, head: RequestHead) -> str:
@@ -146,6 +158,10 @@ def _upstream_url(route: RouteSettings, target: str) -> str:
     return f"{upstream.scheme.value}://{upstream.authority}{target}"
 
 
+def _credential_lines(route: RouteSettings) -> tuple[str, ...]:
+    return () if route.grant is None else (f"credential {credential_words(route)}",)
+
+
 def render(explanation: Explanation) -> str:
     """Render an explanation for a terminal."""
     route = explanation.route
@@ -155,6 +171,7 @@ def render(explanation: Explanation) -> str:
             f"route      {route.name} ({client})",
             f"upstream   {explanation.upstream_url or 'none: the gateway answers itself (Max-Forwards: 0)'}",
             f"caller     {explanation.caller}",
+            *_credential_lines(route),
             "before",
             *(f"  {line}" for line in explanation.before),
             "after",

@@ -37,7 +37,7 @@ class Exchange(ExchangeFacts):
         answer: the response once its head is complete, on its connection or detached from it.
     """
 
-    __slots__ = ("_authorization", "_call", "_invited", "_proofs", "_pump", "_route", "_was_used", "answer")
+    __slots__ = ("_call", "_invited", "_proofs", "_pump", "_route", "_was_used", "answer")
 
     answer: UpstreamConnection | WholeAnswer
 
@@ -48,8 +48,6 @@ class Exchange(ExchangeFacts):
         prover = token.prover if token is not None else None
         self._call = call
         self._route = route
-        value = token.field_value if token is not None else None
-        self._authorization = route.plan.authorization(call.head, value)
         self._proofs = DpopProofs(call, route, prover) if prover is not None else None
         self._pump: Pump | None = None
         self._invited: asyncio.Event | None = None
@@ -166,7 +164,7 @@ class Exchange(ExchangeFacts):
         call, route = self._call, self._route
         head, body = call.head, call.body
         self._was_used = upstream.exchanges > 0
-        lines = route.plan.head(head, call.link.caller, self._authorization, call.request_id)
+        lines = route.plan.head(head, call.link.caller, self.token, call.request_id)
         if self._proofs is not None:
             lines.append(self._proofs.line())
         upstream.begin(is_head=call.is_head)
@@ -214,7 +212,7 @@ class Exchange(ExchangeFacts):
                     self._invited.set()
             elif not call.head.is_http10:
                 lines = callers_lines(self.token, answer)
-                lines = self._route.answer_lines(lines, dropped_names(answer.special))
+                lines = self._route.answer_lines(lines, dropped_names(answer.special), self)
                 status = b"HTTP/1.1 %d %b" % (answer.status, answer.reason)
                 call.link.write(b"\r\n".join((status, *lines, b"\r\n")))
         upstream.informational.clear()

@@ -161,8 +161,8 @@ class Handler:
     @staticmethod
     def _with_token_at_hand(call: Call, route: Route) -> Exchange | None:
         """Prepare the exchange, unless its token must be waited for."""
-        source = route.source
-        if source is None or (route.plan.may_keep and route.plan.keeps_callers(call.head)):
+        source, plan = route.source, route.plan
+        if (plan.may_keep and plan.keeps_callers(call.head)) or source is None:
             return Exchange(call, route, None)
         token = source.current(call.started_s)
         return Exchange(call, route, token) if token is not None and _lasts(token, call, source) else None

@@ -66,7 +66,7 @@ async def relay(call: Call, route: Route, upstream: UpstreamConnection | WholeAn
 
 def _head(call: Call, route: Route, answer: Answer, body: Body) -> bytes:
     """Format the status line, the fields that pass, and one framing field."""
-    lines = route.answer_lines(answer.lines, dropped_names(answer.special))
+    lines = route.answer_lines(answer.lines, dropped_names(answer.special), call.exchange)
     out = [b"HTTP/1.1 %d %b" % (answer.status, answer.reason), *lines]
     special = answer.special
     # RFC 9110 section 6.6.1: whoever forwards a response without a date adds one.
@@ -109,5 +109,6 @@ def _end(call: Call, route: Route, answer: Answer, body: Body) -> list[bytes]:
         return []
     trailers: Sequence[bytes] = ()
     if answer.fields and call.head.wants_trailers:
-        trailers = route.without_removed(answer.trailers(), dropped_names(answer.special))
+        dropped = dropped_names(answer.special)
+        trailers = route.without_removed(answer.trailers(), dropped, call.exchange)
     return [b"0\r\n", *(line + b"\r\n" for line in trailers), b"\r\n"]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.core.caller import Caller
+from gateway.core.http.carrying import CarryingPlan, outbound_plan
 from gateway.core.http.fields import without
-from gateway.core.http.outbound import CallerFields, OutboundPlan, added_lines, removed_names
+from gateway.core.http.outbound import CallerFields, added_lines, removed_names
 from gateway.core.http.recovery import Acceptance, Recovery, RefusalMemory, target_digest
 from gateway.core.http.request_head import RequestHead
 from gateway.core.settings import RouteSettings
 from gateway.core.token import Token, TokenSource
 from gateway.observe.route_health import RouteHealth
+from gateway.proxy.exchange_facts import ExchangeFacts
 from gateway.proxy.pool import Pool
+
+_NO_REFERRER: Final = b"Referrer-Policy: no-referrer"
 
 
 class RouteCounters(Protocol):
@@ -64,6 +68,8 @@ class Route:
     __slots__ = (
         "_answer_added",
         "_answer_removed",
+        "_carrying",
+        "_edits_answers",
         "acceptance",
         "counters",
         "gate",
@@ -89,7 +95,7 @@ class Route:
     ) -> None:
         self.settings = settings
         self.timeouts = settings.timeouts
-        self.plan = OutboundPlan(settings)
+        self.plan = plan = outbound_plan(settings)
         self.pool = pool
         self.source = source
         self.gate = gate
@@ -99,6 +105,11 @@ class Route:
         self.health = health
         self._answer_added = added_lines(settings.response_headers)
         self._answer_removed = removed_names(settings.response_headers)
+        self._carrying = plan if isinstance(plan, CarryingPlan) else None
+        if self._carrying is not None and self._carrying.has_query:
+            self._answer_removed |= {b"referrer-policy"}
+            self._answer_added += (_NO_REFERRER,)
+        self._edits_answers = self._carrying is not None or bool(self._answer_removed)
         self.leaves_date = b"date" in self._answer_removed
 
     def __repr__(self) -> str:
@@ -112,13 +123,21 @@ class Route:
         if not refusals.is_empty:
             refusals.forget(target_digest(method, path))
 
-    def answer_lines(self, lines: Sequence[bytes], dropped: frozenset[bytes]) -> Sequence[bytes]:
-        """Return the lines of a response's head as the caller gets them."""
-        if dropped or self._answer_removed:
-            lines = self.without_removed(lines, dropped)
+    def answer_lines(
+        self, lines: Sequence[bytes], dropped: frozenset[bytes], exchange: ExchangeFacts | None = None
+    ) -> Sequence[bytes]:
+        """Return the lines of a response's head as the caller gets them; `exchange` brought the response."""
+        if dropped or self._edits_answers:
+            lines = self.without_removed(lines, dropped, exchange)
         return [*lines, *self._answer_added] if self._answer_added else lines
 
-    def without_removed(self, lines: Sequence[bytes], dropped: frozenset[bytes]) -> Sequence[bytes]:
+    def without_removed(
+        self, lines: Sequence[bytes], dropped: frozenset[bytes], exchange: ExchangeFacts | None = None
+    ) -> Sequence[bytes]:
         """Return those lines of a response's head, or of its trailers, that pass."""
-        removed = self._answer_removed
-        return without(lines, dropped | removed) if dropped or removed else lines
+        removed, carrying = self._answer_removed, self._carrying
+        if dropped or removed:
+            lines = without(lines, dropped | removed)
+        if carrying is not None:
+            lines = carrying.answer_lines(lines, exchange.token if exchange is not None else None)
+        return lines

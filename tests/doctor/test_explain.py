@@ -3,6 +3,7 @@ from ipaddress import ip_network
 
 import pytest
 
+from gateway.core.carriers import InCookie, InHeader, InQuery
 from gateway.core.client_settings import TlsFiles
 from gateway.core.errors import AmbiguousPath, AuthorizationNotAllowed, MethodNotAllowed, NoRoute
 from gateway.core.proxies import TrustedProxies
@@ -91,6 +92,45 @@ def test_a_route_whose_tokens_are_bound_shows_a_proof():
         "Authorization: DPoP mine",
         "DPoP: the.callers.proof",
     ]
+
+
+def credential_of(**members):
+    lines = render(explain(settings(route("/", **members)), "GET", "/", ())).splitlines()
+    return [line for line in lines if line.startswith("credential")]
+
+
+@pytest.mark.parametrize(
+    ("members", "told"),
+    [
+        ({}, "in the header field Authorization; the caller's own Authorization is removed"),
+        (
+            {"authorization": CallerAuthorization.KEEP},
+            "in the header field Authorization; the caller's own Authorization goes out instead, if there is one",
+        ),
+        (
+            {
+                "send": (InCookie("S"), InHeader("X-CSRF-Token", part="csrf")),
+                "authorization": CallerAuthorization.KEEP,
+            },
+            "in the cookie S and the header field X-CSRF-Token (part csrf); the caller's own Authorization passes beside it",
+        ),
+        (
+            {"send": (InQuery("key"),), "authorization": CallerAuthorization.REJECT},
+            "in the query parameter key; a request with an Authorization of the caller's is rejected",
+        ),
+    ],
+)
+def test_where_the_credential_goes_is_told(members, told):
+    assert credential_of(**members) == [f"credential {told}"]
+
+
+def test_without_a_client_there_is_none():
+    assert credential_of(grant=None) == []
+
+
+def test_a_credential_in_the_query_is_shown_by_words():
+    explained = explain(settings(route("/", send=(InQuery("key"),))), "GET", "/a?b=%3C", ())
+    assert explained.upstream_url == "https://api.example.com/a?b=%3C&key=<the token of client crm>"
 
 
 def test_a_unix_upstream_is_told_by_its_path():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import ConfigDict, Field
 
+from gateway.config.clients.send_model import Send
 from gateway.config.tls.tls_model import ClientTls
 from gateway.config.values.key_types import (
     AssertionLifetime,
@@ -124,6 +125,9 @@ class ClientModel(Strict):
     )
     token_type: TokenTypeWord | None = optional(
         "bearer: treat tokens as bearer tokens, whatever type the authorization server names."
+    )
+    send: Send | None = optional(
+        "Where requests to upstreams carry the credential; by default in Authorization, as a bearer token."
     )
     timeout_s: Duration | None = optional("How long a token request may take.", "10s", alias="timeout")
     timeouts: ClientTimeouts | None = optional("Limits on parts of a token request.")

@@ -26,6 +26,7 @@ from gateway.config.clients.client_method import (
     server_urls,
 )
 from gateway.config.clients.client_model import ClientModel
+from gateway.config.clients.send_rules import send_findings
 from gateway.config.problems import Loc, Mistake, any_of
 from gateway.config.spelling import close_to
 from gateway.config.values.strict import keys_of
@@ -52,6 +53,8 @@ def client_findings(loc: Loc, client: ClientModel, wrong: frozenset[Loc]) -> Ite
     yield from _another_family(loc, client)
     yield from _nowhere(loc, client, wrong)
     yield from _without_main_key(loc, client, wrong)
+    if (*loc, "send") not in wrong:  # else its items do not stand where they stood
+        yield from send_findings((*loc, "send"), client.send or (), is_bound=client.dpop)
     if client.legacy_unencoded and ":" in client.client_id:
         yield Mistake(
             (*loc, "client_id"),

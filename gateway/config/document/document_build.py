@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from gateway.config.callers.callers_build import way_settings
 from gateway.config.clients.client_build import client_settings
+from gateway.config.clients.send_build import carriers
 from gateway.config.document.document_model import Document
 from gateway.config.document.validation import Parts
 from gateway.config.process.process_build import (
@@ -17,7 +18,7 @@ from gateway.config.process.process_build import (
     trusted_proxies,
 )
 from gateway.config.references.expand import ReferenceValues
-from gateway.config.routes.route_build import RouteBuilder
+from gateway.config.routes.route_build import RouteBuilder, UsedClient
 from gateway.config.tree import Keys
 from gateway.config.values.strict import given
 from gateway.core.client_settings import ClientName
@@ -35,14 +36,17 @@ def settings(document: Document, parts: Parts, root: Keys, sources: ReferenceVal
         for name, client in (document.clients or {}).items()
     }
     ways = way_settings(document.callers or {}, root, sources.folder)
-    grants = {name: client.grant for name, client in clients.items()}
+    used = {
+        ClientName(name): UsedClient(clients[ClientName(name)].grant, carriers(client.send))
+        for name, client in (document.clients or {}).items()
+    }
     return Settings(
         listeners=listener_settings(parts.process.listeners, root, sources.folder),
         admin=parts.process.admin,
         admin_place=address_place(root, ("admin",)),
         callers=ways,
         clients=clients,
-        routes=RouteBuilder(document.routes, grants, ways, sources.folder).all(),
+        routes=RouteBuilder(document.routes, used, ways, sources.folder).all(),
         trusted_proxies=trusted_proxies(parts.process),
         limits=Limits(**given(document.limits)),
         log=log_settings(document.log),

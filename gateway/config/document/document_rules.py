@@ -56,7 +56,7 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Mistake]:
     names = {route.client or "": None for route in parts.routes.values()}
     clients = names if ("clients",) in parts.wrong else parts.clients
     for index, route in parts.routes.items():
-        yield from route_findings(("routes", index), route, clients)
+        yield from route_findings(("routes", index), route, clients, parts.wrong)
         yield from access_findings(("routes", index, "access"), route, parts.callers)
         yield from _insecure_upstream(("routes", index), route, parts.wrong)
     yield from route_clashes(_without(parts, "path", "host", "methods"), line_of)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gateway.config.clients.send_build import carriers, sends_authorization
 from gateway.config.routes.access_build import access_rule, credentials_of_others
 from gateway.config.routes.route_model import RequestRules, ResponseRules, RouteModel
 from gateway.config.tls.tls_build import authorities, oldest_version, own_certificate
 from gateway.config.values.strict import given, unique
 from gateway.core.access_settings import WaySettings
 from gateway.core.caller import WayName
+from gateway.core.carriers import USUAL, Carrier
 from gateway.core.client_settings import ClientName, Grant
 from gateway.core.settings import (
     CallerAuthorization,
@@ -26,18 +28,30 @@ from gateway.core.settings import (
 Fields = tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class UsedClient:
+    """What routes take from their client.
+
+    Attributes:
+        send: where its credential goes unless a route says otherwise.
+    """
+
+    grant: Grant
+    send: tuple[Carrier, ...]
+
+
 class RouteBuilder:
     """Builds all routes of a document together, since a name depends on the others."""
 
     def __init__(
         self,
         routes: Sequence[RouteModel],
-        grants: Mapping[ClientName, Grant],
+        clients: Mapping[ClientName, UsedClient],
         ways: Mapping[WayName, WaySettings],
         folder: Path,
     ) -> None:
         self._routes = routes
-        self._grants = grants
+        self._clients = clients
         self._ways = ways
         self._folder = folder
         self._places = Counter(map(_place, routes))
@@ -47,7 +61,7 @@ class RouteBuilder:
         return tuple(map(self._route, self._routes))
 
     def _route(self, route: RouteModel) -> RouteSettings:
-        headers, access = route.headers, access_rule(route.access)
+        headers, access, send = route.headers, access_rule(route.access), self._send(route)
         return RouteSettings(
             name=self._name(route),
             path=route.path,
@@ -58,7 +72,8 @@ class RouteBuilder:
             strips_prefix=route.strip_prefix,
             preserves_host=route.preserve_host,
             grant=self._grant(route),
-            authorization=route.authorization or CallerAuthorization.REPLACE,
+            authorization=route.authorization or _usual_policy(send),
+            send=send,
             recover_on=frozenset({401} if route.recover_on is None else route.recover_on),
             request_headers=_header_rules(headers.request if headers is not None else None),
             response_headers=_header_rules(headers.response if headers is not None else None),
@@ -78,7 +93,7 @@ class RouteBuilder:
     def _grant(self, route: RouteModel) -> Grant | None:
         if route.client is None:
             return None
-        grant = self._grants[ClientName(route.client)]
+        grant = self._clients[ClientName(route.client)].grant
         return replace(
             grant,
             scope=unique(route.scope) or grant.scope,
@@ -87,6 +102,11 @@ class RouteBuilder:
             parameters=tuple((dict(grant.parameters) | (route.parameters or {})).items()),
             headers=_laid_over(grant.headers, route.token_headers or {}),
         )
+
+    def _send(self, route: RouteModel) -> tuple[Carrier, ...]:
+        if route.send is not None:
+            return carriers(route.send)
+        return USUAL if route.client is None else self._clients[ClientName(route.client)].send
 
     def _upstream(self, route: RouteModel) -> UpstreamSettings:
         return replace(
@@ -97,6 +117,11 @@ class RouteBuilder:
             server_name=route.tls.server_name if route.tls is not None else None,
             needs_close_notify=route.tls is None or route.tls.require_close_notify is not False,
         )
+
+
+def _usual_policy(send: tuple[Carrier, ...]) -> CallerAuthorization:
+    """What happens to the caller's ``Authorization``: nothing where the credential goes elsewhere."""
+    return CallerAuthorization.REPLACE if sends_authorization(send) else CallerAuthorization.KEEP
 
 
 def _laid_over(fields: Fields, others: Mapping[str, str]) -> Fields:

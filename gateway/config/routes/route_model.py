@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from gateway.config.clients.send_model import Send
 from gateway.config.routes.access_model import Access
 from gateway.config.tls.tls_model import UpstreamTls
 from gateway.config.values.key_types import (
@@ -112,8 +113,10 @@ class RouteModel(Strict):
         "On loopback listeners, serve requests from web pages of other sites, and any Host."
     )
     authorization: CallerAuthorizationWord | None = optional(
-        "What happens to the Authorization of the caller.", "replace"
+        "What happens to the Authorization of the caller; keep where the credential goes elsewhere.",
+        "replace",
     )
+    send: Send | None = optional("Replaces the client's `send`.")
     recover_on: list[RefusalStatus] | None = optional(
         "Status codes that mean that the upstream refused the token.", [401]
     )

@@ -7,9 +7,13 @@ from typing import Final
 
 from gateway.config.clients.client_method import is_certificate_bound
 from gateway.config.clients.client_model import ClientModel
+from gateway.config.clients.send_build import carriers, sends_authorization
+from gateway.config.clients.send_rules import send_findings
 from gateway.config.problems import Loc, Mistake
 from gateway.config.routes.route_model import RouteModel
 from gateway.config.spelling import close_to
+from gateway.core.carriers import Carrier, InCookie, InHeader, InQuery
+from gateway.core.http.fields import folded
 from gateway.core.settings import CallerAuthorization, Scheme
 
 Clients = Mapping[str, ClientModel | None]
@@ -17,7 +21,18 @@ Clients = Mapping[str, ClientModel | None]
 
 _AUTHORIZATION: Final = "on this route the token and the key `authorization` decide this field: remove it"
 _NO_CLIENT: Final = "has no effect without `client` on this route: add that, or remove this key"
-_DECIDED: Final = frozenset(("authorization", "dpop"))
+_DECIDED: Final = frozenset((b"authorization", b"dpop"))
+_MAPPINGS: Final = ("set", "add")
+_KEPT: Final = (
+    "on this route the caller's own Authorization passes, since the credential goes elsewhere: write "
+    "authorization: replace as well, or remove this key"
+)
+_CREDENTIAL: Final = "this field carries the credential, as `send` says: remove this key"
+_COOKIES: Final = (
+    "a cookie carries the credential, as `send` says, beside those of the caller: remove this key; only "
+    "`remove` may name Cookie, which then removes the caller's"
+)
+_REFERRER: Final = "on this route it is no-referrer, since the credential is in the query: remove this key"
 
 _PROOF_FOR_ANYBODY: Final = (
     "the caller's Host would become part of the proofs of possession, and whoever receives one could use "
@@ -30,14 +45,17 @@ _BOUND: Final = (
 )
 
 
-def route_findings(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mistake]:
-    """Yield what does not fit together."""
+def route_findings(loc: Loc, route: RouteModel, clients: Clients, wrong: frozenset[Loc]) -> Iterator[Mistake]:
+    """Yield what does not fit together; `wrong` has the keys that are present but invalid."""
     yield from _unknown_client(loc, route, clients)
     yield from _needs_client(loc, route)
     yield from _wider_scope(loc, route, clients)
     yield from _needs_https(loc, route)
     yield from _other_certificate(loc, route, clients)
-    yield from _two_authorizations(loc, route)
+    if wrong.isdisjoint({(*loc, "send"), ("clients", route.client or "", "send")}):
+        yield from _sent_elsewhere(loc, route, clients)
+        yield from _two_authorizations(loc, route, clients)
+        yield from _told_referrers(loc, route, clients)
     yield from _proof_for_anybody(loc, route, clients)
 
 
@@ -57,6 +75,7 @@ def _needs_client(loc: Loc, route: RouteModel) -> Iterator[Mistake]:
             "resource",
             "parameters",
             "token_headers",
+            "send",
             "recover_on",
             "allow_foreign_pages",
             "allow_insecure",
@@ -98,14 +117,57 @@ def _proof_for_anybody(loc: Loc, route: RouteModel, clients: Clients) -> Iterato
         yield Mistake((*loc, "preserve_host"), _PROOF_FOR_ANYBODY, is_about_key=True)
 
 
-def _two_authorizations(loc: Loc, route: RouteModel) -> Iterator[Mistake]:
-    """Find a second Authorization or DPoP: exactly one goes out, and something else decides which."""
-    is_decided = route.client is not None or route.authorization is CallerAuthorization.KEEP
+def _sent_elsewhere(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mistake]:
+    client = clients.get(route.client or "")
+    is_bound = client is not None and client.dpop
+    yield from send_findings((*loc, "send"), route.send or (), is_bound=is_bound)
+
+
+def _two_authorizations(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mistake]:
+    """Find a second Authorization or DPoP, or a second credential: something else decides which goes out."""
+    carried = _carried(route, clients)
+    decided = dict.fromkeys(_DECIDED, _why_decided(route, carried))
+    for each in carried:
+        match each:
+            case InHeader() if folded(each.name.encode()) not in _DECIDED:
+                decided[folded(each.name.encode())] = _CREDENTIAL
+            case InCookie():
+                decided[b"cookie"] = _COOKIES
     rules = route.headers.request if route.headers is not None else None
-    if rules is None or not is_decided:
+    if rules is None:
         return
-    for key, names in (("set", rules.set), ("add", rules.add), ("remove", rules.remove)):
+    for key, names in (
+        ("set", rules.set),
+        ("add", rules.add),
+        ("remove", rules.remove),
+        ("allow", rules.allow),
+    ):
         for index, name in enumerate(names or ()):
-            if name.lower() in _DECIDED:
-                where = (*loc, "headers", "request", key, index if key == "remove" else name)
-                yield Mistake(where, _AUTHORIZATION, is_about_key=True)
+            why = decided.get(folded(name.encode()), "")
+            if why and not (why is _COOKIES and key == "remove"):
+                where = (*loc, "headers", "request", key, name if key in _MAPPINGS else index)
+                yield Mistake(where, why, is_about_key=True)
+
+
+def _carried(route: RouteModel, clients: Clients) -> tuple[Carrier, ...]:
+    if route.client is None:
+        return ()
+    client = clients.get(route.client)
+    return carriers(route.send or (client.send if client is not None else None))
+
+
+def _why_decided(route: RouteModel, carried: tuple[Carrier, ...]) -> str:
+    """Say why header rules cannot change Authorization; an empty text if they can."""
+    if sends_authorization(carried):
+        return _AUTHORIZATION
+    is_kept = route.authorization is CallerAuthorization.KEEP or (route.authorization is None and carried)
+    return (_KEPT if carried else _AUTHORIZATION) if is_kept else ""
+
+
+def _told_referrers(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mistake]:
+    rules = route.headers.response if route.headers is not None else None
+    has_query = any(isinstance(each, InQuery) for each in _carried(route, clients))
+    for key, names in (("set", rules.set), ("add", rules.add)) if rules is not None and has_query else ():
+        for name in names or ():
+            if folded(name.encode()) == b"referrer-policy":
+                yield Mistake((*loc, "headers", "response", key, name), _REFERRER, is_about_key=True)

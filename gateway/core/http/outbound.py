@@ -22,6 +22,7 @@ from gateway.core.http.request_head import RequestHead
 from gateway.core.http.target import Target
 from gateway.core.proxies import NO_PROXIES, TrustedProxies
 from gateway.core.settings import CallerAuthorization, HeaderRules, RouteSettings, Scheme
+from gateway.core.token import Token
 
 _CRLF: Final = b"\r\n"
 UNKNOWN: Final = b"unknown"
@@ -71,7 +72,7 @@ class OutboundPlan:
     """What can be prepared for a route before a request arrives.
 
     Attributes:
-        may_keep: the route forwards the caller's own ``Authorization``, if there is one.
+        may_keep: the route forwards the caller's own ``Authorization`` instead of a token, if there is one.
     """
 
     __slots__ = (
@@ -81,6 +82,7 @@ class OutboundPlan:
         "_changes",
         "_cut",
         "_host",
+        "_keeps",
         "_refuses_pages",
         "_removed",
         "_scheme",
@@ -98,7 +100,7 @@ class OutboundPlan:
         self._added = added_lines(rules)
         self._removed = removed_names(rules)
         self._refuses_pages = settings.refuses_foreign_pages
-        self.may_keep = settings.authorization is CallerAuthorization.KEEP
+        self.may_keep = self._keeps = settings.authorization is CallerAuthorization.KEEP
         self._allowed = tuple(
             (name.lower().encode("ascii"), line(name, "")) for name in (*rules.allow, *settings.passes)
         )
@@ -143,17 +145,13 @@ class OutboundPlan:
         if limit is not None and head.content_length is not None and head.content_length > limit:
             raise BodyTooLarge(f"this route accepts a body of at most {limit} bytes")
 
-    def authorization(self, head: RequestHead, token: bytes | None) -> bytes | None:
-        """Return the one ``Authorization`` value to send: the token's, unless the caller's own is kept."""
-        return head.special[b"authorization"] if self.may_keep and self.keeps_callers(head) else token
-
     def keeps_callers(self, head: RequestHead) -> bool:
-        """Whether the caller's own ``Authorization`` goes out; never without `may_keep`.
+        """Whether the caller's own ``Authorization`` goes out.
 
         Raises:
             MalformedRequest: it would, but there is more than one.
         """
-        if not self.may_keep:
+        if not self._keeps:
             return False
         if b"authorization" not in head.special or b"authorization" in head.dropped:
             return False
@@ -162,9 +160,13 @@ class OutboundPlan:
         return True
 
     def head(
-        self, head: RequestHead, caller: CallerFields, authorization: bytes | None, request_id: bytes
+        self, head: RequestHead, caller: CallerFields, token: Token | None, request_id: bytes
     ) -> list[bytes]:
-        """Build the request line and the fields, without framing; the last one has no line end."""
+        """Build the request line and the fields, without framing; the last one has no line end.
+
+        Raises:
+            MalformedRequest: see `keeps_callers`.
+        """
         lines, special = head.lines, head.special
         if head.dropped or self._changes:
             lines = lines + [start + special[name] for name, start in self._allowed if name in special]
@@ -180,9 +182,11 @@ class OutboundPlan:
         ]
         if caller.is_trusted or head.is_http10 or b"via" in special or not head.authority:
             out[-2:] = _forwarded(head, caller, self._removed)
-        if authorization is not None:
-            out.append(b"Authorization: " + authorization)
-        if b"dpop" in special and self._passes_proof(head, authorization):
+        if self._keeps and self.keeps_callers(head):
+            out.append(b"Authorization: " + special[b"authorization"])
+        elif token is not None:
+            out.append(b"Authorization: " + token.field_value)
+        if b"dpop" in special and self._passes_proof(head, token):
             out.append(b"DPoP: " + special[b"dpop"])
         if b"max-forwards" in special:
             out.append(b"Max-Forwards: " + _fewer_forwards(head))
@@ -190,12 +194,12 @@ class OutboundPlan:
             out.append(b"TE: trailers\r\nConnection: TE")
         return out
 
-    def _passes_proof(self, head: RequestHead, authorization: bytes | None) -> bool:
+    def _passes_proof(self, head: RequestHead, token: Token | None) -> bool:
         if b"dpop" in head.dropped or b"dpop" in self._removed:
             return False
-        if authorization is None:
-            return b"authorization" not in head.special
-        return self.keeps_callers(head)
+        if self.keeps_callers(head):
+            return True
+        return token is None and b"authorization" not in head.special
 
 
 def framing_lines(head: RequestHead) -> tuple[bytes, ...]:

@@ -70,6 +70,7 @@ NOT_DECIDING = {
     "private_key",
     "client_assertion",
     "dpop_private_key",
+    "send",  # where it goes, not what it is
     "default_lifetime",
     "timeout",
     "timeouts",
@@ -150,6 +151,7 @@ def test_every_key_of_a_route_that_changes_the_grant_is_drawn():
     assert OF_ROUTES.keys() == RouteModel.model_fields.keys() & ClientModel.model_fields.keys() - {
         "tls",
         "headers",
+        "send",
         "timeouts",
         "allow_insecure",
     }

@@ -15,6 +15,7 @@ from gateway.config.values import hosts, names, urls
 from gateway.config.values.patterns import REFERENCES as WITH_REFERENCES
 from gateway.config.values.units import DURATION_PATTERN, SIZE_PATTERN, duration_s, size_bytes
 from gateway.core.access_settings import ApiKeyWay
+from gateway.core.carriers import MAIN_PART
 from gateway.core.client_settings import AuthMethod, ClientSettings, GrantType, Reach, TlsVersion
 from gateway.core.oauth.client_assertion import JWT_BEARER
 from gateway.core.secret_shape import is_unfilled
@@ -33,7 +34,6 @@ from tests.config.documents import CRM, ROUTE, load_text, problems_of
 SCHEMA = json_schema()
 
 
-# One listener alone has the keys of one in a list: described once.
 def choices_of(shape, root):
     if "$ref" in shape:
         yield from choices_of(root["$defs"][shape["$ref"].rpartition("/")[2]], root)
@@ -53,7 +53,9 @@ def is_text(choice):
 
 
 ROUTES = {"routes": [{"path": "/", "upstream": "http://a"}]}
-KEYS = {path: shape for path, shape in paths(SCHEMA, SCHEMA) if not path.startswith("listen.")}
+# One listener or place alone has the keys of one in a list: described once.
+ALONE = ("listen.", "clients.<name>.send.", "routes[].send.")
+KEYS = {path: shape for path, shape in paths(SCHEMA, SCHEMA) if not path.startswith(ALONE)}
 TAKE_NO_TEXT = {
     key + ("[]" if "items" in shape else "")
     for key, shape in KEYS.items()
@@ -138,6 +140,8 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "routes[].preserve_host": False,
         "routes[].allow_foreign_pages": False,
         "routes[].authorization": CallerAuthorization.REPLACE.value,
+        "clients.<name>.send[].part": MAIN_PART,
+        "routes[].send[].part": MAIN_PART,
         "routes[].recover_on": [401],
         "routes[].timeouts.connect": timeouts.connect_s,
         "routes[].timeouts.response": timeouts.response_s,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.carriers import USUAL, InCookie, InHeader, InQuery
 from gateway.core.client_settings import ClientName
 from gateway.core.settings import (
     HeaderRules,
@@ -35,6 +36,37 @@ def test_recovering_on_nothing_switches_recovery_off():
 def test_a_route_with_a_client_refuses_foreign_pages_unless_it_says_so(route, refuses):
     settings = load_text(f"{CRM}routes: [{{path: /, upstream: 'https://a', {route}}}]")
     assert settings.routes[0].refuses_foreign_pages is refuses
+
+
+@pytest.mark.parametrize(
+    ("at_client", "at_route", "send", "policy"),
+    [
+        ("", "", USUAL, "replace"),
+        ("{header: authorization}", "", USUAL, "replace"),
+        ('{header: Authorization, prefix: "Bearer "}', "", USUAL, "replace"),
+        ('{header: Authorization, prefix: ""}', "", (InHeader("Authorization", ""),), "replace"),
+        (
+            '{header: Authorization, prefix: "OAuth "}',
+            "",
+            (InHeader("Authorization", "OAuth "),),
+            "replace",
+        ),
+        ("{header: Authorization, part: a}", "", (InHeader("Authorization", "Bearer ", "a"),), "replace"),
+        ("{header: X-Auth-Token}", "", (InHeader("X-Auth-Token"),), "keep"),
+        ("{query: k}", "authorization: reject", (InQuery("k"),), "reject"),
+        ("{query: k}", "send: {header: Authorization}", USUAL, "replace"),
+        (
+            "{query: k}",
+            "send: [{cookie: S}, {header: X, prefix: a, part: b}]",
+            (InCookie("S"), InHeader("X", "a", "b")),
+            "keep",
+        ),
+    ],
+)
+def test_where_the_credential_goes(at_client, at_route, send, policy):
+    sending = CRM.replace("}}\n", f", send: {at_client}}}}}\n") if at_client else CRM
+    route = load_text(sending + INJECTING.replace("crm}", f"crm, {at_route}}}")).routes[0]
+    assert (route.send, route.authorization.value) == (send, policy)
 
 
 def test_every_key_of_a_route_reaches_its_settings():

@@ -6,15 +6,16 @@ from gateway.core.errors import AuthorizationNotAllowed, BodyTooLarge, Malformed
 from gateway.core.http.outbound import OutboundPlan, request_id
 from gateway.core.http.request_head import HeadReader
 from gateway.core.settings import CallerAuthorization, HeaderRules, Limits, Scheme, UpstreamSettings
-from tests.core.samples import PROXY, STRANGER, head_of, route
+from tests.core.samples import PROXY, STRANGER, head_of, route, token
 
-TOKEN = b"Bearer token_1"
+HELD = token(1)
+TOKEN = HELD.field_value
 
 
 def out(head, caller=STRANGER, token=TOKEN, **members):
     """Request line and fields as they go out."""
     plan = OutboundPlan(route(**members))
-    lines = plan.head(head, caller, plan.authorization(head, token), b"id-1")
+    lines = plan.head(head, caller, HELD if token is not None else None, b"id-1")
     return b"\r\n".join(lines).split(b"\r\n")
 
 

@@ -1,0 +1,43 @@
+"""Models -> where a credential goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from gateway.config.clients.send_model import SendModel
+from gateway.core.carriers import MAIN_PART, USUAL, Carrier, InCookie, InHeader, InQuery
+from gateway.core.http.fields import folded
+
+_BEARER: Final = "Bearer "
+
+
+def carriers(send: Sequence[SendModel] | None) -> tuple[Carrier, ...]:
+    """Build them, in the order of the file."""
+    return USUAL if send is None else tuple(map(_carrier, send))
+
+
+def sends_authorization(carried: Sequence[Carrier]) -> bool:
+    """Whether a part of the credential goes into ``Authorization``."""
+    return any(isinstance(each, InHeader) and _is_authorization(each.name) for each in carried)
+
+
+def _carrier(item: SendModel) -> Carrier:
+    part = item.part or MAIN_PART
+    if item.query is not None:
+        return InQuery(item.query, part)
+    if item.cookie is not None:
+        return InCookie(item.cookie, part)
+    return _field(item.header or "", item.prefix, part)
+
+
+def _field(name: str, prefix: str | None, part: str) -> InHeader:
+    if not _is_authorization(name):
+        return InHeader(name, prefix or "", part)
+    if part != MAIN_PART:
+        return InHeader(name, _BEARER if prefix is None else prefix, part)
+    return InHeader("Authorization", None) if prefix in {None, _BEARER} else InHeader(name, prefix)
+
+
+def _is_authorization(name: str) -> bool:
+    return folded(name.encode()) == b"authorization"
