@@ -9,6 +9,7 @@ from threading import Thread
 import pytest
 
 from gateway.cli.admin_client import DEFAULT, AdminUnreachable, Place, admin_place, ask, plain_word
+from gateway.core.config_place import ConfigVariable
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,18 @@ def test_the_place_is_found_whatever_else_is_wrong(tmp_path, text, place):
             admin_place(str(file), {})
     else:
         assert admin_place(str(file), {"WHERE": "127.0.0.1:82"}) == place
+
+
+@pytest.mark.parametrize(
+    "text", ["admin: 127.0.0.1:82", "admin: ${env:WHERE:-127.0.0.1:82}", "{admin: '${env:A}:82'}"]
+)
+def test_the_place_is_found_in_a_text_of_the_environment_too(text):
+    assert admin_place(ConfigVariable(), {"GATEWAY_CONFIG": text, "A": "127.0.0.1"}) == Place("127.0.0.1", 82)
+
+
+def test_a_text_of_the_environment_is_named_where_nobody_can_be_asked():
+    with pytest.raises(AdminUnreachable, match=r"^GATEWAY_CONFIG: `admin` is off"):
+        admin_place(ConfigVariable(), {"GATEWAY_CONFIG": "admin: off"})
 
 
 @pytest.mark.parametrize(
