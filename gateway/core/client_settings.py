@@ -129,6 +129,8 @@ class ClientSettings:
             several.
         dpop_key: the private key that tokens are bound to; None if it is made in memory, or the grant has no
             `dpop`.
+        is_required: the gateway is not ready before each of its grants has had a token. Not compared: whether
+            it is asked for changes nothing of a source.
         revokes: tokens that are no longer used are revoked (RFC 7009).
         revocation_endpoint: where; None if the metadata of the issuer names it.
         place: where the credential is in the file, as in ``12:5: clients.crm.private_key``.
@@ -140,6 +142,7 @@ class ClientSettings:
     reach: Reach = Reach()
     default_lifetime_s: float = 300.0
     dpop_key: SecretReader | None = field(default=None, repr=False, compare=False)
+    is_required: bool = field(default=True, compare=False)
     revokes: bool = False
     revocation_endpoint: str | None = field(default=None, repr=False)
     place: str = field(default="", compare=False)

@@ -131,6 +131,7 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "clients.<name>.tls.min_version": TlsVersion.TLS_1_2.value,
         "clients.<name>.dpop_bound_access_tokens": False,
         "clients.<name>.dpop_allow_bearer": False,
+        "clients.<name>.required": _default(ClientSettings, "is_required"),
         "clients.<name>.revoke": False,
         "routes[].tls.min_version": TlsVersion.TLS_1_2.value,
         "routes[].tls.require_close_notify": _default(UpstreamSettings, "needs_close_notify"),
