@@ -10,8 +10,8 @@ Rules:
 - No exception leaves this module, except for cancellation.
 
 A request on a kept connection that turns out dead gives `DEAD_CONNECTION`: not a byte was answered, so it
-may be made once more, at once and on a fresh connection. A GET is repeated here. Credentials are sent only
-once, so whoever sends them makes them anew.
+may be made once more, at once and on a fresh connection. A GET without credentials is repeated here. They
+are sent only once, so whoever sends them makes them anew.
 """
 
 from __future__ import annotations
@@ -86,11 +86,16 @@ _FAILURES: Final[tuple[tuple[type[Exception], Failed], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class ServerRequest:
-    """A request to an authorization server: a POST of `body`, or a GET if there is none."""
+    """A request to an authorization server.
+
+    Attributes:
+        method: empty for a POST of `body`, or a GET if there is none.
+    """
 
     url: str = field(repr=False)
     headers: dict[str, str] = field(repr=False)
     body: bytes | None = field(default=None, repr=False)
+    method: str = ""
 
 
 class Transport:
@@ -110,7 +115,7 @@ class Transport:
         With `is_fresh` it does not use a kept connection.
         """
         answer = await self._send(client, request, is_fresh=is_fresh)
-        if answer is DEAD_CONNECTION and request.body is None:
+        if answer is DEAD_CONNECTION and request.body is None and not request.method:
             return await self._send(client, request, is_fresh=True)
         return answer
 
@@ -200,7 +205,7 @@ async def _exchange(
 ) -> ServerAnswer | Failed:
     reach = client.reach
     async with session.request(
-        "GET" if request.body is None else "POST",
+        request.method or ("GET" if request.body is None else "POST"),
         URL(request.url, encoded=True),
         data=request.body,
         headers=request.headers,
