@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,13 @@ from ruamel.yaml import YAML
 from gateway.config import (
     ConfigError,
     ConfigUnreadable,
+    contents_now,
     json_schema,
     load,
+    load_all,
 )
 from gateway.config.yaml.quick import quick
+from gateway.core.config_place import ConfigVariable
 from tests.config.documents import CLIENT, ENVIRON, ROUTE, SECRET, load_text
 
 BROKEN = Path(__file__).parent / "broken"
@@ -107,6 +111,19 @@ def test_a_byte_order_mark_is_not_part_of_the_first_key(tmp_path):
     path = tmp_path / "gateway.yaml"
     path.write_text("\ufeff" + ROUTE, encoding="utf-8")
     assert len(load(path, {}).routes) == 1
+
+
+def test_a_text_of_the_environment_is_read_and_never_looked_at_for_changes(tmp_path, monkeypatch):
+    (tmp_path / "grace").write_text("5s")
+    monkeypatch.chdir(tmp_path)
+    text = "grace: ${file:grace}\n" + ROUTE
+    loaded = load_all(ConfigVariable(), {"GATEWAY_CONFIG": text})
+
+    assert loaded.settings is not None
+    assert loaded.settings.grace_s == 5.0
+    assert loaded.sha256 == sha256(text.encode()).hexdigest()
+    assert set(loaded.contents) == {f"{tmp_path}/grace"}
+    assert contents_now(ConfigVariable(), loaded.contents) == loaded.contents
 
 
 def test_a_missing_file_is_one_line_that_names_it(tmp_path):
