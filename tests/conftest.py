@@ -17,6 +17,7 @@ from deploy import hot
 from gateway.version import version
 from tests import ways
 from tests.processes import is_free
+from tests.skipping_loop import SkippingLoop
 from tests.time_lapse import TimeLapseLoop
 
 pytest.register_assert_rewrite("tests.wire")
@@ -50,6 +51,7 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "time_lapse: the test's loop runs on a clock that is ten times as fast"
     )
+    config.addinivalue_line("markers", "skips_time: the test's loop skips time when nothing happens")
     config.addinivalue_line("markers", "interpreted: the test replaces what compiled code calls directly")
     if config.getoption("compiled"):  # mypyc's own way into a coroutine, which Python 3.12 deprecates
         config.addinivalue_line(
@@ -65,6 +67,8 @@ def pytest_runtest_setup(item):
 def pytest_asyncio_loop_factories(config, item):
     if item.get_closest_marker("time_lapse") is not None:
         return {"time lapse": TimeLapseLoop}
+    if item.get_closest_marker("skips_time") is not None:
+        return {"skipping": SkippingLoop}
     return {"uvloop": uvloop.new_event_loop}
 
 

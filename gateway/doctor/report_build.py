@@ -64,7 +64,7 @@ def make_report(examination: Examination) -> Report:
         client=client.name,
         issuer=facts.issuer or "",
         method=facts.method,
-        secrets=len(client.credentials),
+        secrets=facts.secrets,
         secret_names=tuple(map(str, facts.names)),
         asked_scope=facts.asked_scope,
         looks=tuple(_look(look, facts.issuer, mask) for look in examination.looks),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from gateway.core.client_settings import ClientSettings
+from weakref import WeakValueDictionary
+
+from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.clock import Clock
+from gateway.core.oauth.login_pace import LoginCount
 from gateway.core.oauth.token_events import TokenObserver
 from gateway.net.resolver import Resolver
 from gateway.oauth.endpoint import TokenEndpoint
 from gateway.oauth.grant_maker import GrantMaker
+from gateway.oauth.login_maker import LoginMaker, LoginSurroundings
 from gateway.oauth.maker import ExaminedMaker
+from gateway.oauth.transport import Transport
 from gateway.tls.trust import Trust
 
 
@@ -19,11 +24,22 @@ class Makers:
         self, clock: Clock, observer: TokenObserver, trust: Trust, resolver: Resolver | None = None
     ) -> None:
         self._endpoint = TokenEndpoint(clock, observer, trust, resolver=resolver)
+        self._transport = Transport(trust, resolver)
+        self._logins = LoginSurroundings(
+            self._transport, clock, self._endpoint.credentials_mark, self._endpoint.certificate_mark
+        )
+        self._counts: WeakValueDictionary[ClientName, LoginCount] = WeakValueDictionary()
 
     def of(self, client: ClientSettings) -> ExaminedMaker:
         """Return what makes the credentials of a client for its grant."""
-        return GrantMaker(self._endpoint, client)
+        if client.grant.login is None:
+            return GrantMaker(self._endpoint, client)
+        count = self._counts.get(client.name)
+        if count is None:
+            count = self._counts[client.name] = LoginCount()
+        return LoginMaker(client, self._logins, count)
 
     async def close(self) -> None:
         """Close the connections; nothing may be sent afterwards."""
         await self._endpoint.close()
+        await self._transport.close()

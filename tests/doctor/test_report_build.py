@@ -32,7 +32,7 @@ PROOF = "head.claims.the-proofs-signature"
 TOKEN = "access.token~1"
 BASIC = b64encode(b"mobile_android:hunter2%20the%2Bsecret").decode()
 DOWN = Failed(FailureKind.UNREACHABLE, "the authorization server cannot be reached")
-FACTS = ClientFacts("https://login.test/token", 1, 1, ())
+FACTS = ClientFacts("https://login.test/token", 1, 2, ())
 OURS = replace(GRANT, scope=("a", "b"), headers=(("X-Key", HEADER_VALUE),), parameters=(("pin", PARAMETER),))
 
 

@@ -11,6 +11,8 @@ from pydantic import JsonValue
 
 from gateway.config.clients.client_method import SIGNING_METHODS, client_method, credential_key, is_signing
 from gateway.config.clients.client_model import ClientModel
+from gateway.config.clients.login_build import login_settings
+from gateway.config.clients.login_model import LoginModel
 from gateway.config.references.expand import ReferenceValues
 from gateway.config.references.secret_reader import constant_reader, template_reader
 from gateway.config.tls.tls_build import authorities, oldest_version, own_certificate
@@ -45,6 +47,8 @@ def client_settings(name: str, client: ClientModel, root: Keys, sources: Referen
     Raises:
         Wrong: a credential file vanished since it was read.
     """
+    if client.login is not None:
+        return _with_login(name, client, client.login, root, sources)
     key = credential_key(client)
     here = ("clients", name)
     spot = find(root, here if key is None else (*here, key))
@@ -55,11 +59,25 @@ def client_settings(name: str, client: ClientModel, root: Keys, sources: Referen
         credentials=(constant_reader(""),) if key is None else _readers(spot.node, key, sources),
         reach=_reach(client, sources.folder),
         dpop_key=None if client.dpop_private_key is None else _reader(dpop_spot.node, _KEY, sources),
-        is_required=client.is_required is not False,
         revokes=client.revoke,
         revocation_endpoint=None if revocation is None else revocation.url,
         place=_place(spot, name, key),
         dpop_place=_place(dpop_spot, name, "dpop_private_key"),
+        **given(client, "default_lifetime_s"),
+    )
+
+
+def _with_login(
+    name: str, client: ClientModel, login: LoginModel, root: Keys, sources: ReferenceValues
+) -> ClientSettings:
+    spot = find(root, ("clients", name, "login"))
+    settings, readers = login_settings(login, spot.node, sources)
+    certificate = own_certificate(client.tls, sources.folder)
+    return ClientSettings(
+        grant=Grant(ClientName(name), None, "", AuthMethod.NONE, certificate=certificate, login=settings),
+        credentials=readers,
+        reach=_reach(client, sources.folder),
+        place=_place(spot, name, "login"),
         **given(client, "default_lifetime_s"),
     )
 
@@ -81,7 +99,7 @@ def _grant(name: str, client: ClientModel, folder: Path) -> Grant:
         client=ClientName(name),
         token_endpoint=None if client.token_endpoint is None else client.token_endpoint.url,
         issuer=None if client.issuer is None else client.issuer.url,
-        client_id=client.client_id,
+        client_id=client.client_id or "",
         method=method,
         scope=unique(client.scope),
         audience=unique(client.audience),

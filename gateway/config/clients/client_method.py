@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from gateway.config.clients.client_model import ClientModel
+from gateway.config.problems import Loc
 from gateway.config.values.urls import ServerUrl
 from gateway.core.client_settings import AuthMethod, GrantType
 
@@ -83,11 +84,16 @@ def is_certificate_bound(client: ClientModel) -> bool:
     return client_method(client) in CERTIFICATE_METHODS
 
 
-def server_urls(client: ClientModel) -> Iterator[tuple[str, ServerUrl]]:
-    """Yield the URLs of the authorization server that are in the file, with their keys."""
+def server_urls(client: ClientModel) -> Iterator[tuple[Loc, ServerUrl]]:
+    """Yield the URLs of the authorization server that are in the file, with their keys below the client."""
     urls = {
         "token_endpoint": client.token_endpoint,
         "issuer": client.issuer,
         "revocation_endpoint": client.revocation_endpoint,
     }
-    yield from ((key, endpoint) for key, endpoint in urls.items() if endpoint is not None)
+    yield from (((key,), endpoint) for key, endpoint in urls.items() if endpoint is not None)
+    if client.login is not None:
+        for index, step in enumerate(client.login.steps):
+            yield ("login", "steps", index, "url"), step.url
+        if client.login.logout is not None:
+            yield ("login", "logout", "url"), client.login.logout.url

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import ConfigDict, Field
 
+from gateway.config.clients.login_model import LoginModel
 from gateway.config.clients.send_model import Send
 from gateway.config.tls.tls_model import ClientTls
 from gateway.config.values.key_types import (
@@ -29,7 +30,7 @@ from gateway.config.values.key_types import (
     TokenRequestFields,
     TokenTypeWord,
 )
-from gateway.config.values.strict import Strict, flag, optional, required
+from gateway.config.values.strict import Strict, flag, optional
 from gateway.core.oauth.client_assertion import JWT_BEARER
 
 
@@ -44,7 +45,13 @@ class ClientModel(Strict):
 
     model_config = ConfigDict(
         # For editors; `client_rules` checks it.
-        json_schema_extra={"anyOf": [{"required": ["token_endpoint"]}, {"required": ["issuer"]}]}
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["token_endpoint", "client_id"]},
+                {"required": ["issuer", "client_id"]},
+                {"required": ["login"]},
+            ]
+        }
     )
 
     token_endpoint: ServerUrl | None = optional(
@@ -53,7 +60,9 @@ class ClientModel(Strict):
     issuer: Issuer | None = optional(
         "The identifier of the authorization server, from which its endpoints are discovered (RFC 8414)."
     )
-    client_id: Text = required("The identifier of this client at the authorization server.")
+    client_id: Text | None = optional(
+        "The identifier of this client at the authorization server; required unless there is a `login`."
+    )
     client_secret: ClientSecrets | None = Field(
         default=None,
         repr=False,
@@ -120,6 +129,9 @@ class ClientModel(Strict):
     headers: TokenRequestFields | None = Field(
         default=None, repr=False, description="Additional header fields of the token request."
     )
+    login: LoginModel | None = optional(
+        "How to log in to a server that does not speak OAuth, instead of a token_endpoint."
+    )
     default_lifetime_s: Duration | None = optional(
         "The lifetime of a token if the response states none.", "5m", alias="default_lifetime"
     )
@@ -157,11 +169,6 @@ class ClientModel(Strict):
         "The algorithm that signs proofs; by default the one that fits the key, ES256 for one in memory."
     )
     dpop_allow_bearer: Flag = flag("Accept tokens that are not bound, from a server that issues no others.")
-    is_required: Flag | None = optional(
-        "false: a first token of this client is not waited for before the gateway counts as ready.",
-        True,
-        alias="required",
-    )
     revoke: Flag = flag("Revoke tokens that are still valid but no longer used (RFC 7009).")
     revocation_endpoint: ServerUrl | None = optional(
         "The URL to revoke tokens at; by default discovered from the issuer."

@@ -41,8 +41,14 @@ _ONLY_OF_JWT_BEARER: Final = ("assertion_subject",)
 
 def client_findings(loc: Loc, client: ClientModel, wrong: frozenset[Loc]) -> Iterator[Mistake]:
     """Yield what does not fit together; `wrong` has the keys that are present but invalid."""
-    if wrong & {(*loc, "token_endpoint_auth_method"), (*loc, "grant_type")}:
-        return
+    if client.login is not None or wrong & {
+        (*loc, "login"),
+        (*loc, "token_endpoint_auth_method"),
+        (*loc, "grant_type"),
+    }:
+        return  # what fits a login is in `login_rules`
+    if client.client_id is None and not _was_meant(loc, "client_id", wrong):
+        yield Mistake((*loc, "client_id"), "missing key: it is required", is_about_key=True)
     if is_jwt_bearer(client) and client_method(client) is not AuthMethod.NONE:
         words = "the assertion of this grant_type authenticates the client: write none, or remove the key"
         yield Mistake((*loc, "token_endpoint_auth_method"), words)
@@ -55,7 +61,7 @@ def client_findings(loc: Loc, client: ClientModel, wrong: frozenset[Loc]) -> Ite
     yield from _without_main_key(loc, client, wrong)
     if (*loc, "send") not in wrong:  # else its items do not stand where they stood
         yield from send_findings((*loc, "send"), client.send or (), is_bound=client.dpop)
-    if client.legacy_unencoded and ":" in client.client_id:
+    if client.legacy_unencoded and ":" in (client.client_id or ""):
         yield Mistake(
             (*loc, "client_id"),
             "an id with a colon cannot be sent unencoded: remove legacy_unencoded (RFC 7617 section 2)",
@@ -97,7 +103,7 @@ def _certificate(loc: Loc, client: ClientModel, wrong: frozenset[Loc]) -> Iterat
         yield _is_missing((*loc, "tls", "certificate"), because)
     for key, endpoint in server_urls(client) if has_one else ():
         if endpoint.scheme is not Scheme.HTTPS:
-            yield Mistake((*loc, key), "a client certificate requires https://")
+            yield Mistake((*loc, *key), "a client certificate requires https://")
 
 
 def _why_certificate(client: ClientModel) -> str:

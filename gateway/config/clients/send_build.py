@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from gateway.config.clients.client_model import ClientModel
+from gateway.config.clients.login_model import LoginModel
 from gateway.config.clients.send_model import SendModel
 from gateway.core.carriers import MAIN_PART, USUAL, Carrier, InCookie, InHeader, InQuery
 from gateway.core.http.fields import folded
+from gateway.core.whereabouts import FromCookie
 
 _BEARER: Final = "Bearer "
 
@@ -15,6 +18,25 @@ _BEARER: Final = "Bearer "
 def carriers(send: Sequence[SendModel] | None) -> tuple[Carrier, ...]:
     """Build them, in the order of the file."""
     return USUAL if send is None else tuple(map(_carrier, send))
+
+
+def client_carriers(client: ClientModel) -> tuple[Carrier, ...]:
+    """Return where the credential of a client goes, unless a route says otherwise.
+
+    What a login takes of a cookie goes back as that cookie; a token that is none, where tokens go.
+    """
+    if client.send is not None or client.login is None:
+        return carriers(client.send)
+    cookies = {each.name: InCookie(each.name, part) for part, each in _cookies_of(client.login)}
+    has_token = any(each.part == MAIN_PART for each in cookies.values())
+    return (*(() if has_token else USUAL), *cookies.values())
+
+
+def _cookies_of(login: LoginModel) -> Iterator[tuple[str, FromCookie]]:
+    taken = dict(take for step in login.steps for take in (step.take or {}).items())
+    for part, place in taken.items():
+        if isinstance(pick := place.picks[0], FromCookie):
+            yield part, pick
 
 
 def sends_authorization(carried: Sequence[Carrier]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gateway.config.callers.callers_build import way_settings
 from gateway.config.clients.client_build import client_settings
-from gateway.config.clients.send_build import carriers
+from gateway.config.clients.send_build import client_carriers
 from gateway.config.document.document_model import Document
 from gateway.config.document.validation import Parts
 from gateway.config.process.process_build import (
@@ -37,7 +37,7 @@ def settings(document: Document, parts: Parts, root: Keys, sources: ReferenceVal
     }
     ways = way_settings(document.callers or {}, root, sources.folder)
     used = {
-        ClientName(name): UsedClient(clients[ClientName(name)].grant, carriers(client.send))
+        ClientName(name): UsedClient(clients[ClientName(name)].grant, client_carriers(client))
         for name, client in (document.clients or {}).items()
     }
     return Settings(

@@ -17,6 +17,7 @@ from gateway.config.callers.callers_rules import callers_findings
 from gateway.config.clients.client_method import server_urls
 from gateway.config.clients.client_model import ClientModel
 from gateway.config.clients.client_rules import client_findings
+from gateway.config.clients.login_rules import login_findings
 from gateway.config.document.validation import Parts
 from gateway.config.problems import LineOf, Loc, Mistake
 from gateway.config.process.process_rules import process_findings
@@ -52,6 +53,7 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Mistake]:
         if client is not None:
             yield from _insecure_endpoints(("clients", name), client, parts.wrong)
             yield from client_findings(("clients", name), client, parts.wrong)
+            yield from login_findings(("clients", name), client, parts.wrong, root)
     # If `clients` is no mapping at all, no name is known to be wrong.
     names = {route.client or "": None for route in parts.routes.values()}
     clients = names if ("clients",) in parts.wrong else parts.clients
@@ -78,7 +80,7 @@ def _without(parts: Parts, *keys: str) -> dict[int, RouteModel]:
 def _insecure_endpoints(loc: Loc, client: ClientModel, wrong: frozenset[Loc]) -> Iterator[Mistake]:
     for key, endpoint in server_urls(client):
         if _crosses_openly(endpoint.scheme, endpoint.host) and not _allows_insecure(loc, client, wrong):
-            yield Mistake((*loc, key), _IN_THE_OPEN.format("client secret"))
+            yield Mistake((*loc, *key), _IN_THE_OPEN.format("client secret"))
 
 
 def _insecure_upstream(loc: Loc, route: RouteModel, wrong: frozenset[Loc]) -> Iterator[Mistake]:

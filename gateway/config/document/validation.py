@@ -34,7 +34,6 @@ from gateway.core.settings import Address
 M = TypeVar("M", bound=Strict)
 
 _STAND_INS: Final[dict[type[Strict], dict[str, str]]] = {
-    ClientModel: {"client_id": "-"},
     RouteModel: {"path": "/", "upstream": "https://stand.in"},
 }
 """Values for required keys that are missing or invalid; no rule objects to them."""

@@ -14,7 +14,7 @@ from typing import Final
 
 from gateway.config.problems import Loc, Mistake, Severity
 from gateway.config.template import Environment, Reference
-from gateway.config.tree import Items, Keys, Leaf, find
+from gateway.config.tree import Items, Keys, Leaf, Node, find
 from gateway.core.masking import MASKED_FROM_CHARS
 from gateway.core.secret_shape import oddities
 
@@ -52,7 +52,7 @@ def secret_problems(root: Keys) -> Iterator[Mistake]:
 def secret_warnings(root: Keys) -> Iterator[Mistake]:
     """Yield what is probably not intended."""
     credentials = list(_credentials(root))
-    for loc, leaf, _ in (*credentials, *_alike(root)):
+    for loc, leaf, _ in (*credentials, *_alike(root), *_in_logins(root)):
         if leaf.template is None:
             yield _warning(loc, _PLAIN)
         elif leaf.template.has_default:
@@ -94,6 +94,27 @@ def _alike(root: Keys) -> Iterator[_Text]:
         for name in _keys_of(root, section):
             if _ALIKE.match(name):
                 yield from _texts(root, (*section, name))
+
+
+def _in_logins(root: Keys) -> Iterator[_Text]:
+    """Yield the same of all texts in logins."""
+    for name in _keys_of(root, ("clients",)):
+        spot = find(root, loc := ("clients", name, "login"))
+        if spot.loc == loc:
+            yield from _alike_below(spot.node, loc)
+
+
+def _alike_below(node: Node, loc: Loc) -> Iterator[_Text]:
+    match node:
+        case Keys():
+            for key, entry in node.entries.items():
+                yield from _alike_below(entry.node, (*loc, key))
+        case Items():
+            for index, item in enumerate(node.nodes):
+                yield from _alike_below(item, (*loc, index))
+        case Leaf(value=str() as text):
+            if _ALIKE.match(next(part for part in reversed(loc) if isinstance(part, str))) and text:
+                yield loc, node, text
 
 
 def _texts(root: Keys, loc: Loc) -> Iterator[_Text]:

@@ -7,7 +7,8 @@ from typing import Final
 
 from gateway.config.clients.client_method import is_certificate_bound
 from gateway.config.clients.client_model import ClientModel
-from gateway.config.clients.send_build import carriers, sends_authorization
+from gateway.config.clients.login_rules import unknown_parts
+from gateway.config.clients.send_build import carriers, client_carriers, sends_authorization
 from gateway.config.clients.send_rules import send_findings
 from gateway.config.problems import Loc, Mistake
 from gateway.config.routes.route_model import RouteModel
@@ -21,6 +22,7 @@ Clients = Mapping[str, ClientModel | None]
 
 _AUTHORIZATION: Final = "on this route the token and the key `authorization` decide this field: remove it"
 _NO_CLIENT: Final = "has no effect without `client` on this route: add that, or remove this key"
+_OF_GRANTS: Final = ("scope", "audience", "resource", "parameters", "token_headers")
 _DECIDED: Final = frozenset((b"authorization", b"dpop"))
 _MAPPINGS: Final = ("set", "add")
 _KEPT: Final = (
@@ -49,6 +51,7 @@ def route_findings(loc: Loc, route: RouteModel, clients: Clients, wrong: frozens
     """Yield what does not fit together; `wrong` has the keys that are present but invalid."""
     yield from _unknown_client(loc, route, clients)
     yield from _needs_client(loc, route)
+    yield from _narrows_login(loc, route, clients)
     yield from _wider_scope(loc, route, clients)
     yield from _needs_https(loc, route)
     yield from _other_certificate(loc, route, clients)
@@ -82,6 +85,17 @@ def _needs_client(loc: Loc, route: RouteModel) -> Iterator[Mistake]:
         ):
             if key in route.model_fields_set:
                 yield Mistake((*loc, key), _NO_CLIENT, is_about_key=True)
+
+
+def _narrows_login(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mistake]:
+    client = clients.get(route.client or "")
+    if client is None or client.login is None:
+        return
+    for key in _OF_GRANTS:
+        if key in route.model_fields_set:
+            words = "has no effect with a client that logs in: remove it"
+            yield Mistake((*loc, key), words, is_about_key=True)
+    yield from unknown_parts((*loc, "send"), route.send or (), client.login)
 
 
 def _wider_scope(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mistake]:
@@ -153,7 +167,9 @@ def _carried(route: RouteModel, clients: Clients) -> tuple[Carrier, ...]:
     if route.client is None:
         return ()
     client = clients.get(route.client)
-    return carriers(route.send or (client.send if client is not None else None))
+    if route.send is not None or client is None:
+        return carriers(route.send)
+    return client_carriers(client)
 
 
 def _why_decided(route: RouteModel, carried: tuple[Carrier, ...]) -> str:

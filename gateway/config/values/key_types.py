@@ -19,7 +19,9 @@ from gateway.config.problems import Wrong, any_of
 from gateway.config.values import hosts, names, patterns, units, urls
 from gateway.config.values.filled import reader_of_filled, unquoted
 from gateway.core.client_settings import AuthMethod, GrantType, TlsVersion, TokenType
+from gateway.core.json_condition import Presence, Scalar
 from gateway.core.json_pointer import JsonPointer
+from gateway.core.login_settings import LoginPace
 from gateway.core.proxies import Network
 from gateway.core.settings import MIB, Address, CallerAuthorization, LogFormat, ReloadTrigger
 from gateway.core.signing_settings import CertificateHeader, SigningAlgorithm
@@ -46,6 +48,11 @@ class OpenAccess(Enum):
 def one_or_many(value: object) -> object:
     """Turn a text into a list of one."""
     return [value] if isinstance(value, str) else value
+
+
+def one_or_many_numbers(value: object) -> object:
+    """Turn a number into a list of one."""
+    return [value] if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def one_or_many_with_keys(value: object) -> object:
@@ -145,6 +152,7 @@ ClaimName = Annotated[str, AfterValidator(names.claim)]
 _JSON_TYPES: Final = ("string", "array", "object", "boolean", "number")
 _ClaimValue = Annotated[JsonValue, WithJsonSchema({"anyOf": [{"type": name} for name in _JSON_TYPES]})]
 Claims = dict[ClaimName, _ClaimValue]
+JsonContent = _ClaimValue
 AssertionLifetime = Annotated[Duration, AfterValidator(_few_minutes)]
 Method = Annotated[str, AfterValidator(names.method), _shown(patterns.METHOD)]
 ParameterName = Annotated[str, AfterValidator(names.parameter)]
@@ -174,6 +182,25 @@ Resource = Annotated[
     list[_ResourceUri], BeforeValidator(one_or_many, json_schema_input_type=_ResourceUri | list[_ResourceUri])
 ]
 
+LoginRate = Annotated[LoginPace, PlainValidator(units.login_pace), _shown(units.PACE_PATTERN)]
+FormName = Annotated[str, AfterValidator(names.text)]
+TakenName = Annotated[str, AfterValidator(names.taken_name)]
+StepField = Annotated[str, AfterValidator(names.step_field_name)]
+StepFields = Annotated[dict[StepField, FieldValue], AfterValidator(_without_twins)]
+AnswerFields = dict[ResponseField, FieldValue]
+RedirectPath = Annotated[str, AfterValidator(names.redirect_path)]
+MediaType = Annotated[str, AfterValidator(names.media_type)]
+Status = Annotated[
+    int,
+    PlainValidator(reader_of_filled(names.status_code)),
+    _or_references({"type": "integer", "minimum": 100, "maximum": 599}),
+]
+JsonWanted = Annotated[
+    tuple[Scalar, ...] | Presence,
+    PlainValidator(names.wanted),
+    WithJsonSchema({"anyOf": [{"type": name} for name in ("string", "number", "boolean", "array")]}),
+]
+
 AuthMethodWord = Annotated[AuthMethod, *_word_of(AuthMethod)]
 GrantTypeWord = Annotated[GrantType, *_word_of(GrantType)]
 TokenTypeWord = Annotated[TokenType, *_word_of(TokenType)]
@@ -188,6 +215,13 @@ CallerAuthorizationWord = Annotated[CallerAuthorization, *_word_of(CallerAuthori
 TlsVersionWord = Annotated[TlsVersion, *_word_of(TlsVersion)]
 LogFormatWord = Annotated[LogFormat, *_word_of(LogFormat)]
 LifeUnitWord = Annotated[LifeUnit, *_word_of(LifeUnit)]
+StatusCodes = Annotated[
+    list[Status],
+    Field(min_length=1),
+    BeforeValidator(one_or_many_numbers, json_schema_input_type=Status | list[Status]),
+]
+_PointerKey = Annotated[JsonPointer, PlainValidator(names.json_pointer), WithJsonSchema({"type": "string"})]
+JsonConditions = dict[_PointerKey, JsonWanted]
 ReloadWord = Annotated[ReloadTrigger, *_word_of(ReloadTrigger)]
 LogLevelWord = Annotated[LogLevel, *_word_of(LogLevel)]
 AccessWord = Annotated[OpenAccess, *_word_of(OpenAccess)]

@@ -6,8 +6,10 @@ import re
 from typing import Final
 
 from gateway.config.problems import Wrong
+from gateway.config.template import TAKEN_NAME
 from gateway.core.http.fields import folded
 from gateway.core.http.request_head import OVERRIDES
+from gateway.core.json_condition import ANYTHING, Presence, Scalar
 from gateway.core.json_pointer import BadPointer, JsonPointer, read_pointer
 
 _CLIENT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
@@ -53,6 +55,8 @@ _WITH_A_MEANING: Final = frozenset(
         *("max-forwards", "origin", "range", "referer", "user-agent", "x-real-ip"),
     )
 )
+_OF_A_STEP: Final = frozenset(("host", "accept-encoding"))
+_TAKEN: Final = re.compile(TAKEN_NAME, re.ASCII)
 _OF_A_TOKEN_REQUEST: Final = frozenset(("host", "authorization", "content-type", "accept-encoding", "dpop"))
 
 
@@ -182,6 +186,52 @@ def json_pointer(value: object) -> JsonPointer:
         raise Wrong(str(bad)) from None
 
 
+def taken_name(value: str) -> str:
+    """Accept the name under which a step of a login takes something."""
+    if not _TAKEN.fullmatch(value):
+        raise Wrong(
+            "a name consists of at most 64 letters, digits, `_` and `-`, and begins with a letter or `_`"
+        )
+    return value
+
+
+def step_field_name(value: str) -> str:
+    """Accept the name of a header field of a login step."""
+    if _folded(value) == "cookie":
+        raise Wrong("the gateway sets Cookie: a step sends back the cookies that earlier steps were given")
+    if _folded(value) in _OF_A_STEP:
+        raise Wrong("the gateway sets this field: remove it")
+    return field_name(value)
+
+
+def redirect_path(value: str) -> str:
+    """Accept the path of a redirect; ``*`` at the end stands for any continuation."""
+    if not value.startswith("/") or "?" in value or "#" in value:
+        raise Wrong(
+            "expected the path that the redirect leads to, such as /login, or /login* for all that begins so"
+        )
+    return text(value)
+
+
+def media_type(value: str) -> str:
+    """Accept a media type without parameters (RFC 9110 section 8.3.1)."""
+    kind, slash, subtype = value.partition("/")
+    if not (slash and _TOKEN.fullmatch(kind) and _TOKEN.fullmatch(subtype)):
+        raise Wrong("expected a media type such as text/html")
+    return value
+
+
+def wanted(value: object) -> tuple[Scalar, ...] | Presence:
+    """Read what must stand at a place of a JSON document: a value, a list of them, or a word."""
+    if value == "present":
+        return ANYTHING
+    values = value if isinstance(value, list) else [value]
+    known = [one for one in values if isinstance(one, str | int | float)]
+    if not values or len(known) < len(values):
+        raise Wrong("expected a value, a list of values, absent or present")
+    return tuple(None if one == "absent" else one for one in known)
+
+
 def override_name(value: str) -> str:
     """Accept the name of a field that callers may not send unless a route allows it."""
     if value.lower().encode() not in OVERRIDES:
@@ -210,6 +260,13 @@ def refusal_status(value: object) -> int:
     """Read a status code of the 4xx class (RFC 9110 section 15.5)."""
     if isinstance(value, bool) or not isinstance(value, int) or not 400 <= value <= 499:
         raise Wrong("expected a status code from 400 to 499")
+    return value
+
+
+def status_code(value: object) -> int:
+    """Read a status code of an answer (RFC 9110 section 15)."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 100 <= value <= 599:
+        raise Wrong("expected a status code from 100 to 599")
     return value
 
 

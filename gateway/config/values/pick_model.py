@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final, Self
+from typing import Annotated, Final, Self
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, model_validator
 
 from gateway.config.problems import Wrong, any_of
-from gateway.config.values.key_types import CookieName, Duration, LifeUnitWord, Pointer, ResponseField, Text
+from gateway.config.values.key_types import (
+    CookieName,
+    Duration,
+    Flag,
+    LifeUnitWord,
+    Pointer,
+    ResponseField,
+    Text,
+)
 from gateway.config.values.strict import Strict, flag, given, optional
 from gateway.core.whereabouts import (
     FromBody,
@@ -43,7 +51,7 @@ class PickModel(Strict):
     form: Text | None = optional("The field of a form-encoded body that has it.")
     line: Text | None = optional("The name before it on a line of a text body: NAME=... or NAME: ...")
     page: Text | None = optional("The name of the input, or of the meta element, of a web page that has it.")
-    body: bool = flag("It is the whole body, as text.")
+    body: Flag = flag("It is the whole body, as text.")
 
     @model_validator(mode="before")
     @classmethod
@@ -78,9 +86,19 @@ class LifetimeModel(PickModel):
     @model_validator(mode="before")
     @classmethod
     def _read_text(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return {"json" if value.startswith("/") else "fixed": value}
+        if isinstance(value, str):
+            return {"json" if value.startswith("/") else "fixed": value}
+        return {"fixed": value} if isinstance(value, int | float) else value
 
     def _is_ambiguous(self) -> bool:
         return len(self.picks) + (self.fixed_s is not None) != 1
+
+
+def _as_it_is(value: object) -> object:
+    return value
+
+
+Place = Annotated[PickModel, BeforeValidator(_as_it_is, json_schema_input_type=Pointer | PickModel)]
+Lifetime = Annotated[
+    LifetimeModel, BeforeValidator(_as_it_is, json_schema_input_type=Duration | Pointer | LifetimeModel)
+]

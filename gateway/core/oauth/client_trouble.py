@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.core.cause import TLS_KEYS, Cause
-from gateway.core.client_settings import AuthMethod, ClientSettings, GrantType
+from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings
 from gateway.core.oauth.client_facts import blames_secret
 from gateway.core.oauth.token_answer import PROOF_CODES
 from gateway.core.oauth.token_outcome import Failed, FailureKind
@@ -31,11 +31,14 @@ _OF_KINDS: Final = {
     FailureKind.UNREACHABLE: Cause.SERVER_FAILED,
     FailureKind.UNSENT: Cause.FILE_UNUSABLE,
 }
-_KEYS: Final = {
+_KEYS_OF_WAY: Final = {
     **TLS_KEYS,
     Cause.PROXY_FAILED: "proxy",
     Cause.CONNECT_TIMEOUT: "timeouts.connect",
     Cause.ANSWER_TIMEOUT: "timeout",
+}
+_KEYS: Final = {
+    **_KEYS_OF_WAY,
     Cause.SCOPE_REFUSED: "scope",
     Cause.CLIENT_NOT_ALLOWED: "client_id",
     Cause.PROOF_REFUSED: "dpop_bound_access_tokens",
@@ -54,11 +57,18 @@ def cause_of(failed: Failed) -> Cause:
 
 def key_of(failed: Failed, client: ClientSettings) -> str:
     """Return the key of `gateway.yaml` to check, in full: ``clients.crm.scope``."""
-    return f"clients.{client.name}.{failed.key or _key(failed, client)}"
+    return f"clients.{client.name}.{failed.key or _key(cause_of(failed), client)}"
+
+
+def key_of_login(failed: Failed, client: ClientName) -> str:
+    """Return the same for a client that logs in."""
+    return f"clients.{client}.{failed.key or _KEYS_OF_WAY.get(cause_of(failed), 'login')}"
 
 
 def credential_key(client: ClientSettings) -> str:
     """Return the key, below the client, that holds its credential."""
+    if client.grant.login is not None:
+        return "login"
     match client.grant.method:
         case AuthMethod.CLIENT_SECRET_BASIC | AuthMethod.CLIENT_SECRET_POST | AuthMethod.CLIENT_SECRET_JWT:
             return "client_secret"
@@ -70,10 +80,7 @@ def credential_key(client: ClientSettings) -> str:
             return "client_id" if client.grant.assertion is None else "private_key"
 
 
-def _key(failed: Failed, client: ClientSettings) -> str:
-    cause = cause_of(failed)
-    if failed.code == "invalid_grant" and client.grant.grant_type not in set(GrantType):
-        return "parameters"  # where the credentials of other grants are
+def _key(cause: Cause, client: ClientSettings) -> str:
     if cause is Cause.CREDENTIALS_REFUSED:
         return credential_key(client)
     if cause is Cause.RESOURCE_REFUSED:

@@ -31,6 +31,7 @@ BEARER = {
 VOUCHED = {"token_endpoint": "https://a.test/t", "client_id": "me", "client_assertion": "x"}
 TLS = BASIC | {"tls": {"certificate": "/x/c.pem", "key": "/x/k.pem"}}
 
+LOGIN = {"steps": [{"url": "https://login.example.com/login", "take": {"token": "/token"}}]}
 DECIDING = {
     "token_endpoint": (BASIC, "https://a.test/t", "https://a.test/t/"),
     "issuer": (BASIC, "https://a.test", "https://a.test/"),
@@ -61,6 +62,7 @@ DECIDING = {
     "token_type": (BASIC, "bearer", None),
     "dpop_bound_access_tokens": (BASIC, False, True),
     "dpop_signing_alg": (BASIC | {"dpop_bound_access_tokens": True}, "ES256", "ES384"),
+    "login": ({}, LOGIN, LOGIN | {"lifetime": "1m"}),
     "dpop_allow_bearer": (BASIC | {"dpop_bound_access_tokens": True}, False, True),
 }
 """For each key what stands beside it, and two values."""
@@ -76,7 +78,6 @@ NOT_DECIDING = {
     "timeouts",
     "proxy",
     "allow_insecure",
-    "required",  # what waits for a token, not which one comes
     "revoke",
     "revocation_endpoint",
 }
@@ -86,6 +87,8 @@ def written(value: object) -> str:
     """As YAML in one line."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {written(member)}" for key, member in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(written, value)) + "]"
     return str(value).lower() if isinstance(value, bool) else f"'{value}'"
 
 

@@ -28,6 +28,7 @@ from gateway.core.settings import (
     UpstreamSettings,
 )
 from gateway.core.signing_settings import LIFETIME_S
+from gateway.core.whereabouts import LifeUnit
 from tests.config.document.schema_reader import complaints, paths
 from tests.config.documents import CRM, ROUTE, load_text, problems_of
 
@@ -131,8 +132,11 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "clients.<name>.tls.min_version": TlsVersion.TLS_1_2.value,
         "clients.<name>.dpop_bound_access_tokens": False,
         "clients.<name>.dpop_allow_bearer": False,
-        "clients.<name>.required": _default(ClientSettings, "is_required"),
         "clients.<name>.revoke": False,
+        "clients.<name>.login.steps[].take.<name>.body": False,
+        "clients.<name>.login.lifetime.body": False,
+        "clients.<name>.login.lifetime.unit": LifeUnit.SECONDS.value,
+        "clients.<name>.login.rolling": False,
         "routes[].tls.min_version": TlsVersion.TLS_1_2.value,
         "routes[].tls.require_close_notify": _default(UpstreamSettings, "needs_close_notify"),
         "clients.<name>.allow_insecure": False,

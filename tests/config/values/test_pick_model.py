@@ -84,6 +84,7 @@ def test_a_lifetime_is_fixed_or_stated_in_an_answer(value, fixed_s, picks, unit)
     ("value", "loc", "message"),
     [
         ("25", ("fixed",), "expected a duration"),
+        (25, ("fixed",), "a duration needs a unit"),
         ({"json": "/a", "unit": "d"}, ("unit",), "expected ms, s, m, h or instant"),
         ({"json": "/a", "fixed": "1m"}, (), "expected exactly one of"),
         ({"unit": "s"}, (), "expected exactly one of"),
