@@ -170,11 +170,12 @@ async def test_grants_take_turns_no_longer_with_those_that_are_gone():
 
     async with Rig(routes=two) as rig:
         (turns,) = {source._requester._turns for source in rig.gateway.generation.sources.by_grant.values()}
-        client = next(iter(rig.gateway.generation.sources.by_grant.values()))._client
-        assert turns.has_others(client)
+        source = next(iter(rig.gateway.generation.sources.by_grant.values()))
+        registration = source._requester._maker.registration
+        assert turns.has_others(registration)
         await rig.gateway.reload(others(rig, routes=(rig.route("/a"),)))
         await until_alone(rig)
-        assert not turns.has_others(client)
+        assert not turns.has_others(registration)
         await rig.gateway.reload(others(rig, routes=()))
         await until_alone(rig)
         assert not turns._grants
