@@ -54,8 +54,9 @@ Files outside the rooms: `verdict` says why a server could not be reached, `list
 be had, `seam` which private parts of aiohttp are used, `hardening` what others may learn of the process,
 `process_identity` which process a number means, `request_ids` what requests are called, `service_manager`
 what systemd is told, `version` what is installed. `regular_file` reads files that others may replace,
-`files_in_use` lists those of a running gateway, `descriptors` shares out file descriptors, `aside` runs work
-off the event loop, and `first_process` is what PID 1 of a container owes.
+`text_file` those that hold a text, `secret_text` puts secrets together, `packing` makes settings bytes for
+another process, `files_in_use` lists the files of a running gateway, `descriptors` shares out file
+descriptors, `aside` runs work off the event loop, and `first_process` is what PID 1 of a container owes.
 """
 
 __version__ = "0.1.0"

@@ -37,13 +37,13 @@ from gateway.config.problems import (
 from gateway.config.process.process_model import DEFAULT_ADMIN
 from gateway.config.references.expand import ReferenceValues, expand
 from gateway.config.references.secret_warnings import secret_warnings
-from gateway.config.references.text_file import text_digest
 from gateway.config.tree import Leaf, problems
 from gateway.config.values.hosts import admin_address
 from gateway.config.yaml.parse import parse
 from gateway.core.config_place import FILE, ConfigPlace, ConfigVariable, is_name_of_file
 from gateway.core.settings import MIB, Address, Settings
 from gateway.regular_file import read_regular
+from gateway.text_file import text_digest
 
 _MOST_BYTES: Final = 16 * MIB
 _TOO_LARGE: Final = "the file is larger than 16 MiB"

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from gateway.core.plain_text import Wrong as Wrong  # noqa: PLC0414 - it is of these problems, too
+
 Loc = tuple[str | int, ...]
 LineOf = Callable[[Loc], int]
 """Finds the line of the value at a place."""
@@ -83,10 +85,6 @@ def _position(problem: Problem) -> tuple[int, int, str, str]:
 
 class ConfigUnreadable(Exception):
     """The file itself cannot be read; the message is one line with its name."""
-
-
-class Wrong(ValueError):
-    """A value is refused; the message says what was expected, and shows no value."""
 
 
 class BadText(Exception):

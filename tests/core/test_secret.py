@@ -74,4 +74,7 @@ def test_few_places_reveal_a_secret():
         "demo/registrations.py": 2,
         "oauth/dpop_key.py": 1,
         "oauth/signing_key.py": 2,
+        "packing.py": 1,  # for a process of this gateway, over a pipe that is theirs alone
+        "secret_text.py": 1,  # a secret that is put together
+        "text_file.py": 1,
     }

@@ -12,7 +12,7 @@ import pytest
 from gateway.config.references.expand import ReferenceValues
 from gateway.config.references.secret_reader import template_reader
 from gateway.config.template import read_template
-from gateway.config.values import names
+from gateway.core import plain_text
 from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, TlsFiles
 from gateway.core.oauth.client_assertion import JWT_BEARER
 from gateway.core.oauth.objections import UsedAlgorithms
@@ -97,7 +97,9 @@ def test_at_every_byte_of_a_key_that_is_written_the_last_good_one_signs(tmp_path
     file, old, new = tmp_path / "key.pem", pem("p256"), pem("ed25519")
     file.write_text(old)
     settings = signing("")
-    reader = template_reader(read_template(f"${{file:{file}}}"), ReferenceValues({}, tmp_path), names.lines)
+    reader = template_reader(
+        read_template(f"${{file:{file}}}"), ReferenceValues({}, tmp_path), plain_text.lines
+    )
     settings, (proofs, told) = replace(settings, credentials=(reader,)), watched()
     assert signed_by(proofs.of_client(settings, 0, URL), "p256")
     whole = len(new.rstrip("\n"))

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config.references.text_file import TextFile
 from gateway.core.cause import Cause
 from gateway.core.client_settings import ClientSettings, TlsFiles
 from gateway.core.errors import TokenRefused, TokenTimeout, TokenUnavailable
@@ -29,6 +28,7 @@ from gateway.core.secret import Secret
 from gateway.oauth.grant_maker import GrantMaker
 from gateway.oauth.requester import LOOK_AT_FILES_S, Surroundings, TokenRequester
 from gateway.oauth.source import GrantSource
+from gateway.text_file import TextFile
 from tests.oauth.authorization_server import authorization_server, http, http_json
 from tests.oauth.certificates import pair_in
 from tests.oauth.fakes import (

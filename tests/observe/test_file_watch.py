@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config.references.text_file import TextFile
 from gateway.observe.file_watch import ROUND_S, FileWatch, PemFile, turns_after
+from gateway.text_file import TextFile
 
 PEM = "-----BEGIN CERTIFICATE-----\n"
 

@@ -17,8 +17,8 @@ from gateway.config.references.expand import ReferenceValues
 from gateway.config.references.secret_reader import constant_reader, template_reader
 from gateway.config.tls.tls_build import authorities, oldest_version, own_certificate
 from gateway.config.tree import Items, Keys, Leaf, Node, Spot, find
-from gateway.config.values import names
 from gateway.config.values.strict import given, unique
+from gateway.core import plain_text
 from gateway.core.client_settings import (
     AuthMethod,
     ClientName,
@@ -159,7 +159,7 @@ def _reader(node: Node, key: str, sources: ReferenceValues) -> SecretReader:
     assert isinstance(node, Leaf)
     if node.template is None:
         return constant_reader(str(node.value))
-    checked: Callable[[str], str] = names.lines if key == _KEY else names.text
+    checked: Callable[[str], str] = plain_text.lines if key == _KEY else plain_text.text
     return template_reader(node.template, sources, checked)
 
 

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.config.files.named_files import FileKind, NamedFile
 from gateway.config.problems import Problem, Severity, Wrong, plural
-from gateway.config.references.text_file import content_of
 from gateway.core.access.api_keys import BadKeys, read_keys
 from gateway.core.client_settings import TlsFiles
 from gateway.net.unix_socket import group_number
 from gateway.regular_file import MOST_PEM_BYTES
+from gateway.text_file import content_of
 from gateway.tls.pem_files import Pair, load_authorities, load_pair
 
 if TYPE_CHECKING:

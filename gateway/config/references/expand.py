@@ -15,11 +15,11 @@ from typing import Final
 
 from gateway.config.problems import Loc, Mistake, Wrong
 from gateway.config.references.secrecy import is_credential, is_in_login, may_be_secret
-from gateway.config.references.text_file import file_text, text_digest
 from gateway.config.template import Credential, Environment, File, Reference, Template, read_template
 from gateway.config.tree import Entry, Items, Keys, Leaf, Node
 from gateway.config.values.filled import Filled
 from gateway.core.secret_shape import is_unfilled
+from gateway.text_file import file_text, text_digest
 
 _NOT_OURS: Final = (
     "this notation is not expanded: write ${env:NAME} for an environment variable, ${file:/path} for a file"

@@ -8,22 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gateway.config.references.expand import ReferenceValues
-from gateway.config.references.text_file import TextFile
 from gateway.config.template import Credential, Environment, File, Reference, Template
-from gateway.config.values import names
+from gateway.core import plain_text
 from gateway.core.client_settings import SecretReader
 from gateway.core.oauth.named_secret import IN_PLACE, NamedReader
 from gateway.core.secret import Secret
+from gateway.secret_text import ComposedSecret, ConstantSecret
+from gateway.text_file import TextFile
 
 
 def constant_reader(text: str, source: str = IN_PLACE) -> SecretReader:
     """Return a reader of a secret that never changes, such as one in the configuration itself."""
-    secret = Secret(text)
-    return NamedReader(lambda: secret, source)
+    return NamedReader(ConstantSecret(Secret(text)), source)
 
 
 def template_reader(
-    template: Template, sources: ReferenceValues, checked: Callable[[str], str] = names.text
+    template: Template, sources: ReferenceValues, checked: Callable[[str], str] = plain_text.text
 ) -> SecretReader:
     """Return a reader of a secret that is composed of references.
 
@@ -36,12 +36,11 @@ def template_reader(
     source = " + ".join(_source(part, sources) for part in template.references) or IN_PLACE
     if not files:
         return constant_reader(template.fill(sources.value), source)
-    fixed = {part: sources.value(part) for part in template.references if isinstance(part, Environment)}
-
-    def look_up(reference: Reference) -> str:
-        return fixed[reference] if isinstance(reference, Environment) else files[reference].current()
-
-    return NamedReader(lambda: Secret(template.fill(look_up)), source, tuple(files.values()))
+    parts = (
+        files[part] if isinstance(part, File | Credential) else Secret(Template((part,)).fill(sources.value))
+        for part in template.parts
+    )
+    return NamedReader(ComposedSecret(tuple(parts)), source, tuple(files.values()))
 
 
 def _source(reference: Reference, sources: ReferenceValues) -> str:

@@ -18,6 +18,7 @@ from pydantic import (
 from gateway.config.problems import Wrong, any_of
 from gateway.config.values import hosts, names, patterns, units, urls
 from gateway.config.values.filled import reader_of_filled, unquoted
+from gateway.core import plain_text
 from gateway.core.client_settings import AuthMethod, GrantType, TlsVersion, TokenType
 from gateway.core.json_condition import Presence, Scalar
 from gateway.core.json_pointer import JsonPointer
@@ -120,7 +121,7 @@ def whole_number(least: int, most: int) -> tuple[object, ...]:
 _TEXT_SCHEMA: Final = WithJsonSchema({"type": "string", "pattern": patterns.TEXT})
 _ANY_TEXT: Final = WithJsonSchema({"type": "string", "pattern": f"{patterns.TEXT}|^$"})
 
-Text = Annotated[str, AfterValidator(names.text), _TEXT_SCHEMA]
+Text = Annotated[str, AfterValidator(plain_text.text), _TEXT_SCHEMA]
 Flag = Annotated[bool, BeforeValidator(unquoted), _or_references({"type": "boolean"})]
 Duration = Annotated[
     float, PlainValidator(reader_of_filled(units.duration_s)), _shown(units.DURATION_PATTERN)
@@ -147,7 +148,7 @@ ClientKey = Annotated[str, AfterValidator(names.client_name)]
 ClientSecrets = Annotated[
     list[Text], Field(min_length=1), BeforeValidator(one_or_many, json_schema_input_type=Text | list[Text])
 ]
-PrivateKey = Annotated[str, AfterValidator(names.lines), _TEXT_SCHEMA]
+PrivateKey = Annotated[str, AfterValidator(plain_text.lines), _TEXT_SCHEMA]
 ClaimName = Annotated[str, AfterValidator(names.claim)]
 _JSON_TYPES: Final = ("string", "array", "object", "boolean", "number")
 _ClaimValue = Annotated[JsonValue, WithJsonSchema({"anyOf": [{"type": name} for name in _JSON_TYPES]})]

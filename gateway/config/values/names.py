@@ -11,13 +11,12 @@ from gateway.core.http.fields import folded
 from gateway.core.http.request_head import OVERRIDES
 from gateway.core.json_condition import ANYTHING, Presence, Scalar
 from gateway.core.json_pointer import BadPointer, JsonPointer, read_pointer
+from gateway.core.plain_text import text
 
 _CLIENT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _FIELD_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 section 5.5
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-_CONTROL_IN_LINES: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 _OURS: Final = frozenset(
     {
@@ -58,24 +57,6 @@ _WITH_A_MEANING: Final = frozenset(
 _OF_A_STEP: Final = frozenset(("host", "accept-encoding"))
 _TAKEN: Final = re.compile(TAKEN_NAME, re.ASCII)
 _OF_A_TOKEN_REQUEST: Final = frozenset(("host", "authorization", "content-type", "accept-encoding", "dpop"))
-
-
-def text(value: str) -> str:
-    """Accept any text that is not empty and has no control characters."""
-    if not value:
-        raise Wrong("the value is empty: write one, or remove the key")
-    if _CONTROL.search(value):
-        raise Wrong("the value contains a line break or another control character")
-    return value
-
-
-def lines(value: str) -> str:
-    """Accept any text of one or more lines, such as a key in PEM form."""
-    if not value.strip():
-        raise Wrong("the value is empty: write one, or remove the key")
-    if _CONTROL_IN_LINES.search(value):
-        raise Wrong("the value contains a control character")
-    return value
 
 
 def claim(value: str) -> str:

@@ -4,9 +4,9 @@ import os
 
 import pytest
 
+from gateway import text_file
 from gateway.config.problems import Wrong
-from gateway.config.references import text_file
-from gateway.config.references.text_file import MOST_BYTES, TextFile, file_text
+from gateway.text_file import MOST_BYTES, TextFile, file_text
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ Rules:
 - If the file becomes unreadable, empty or invalid at run time, the last good text stays in use, and the next
   use looks again.
 - Symbolic links are followed each time: Kubernetes replaces mounted secrets by swapping a link.
+- Where one process reads the configuration for another (`packing`), the text in use goes along: a file that
+  became unusable meanwhile changes nothing.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from gateway.config.problems import Wrong
-from gateway.config.values import names
+from gateway.core import plain_text
+from gateway.core.plain_text import Wrong
+from gateway.core.secret import Secret
 from gateway.regular_file import Stamp, read_regular, stamp
 
 MOST_BYTES: Final = 64 * 1024
@@ -52,10 +55,11 @@ class TextFile:
 
     __slots__ = ("_checked", "_path", "_stamp", "_text", "readings", "trouble")
 
-    def __init__(self, path: Path, checked: Callable[[str], str] = names.text) -> None:
+    def __init__(self, path: Path, checked: Callable[[str], str] = plain_text.text) -> None:
         self._path = path
         self._checked = checked
-        self._text, self._stamp = _read(path)
+        found, self._stamp = _read(path)
+        self._text = Secret(found)
         self.trouble = ""
         self.readings = 1
 
@@ -67,7 +71,7 @@ class TextFile:
         try:
             if stamp(self._path.stat()) != self._stamp:
                 found, newer = _read(self._path)
-                self._text, self._stamp = self._checked(found), newer
+                self._text, self._stamp = Secret(self._checked(found)), newer
                 self.readings += 1
             self.trouble = ""
         # Keep the last good value: the old secret may still be accepted.
@@ -75,7 +79,7 @@ class TextFile:
             self.trouble = f"cannot be read: {error.strerror}"
         except Wrong as wrong:
             self.trouble = str(wrong).removeprefix(f"{self._path} ")
-        return self._text
+        return self._text.reveal()
 
     @property
     def path(self) -> str:
