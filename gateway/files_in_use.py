@@ -34,6 +34,7 @@ def _readers(client: ClientSettings) -> Iterator[tuple[str, object]]:
     for number, reader in enumerate(client.credentials):
         yield f"{key}[{number}]" if are_several else key, reader
     yield "dpop_private_key", client.dpop_key
+    yield from ((each.key, each.read) for each in client.referenced)
 
 
 def _of_servers(settings: Settings) -> Iterator[Named]:

@@ -172,7 +172,9 @@ def carried_over(before: Settings, after: Settings) -> Settings:
     A client's readers of its secrets know their files; so those in use stay in use.
     """
     clients = {
-        name: ours if (ours := before.clients.get(name)) is not None and _are_alike(ours, client) else client
+        name: replace(ours, is_required=client.is_required)
+        if (ours := before.clients.get(name)) is not None and _are_alike(ours, client)
+        else client
         for name, client in after.clients.items()
     }
     return replace(after, clients=clients)

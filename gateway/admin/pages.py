@@ -47,7 +47,12 @@ def _ready(view: AdminView) -> Page:
         "ready": readiness.is_ready,
         "draining": readiness.is_draining,
         "missing": [
-            {"client": missing.client, "error": missing.error, "retry_in_s": missing.retry_in_s}
+            {
+                "client": missing.client,
+                "required": missing.is_required,
+                "error": missing.error,
+                "retry_in_s": missing.retry_in_s,
+            }
             for missing in readiness.missing
         ],
     }
@@ -55,7 +60,7 @@ def _ready(view: AdminView) -> Page:
 
 
 def _retry_after(readiness: Readiness) -> dict[str, str]:
-    waits_s = [missing.retry_in_s for missing in readiness.missing if missing.retry_in_s is not None]
+    waits_s = [missing.retry_in_s for missing in readiness.awaited if missing.retry_in_s is not None]
     return {"Retry-After": str(ceil(min(waits_s)))} if waits_s and not readiness.is_draining else {}
 
 
@@ -94,7 +99,7 @@ PAGES: Final[dict[str, tuple[str, Callable[[AdminView], Page]]]] = {
     "/": ("this list", _index),
     "/healthz": ("200 while the process lives and looks after its deadlines, else 503", _health),
     "/readyz": (
-        "200 while every needed client has had a token since the start and nothing is draining, else 503",
+        "200 while every required client has had a token since the start and nothing is draining, else 503",
         _ready,
     ),
     "/metrics": ("metrics for Prometheus", _metrics),

@@ -25,9 +25,8 @@ MOST_SCOPES: Final = 100
 def missing_token(state: SourceState) -> MissingToken:
     """Show why a client has had no token yet."""
     is_running = state.is_in_flight or not state.retry_in_s
-    return MissingToken(
-        state.client, state.last_error or None, None if is_running else round(state.retry_in_s, 1)
-    )
+    retry_in_s = None if is_running else round(state.retry_in_s, 1)
+    return MissingToken(state.client, state.last_error or None, retry_in_s, state.is_required)
 
 
 def client_state(state: SourceState, troubles: Iterable[tuple[str, WatchedFile]] = ()) -> State:
@@ -44,6 +43,7 @@ def client_state(state: SourceState, troubles: Iterable[tuple[str, WatchedFile]]
         "secret_sources": [_secret(name) for name in facts.names],
         "metadata_objections": list(facts.objections),
         "scope": " ".join(facts.asked_scope),
+        "required": state.is_required,
         "is_ready": state.has_had_token,
         "has_token": token is not None,
         "is_requesting": state.is_in_flight,

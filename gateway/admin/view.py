@@ -18,11 +18,13 @@ class MissingToken:
     Attributes:
         error: the code of its last failure, or None while its first token request runs.
         retry_in_s: until the next token request; None: one is running.
+        is_required: the gateway is not ready without it.
     """
 
     client: ClientName
     error: str | None = None
     retry_in_s: float | None = None
+    is_required: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,13 @@ class Readiness:
 
     @property
     def is_ready(self) -> bool:
-        """Whether every needed client has had a token and the process is not draining."""
-        return not self.is_draining and not self.missing
+        """Whether every required client has had a token and the process is not draining."""
+        return not self.is_draining and not self.awaited
+
+    @property
+    def awaited(self) -> tuple[MissingToken, ...]:
+        """Those without which it is not ready."""
+        return tuple(one for one in self.missing if one.is_required)
 
 
 @dataclass(frozen=True, slots=True)

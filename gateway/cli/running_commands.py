@@ -55,6 +55,7 @@ def _not_ready(page: dict[str, Any]) -> str:
     missing = [
         f"{one.get('client')} ({one.get('error') or 'its first request is under way'})"
         for one in page.get("missing", ())
+        if one.get("required", True)
     ]
     return "not ready: no token yet for " + ", ".join(missing)
 

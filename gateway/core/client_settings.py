@@ -7,12 +7,13 @@ file takes effect with the next token request.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass, field, replace
+from enum import Enum, StrEnum
 from typing import NewType
 
 from gateway.core.login_settings import LoginSettings
 from gateway.core.secret import Secret
+from gateway.core.shape_settings import USUAL_REQUEST, AnswerShape, RequestShape
 from gateway.core.signing_settings import AssertionSettings, DpopSettings
 
 ClientName = NewType("ClientName", str)
@@ -35,8 +36,8 @@ class AuthMethod(Enum):
     NONE = "none"
 
 
-class GrantType(Enum):
-    """Registered values of ``grant_type`` (RFC 6749 section 4.4, RFC 7523 section 2.1)."""
+class GrantType(StrEnum):
+    """The values of ``grant_type`` that the gateway knows (RFC 6749 section 4.4, RFC 7523 section 2.1)."""
 
     CLIENT_CREDENTIALS = "client_credentials"
     JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -77,6 +78,10 @@ class Grant:
         certificate: what we present to the authorization server in the TLS handshake (RFC 8705).
         dpop: how tokens are bound to a key of ours (RFC 9449); None if they are not.
         takes_any_type: tokens are treated as bearer tokens, whatever the server calls their type.
+        grant_type: one of `GrantType`, or any other name.
+        client_id: empty where the server knows no clients; then nothing authenticates one.
+        request: the shape of the token request.
+        answer: the shape of its answer; None for that of RFC 6749 section 5.1.
         login: how to log in to a server that does not speak OAuth; None with a token endpoint. Of the rest of
             a grant, only `client` and `certificate` have an effect then.
     """
@@ -93,11 +98,13 @@ class Grant:
     assertion: AssertionSettings | None = None
     assertion_type: str = ""
     certificate: TlsFiles | None = None
-    grant_type: GrantType = GrantType.CLIENT_CREDENTIALS
+    grant_type: str = GrantType.CLIENT_CREDENTIALS
     issuer: str | None = None
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     dpop: DpopSettings | None = None
     takes_any_type: bool = False
+    request: RequestShape = USUAL_REQUEST
+    answer: AnswerShape | None = None
     login: LoginSettings | None = None
 
 
@@ -123,6 +130,45 @@ class Reach:
     server_name: str | None = None
 
 
+class Section(Enum):
+    """Where a grant has values that the owner wrote: attributes of `Grant`, or of its `request`."""
+
+    PARAMETERS = "parameters"
+    HEADERS = "headers"
+    QUERY = "query"
+
+
+def with_value(grant: Grant, section: Section, name: str, value: str) -> Grant:
+    """Return the grant with another value of this name in a section."""
+    match section:
+        case Section.PARAMETERS:
+            return replace(grant, parameters=_exchanged(grant.parameters, name, value))
+        case Section.HEADERS:
+            return replace(grant, headers=_exchanged(grant.headers, name, value))
+        case Section.QUERY:
+            query = _exchanged(grant.request.query, name, value)
+            return replace(grant, request=replace(grant.request, query=query))
+
+
+def _exchanged(pairs: tuple[tuple[str, str], ...], name: str, value: str) -> tuple[tuple[str, str], ...]:
+    return tuple((each, value if each == name else known) for each, known in pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Referenced:
+    """A value of a grant that is composed of references, and read again at each use."""
+
+    section: Section
+    name: str
+    read: SecretReader = field(repr=False)
+
+    @property
+    def key(self) -> str:
+        """Its key below the client."""
+        section = "request.query" if self.section is Section.QUERY else self.section.value
+        return f"{section}.{self.name}"
+
+
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
     """Our registration at an authorization server.
@@ -133,6 +179,9 @@ class ClientSettings:
             several. Of a login, its secret texts (`login_settings.SecretText`).
         dpop_key: the private key that tokens are bound to; None if it is made in memory, or the grant has no
             `dpop`.
+        is_required: the gateway is not ready before each of its grants has had a token. Not compared: whether
+            it is asked for changes nothing of a source.
+        referenced: values of the grant that may change while it is in use, as files are replaced.
         revokes: tokens that are no longer used are revoked (RFC 7009).
         revocation_endpoint: where; None if the metadata of the issuer names it.
         place: where the credential is in the file, as in ``12:5: clients.crm.private_key``.
@@ -144,6 +193,8 @@ class ClientSettings:
     reach: Reach = Reach()
     default_lifetime_s: float = 300.0
     dpop_key: SecretReader | None = field(default=None, repr=False, compare=False)
+    is_required: bool = field(default=True, compare=False)
+    referenced: tuple[Referenced, ...] = field(default=(), repr=False, compare=False)
     revokes: bool = False
     revocation_endpoint: str | None = field(default=None, repr=False)
     place: str = field(default="", compare=False)

@@ -10,7 +10,7 @@ Rules:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -31,10 +31,18 @@ ANYTHING: Final = Presence.ANYTHING
 
 @dataclass(frozen=True, slots=True)
 class JsonCondition:
-    """What must stand at one place of a document."""
+    """What must stand at one place of a document.
+
+    Attributes:
+        spelt: tells conditions apart whose values are equal in Python, as ``1`` and ``true`` are.
+    """
 
     pointer: JsonPointer
     values: tuple[Scalar, ...] | Presence
+    spelt: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "spelt", repr(self.values))
 
     def objection(self, document: object) -> str | None:
         """Return a clause that says what stands there instead, without the value, or None if it holds."""

@@ -23,7 +23,14 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from gateway.aside import Aside
 from gateway.core.cause import Cause
-from gateway.core.client_settings import ClientName, ClientSettings, SecretReader, TlsFiles
+from gateway.core.client_settings import (
+    ClientName,
+    ClientSettings,
+    Grant,
+    SecretReader,
+    TlsFiles,
+    with_value,
+)
 from gateway.core.oauth.client_assertion import Occasion
 from gateway.core.oauth.client_trouble import credential_key
 from gateway.core.oauth.objections import UsedAlgorithms
@@ -96,6 +103,17 @@ class Credentials:
         except (OSError, ValueError):
             return unusable(credential_key(client), UNREADABLE)
 
+    @staticmethod
+    def grant_now(client: ClientSettings) -> Grant | Failed:
+        """Return the client's grant with the values as they are now that are composed of references."""
+        grant = client.grant
+        for each in client.referenced:
+            try:
+                grant = with_value(grant, each.section, each.name, each.read().reveal())
+            except (OSError, ValueError):
+                return unusable(each.key, UNREADABLE)
+        return grant
+
     async def dpop_key(self, client: ClientSettings) -> DpopKey | Failed | None:
         """Return the key that the next token is bound to; None where tokens are bound to none."""
         settings = client.grant.dpop
@@ -161,7 +179,7 @@ class Credentials:
     @staticmethod
     def credentials_mark(client: ClientSettings) -> Hashable:
         """Return a value that changes when anything is replaced that authenticates the client."""
-        readers = (*client.credentials, client.dpop_key)
+        readers = (*client.credentials, client.dpop_key, *(each.read for each in client.referenced))
         assertion = client.grant.assertion
         files = [] if assertion is None or assertion.certificate is None else [assertion.certificate]
         return tuple(map(_reading, readers)), stamps_of((*trust_in_server(client).files, *files))

@@ -17,7 +17,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from gateway.core.client_settings import ClientName, ClientSettings
+from gateway.core.client_settings import ClientName, ClientSettings, Grant
 from gateway.core.clock import Clock
 from gateway.core.oauth.backoff import Rest
 from gateway.core.oauth.client_facts import ClientFacts
@@ -26,11 +26,12 @@ from gateway.core.oauth.metadata import Look, ServerMetadata, may_have_moved
 from gateway.core.oauth.named_secret import name_of
 from gateway.core.oauth.objections import find_objections
 from gateway.core.oauth.server_answer import ServerAnswer
-from gateway.core.oauth.token_answer import read_revocation_answer, read_token_answer
+from gateway.core.oauth.shaped_answer import Reading, read_answer
+from gateway.core.oauth.token_answer import read_revocation_answer
 from gateway.core.oauth.token_attempt import Asked, TokenAttempt, nonce_in
 from gateway.core.oauth.token_events import CredentialSwitched, MetadataObjected, TokenObserver
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted, Outcome
-from gateway.core.oauth.token_request import FormRequest, build_revocation_request, build_token_request
+from gateway.core.oauth.token_request import BuiltRequest, build_revocation_request, build_token_request
 from gateway.core.secret import Secret
 from gateway.core.server_url import origin_of
 from gateway.net.resolver import Resolver
@@ -204,7 +205,9 @@ class TokenEndpoint:
     async def _once(
         self, client: ClientSettings, url: str, number: int, *, is_fresh: bool
     ) -> TokenAttempt | Failed:
-        grant = client.grant
+        grant = self._credentials.grant_now(client)
+        if isinstance(grant, Failed):
+            return grant
         proof = self._credentials.of_client(client, number, url)
         if isinstance(proof, Failed):
             return proof
@@ -217,40 +220,44 @@ class TokenEndpoint:
             return unusable(credential_key(client), UNFIT)
         dpop_proof = None
         if key is not None:
-            made = key.proof("POST", url, nonce=self._nonces.get(origin_of(url), ""))
+            made = key.proof(request.method.value, url, nonce=self._nonces.get(origin_of(url), ""))
             request, dpop_proof = request.with_field("DPoP", made), Secret(made)
         began_s = self._clock.stopwatch_s()
         answer = await self._post(client, url, request, is_fresh=is_fresh)
         took_s = self._clock.stopwatch_s() - began_s
-        outcome = self._understood(client, answer, key)
-        return TokenAttempt(url, number, proof, dpop_proof, answer, outcome, took_s)
-
-    def _understood(
-        self, client: ClientSettings, answer: ServerAnswer | Failed, key: DpopKey | None
-    ) -> Outcome:
-        if isinstance(answer, Failed):
-            return answer
-        grant = client.grant
-        outcome = read_token_answer(
-            answer, grant.scope, self._clock.wall_s(), grant.dpop, takes_any_type=grant.takes_any_type
+        reading = self._understood(grant, answer, key)
+        verb, missing = request.method.value, reading.missing
+        return TokenAttempt(
+            url, number, proof, dpop_proof, answer, reading.outcome, took_s, verb=verb, missing=missing
         )
-        if isinstance(outcome, Granted) and outcome.is_bound and key is not None:
-            return replace(outcome, prover=key.bound_to(outcome.access_token))
-        return outcome
 
-    def _revocation(self, client: ClientSettings, token_endpoint: str, token: Secret) -> FormRequest | Failed:
+    def _understood(self, grant: Grant, answer: ServerAnswer | Failed, key: DpopKey | None) -> Reading:
+        if isinstance(answer, Failed):
+            return Reading(answer)
+        reading = read_answer(grant, answer, self._clock.wall_s())
+        outcome = reading.outcome
+        if isinstance(outcome, Granted) and outcome.is_bound and key is not None:
+            return replace(reading, outcome=replace(outcome, prover=key.bound_to(outcome.access_token)))
+        return reading
+
+    def _revocation(
+        self, client: ClientSettings, token_endpoint: str, token: Secret
+    ) -> BuiltRequest | Failed:
+        grant = self._credentials.grant_now(client)
+        if isinstance(grant, Failed):
+            return grant
         proof = self._credentials.of_client(client, self._choice.in_use(client), token_endpoint)
         if isinstance(proof, Failed):
             return proof
         try:
-            return build_revocation_request(client.grant, proof, token)
+            return build_revocation_request(grant, proof, token)
         except ValueError:
             return unusable(credential_key(client), UNFIT)
 
     async def _post(
-        self, client: ClientSettings, url: str, form: FormRequest, *, is_fresh: bool
+        self, client: ClientSettings, url: str, built: BuiltRequest, *, is_fresh: bool
     ) -> ServerAnswer | Failed:
-        request = ServerRequest(url, form.headers, form.body)
+        request = ServerRequest(built.url(url), built.headers, built.body, built.method.value)
         answer = await self._transport.send(client, request, is_fresh=is_fresh)
         if isinstance(answer, ServerAnswer) and (nonce := nonce_in(answer)):
             self._remember(origin_of(url), nonce)  # any answer may bring one (RFC 9449 section 8.2)

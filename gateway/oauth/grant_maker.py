@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gateway.core.carriers import MAIN_PART
-from gateway.core.client_settings import ClientSettings
+from gateway.core.client_settings import ClientSettings, GrantType
 from gateway.core.oauth.backoff import Rest
 from gateway.core.oauth.client_facts import ClientFacts
 from gateway.core.oauth.client_trouble import key_of
@@ -39,7 +39,11 @@ class GrantMaker:
         grant = self.client.grant
         server = grant.token_endpoint or grant.issuer
         proof = (grant.method, grant.grant_type, grant.legacy_unencoded, grant.assertion, grant.certificate)
-        return server, grant.client_id, proof
+        # Other grants have their credentials, those of a user for one, among the owner's values.
+        owners = (
+            () if grant.grant_type in set(GrantType) else (grant.parameters, grant.headers, grant.request)
+        )
+        return server, grant.client_id, proof, owners
 
     @property
     def is_bound(self) -> bool:

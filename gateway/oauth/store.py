@@ -49,6 +49,9 @@ class Sources:
             else self.shared.made(client, around)
             for client in needed_clients(settings)
         }
+        self._optional = frozenset(
+            name for name, client in settings.clients.items() if not client.is_required
+        )
 
     def __getitem__(self, grant: Grant) -> GrantSource:
         return self.by_grant[grant]
@@ -75,16 +78,22 @@ class Sources:
             await self.shared.close()
 
     def is_ready(self) -> bool:
-        """Whether each grant that a route needs has had a token."""
-        return all(source.has_had_token for source in self.by_grant.values())
+        """Whether each grant of a required client that a route needs has had a token."""
+        return all(
+            source.has_had_token or grant.client in self._optional for grant, source in self.by_grant.items()
+        )
 
     def states(self) -> Iterator[SourceState]:
         """Yield the state of each source, in the order of the routes that need them."""
-        return (source.state() for source in self.by_grant.values())
+        return map(self._state, self.by_grant.values())
 
     def missing(self) -> Iterator[SourceState]:
         """Yield the state of each source that has had no token yet."""
-        return (source.state() for source in self.by_grant.values() if not source.has_had_token)
+        return (self._state(source) for source in self.by_grant.values() if not source.has_had_token)
+
+    def _state(self, source: GrantSource) -> SourceState:
+        state = source.state()
+        return replace(state, is_required=False) if state.client in self._optional else state
 
     def by_client(self) -> dict[ClientName, list[SourceState]]:
         """Return the states of all sources by client."""

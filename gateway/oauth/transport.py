@@ -10,8 +10,8 @@ Rules:
 - No exception leaves this module, except for cancellation.
 
 A request on a kept connection that turns out dead gives `DEAD_CONNECTION`: not a byte was answered, so it
-may be made once more, at once and on a fresh connection. A GET is repeated here. Credentials are sent only
-once, so whoever sends them makes them anew.
+may be made once more, at once and on a fresh connection. A GET without credentials is repeated here. They
+are sent only once, so whoever sends them makes them anew.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Transport:
         With `is_fresh` it does not use a kept connection.
         """
         answer = await self._send(client, request, is_fresh=is_fresh)
-        if answer is DEAD_CONNECTION and request.body is None:
+        if answer is DEAD_CONNECTION and request.body is None and not request.method:
             return await self._send(client, request, is_fresh=True)
         return answer
 

@@ -64,11 +64,23 @@ def test_readiness_tells_which_clients_are_missing_and_why():
         "ready": False,
         "draining": False,
         "missing": [
-            {"client": "crm", "error": "token_refused", "retry_in_s": 12.5},
-            {"client": "erp", "error": None, "retry_in_s": None},
+            {"client": "crm", "required": True, "error": "token_refused", "retry_in_s": 12.5},
+            {"client": "erp", "required": True, "error": None, "retry_in_s": None},
         ],
     }
     assert shown.headers == {"Retry-After": "13"}
+
+
+def test_a_client_that_is_not_required_is_told_of_and_holds_nothing_up():
+    missing = MissingToken(CRM, "token_refused", 12.5, is_required=False)
+    shown = page("GET", "/readyz", view(Readiness(missing=(missing,))))
+
+    assert (shown.status, shown.headers) == (200, {})
+    assert content(shown) == {
+        "ready": True,
+        "draining": False,
+        "missing": [{"client": "crm", "required": False, "error": "token_refused", "retry_in_s": 12.5}],
+    }
 
 
 @pytest.mark.parametrize(
@@ -79,6 +91,10 @@ def test_readiness_tells_which_clients_are_missing_and_why():
         (
             Readiness(missing=(MissingToken(CRM, "a", 9.0), MissingToken(ERP, "b", 2.1))),
             {"Retry-After": "3"},
+        ),
+        (
+            Readiness(missing=(MissingToken(CRM, "a", 9.0), MissingToken(ERP, "b", 2.1, is_required=False))),
+            {"Retry-After": "9"},
         ),
     ],
 )

@@ -59,6 +59,7 @@ def test_a_client_with_a_token_is_shown_whole():
         "secret_sources": [],
         "metadata_objections": [],
         "scope": "a b",
+        "required": True,
         "is_ready": True,
         "has_token": True,
         "is_requesting": False,
@@ -160,6 +161,10 @@ def test_every_member_is_shown(kind: type, shown: dict[str, object]):
         (FAILING, MissingToken(ClientName("crm"), "token_refused", 10.0)),
         (replace(FAILING, is_in_flight=True), MissingToken(ClientName("crm"), "token_refused", None)),
         (replace(FAILING, last_error="", retry_in_s=0.0), MissingToken(ClientName("crm"), None, None)),
+        (
+            replace(FAILING, is_required=False),
+            MissingToken(ClientName("crm"), "token_refused", 10.0, is_required=False),
+        ),
     ],
 )
 def test_why_a_client_has_had_no_token_is_said(state: SourceState, expected: MissingToken):

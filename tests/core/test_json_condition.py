@@ -54,6 +54,11 @@ def test_a_condition_that_fails_says_what_stands_there(
     assert JsonCondition(read_pointer("/errcode"), values).objection(document) == said
 
 
+def test_conditions_are_not_equal_because_their_values_are_in_python():
+    ones = {JsonCondition(read_pointer("/a"), (one,)) for one in (1, True, 1.0, "1")}
+    assert len(ones) == 4
+
+
 @given(SCALARS)
 def test_every_value_equals_itself(value: Scalar):
     assert JsonCondition(read_pointer("/a"), (value,)).holds({"a": value})

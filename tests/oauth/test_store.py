@@ -7,10 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.client_settings import AuthMethod, ClientName, Grant, GrantType, TlsFiles
-from gateway.core.login_settings import LoginPace, LoginSettings, LoginStep, StatedLife, StepRequest
+from gateway.core.login_settings import (
+    LoginPace,
+    LoginSettings,
+    LoginStep,
+    LoginSuccess,
+    StatedLife,
+    StepRequest,
+)
 from gateway.core.oauth.client_assertion import JWT_BEARER
 from gateway.core.settings import RouteName, RouteSettings, Scheme, Settings
 from gateway.core.settings import UpstreamSettings as Upstream
+from gateway.core.shape_settings import AnswerShape, BodyFormat, OwnField, RequestMethod, RequestShape
 from gateway.core.signing_settings import (
     AssertionSettings,
     CertificateHeader,
@@ -18,7 +26,7 @@ from gateway.core.signing_settings import (
     JsonClaim,
     SigningAlgorithm,
 )
-from gateway.core.whereabouts import FromBody, LifeUnit
+from gateway.core.whereabouts import FromBody, FromCookie, FromField, FromForm, FromLine, LifeUnit
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.source import GrantSource
 from gateway.oauth.store import Sources, needed_clients
@@ -45,6 +53,25 @@ OF_FILES = {"certificate": SHORT, "key": SHORT}
 ASSERTIONS = st.builds(AssertionSettings, **OF_ASSERTIONS)
 DPOP = st.builds(DpopSettings, **OF_DPOP)
 FILES = st.builds(TlsFiles, **OF_FILES)
+PICKS = st.none() | st.sampled_from(
+    [FromBody(), FromCookie("a"), FromField("a"), FromForm("a"), FromLine("a")]
+)
+LIVES = st.none() | st.floats(1.0, 9.0) | st.builds(StatedLife, pick=PICKS, unit=st.sampled_from(LifeUnit))
+OF_REQUESTS = {
+    "method": st.sampled_from(RequestMethod),
+    "format": st.sampled_from(BodyFormat),
+    "query": PAIRS,
+    "names": st.lists(st.tuples(st.sampled_from(OwnField), SHORT), max_size=2).map(tuple),
+    "omitted": st.frozensets(st.sampled_from(OwnField)),
+}
+OF_ANSWERS = {
+    "token": PICKS,
+    "lifetime": LIVES,
+    "token_type": PICKS,
+    "scope": PICKS,
+    "success": st.none() | st.builds(LoginSuccess, statuses=st.none() | st.just(frozenset({200}))),
+    "takes": st.lists(st.tuples(SHORT, PICKS), max_size=2).map(tuple),
+}
 STEP = LoginStep(StepRequest("GET", "http://a/login"))
 OF_LOGINS = {
     "steps": st.sampled_from(
@@ -74,6 +101,8 @@ OF_GRANTS = {
     "headers": PAIRS,
     "dpop": st.none() | DPOP,
     "takes_any_type": st.booleans(),
+    "request": st.builds(RequestShape, **OF_REQUESTS),
+    "answer": st.none() | st.builds(AnswerShape, **OF_ANSWERS),
     "login": st.none() | LOGINS,
 }
 GRANTS = st.builds(Grant, **OF_GRANTS)
@@ -86,6 +115,8 @@ GRANTS = st.builds(Grant, **OF_GRANTS)
         (AssertionSettings, OF_ASSERTIONS),
         (DpopSettings, OF_DPOP),
         (TlsFiles, OF_FILES),
+        (RequestShape, OF_REQUESTS),
+        (AnswerShape, OF_ANSWERS),
         (LoginSettings, OF_LOGINS),
     ],
 )

@@ -59,6 +59,7 @@ def client_settings(name: str, client: ClientModel, root: Keys, sources: Referen
         credentials=(constant_reader(""),) if key is None else _readers(spot.node, key, sources),
         reach=_reach(client, sources.folder),
         dpop_key=None if client.dpop_private_key is None else _reader(dpop_spot.node, _KEY, sources),
+        is_required=client.is_required is not False,
         revokes=client.revoke,
         revocation_endpoint=None if revocation is None else revocation.url,
         place=_place(spot, name, key),

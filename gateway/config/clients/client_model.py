@@ -169,6 +169,11 @@ class ClientModel(Strict):
         "The algorithm that signs proofs; by default the one that fits the key, ES256 for one in memory."
     )
     dpop_allow_bearer: Flag = flag("Accept tokens that are not bound, from a server that issues no others.")
+    is_required: Flag | None = optional(
+        "false: a first token of this client is not waited for before the gateway counts as ready.",
+        True,
+        alias="required",
+    )
     revoke: Flag = flag("Revoke tokens that are still valid but no longer used (RFC 7009).")
     revocation_endpoint: ServerUrl | None = optional(
         "The URL to revoke tokens at; by default discovered from the issuer."

@@ -53,6 +53,7 @@ _NOT_TEXT: Final = frozenset(
         "preserve_host",
         "recover_on",
         "require_close_notify",
+        "required",
         "revoke",
         "rolling",
         "status",

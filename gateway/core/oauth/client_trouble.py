@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.core.cause import TLS_KEYS, Cause
-from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings
+from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, GrantType
 from gateway.core.oauth.client_facts import blames_secret
 from gateway.core.oauth.token_answer import PROOF_CODES
 from gateway.core.oauth.token_outcome import Failed, FailureKind
@@ -57,7 +57,7 @@ def cause_of(failed: Failed) -> Cause:
 
 def key_of(failed: Failed, client: ClientSettings) -> str:
     """Return the key of `gateway.yaml` to check, in full: ``clients.crm.scope``."""
-    return f"clients.{client.name}.{failed.key or _key(cause_of(failed), client)}"
+    return f"clients.{client.name}.{failed.key or _key(failed, client)}"
 
 
 def key_of_login(failed: Failed, client: ClientName) -> str:
@@ -80,7 +80,10 @@ def credential_key(client: ClientSettings) -> str:
             return "client_id" if client.grant.assertion is None else "private_key"
 
 
-def _key(cause: Cause, client: ClientSettings) -> str:
+def _key(failed: Failed, client: ClientSettings) -> str:
+    cause = cause_of(failed)
+    if failed.code == "invalid_grant" and client.grant.grant_type not in set(GrantType):
+        return "parameters"  # where the credentials of other grants are
     if cause is Cause.CREDENTIALS_REFUSED:
         return credential_key(client)
     if cause is Cause.RESOURCE_REFUSED:

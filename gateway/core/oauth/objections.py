@@ -33,8 +33,8 @@ def find_objections(
 
 def _objections(metadata: ServerMetadata, client: ClientSettings, used: UsedAlgorithms) -> Iterator[str]:
     grant = client.grant
-    yield from _unlisted("grant_types_supported", grant.grant_type.value, metadata.grant_types)
-    if grant.grant_type is GrantType.CLIENT_CREDENTIALS:
+    yield from _unlisted("grant_types_supported", grant.grant_type, metadata.grant_types)
+    if grant.grant_type == GrantType.CLIENT_CREDENTIALS:
         method = _registered_method(grant)
         yield from _unlisted("token_endpoint_auth_methods_supported", method, metadata.auth_methods)
         if used.assertion is not None:

@@ -66,6 +66,7 @@ class SourceState:
             `gateway.yaml` to check; or empty.
         retry_in_s: how long no token request is sent; 0 outside a back-off.
         facts: what is known of the client.
+        is_required: the gateway is not ready before it has had a token.
     """
 
     client: ClientName
@@ -81,3 +82,4 @@ class SourceState:
     last_side: str = ""
     last_cause: str = ""
     last_key: str = ""
+    is_required: bool = True

@@ -60,24 +60,38 @@ def read_token_answer(
     takes_any_type: bool = False,
 ) -> Outcome:
     """Return the token or the failure that `answer` means; `wall_now_s` is in seconds since 1970."""
+    failed = failure_of_answer(answer, wall_now_s)
+    if failed is not None:
+        return failed
+    document = answer.document()
+    if document is None:
+        reason = "the authorization server did not answer with a JSON object"
+        return Failed(FailureKind.INVALID, reason, status=answer.status)
+    flaw = _flaw_of_token(document) or flaw_of_type(
+        document.get("token_type"), dpop, takes_any=takes_any_type
+    )
+    if flaw is not None:
+        return Failed(FailureKind.INVALID, f"the authorization server {flaw}", status=answer.status)
+    server_now_s = read_http_date(answer.header("date")) or wall_now_s
+    return _granted(document, asked_scope, server_now_s, dpop)
+
+
+def failure_of_answer(answer: ServerAnswer, wall_now_s: float) -> Failed | None:
+    """Return the failure that status and ``error`` mean, or None if there should be a token."""
     document = answer.document()
     if is_transient_status(answer.status):
         return _failed(answer, FailureKind.UNREACHABLE, document, wall_now_s)
     if document is not None and document.get("error"):
         return _failed(answer, _kind_of(document["error"]), document, wall_now_s)
     if 200 <= answer.status < 300:
-        if document is None:
-            reason = "the authorization server did not answer with a JSON object"
-            return Failed(FailureKind.INVALID, reason, status=answer.status)
-        flaw = _flaw_of_token(document) or flaw_of_type(
-            document.get("token_type"), dpop, takes_any=takes_any_type
-        )
-        if flaw is not None:
-            return Failed(FailureKind.INVALID, f"the authorization server {flaw}", status=answer.status)
-        server_now_s = read_http_date(answer.header("date")) or wall_now_s
-        return _granted(document, asked_scope, server_now_s, dpop)
+        return None
     kind = FailureKind.REFUSED if answer.status in {400, 401, 403} else FailureKind.INVALID
     return _failed(answer, kind, document, wall_now_s)
+
+
+def error_code(answer: ServerAnswer) -> str:
+    """Return the registered error code in an answer, or an empty text."""
+    return _registered((answer.document() or {}).get("error"))
 
 
 def read_revocation_answer(answer: ServerAnswer | Failed, wall_now_s: float) -> Failed | None:
@@ -122,10 +136,16 @@ def _flaw_of_token(document: JsonObject) -> str | None:
     text = document.get("access_token")
     if not isinstance(text, str) or not text:
         return "issued no access_token"
+    return flaw_of_text(text, "access_token")
+
+
+def flaw_of_text(text: str, name: str) -> str | None:
+    """Return a clause that says why a token, which is called `name`, cannot be sent, or None."""
+    article = "an" if name.startswith("a") else "a"
     if len(text) > MAX_TOKEN_CHARS:
-        return "issued an access_token that is too long for a header"
+        return f"issued {article} {name} that is too long for a header"
     if not _VISIBLE.fullmatch(text):
-        return "issued an access_token that cannot be sent in a header"
+        return f"issued {article} {name} that cannot be sent in a header"
     return None
 
 

@@ -33,6 +33,7 @@ clients:
     dpop_private_key: "${env:SECRET}"
     dpop_signing_alg: ES384
     dpop_allow_bearer: true
+    required: false
     revoke: true
     revocation_endpoint: http://login.example.com/r
 """
@@ -48,6 +49,7 @@ clients:
     assert client.grant.headers == (("X-Tenant", "acme"),)
     assert client.grant.dpop == DpopSettings(SigningAlgorithm.ES384, allows_bearer=True)
     assert client.default_lifetime_s == 60.0
+    assert not client.is_required
     assert client.reach == Reach(
         timeout_s=3.0,
         connect_timeout_s=1.0,

@@ -78,6 +78,7 @@ NOT_DECIDING = {
     "timeouts",
     "proxy",
     "allow_insecure",
+    "required",  # what waits for a token, not which one comes
     "revoke",
     "revocation_endpoint",
 }

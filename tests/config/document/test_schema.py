@@ -132,6 +132,7 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "clients.<name>.tls.min_version": TlsVersion.TLS_1_2.value,
         "clients.<name>.dpop_bound_access_tokens": False,
         "clients.<name>.dpop_allow_bearer": False,
+        "clients.<name>.required": _default(ClientSettings, "is_required"),
         "clients.<name>.revoke": False,
         "clients.<name>.login.steps[].take.<name>.body": False,
         "clients.<name>.login.lifetime.body": False,

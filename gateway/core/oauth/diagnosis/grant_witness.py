@@ -13,7 +13,7 @@ from gateway.core.oauth.diagnosis.hidden_texts import hidden_texts
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.token_attempt import Asked, TokenAttempt
 from gateway.core.oauth.token_outcome import Failed
-from gateway.core.oauth.token_request import grant_fields, proof_fields
+from gateway.core.oauth.token_request import token_fields
 from gateway.core.secret import MASK, Secret
 from gateway.core.secret_shape import oddities
 
@@ -36,21 +36,21 @@ class GrantWitness:
             yield "Authorization", f"Basic {MASK}"
         if attempt.dpop_proof is not None:
             yield "DPoP", MASK
-        yield from ((name, MASK) for name, _ in grant.headers)
-        yield "grant_type", grant.grant_type.value
-        yield from proof_fields(grant, Secret(MASK))
+        yield from ((name, MASK) for name, _ in (*grant.headers, *grant.request.query))
         masked = tuple((name, MASK) for name, _ in grant.parameters)
-        yield from grant_fields(replace(grant, parameters=masked))
+        yield from token_fields(replace(grant, parameters=masked), Secret(MASK))
         if grant.certificate is not None:
             yield "(TLS certificate)", grant.certificate.certificate
 
     def hidden(self, asked: Asked) -> Iterator[Secret]:
         """Yield what must not be shown; the stored credentials too, which a server may know unsent."""
-        for reader in (*self._client.credentials, self._client.dpop_key):
+        client = self._client
+        owners = (each.read for each in client.referenced)
+        for reader in (*client.credentials, client.dpop_key, *owners):
             with suppress(OSError, ValueError):
                 if reader is not None:
                     yield reader()
-        yield from hidden_texts(self._client, asked)
+        yield from hidden_texts(client, asked)
 
     def oddities(self) -> Iterator[str]:
         """Yield what looks wrong with the client secrets."""

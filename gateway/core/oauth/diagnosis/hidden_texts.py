@@ -10,10 +10,13 @@ from urllib.parse import unquote, urlsplit
 
 from gateway.core.client_settings import AuthMethod, ClientSettings, Grant
 from gateway.core.json_object import texts_in
+from gateway.core.oauth.picks import Picked, pick_text
 from gateway.core.oauth.server_answer import ServerAnswer
+from gateway.core.oauth.set_cookie import cookies_set
 from gateway.core.oauth.token_attempt import Asked, TokenAttempt
 from gateway.core.oauth.token_request import build_token_request
 from gateway.core.secret import Secret
+from gateway.core.shape_settings import AnswerShape
 from gateway.core.signing_settings import JsonClaim
 
 _HIDDEN_FROM_CHARS: Final = 8
@@ -35,14 +38,25 @@ def _of_attempt(attempt: TokenAttempt, grant: Grant) -> Iterator[Secret]:
         yield _basic(grant, attempt.proof)
     if attempt.dpop_proof is not None:
         yield attempt.dpop_proof
-    document = attempt.answer.document() if isinstance(attempt.answer, ServerAnswer) else None
-    tokens = ((document or {}).get(name) for name in ("access_token", "refresh_token"))
+    if isinstance(attempt.answer, ServerAnswer):
+        yield from _given(attempt.answer, grant)
+
+
+def _given(answer: ServerAnswer, grant: Grant) -> Iterator[Secret]:
+    """Yield what gives access of an answer: tokens, all cookies, the further parts of a credential."""
+    tokens = ((answer.document() or {}).get(name) for name in ("access_token", "refresh_token", "id_token"))
     yield from (Secret(text) for text in tokens if isinstance(text, str))
+    yield from (Secret(cookie.value) for cookie in cookies_set(answer.set_cookies, 0.0).values())
+    shape = grant.answer or AnswerShape()
+    for pick in (shape.token, *(pick for _, pick in shape.takes)):
+        found = None if pick is None else pick_text(pick, answer)
+        if isinstance(found, Picked):
+            yield Secret(found.text)
 
 
 def _owners_texts(grant: Grant) -> Iterator[str]:
     """Yield what the owner wrote that the server was sent, and that may be a secret."""
-    yield from (value for _, value in (*grant.headers, *grant.parameters))
+    yield from (value for _, value in (*grant.headers, *grant.parameters, *grant.request.query))
     for _, claim in () if grant.assertion is None else grant.assertion.claims:
         yield from texts_in(json.loads(claim.text) if isinstance(claim, JsonClaim) else claim)
 
