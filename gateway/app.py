@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from gateway import __version__
+from gateway.access.allowance import Allowance
+from gateway.access.ways import WayParts
 from gateway.admin.service import AdminServer, start_admin
 from gateway.admin.state import client_state, config_state, missing_token, route_state
 from gateway.admin.view import AdminView, Readiness
@@ -30,6 +32,7 @@ from gateway.listening import asked_by
 from gateway.net.inherited_sockets import InheritedSockets
 from gateway.net.lookups import GetAddrInfo
 from gateway.net.resolver import Resolver
+from gateway.oauth.documents import Documents
 from gateway.oauth.requester import Surroundings
 from gateway.observe.access_log import AccessLog
 from gateway.observe.fanout import Observer
@@ -105,7 +108,11 @@ class Gateway:
         self._census = Census(settings.limits.connections, self._sweeper.wake)
         self._buffers = Buffers(settings.limits.buffers_bytes, self._census)
         self._room = Room(settings.limits, self._census)
-        self._parts = ProcessParts(loop, self._clock, self.metrics, self._trust, self._resolver, self._room)
+        self._documents = Documents(self._trust, self._resolver)
+        ways = WayParts(self._clock, self._documents, Allowance(loop.time))
+        self._parts = ProcessParts(
+            loop, self._clock, self.metrics, self._trust, self._resolver, self._room, ways
+        )
         self._around = Surroundings(self._clock, self._observers.of_tokens(), secrets.token_bytes(32))
         self.generation = Generation(settings, self._parts, self._around)
         self._file_watch = self._watch(settings)
@@ -142,6 +149,7 @@ class Gateway:
         self._sweeper.stop()
         await self.retired.close(self.generation)
         await self.generation.close()
+        await self._documents.close()
         self._resolver.close()
         if self._admin is not None:
             await self._admin.close()

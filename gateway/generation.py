@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gateway.access.gate import Gate
-from gateway.access.ways import Ways
+from gateway.access.ways import WayParts, Ways
 from gateway.core.client_settings import ClientSettings, Grant, SecretReader
 from gateway.core.clock import Clock
 from gateway.core.http.recovery import Acceptance
@@ -44,6 +44,7 @@ class ProcessParts:
     trust: Trust
     resolver: Resolver
     room: Room
+    ways: WayParts
 
 
 class Generation:
@@ -70,7 +71,7 @@ class Generation:
         self._before = before
         earlier = before.sources if before is not None else None
         self.sources: Sources = Sources(settings, around, process.trust, process.resolver, earlier)
-        self.ways: Ways = Ways(settings.callers, process.clock, before.ways if before is not None else None)
+        self.ways: Ways = Ways(settings.callers, process.ways, before.ways if before is not None else None)
         self.pools: dict[UpstreamSettings, Pool] = {}
         self.acceptances: dict[tuple[UpstreamSettings, Grant | None], Acceptance] = {}
         self.routes = [self._route(route, index) for index, route in enumerate(settings.routes)]
@@ -83,6 +84,7 @@ class Generation:
     def start(self) -> None:
         """Request the tokens that are missing, in the background."""
         self.sources.start()
+        self.ways.start()
 
     async def close(self, others: Sequence[Generation] = ()) -> None:
         """Close all connections, and end all token requests; what any of `others` has goes on."""
@@ -91,6 +93,7 @@ class Generation:
             if id(pool) not in kept:
                 pool.close()
         await self.sources.close([other.sources for other in others])
+        await self.ways.close([other.ways for other in others])
 
     def give_way(self, to: Generation) -> None:
         """Keep no idle connection to an upstream that `to` does not have."""

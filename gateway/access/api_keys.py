@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from gateway.access.watched_text import WatchedText
@@ -13,6 +13,7 @@ from gateway.core.access.refusal import api_key_challenge
 from gateway.core.access_settings import ApiKeyWay
 from gateway.core.caller import Caller, WayName
 from gateway.core.clock import Clock
+from gateway.core.oauth.named_secret import WatchedFile
 
 UNKNOWN_KEY: Final = Bad("the API key is unknown")
 EXPIRED_KEY: Final = Bad("the API key has expired")
@@ -52,6 +53,16 @@ class ApiKeys:
         if self._wall_s() >= key.expires_at_s:
             return EXPIRED_KEY
         return self._known(keys, digest, key)
+
+    def files(self) -> Iterable[tuple[str, WatchedFile]]:
+        """Return the file of keys."""
+        return (("api_key.file", self.file),)
+
+    def start(self) -> None:
+        """Begin nothing: the file was read."""
+
+    async def close(self) -> None:
+        """End nothing."""
 
     def _known(self, keys: Mapping[bytes, ApiKey], digest: bytes, key: ApiKey) -> Known:
         """Return the same finding for the same key until the file changes."""

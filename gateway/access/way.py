@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.core.access.evidence import Slot
 from gateway.core.access.finding import Finding
 from gateway.core.caller import WayName
+from gateway.core.client_settings import Reach
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import RequestHead
+from gateway.core.json_object import JsonObject
+from gateway.core.oauth.named_secret import WatchedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,13 @@ class Pending:
     """
 
     verify: Callable[[float], Awaitable[Finding]]
+
+
+class Documents(Protocol):
+    """Fetches documents that authorization servers publish; see `oauth.documents`."""
+
+    async def fetch(self, url: str, reach: Reach) -> JsonObject | str:
+        """Return the JSON object at `url`, or a few words on why there is none; never raise."""
 
 
 class CredentialWay(Protocol):
@@ -48,6 +58,15 @@ class CredentialWay(Protocol):
 
     def look(self, credential: bytes) -> Finding | Pending:
         """Verify a credential, without a wait if possible. This is on the hot path."""
+
+    def files(self) -> Iterable[tuple[str, WatchedFile]]:
+        """Return the files that it reads, each with the key below its name that names it."""
+
+    def start(self) -> None:
+        """Begin to fetch what it needs, in the background."""
+
+    async def close(self) -> None:
+        """End what is under way."""
 
 
 class PlaceWay(Protocol):

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import assert_never
 
+from gateway.access.allowance import Allowance
 from gateway.access.api_keys import ApiKeys
 from gateway.access.networks import Networks
-from gateway.access.way import CredentialWay, PlaceWay
-from gateway.core.access_settings import ApiKeyWay, NetworkWay, WaySettings
+from gateway.access.way import CredentialWay, Documents, PlaceWay
+from gateway.core.access_settings import ApiKeyWay, JwtWay, NetworkWay, WaySettings
 from gateway.core.caller import WayName
 from gateway.core.clock import Clock
 from gateway.core.oauth.named_secret import WatchedFile
+
+
+@dataclass(frozen=True, slots=True)
+class WayParts:
+    """What ways use of their process.
+
+    Attributes:
+        allowance: how many credentials are verified anew.
+    """
+
+    clock: Clock
+    documents: Documents
+    allowance: Allowance
 
 
 class Ways:
@@ -19,7 +34,7 @@ class Ways:
 
     Args:
         settings: by name.
-        clock: the process's.
+        parts: what they share with the ways before and after them.
         before: those of the configuration before; what is alike in both is kept.
 
     Attributes:
@@ -28,10 +43,10 @@ class Ways:
     """
 
     def __init__(
-        self, settings: Mapping[WayName, WaySettings], clock: Clock, before: Ways | None = None
+        self, settings: Mapping[WayName, WaySettings], parts: WayParts, before: Ways | None = None
     ) -> None:
         self._settings = dict(settings)
-        self._clock = clock
+        self._parts = parts
         self.credentials: dict[WayName, CredentialWay] = {}
         self.places: dict[WayName, PlaceWay] = {}
         for name, way in settings.items():
@@ -59,14 +74,34 @@ class Ways:
     def files(self) -> Iterator[tuple[str, WatchedFile]]:
         """Yield the files that decide about callers, each with the key that names it."""
         for name, way in self.credentials.items():
-            if isinstance(way, ApiKeys):
-                yield f"callers.{name}.api_key.file", way.file
+            yield from ((f"callers.{name}.{key}", file) for key, file in way.files())
+
+    def start(self) -> None:
+        """Fetch the keys that are missing, in the background."""
+        for way in self.credentials.values():
+            way.start()
+
+    async def close(self, others: Sequence[Ways] = ()) -> None:
+        """End what is under way; ways that any of `others` has go on."""
+        kept = {id(way) for other in others for way in other.credentials.values()}
+        for way in self.credentials.values():
+            if id(way) not in kept:
+                await way.close()
+
+    def _tokens(self, name: WayName, settings: JwtWay) -> CredentialWay:
+        # Loads the libraries for signatures: 10 MiB that a gateway without such a way does not need.
+        from gateway.access.tokens import tokens_of  # noqa: PLC0415
+
+        parts = self._parts
+        return tokens_of(name, settings, parts.documents, parts.allowance, parts.clock)
 
     def _make(self, name: WayName, settings: WaySettings) -> None:
         match settings.way:
             case NetworkWay() as way:
                 self.places[name] = Networks(name, way)
             case ApiKeyWay() as way:
-                self.credentials[name] = ApiKeys(name, way, self._clock)
+                self.credentials[name] = ApiKeys(name, way, self._parts.clock)
+            case JwtWay() as way:
+                self.credentials[name] = self._tokens(name, way)
             case _:
                 assert_never(settings.way)

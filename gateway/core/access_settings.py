@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from gateway.core.caller import WayName
+from gateway.core.client_settings import Reach
 from gateway.core.proxies import Network
+
+JWT_ALGORITHMS: Final = (
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "EdDSA"),
+)
+"""Signatures that anybody can verify (RFC 7518 section 3.1, RFC 8037 section 3.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +37,32 @@ class ApiKeyWay:
     header: str = "X-API-Key"
 
 
-Way = NetworkWay | ApiKeyWay
+@dataclass(frozen=True, slots=True)
+class JwtWay:
+    """Callers send an access token that is a JWT.
+
+    Attributes:
+        issuer: the ``iss`` of its tokens.
+        audience: of which a token's ``aud`` must name one; never empty.
+        jwks_uri: where its keys are; None if its metadata says so (RFC 8414), or a file holds them.
+        keys_file: a file that holds its keys as a JSON Web Key Set; None if they are fetched.
+        algorithms: those that are taken.
+        takes_any_type: whether any JWT of the issuer is taken for an access token (RFC 9068 section 4).
+        id_claim: the claim that names the caller; None: ``sub``, else ``client_id``.
+        reach: how the issuer is reached.
+    """
+
+    issuer: str
+    audience: tuple[str, ...]
+    jwks_uri: str | None = None
+    keys_file: str | None = None
+    algorithms: tuple[str, ...] = JWT_ALGORITHMS
+    takes_any_type: bool = False
+    id_claim: str | None = None
+    reach: Reach = field(default_factory=Reach)
+
+
+Way = NetworkWay | ApiKeyWay | JwtWay
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ def _required(parent: str) -> list[str]:
         "routes[]": SCHEMA["$defs"]["Route"],
         "routes[].access[]": SCHEMA["$defs"]["AccessEntry"],
         "callers.<name>.api_key": SCHEMA["$defs"]["ApiKey"],
+        "callers.<name>.jwt": SCHEMA["$defs"]["Jwt"],
     }
     return shapes.get(parent, {}).get("required", [])
 

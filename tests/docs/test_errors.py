@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from gateway.core import access_errors
 from gateway.core.cause import Cause
 from gateway.core.errors import GatewayError
+
+assert access_errors.AccessError.__subclasses__()  # loaded, so that the tree is whole
 
 DOCS = Path(__file__).parents[2] / "docs"
 

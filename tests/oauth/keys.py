@@ -52,6 +52,6 @@ def public_pem(kind: str) -> str:
 
 
 def jwk(kind: str, *, public: bool = False, **members: object) -> str:
-    writer = {"r": RSAAlgorithm, "e": OKPAlgorithm}.get(kind[0], ECAlgorithm)
+    writer = {"r": RSAAlgorithm, "s": RSAAlgorithm, "e": OKPAlgorithm}.get(kind[0], ECAlgorithm)
     whole = key(kind).public_key() if public else key(kind)
     return json.dumps(writer.to_jwk(whole, as_dict=True) | members)

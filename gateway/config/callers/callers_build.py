@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from gateway.config.callers.callers_model import WayModel
+from gateway.config.callers.callers_model import JwtModel, WayModel
 from gateway.config.problems import dotted
 from gateway.config.tree import Keys, find
+from gateway.config.values.key_types import JwtType
 from gateway.config.values.strict import given, unique
-from gateway.core.access_settings import ApiKeyWay, NetworkWay, Way, WaySettings
+from gateway.core.access_settings import JWT_ALGORITHMS, ApiKeyWay, JwtWay, NetworkWay, Way, WaySettings
 from gateway.core.caller import WayName
+from gateway.core.client_settings import Reach
 
 
 def way_settings(callers: Mapping[str, WayModel], root: Keys, folder: Path) -> dict[WayName, WaySettings]:
@@ -24,8 +26,28 @@ def way_settings(callers: Mapping[str, WayModel], root: Keys, folder: Path) -> d
 def _way(model: WayModel, folder: Path) -> Way:
     if model.api_key is not None:
         return ApiKeyWay(str(folder / model.api_key.file), **given(model.api_key, "header"))
+    if model.jwt is not None:
+        return _jwt(model.jwt, folder)
     assert model.network is not None, "callers_rules finds a way without a kind"
     return NetworkWay(unique(model.network))
+
+
+def _jwt(model: JwtModel, folder: Path) -> JwtWay:
+    ca_file = model.tls.ca if model.tls is not None else None
+    return JwtWay(
+        issuer=model.issuer,
+        audience=unique(model.audience),
+        jwks_uri=model.jwks_uri.url if model.jwks_uri is not None else None,
+        keys_file=str(folder / model.keys) if model.keys is not None else None,
+        algorithms=tuple(each.value for each in unique(model.algorithms)) or JWT_ALGORITHMS,
+        takes_any_type=model.token_type is JwtType.ANY,
+        id_claim=model.id_claim,
+        reach=Reach(
+            ca_file=str(folder / ca_file) if ca_file is not None else None,
+            allows_insecure=model.allow_insecure,
+            **given(model, "timeout_s"),
+        ),
+    )
 
 
 def _place(root: Keys, name: str) -> str:

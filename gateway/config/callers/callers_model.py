@@ -6,8 +6,20 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from gateway.config.values.key_types import CallerNetwork, CredentialField, FilePath, one_or_many
-from gateway.config.values.strict import Strict, optional, required
+from gateway.config.values.key_types import (
+    Audience,
+    CallerNetwork,
+    CredentialField,
+    Duration,
+    FilePath,
+    Flag,
+    JwtAlgorithms,
+    JwtTypeWord,
+    ServerUrl,
+    Text,
+    one_or_many,
+)
+from gateway.config.values.strict import Strict, flag, optional, required
 
 
 class ApiKeyModel(Strict):
@@ -17,9 +29,33 @@ class ApiKeyModel(Strict):
     header: CredentialField | None = optional("The field that the key is in.", "X-API-Key")
 
 
+class IssuerTls(Strict):
+    """How the issuer is verified."""
+
+    ca: FilePath | None = optional("The CA bundle to trust; the system's by default.")
+
+
+class JwtModel(Strict):
+    """Callers send an access token that is a JWT, signed by an issuer."""
+
+    issuer: Text = required("The `iss` of its tokens, exactly as it spells it.")
+    audience: Audience = required("What the `aud` of a token must name; of a list, one of them.")
+    jwks_uri: ServerUrl | None = optional("Where its keys are; by default its metadata says so.")
+    keys: FilePath | None = optional("A file with its keys as a JSON Web Key Set; nothing is fetched then.")
+    algorithms: JwtAlgorithms | None = optional("The signature algorithms that are taken; by default all.")
+    token_type: JwtTypeWord | None = optional(
+        "at+jwt: access tokens by their type (RFC 9068); any: every JWT of the issuer.", "at+jwt"
+    )
+    id_claim: Text | None = optional("The claim that names the caller; by default sub, else client_id.")
+    timeout_s: Duration | None = optional("For one request to the issuer.", "10s", alias="timeout")
+    tls: IssuerTls | None = optional("How the issuer is verified.")
+    allow_insecure: Flag = flag("Allow http:// to an issuer on another machine.")
+
+
 class WayModel(Strict):
     """One way to know a caller: exactly one of these keys."""
 
+    jwt: JwtModel | None = optional("By an access token that is a JWT.")
     api_key: ApiKeyModel | None = optional("By a key of ours that the caller sends.")
     network: (
         Annotated[

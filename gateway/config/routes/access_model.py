@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, ValidatorFunctionWrapHandler, WrapV
 from gateway.config.problems import Wrong
 from gateway.config.values.key_types import (
     AccessWord,
-    ClaimName,
+    CallerClaim,
     ClaimValues,
     OpenAccess,
     Scope,
@@ -30,7 +30,7 @@ class AccessEntryModel(Strict):
         BeforeValidator(one_or_many, json_schema_input_type=Text | list[Text]),
     ] = required("A name under `callers`; of a list, the caller must be known in every way.")
     scope: Scope | None = optional("What the caller must have been granted.")
-    claims: dict[ClaimName, ClaimValues] | None = optional(
+    claims: dict[CallerClaim, ClaimValues] | None = optional(
         "What is known of the caller: for each claim, a value or a list of those that are accepted."
     )
 

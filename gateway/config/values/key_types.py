@@ -40,6 +40,28 @@ class LogLevel(Enum):
     ERROR = "error"
 
 
+class JwtType(Enum):
+    """Which JWTs of an issuer are access tokens."""
+
+    ACCESS_TOKEN = "at+jwt"
+    ANY = "any"
+
+
+class JwtAlgorithm(Enum):
+    """Signatures that anybody can verify (RFC 7518 section 3.1, RFC 8037 section 3.1)."""
+
+    RS256 = "RS256"
+    RS384 = "RS384"
+    RS512 = "RS512"
+    PS256 = "PS256"
+    PS384 = "PS384"
+    PS512 = "PS512"
+    ES256 = "ES256"
+    ES384 = "ES384"
+    ES512 = "ES512"
+    EDDSA = "EdDSA"
+
+
 class OpenAccess(Enum):
     """What `access` says of a route that is for everybody."""
 
@@ -149,6 +171,7 @@ ClientSecrets = Annotated[
     list[Text], Field(min_length=1), BeforeValidator(one_or_many, json_schema_input_type=Text | list[Text])
 ]
 PrivateKey = Annotated[str, AfterValidator(plain_text.lines), _TEXT_SCHEMA]
+CallerClaim = Annotated[str, AfterValidator(plain_text.text)]
 ClaimName = Annotated[str, AfterValidator(names.claim)]
 _JSON_TYPES: Final = ("string", "array", "object", "boolean", "number")
 _ClaimValue = Annotated[JsonValue, WithJsonSchema({"anyOf": [{"type": name} for name in _JSON_TYPES]})]
@@ -227,6 +250,13 @@ ReloadWord = Annotated[ReloadTrigger, *_word_of(ReloadTrigger)]
 LogLevelWord = Annotated[LogLevel, *_word_of(LogLevel)]
 AccessWord = Annotated[OpenAccess, *_word_of(OpenAccess)]
 
+JwtTypeWord = Annotated[JwtType, *_word_of(JwtType)]
+_JwtAlgorithmWord = Annotated[JwtAlgorithm, *_word_of(JwtAlgorithm)]
+JwtAlgorithms = Annotated[
+    list[_JwtAlgorithmWord],
+    Field(min_length=1),
+    BeforeValidator(one_or_many, json_schema_input_type=str | list[str]),
+]
 WayKey = Annotated[str, AfterValidator(names.way_name)]
 CallerNetwork = Annotated[Network, PlainValidator(hosts.network), _shown(patterns.NETWORK)]
 CredentialField = Annotated[str, AfterValidator(names.credential_field)]

@@ -12,6 +12,7 @@ from gateway.config import json_schema
 from gateway.config.document.validation import DEFAULT_ADMIN, DEFAULT_LISTENERS
 from gateway.config.template import read_template
 from gateway.config.values import hosts, names, urls
+from gateway.config.values.key_types import JwtType
 from gateway.config.values.patterns import REFERENCES as WITH_REFERENCES
 from gateway.config.values.units import DURATION_PATTERN, SIZE_PATTERN, duration_s, size_bytes
 from gateway.core.access_settings import ApiKeyWay
@@ -119,6 +120,9 @@ def test_the_defaults_shown_are_those_of_the_settings():
     assert {path: _read(value) for path, value in shown.items()} == {
         "listen": str(DEFAULT_LISTENERS[0].address),
         "admin": str(DEFAULT_ADMIN),
+        "callers.<name>.jwt.token_type": JwtType.ACCESS_TOKEN.value,
+        "callers.<name>.jwt.timeout": _default(Reach, "timeout_s"),
+        "callers.<name>.jwt.allow_insecure": False,
         "callers.<name>.api_key.header": _default(ApiKeyWay, "header"),
         "clients.<name>.grant_type": GrantType.CLIENT_CREDENTIALS.value,
         "clients.<name>.token_endpoint_auth_method": AuthMethod.CLIENT_SECRET_BASIC.value,

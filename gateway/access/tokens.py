@@ -1,0 +1,129 @@
+"""Callers known by a JWT access token of an issuer whose keys are known (RFC 9068)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Final
+
+from gateway.access.allowance import Allowance
+from gateway.access.file_keys import FileKeys
+from gateway.access.issuer_keys import IssuerKeys
+from gateway.access.key_set import KeySet
+from gateway.access.verified import Verified
+from gateway.access.way import Documents, Pending
+from gateway.core.access.evidence import Slot
+from gateway.core.access.finding import Bad, Finding, Known, Unsure
+from gateway.core.access.jwt_token import UnverifiedToken, issuer_of, read_token
+from gateway.core.access.refusal import BEARER
+from gateway.core.access.token_claims import ClaimRules, caller_of
+from gateway.core.access_settings import JwtWay
+from gateway.core.caller import Caller, WayName
+from gateway.core.clock import Clock
+from gateway.core.oauth.named_secret import WatchedFile
+
+BAD_SIGNATURE: Final = Bad("the signature of the token is not valid")
+UNKNOWN_KEY: Final = Bad("the token is signed with a key that the issuer does not publish")
+BOUND: Final = Bad("the token is bound to a key, and the request proves no possession of it")
+TOO_MANY: Final = Unsure("too many new tokens arrive at once", is_ours=True)
+_MOST_CANDIDATES: Final = 4
+"""A token without a key id is tried with so many keys of its kind."""
+
+
+def tokens_of(
+    name: WayName, settings: JwtWay, documents: Documents, allowance: Allowance, clock: Clock
+) -> Tokens:
+    """Make the way that verifies the tokens of an issuer."""
+    keys: KeySet | FileKeys
+    if settings.keys_file is not None:
+        keys = FileKeys(settings.keys_file, clock.now_s)
+    else:
+        keys = KeySet(IssuerKeys(settings, documents), clock)
+    return Tokens(name, settings, keys, allowance, clock)
+
+
+class Tokens:
+    """Implements `CredentialWay`."""
+
+    slot = Slot.BEARER
+    header = b"authorization"
+    challenge = BEARER
+
+    def __init__(
+        self, name: WayName, settings: JwtWay, keys: KeySet | FileKeys, allowance: Allowance, clock: Clock
+    ) -> None:
+        self.name = name
+        self.keys = keys
+        self._issuer = settings.issuer
+        self._algorithms = settings.algorithms
+        self._takes_any_type = settings.takes_any_type
+        audience = frozenset(settings.audience)
+        self._rules = ClaimRules(name, settings.issuer, audience, settings.id_claim)
+        self._allowance = allowance
+        self._wall_s: Callable[[], float] = clock.wall_s
+        self.verified = Verified(clock)
+        self._generation = keys.generation
+
+    def is_for(self, credential: bytes) -> bool:
+        """Whether the token says that it is from this issuer."""
+        return self.verified.get(self.verified.digest(credential)) is not None or (
+            issuer_of(credential) == self._issuer
+        )
+
+    def look(self, credential: bytes) -> Finding | Pending:
+        """Verify a token, or remember what came of it."""
+        if self._generation != self.keys.generation:
+            self._generation = self.keys.generation
+            self.verified.forget()
+        digest = self.verified.digest(credential)
+        found = self.verified.get(digest)
+        return found if found is not None else self._look_anew(credential, digest)
+
+    def files(self) -> Iterable[tuple[str, WatchedFile]]:
+        """Return the file of its keys, if they are in one."""
+        return self.keys.files()
+
+    def start(self) -> None:
+        """Begin to fetch its keys, if they are fetched."""
+        self.keys.start()
+
+    async def close(self) -> None:
+        """End the fetch under way."""
+        await self.keys.close()
+
+    def _look_anew(self, credential: bytes, digest: bytes) -> Finding | Pending:
+        token = read_token(credential, self._algorithms, takes_any_type=self._takes_any_type)
+        if isinstance(token, Bad):
+            return token
+        caller = caller_of(token.claims, self._rules, self._wall_s())
+        if isinstance(caller, Bad):
+            return caller
+        if not self._may_know_key(token) or not self._allowance.take():
+            return Pending(partial(self._verify_later, token, caller, digest))
+        return self.verified.put(digest, self._verified(token, caller))
+
+    def _may_know_key(self, token: UnverifiedToken) -> bool:
+        """Whether a wait for the issuer's keys would change nothing."""
+        keys = self.keys
+        return bool(keys.candidates(token.key_id, token.algorithm)) or not keys.may_fetch()
+
+    async def _verify_later(
+        self, token: UnverifiedToken, caller: Caller, digest: bytes, deadline_s: float
+    ) -> Finding:
+        if not self._may_know_key(token):
+            await self.keys.fetched(deadline_s)
+        if not await self._allowance.turn(deadline_s):
+            return TOO_MANY
+        return self.verified.put(digest, self._verified(token, caller))
+
+    def _verified(self, token: UnverifiedToken, caller: Caller) -> Finding:
+        keys = self.keys
+        if not keys.is_usable:
+            return Unsure("the keys of the issuer cannot be had", keys.retry_after_s)
+        candidates = keys.candidates(token.key_id, token.algorithm)[:_MOST_CANDIDATES]
+        if not candidates:
+            keys.count_unknown()
+            return UNKNOWN_KEY
+        if not any(key.verifies(token.signed, token.signature, token.algorithm) for key in candidates):
+            return BAD_SIGNATURE
+        return BOUND if "cnf" in token.claims else Known(caller)

@@ -1,0 +1,76 @@
+"""What was found of a credential, remembered for a while: to verify one again costs more than a request.
+
+Rules:
+
+- A credential is remembered by a digest with a key that is lost with the process, never as it is.
+- What is good is remembered for `GOOD_S`, and never past its end; what is bad for `BAD_S`. The two have
+  tables of their own, so that no flood of bad credentials displaces a good one.
+- What could not be decided is not remembered at all.
+- `forget` empties both, for whoever finds its keys or files changed.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Final
+
+from cachetools import TLRUCache
+
+from gateway.core.access.finding import Bad, Finding, Known
+from gateway.core.clock import Clock
+
+GOOD_S: Final = 60.0
+BAD_S: Final = 10.0
+MOST_GOOD: Final = 10_000
+MOST_BAD: Final = 2_000
+_DIGEST_BYTES: Final = 16
+
+
+class Verified:
+    """Remembers findings, by credential.
+
+    Args:
+        clock: the process's.
+        good_s: how long a good credential is remembered at most.
+    """
+
+    def __init__(self, clock: Clock, good_s: float = GOOD_S) -> None:
+        self._key = secrets.token_bytes(32)
+        self._wall_s = clock.wall_s
+        now_s = clock.now_s
+        self._good: TLRUCache[bytes, Known, float] = TLRUCache(MOST_GOOD, ttu=_for(good_s), timer=now_s)
+        self._bad: TLRUCache[bytes, Bad, float] = TLRUCache(MOST_BAD, ttu=_for(BAD_S), timer=now_s)
+
+    def __len__(self) -> int:
+        return len(self._good)
+
+    def digest(self, credential: bytes) -> bytes:
+        """Return what a credential is remembered by."""
+        return blake2b(credential, digest_size=_DIGEST_BYTES, key=self._key).digest()
+
+    def get(self, digest: bytes) -> Known | Bad | None:
+        """Return what was found, or None if that is not known any more. This is on the hot path."""
+        known = self._good.get(digest)
+        if known is None:
+            return self._bad.get(digest)
+        # By the wall clock, too: it goes on while the machine sleeps.
+        return known if self._wall_s() < known.caller.expires_at_s else None
+
+    def put(self, digest: bytes, found: Finding) -> Finding:
+        """Remember a finding, and return it."""
+        if isinstance(found, Known):
+            self._good[digest] = found
+        elif isinstance(found, Bad):
+            self._bad[digest] = found
+        return found
+
+    def forget(self) -> None:
+        """Remember nothing."""
+        self._good.clear()
+        self._bad.clear()
+
+
+def _for(life_s: float) -> Callable[[object, object, float], float]:
+    return lambda _digest, _found, at_s: at_s + life_s

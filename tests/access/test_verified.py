@@ -1,0 +1,84 @@
+"""What is remembered of credentials: for a while, never past their end, and nothing that tells them."""
+
+import pytest
+
+from gateway.access.verified import BAD_S, GOOD_S, MOST_BAD, MOST_GOOD, Verified
+from gateway.core.access.finding import Bad, Known, Unsure
+from gateway.core.caller import Caller, WayName
+from tests.access.clocks import Hands
+
+
+@pytest.fixture
+def hands():
+    return Hands()
+
+
+def known(hands, left_s=1e9):
+    return Known(Caller(WayName("staff"), "alice", expires_at_s=hands.wall_s + left_s))
+
+
+def test_a_good_credential_is_remembered_for_a_while(hands):
+    verified, found = Verified(hands.clock), known(hands)
+    digest = verified.digest(b"token")
+    verified.put(digest, found)
+    hands.pass_s(GOOD_S - 1)
+    assert verified.get(digest) is found
+    hands.pass_s(1)
+
+    assert verified.get(digest) is None
+
+
+def test_never_past_its_end(hands):
+    verified = Verified(hands.clock)
+    digest = verified.digest(b"token")
+    verified.put(digest, known(hands, left_s=5))
+    hands.wall_s += 5
+
+    assert verified.get(digest) is None
+
+
+def test_a_bad_one_for_a_shorter_one(hands):
+    verified, found = Verified(hands.clock), Bad("no")
+    digest = verified.digest(b"token")
+    verified.put(digest, found)
+    assert verified.get(digest) is found
+    hands.pass_s(BAD_S)
+
+    assert verified.get(digest) is None
+
+
+def test_what_was_not_decided_is_not_remembered(hands):
+    verified = Verified(hands.clock)
+    verified.put(verified.digest(b"token"), Unsure("down"))
+
+    assert verified.get(verified.digest(b"token")) is None
+
+
+def test_no_flood_of_bad_ones_displaces_a_good_one(hands):
+    verified, found = Verified(hands.clock), known(hands)
+    verified.put(verified.digest(b"good"), found)
+    for number in range(MOST_BAD + 10):
+        verified.put(verified.digest(b"%d" % number), Bad("no"))
+
+    assert verified.get(verified.digest(b"good")) is found
+
+
+def test_it_holds_no_more_than_it_may(hands):
+    verified, found = Verified(hands.clock), known(hands)
+    for number in range(MOST_GOOD + 10):
+        verified.put(verified.digest(b"%d" % number), found)
+
+    assert len(verified) == MOST_GOOD
+
+
+def test_digests_mean_nothing_elsewhere(hands):
+    assert Verified(hands.clock).digest(b"token") != Verified(hands.clock).digest(b"token")
+
+
+def test_everything_can_be_forgotten(hands):
+    verified = Verified(hands.clock)
+    verified.put(verified.digest(b"a"), known(hands))
+    verified.put(verified.digest(b"b"), Bad("no"))
+    verified.forget()
+
+    assert verified.get(verified.digest(b"a")) is verified.get(verified.digest(b"b")) is None

@@ -1,0 +1,195 @@
+"""Callers with JWTs, on the wire: real signatures, keys that are fetched, and what is never asked for."""
+
+import hmac
+import json
+from base64 import urlsafe_b64encode
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from gateway.core.access_settings import AccessEntry, AccessRule, JwtWay, WaySettings
+from gateway.core.caller import WayName
+from tests.oauth import keys
+from tests.wire.issuer import AUDIENCE, Issuer
+from tests.wire.messages import request
+from tests.wire.rig import Rig
+
+STAFF, OTHERS = WayName("staff"), WayName("others")
+
+
+@asynccontextmanager
+async def staffed(issuer=None, *, entries=None, others=None, **members):
+    issuer = issuer or Issuer()
+    await issuer.start()
+    way = replace(JwtWay(issuer.url, (AUDIENCE,)), **members)
+    ways = {STAFF: WaySettings(STAFF, way)}
+    if others is not None:
+        ways[OTHERS] = WaySettings(OTHERS, replace(way, issuer=others))
+    try:
+        async with Rig(
+            routes=lambda rig: [rig.route("/", access=AccessRule(entries or (AccessEntry((STAFF,)),)))],
+            callers=ways,
+        ) as rig:
+            yield rig, issuer
+    finally:
+        await issuer.close()
+
+
+def bearer(token):
+    return f"Authorization: Bearer {token}"
+
+
+async def test_a_token_of_the_issuer_lets_its_subject_in(tmp_path):
+    async with staffed() as (rig, issuer):
+        answer = await rig.get("/", bearer(issuer.token(scope="read")))
+        (asked,) = rig.upstream.requests
+
+    assert answer.status == 200
+    assert asked.token == "token_1"  # ours, and not the caller's
+    assert rig.told.records[-1].caller_id == "staff:alice"
+
+
+@pytest.mark.parametrize(("kind", "algorithm"), [(kind, one.value) for kind, one in keys.PAIRS])
+async def test_every_algorithm_is_verified(kind, algorithm):
+    async with staffed(Issuer(k1=kind)) as (rig, issuer):
+        assert (await rig.get("/", bearer(issuer.token(algorithm=algorithm)))).status == 200
+
+
+async def test_a_token_is_verified_once_and_its_keys_are_fetched_once():
+    async with staffed() as (rig, issuer):
+        token, caller = issuer.token(), await rig.caller()
+        for _ in range(5):
+            assert (await caller.ask(request("GET", "/", bearer(token)))).status == 200
+        tokens = rig.gateway.generation.ways.credentials[STAFF]
+
+    assert issuer.key_requests == 1
+    assert len(tokens.verified) == 1
+
+
+def forged(issuer):
+    """HS256 with the text of the public key (CVE-2022-29217 and its kin)."""
+    head = part({"typ": "at+jwt", "kid": "k1", "alg": "HS256"})
+    signed = f"{head}.{issuer.token().split('.')[1]}"
+    mac = hmac.digest(keys.public_pem(issuer.published["k1"]).encode(), signed.encode(), "sha256")
+    return f"{signed}.{urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+
+
+def part(header):
+    return urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode()
+
+
+def other_key(issuer):
+    claims = jwt.decode(issuer.token(), options={"verify_signature": False})
+    key = ec.generate_private_key(ec.SECP256R1())
+    return jwt.encode(claims, key, "ES256", {"typ": "at+jwt", "kid": "k1", "jku": f"{issuer.url}/evil"})
+
+
+REFUSED = {
+    "no signature": lambda issuer: issuer.token().rpartition(".")[0] + ".",
+    "none": lambda issuer: jwt.encode({"iss": issuer.url}, None, "none", {"typ": "at+jwt"}) + "c2ln",
+    "a shared secret": forged,
+    "another's key under its id": lambda issuer: issuer.token(kind="p384"),
+    "another's key of the same kind": other_key,
+    "crit": lambda issuer: issuer.token(header={"crit": ["exp"]}),
+    "another audience": lambda issuer: issuer.token(aud="https://other.test"),
+    "no audience": lambda issuer: issuer.token(without=("aud",)),
+    "another issuer": lambda issuer: issuer.token(iss="https://evil.test"),
+    "no issuer": lambda issuer: issuer.token(without=("iss",)),
+    "no end": lambda issuer: issuer.token(without=("exp",)),
+    "past its end": lambda issuer: issuer.token(exp=1),
+    "an ID token": lambda issuer: issuer.token(header={"typ": "JWT"}, nonce="n"),
+    "an ID token that calls itself an access token": lambda issuer: issuer.token(nonce="n"),
+    "64 KiB": lambda issuer: issuer.token(pad="x" * 30_000),
+    "opaque": lambda issuer: "opaque",
+    "bound to a key that it does not prove": lambda issuer: issuer.token(cnf={"jkt": "abc"}),
+}
+
+
+@pytest.mark.parametrize("make", REFUSED.values(), ids=REFUSED)
+async def test_nothing_else_does_and_nothing_is_asked_for_it(make):
+    async with staffed() as (rig, issuer):
+        await rig.get("/", bearer(issuer.token()))
+        asked = len(issuer.requests)
+        answer = await rig.get("/", bearer(make(issuer)))
+
+        assert answer.status == 401
+        assert json.loads(answer.body)["type"].endswith(":credential_invalid")
+        assert b'error="invalid_token"' in answer.head.value("WWW-Authenticate")
+        assert len(issuer.requests) == asked
+        assert len(rig.upstream.requests) == 1
+
+
+async def test_an_unknown_key_id_causes_one_request_whatever_callers_send():
+    async with staffed() as (rig, issuer):
+        for number in range(20):
+            answer = await rig.get("/", bearer(issuer.token(f"new{number}", "p256")))
+            assert answer.status == 401
+
+    assert issuer.key_requests == 1
+
+
+async def test_a_new_key_is_known_within_one_cooldown():
+    async with staffed() as (rig, issuer):
+        await rig.get("/", bearer(issuer.token()))
+        issuer.published["k2"] = "p384"
+        held = rig.gateway.generation.ways.credentials[STAFF].keys
+        held._tried_at_s -= 30.0
+
+        assert (await rig.get("/", bearer(issuer.token("k2")))).status == 200
+        assert (await rig.get("/", bearer(issuer.token("k1")))).status == 200
+    assert issuer.key_requests == 2
+
+
+async def test_while_the_issuer_is_down_known_keys_serve_on():
+    async with staffed() as (rig, issuer):
+        await rig.get("/", bearer(issuer.token()))
+        issuer.is_down = True
+        rig.gateway.generation.ways.credentials[STAFF].keys._tried_at_s -= 30.0
+
+        assert (await rig.get("/", bearer(issuer.token("k9", "p256")))).status == 401
+        assert (await rig.get("/", bearer(issuer.token(sub="bob")))).status == 200
+
+
+async def test_without_any_keys_nobody_is_blamed():
+    issuer = Issuer()
+    issuer.is_down = True
+    async with staffed(issuer) as (rig, _):
+        answer = await rig.get("/", bearer(issuer.token()))
+
+    assert answer.status == 503
+    assert json.loads(answer.body)["side"] == "authorization server"
+    assert 1 <= int(answer.head.value("Retry-After")) <= 30
+
+
+async def test_two_issuers_each_vouch_for_their_own():
+    entries = (AccessEntry((STAFF,)), AccessEntry((OTHERS,)))
+    async with staffed(entries=entries, others="https://others.test") as (rig, issuer):
+        await rig.get("/", bearer(issuer.token()))
+        await rig.get("/", bearer(issuer.token(iss="https://others.test")))
+
+    assert [record.status for record in rig.told.records] == [200, 503]  # the other one is not there
+
+
+async def test_keys_may_come_from_a_file(tmp_path):
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps({"keys": [json.loads(keys.jwk("p256", public=True, kid="k1"))]}))
+    async with staffed(keys_file=str(file)) as (rig, issuer):
+        answers = [await rig.get("/", bearer(issuer.token(*key))) for key in (("k1",), ("k2", "p384"))]
+
+    assert [answer.status for answer in answers] == [200, 401]
+    assert issuer.requests == []
+
+
+async def test_a_token_ends_while_it_is_remembered():
+    async with staffed() as (rig, issuer):
+        caller = await rig.caller()
+        tokens = rig.gateway.generation.ways.credentials[STAFF]
+        token = issuer.token()
+        assert (await caller.ask(request("GET", "/", bearer(token)))).status == 200
+        tokens.verified._wall_s = lambda: 1e12
+        tokens._wall_s = lambda: 1e12
+
+        assert (await caller.ask(request("GET", "/", bearer(token)))).status == 401
