@@ -114,7 +114,7 @@ def route_state(route: RouteSettings, health: RouteHealth | None = None) -> Stat
         "client": route.grant.client if route.grant is not None else None,
         "scope": " ".join(route.grant.scope) if route.grant is not None else None,
         "authorization": route.authorization.value,
-        "recover_on": sorted(route.recover_on),
+        "recover_on": [*sorted(route.recover_on), *map(str, route.refusal_signs)],
         "last_error": _last_error(health),
     }
 

@@ -14,6 +14,7 @@ from gateway.core.caller import WayName
 from gateway.core.carriers import USUAL, Carrier
 from gateway.core.client_settings import ClientName, ClientSettings, Grant, TlsFiles, TlsVersion
 from gateway.core.proxies import NO_PROXIES, TrustedProxies
+from gateway.core.refusal_sign import RefusalSign
 
 RouteName = NewType("RouteName", str)
 
@@ -161,6 +162,7 @@ class RouteSettings:
         grant: the grant whose token is injected; None: none is.
         send: where the parts of the credential go; what the client says, unless the route says otherwise.
         recover_on: status codes that mean that the upstream refused the token.
+        refusal_signs: further responses that mean it.
         refuses_foreign_pages: whether loopback listeners refuse pages of other sites (`core.http.foreign`).
         access: who may use it; None: whoever reaches it.
         passes: request fields that carry a caller's credential on other routes, and pass on this one.
@@ -178,6 +180,7 @@ class RouteSettings:
     authorization: CallerAuthorization = CallerAuthorization.REPLACE
     send: tuple[Carrier, ...] = USUAL
     recover_on: frozenset[int] = frozenset({401})
+    refusal_signs: tuple[RefusalSign, ...] = ()
     request_headers: HeaderRules = HeaderRules()
     response_headers: HeaderRules = HeaderRules()
     timeouts: Timeouts = Timeouts()

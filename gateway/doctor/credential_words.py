@@ -46,6 +46,12 @@ def credential_words(route: RouteSettings) -> str:
     return f"in {goes}; {_KEPT_BESIDE if is_kept else _POLICY[route.authorization]}"
 
 
+def recovery_words(route: RouteSettings) -> str:
+    """Say which responses mean that the credential was refused."""
+    told = (*map(str, sorted(route.recover_on)), *map(str, route.refusal_signs))
+    return f"on {'; '.join(told)}" if told else "on nothing"
+
+
 def _is_authorization(carrier: Carrier) -> bool:
     return described(carrier).lower() == described(USUAL[0]).lower()
 

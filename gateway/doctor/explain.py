@@ -27,7 +27,7 @@ from gateway.core.secret import Secret
 from gateway.core.settings import Address, RouteSettings, Scheme, Settings
 from gateway.core.token import Token
 from gateway.doctor.arrival import Arrival
-from gateway.doctor.credential_words import credential_words, legible, stand_in
+from gateway.doctor.credential_words import credential_words, legible, recovery_words, stand_in
 from gateway.doctor.near_routes import near_routes
 
 PROOF_SHOWN = b"DPoP: <a new proof>"
@@ -159,7 +159,9 @@ def _upstream_url(route: RouteSettings, target: str) -> str:
 
 
 def _credential_lines(route: RouteSettings) -> tuple[str, ...]:
-    return () if route.grant is None else (f"credential {credential_words(route)}",)
+    if route.grant is None:
+        return ()
+    return f"credential {credential_words(route)}", f"recovers   {recovery_words(route)}"
 
 
 def render(explanation: Explanation) -> str:

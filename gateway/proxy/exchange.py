@@ -69,6 +69,22 @@ class Exchange(ExchangeFacts):
         finally:
             self.waited_s = self._call.link.stopwatch_s() - self.sent_s
 
+    async def more(self) -> None:
+        """Wait until more of the response's body has arrived.
+
+        Raises:
+            GatewayError: the response broke off, or did not go on in time; the exchange must still be closed.
+        """
+        upstream = self.upstream
+        assert upstream is not None
+        upstream.is_due(self._call.link.now_s() + self._route.timeouts.idle_s)
+        await upstream.happens()
+        upstream.check()
+
+    def url(self) -> str:
+        """Return the URL of the request, without its query, as the upstream reads it."""
+        return self._route.plan.uri(self._call.head)
+
     async def _has_answer(self) -> bool:
         """Send the request and wait for a head; return False if the request must be sent again."""
         upstream = self.upstream  # set if callbacks began the exchange

@@ -22,11 +22,12 @@ from gateway.core.token import Token, TokenSource
 from gateway.proxy.body import ReplayBudget, RequestBody
 from gateway.proxy.call import Call
 from gateway.proxy.exchange import Exchange
-from gateway.proxy.refused import recover
+from gateway.proxy.refused import is_refused, recover, tells_refusal
 from gateway.proxy.relay import relay, relay_at_once
 from gateway.proxy.route import Route, RouteCounters
 
 _NO_RECOVERY: Final = Recovery.NONE  # looking up a member of an Enum is slow before Python 3.12
+_RECOVERED: Final = Recovery.RECOVERED
 
 log: Final = logging.getLogger("gateway.proxy")
 
@@ -90,9 +91,12 @@ class Handler:
                 exchange = await self._with_awaited_token(call, route)
             await exchange.run()
             try:
-                if self.must_recover(exchange, route):
+                if self.must_recover(exchange, route) and await is_refused(exchange, route):
                     exchange = await recover(call, route, exchange)
-                self.note_accepted(call, exchange, route)
+                    if call.recovery is _RECOVERED:
+                        self.note_accepted(call, exchange, route)
+                else:
+                    self.note_accepted(call, exchange, route)
                 if not relay_at_once(call, route, exchange.answer):
                     await relay(call, route, exchange.answer)
             finally:
@@ -182,8 +186,8 @@ class Handler:
 
     @staticmethod
     def must_recover(exchange: Exchange, route: Route) -> bool:
-        """Whether the response may say that the token was refused."""
-        return exchange.status in route.settings.recover_on and exchange.token is not None
+        """Whether the response says, or may say in the rest of its body, that the token was refused."""
+        return exchange.status in route.alarms and tells_refusal(exchange, route) is not False
 
     @staticmethod
     def note_accepted(call: Call, exchange: Exchange, route: Route) -> None:

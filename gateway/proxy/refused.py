@@ -3,6 +3,9 @@
 Rules: `core.http.recovery` decides. While the refused request waits for another token, its response is kept,
 with the head read and the body unread. No other request waits. The response passes if a replay is impossible
 or not worth trying, or if no other token can be obtained although the upstream still accepts this one.
+
+What says so is a status code of the route, or a sign (`core.http.refusal_signs`). If the sign is in the body,
+nothing of the response goes out before the body is complete or too long for it.
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ from gateway.core.errors import AuthorizationServerError
 from gateway.core.http.answer_head import challenges
 from gateway.core.http.challenge import wants_new_token
 from gateway.core.http.recovery import Recovery, Refusal, decide, target_digest
+from gateway.core.http.refusal_signs import MOST_BODY_BYTES, body_shows, head_shows
 from gateway.core.token import Token, TokenSource
+from gateway.proxy.answer import Answer
 from gateway.proxy.call import Call
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.route import Route
@@ -35,6 +40,45 @@ class _Case:
 
     def note_useless(self, newest: Token) -> None:
         self.route.refusals.note_useless(self.target, newest, self.now_s())
+
+
+def tells_refusal(exchange: Exchange, route: Route) -> bool | None:
+    """Whether a response says that the token was refused; None as long as that depends on its body."""
+    if exchange.token is None:
+        return False
+    if exchange.status in route.settings.recover_on:
+        return True
+    answer = exchange.answer.answer
+    assert answer is not None
+    url = exchange.url()
+    seen = [
+        sign for sign in route.settings.refusal_signs if head_shows(sign, exchange.status, answer.lines, url)
+    ]
+    if not all(sign.json for sign in seen):
+        return True
+    if not seen or _is_too_long(exchange, answer):
+        return False
+    if not answer.is_complete:
+        return None
+    body = b"".join(answer.chunks)
+    return any(body_shows(sign, answer.lines, body) for sign in seen)
+
+
+def _is_too_long(exchange: Exchange, answer: Answer) -> bool:
+    length = answer.special.get(b"content-length", b"0")
+    longest = max(exchange.answer.buffered_bytes, int(length) if length.isdigit() else 0)
+    return longest > MOST_BODY_BYTES
+
+
+async def is_refused(exchange: Exchange, route: Route) -> bool:
+    """Whether a response says that the token was refused; wait for its body as far as that decides.
+
+    Raises:
+        GatewayError: the response broke off; the exchange must still be closed.
+    """
+    while (tells := tells_refusal(exchange, route)) is None:
+        await exchange.more()
+    return tells
 
 
 async def recover(call: Call, route: Route, refused: Exchange) -> Exchange:
@@ -88,7 +132,12 @@ async def _replay(case: _Case, successor: Token) -> Exchange:
     await case.refused.abandon()
     replay = Exchange(call, route, successor)
     await replay.run()
-    if replay.status in route.settings.recover_on:
+    try:
+        is_refused_again = await is_refused(replay, route)
+    except BaseException:
+        replay.close()
+        raise
+    if is_refused_again:
         call.recovery = Recovery.REJECTED_AGAIN
         case.note_useless(successor)
     return replay

@@ -60,6 +60,7 @@ class Route:
 
     Attributes:
         leaves_date: the route's header rules decide about ``Date`` in responses, so none is added.
+        alarms: the status codes of responses that may say that the token was refused (`proxy.refused`).
         refusals: what the route remembers about refused tokens.
         gate: who may use it; None: whoever reaches it.
         acceptance: the last token that the upstream accepted; shared by routes with this source and upstream.
@@ -71,6 +72,7 @@ class Route:
         "_carrying",
         "_edits_answers",
         "acceptance",
+        "alarms",
         "counters",
         "gate",
         "health",
@@ -100,6 +102,7 @@ class Route:
         self.source = source
         self.gate = gate
         self.counters = counters
+        self.alarms = settings.recover_on | {sign.status for sign in settings.refusal_signs}
         self.refusals = RefusalMemory()
         self.acceptance = acceptance
         self.health = health

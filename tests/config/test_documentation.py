@@ -53,6 +53,7 @@ def _required(parent: str) -> list[str]:
         "clients.<name>.login.logout": SCHEMA["$defs"]["Logout"],
         "clients.<name>.login.logout.basic": SCHEMA["$defs"]["Basic"],
         "routes[]": SCHEMA["$defs"]["Route"],
+        "routes[].recover_on[]": SCHEMA["$defs"]["Refusal"],
         "routes[].access[]": SCHEMA["$defs"]["AccessEntry"],
         "callers.<name>.api_key": SCHEMA["$defs"]["ApiKey"],
         "callers.<name>.jwt": SCHEMA["$defs"]["Jwt"],

@@ -6,7 +6,10 @@ import pytest
 from gateway.core.carriers import InCookie, InHeader, InQuery
 from gateway.core.client_settings import TlsFiles
 from gateway.core.errors import AmbiguousPath, AuthorizationNotAllowed, MethodNotAllowed, NoRoute
+from gateway.core.json_condition import JsonCondition
+from gateway.core.json_pointer import read_pointer
 from gateway.core.proxies import TrustedProxies
+from gateway.core.refusal_sign import RefusalSign
 from gateway.core.settings import (
     Address,
     CallerAuthorization,
@@ -122,6 +125,30 @@ def credential_of(**members):
 )
 def test_where_the_credential_goes_is_told(members, told):
     assert credential_of(**members) == [f"credential {told}"]
+
+
+@pytest.mark.parametrize(
+    ("members", "told"),
+    [
+        ({}, "on 401"),
+        ({"recover_on": frozenset()}, "on nothing"),
+        (
+            {
+                "recover_on": frozenset({440, 401}),
+                "refusal_signs": (
+                    RefusalSign(302, location="/login"),
+                    RefusalSign(200, content_type="text/html"),
+                    RefusalSign(403, fields=(("X-CSRF-Token", "Required"), ("X-A", "*"))),
+                    RefusalSign(200, json=(JsonCondition(read_pointer("/errcode"), (42001,)),)),
+                ),
+            },
+            "on 401; 440; 302 to /login; 200 of type text/html; 403 with X-CSRF-Token: Required with X-A; 200 with JSON /errcode",
+        ),
+    ],
+)
+def test_what_is_recovered_is_told(members, told):
+    lines = render(explain(settings(route("/", **members)), "GET", "/", ())).splitlines()
+    assert [line for line in lines if line.startswith("recovers")] == [f"recovers   {told}"]
 
 
 def test_without_a_client_there_is_none():

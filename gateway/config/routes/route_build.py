@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypedDict
 
 from gateway.config.clients.send_build import carriers, sends_authorization
 from gateway.config.routes.access_build import access_rule, credentials_of_others
+from gateway.config.routes.recovery_model import RefusalModel
 from gateway.config.routes.route_model import RequestRules, ResponseRules, RouteModel
 from gateway.config.tls.tls_build import authorities, oldest_version, own_certificate
 from gateway.config.values.strict import given, unique
@@ -16,6 +18,8 @@ from gateway.core.access_settings import WaySettings
 from gateway.core.caller import WayName
 from gateway.core.carriers import USUAL, Carrier
 from gateway.core.client_settings import ClientName, Grant
+from gateway.core.json_condition import JsonCondition
+from gateway.core.refusal_sign import RefusalSign
 from gateway.core.settings import (
     CallerAuthorization,
     HeaderRules,
@@ -26,6 +30,13 @@ from gateway.core.settings import (
 )
 
 Fields = tuple[tuple[str, str], ...]
+
+
+class _Refusals(TypedDict, total=False):
+    """What `recover_on` becomes."""
+
+    recover_on: frozenset[int]
+    refusal_signs: tuple[RefusalSign, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +85,7 @@ class RouteBuilder:
             grant=self._grant(route),
             authorization=route.authorization or _usual_policy(send),
             send=send,
-            recover_on=frozenset({401} if route.recover_on is None else route.recover_on),
+            **_refusals(route.recover_on),
             request_headers=_header_rules(headers.request if headers is not None else None),
             response_headers=_header_rules(headers.response if headers is not None else None),
             timeouts=Timeouts(total_s=route.timeout, **given(route.timeouts)),
@@ -117,6 +128,25 @@ class RouteBuilder:
             server_name=route.tls.server_name if route.tls is not None else None,
             needs_close_notify=route.tls is None or route.tls.require_close_notify is not False,
         )
+
+
+def _refusals(written: Sequence[RefusalModel] | None) -> _Refusals:
+    if written is None:
+        return {}
+    return {
+        "recover_on": frozenset(each.status for each in written if not each.is_more_than_status),
+        "refusal_signs": tuple(_sign(each) for each in written if each.is_more_than_status),
+    }
+
+
+def _sign(written: RefusalModel) -> RefusalSign:
+    return RefusalSign(
+        status=written.status,
+        location=written.location or "",
+        content_type=written.content_type or "",
+        fields=tuple((written.header or {}).items()),
+        json=tuple(JsonCondition(pointer, wanted) for pointer, wanted in (written.json_body or {}).items()),
+    )
 
 
 def _usual_policy(send: tuple[Carrier, ...]) -> CallerAuthorization:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from gateway.config.clients.send_model import Send
 from gateway.config.routes.access_model import Access
+from gateway.config.routes.recovery_model import Refusals
 from gateway.config.tls.tls_model import UpstreamTls
 from gateway.config.values.key_types import (
     Audience,
@@ -20,7 +21,6 @@ from gateway.config.values.key_types import (
     ParameterName,
     ParameterValue,
     Path,
-    RefusalStatus,
     RequestField,
     RequestFields,
     Resource,
@@ -117,8 +117,8 @@ class RouteModel(Strict):
         "replace",
     )
     send: Send | None = optional("Replaces the client's `send`.")
-    recover_on: list[RefusalStatus] | None = optional(
-        "Status codes that mean that the upstream refused the token.", [401]
+    recover_on: Refusals | None = optional(
+        "Responses that mean that the upstream refused the token: status codes, or mappings.", [401]
     )
     timeout: Duration | None = optional("For the whole request; unlimited by default.")
     timeouts: RouteTimeouts | None = optional("Limits on parts of a request.")

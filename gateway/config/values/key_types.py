@@ -194,7 +194,7 @@ ResponseFields = Annotated[dict[ResponseField, FieldValue], AfterValidator(_with
 RefusalStatus = Annotated[
     int,
     PlainValidator(reader_of_filled(names.refusal_status)),
-    _or_references({"type": "integer", "minimum": 400, "maximum": 499}),
+    _or_references({"type": "integer", "minimum": 200, "maximum": 599}),
 ]
 
 _ScopeToken = Annotated[str, AfterValidator(names.scope_token)]

@@ -238,9 +238,11 @@ def access_log(value: object) -> str | None:
 
 
 def refusal_status(value: object) -> int:
-    """Read a status code of the 4xx class (RFC 9110 section 15.5)."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 400 <= value <= 499:
-        raise Wrong("expected a status code from 400 to 499")
+    """Read the status code of a response that may say that a credential was refused (RFC 9110 section 15)."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 200 <= value <= 599:
+        raise Wrong("expected a status code from 300 to 599, or a mapping with `status`")
+    if value == 304:
+        raise Wrong("304 says that the upstream accepted the credential: remove it")
     return value
 
 

@@ -57,7 +57,7 @@ USELESS: Final = frozenset((Recovery.REJECTED_AGAIN, Recovery.NEW_TOKEN_REJECTED
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The facts of a response whose status is one of the route's ``recover_on``.
+    """The facts of a response that says that the token was refused, as the route's ``recover_on`` has it.
 
     Attributes:
         wants_new_token: what `core.http.challenge` concludes from the challenges.

@@ -210,7 +210,7 @@ def test_what_the_gateway_reads_an_editor_accepts(text):
         {"routes": [{"path": "/", "upstream": "http://a", "max_body": "64KB"}]},
         {"routes": [{"path": "/", "upstream": "http://a", "max_body": 0}]},
         {"routes": [{"path": "/", "upstream": "http://a", "access": "all"}]},
-        {"routes": [{"path": "/", "upstream": "http://a", "recover_on": [500]}]},
+        {"routes": [{"path": "/", "upstream": "http://a", "recover_on": [600]}]},
         {"routes": [{"path": "/", "upstream": "http://a"}], "limits": {"headers": 0}},
         {"routes": [{"path": "/", "upstream": "http://a"}], "clients": {"a": {}}},
         {"routes": [{"path": "/", "upstream": "http://a", "tls": {"certificate": "a"}}]},

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.oauth.content_coding import MOST_CODINGS, MOST_MEMBERS, Flaw, unpack
+from gateway.core.content_coding import MOST_CODINGS, MOST_MEMBERS, Flaw, unpack
 
 PLAIN = json.dumps({"access_token": "access_token_1", "padding": "x" * 200}).encode()
 LIMIT = 1024 * 1024
