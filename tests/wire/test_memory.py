@@ -7,10 +7,12 @@ would measure malloc's habits too (`bench/shapes.py` does, run by hand). Threat 
 import asyncio
 import socket
 import sys
+from math import inf
 
 import pytest
 
 from gateway.core.settings import MIB, Limits, Timeouts
+from gateway.proxy.buffers import Buffers
 from gateway.proxy.census import Excess
 from gateway.proxy.request_reader import MOST_QUEUED
 from tests.wire.messages import request
@@ -177,30 +179,54 @@ async def test_those_that_are_stuck_longest_make_room_for_the_others():
 
 
 async def test_an_upload_that_moves_is_not_closed_for_those_that_are_stuck():
-    """Though it began before them."""
+    """Though it began before them, was stuck before them, and waits at this instant."""
+    size, part = 32_000_000, 12_000_000  # more than the kernel takes for a gateway that stops
+    goes_on, ends = asyncio.Event(), asyncio.Event()
 
-    async def take_or_flood(exchange):
+    async def halting_or_flood(exchange):
         if exchange.line.startswith(b"GET"):
             await flood(exchange)
-        await exchange.body()
+        left = size
+        await goes_on.wait()
+        while left > size - part:
+            left -= len(await exchange.some(READ))
+        await ends.wait()
+        while left:
+            left -= len(await exchange.some(READ))
         exchange.write(b"HTTP/1.1 204 No Content\r\n\r\n")
 
-    async with Rig(take_or_flood, routes=routes, limits=Limits(buffers_bytes=1 * MIB)) as rig:
-        caller, parts = await rig.caller(), 60
-        await caller.send(request("POST", "/up", f"Content-Length: {parts * 100_000}"))
+    async with Rig(halting_or_flood, routes=routes) as rig:
+        listener = rig.gateway.doors.listeners()[0]
+        caller = await rig.caller()
+        sending = asyncio.create_task(
+            caller.send(request("POST", "/up", f"Content-Length: {size}") + bytes(size))
+        )
+        await rig.upstream.until(lambda: rig.upstream.requests)
+        (upload,) = listener.connections
+        await is_true(lambda: upload.stuck_since_s() < inf)
         stuck = [hostile(rig) for _ in range(8)]
         for sock in stuck:
             await send_all(sock, request("GET", "/"))
-        for _ in range(parts):
-            await caller.send(b"x" * 100_000)
-            await asyncio.sleep(0.01)
-        answer = await caller.answer("POST")
+        await at_rest(rig, lambda: sum(each.stuck_since_s() < inf for each in listener.connections) == 9)
+        floods = [each for each in listener.connections if each is not upload]
+        goes_on.set()
+        await is_true(lambda: inf > upload.stuck_since_s() > max(each.stuck_since_s() for each in floods))
 
-        assert answer.status == 204
-        assert rig.gateway._census.refused[Excess.MEMORY]
+        Buffers(upload.held_bytes(), rig.gateway._census).look([listener], rig.gateway._loop.time())
+        await is_true(lambda: listener.connections == [upload])
+        ends.set()
+        assert (await caller.answer("POST")).status == 204
+        assert rig.gateway._census.refused[Excess.MEMORY] == len(floods)
+        await sending
         for sock in stuck:
             sock.close()
         await rig.upstream.close()
+
+
+async def is_true(claim):
+    async with asyncio.timeout(60.0):
+        while not claim():
+            await asyncio.sleep(0.005)
 
 
 async def test_nobody_is_closed_who_takes_what_comes():
