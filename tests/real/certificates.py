@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 from jwt.algorithms import ECAlgorithm
 
 from tests.oauth.certificates import make_certificate
+from tests.x509_extensions import with_extensions
 
 SUBJECT = "CN=gateway"
 
@@ -74,7 +75,8 @@ class Authority:
             now + day,
         ).add_extension(addresses, critical=False)
         made = Pair(folder / "certificate.pem", folder / "key.pem")
-        made.certificate.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM))
+        certificate = with_extensions(builder, key, self._key).sign(self._key, hashes.SHA256())
+        made.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
         form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         made.key.write_bytes(key.private_bytes(Encoding.PEM, *form))
         return made

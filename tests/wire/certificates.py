@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gateway.core.client_settings import TlsFiles
+from tests.x509_extensions import with_extensions
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,8 @@ class Authority:
         folder.mkdir(exist_ok=True)
         key = ec.generate_private_key(ec.SECP256R1())
         name = _name("an authority of these tests")
-        certificate = (
-            _builder(name, name, key)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .sign(key, hashes.SHA256())
-        )
+        builder = with_extensions(_builder(name, name, key), key, key, path_length=0)
+        certificate = builder.sign(key, hashes.SHA256())
         authority = cls(folder, key, certificate)
         (folder / "ca.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         return authority
@@ -45,13 +43,10 @@ class Authority:
     def leaf(self, *names: str, days: int = 1) -> TlsFiles:
         """A certificate for host names or addresses; negative `days` make one that has expired."""
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = (
-            _builder(_name(names[0]), self.certificate.subject, key, days)
-            .add_extension(
-                x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False
-            )
-            .sign(self.key, hashes.SHA256())
+        builder = _builder(_name(names[0]), self.certificate.subject, key, days).add_extension(
+            x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False
         )
+        certificate = with_extensions(builder, key, self.key).sign(self.key, hashes.SHA256())
         stem = f"{names[0]}.{certificate.serial_number}"
         files = TlsFiles(str(self.folder / f"{stem}.pem"), str(self.folder / f"{stem}.key"))
         Path(files.certificate).write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
