@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -81,3 +82,9 @@ class TokenSource(Protocol):
 
     def body_margin_s(self) -> float:
         """Return how long a token should still live before a body that cannot be replayed."""
+
+    def renewed(self, token: Token, set_cookies: Sequence[str]) -> None:
+        """Take over what an upstream renewed of `token`, if that is still the one that is used.
+
+        `set_cookies` are the values of ``Set-Cookie`` in a response that accepted it.
+        """

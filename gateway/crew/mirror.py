@@ -15,7 +15,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, inf
 from typing import Final
@@ -23,7 +23,7 @@ from typing import Final
 from gateway.core.cause import Cause
 from gateway.core.client_settings import ClientName
 from gateway.core.clock import Clock
-from gateway.core.crew.records import NoTokenIs, Record, Rejected, TokenIs, Used, Want
+from gateway.core.crew.records import NoTokenIs, Record, Rejected, Renewed, TokenIs, Used, Want
 from gateway.core.errors import AuthorizationServerError, TokenTimeout, TokenUnavailable
 from gateway.core.oauth.lifetime import BODY_MARGIN_S, may_send_at_s
 from gateway.core.token import Prover, Token
@@ -65,7 +65,7 @@ class Mirror:
         self._token: Token | None = None
         self._expires_at_s = self._dead_at_wall_s = -inf
         self._body_margin_s = BODY_MARGIN_S
-        self._serial = 0
+        self._serial = self._session = 0
         self._was_used = self._has_told_use = False
         self._is_suspect = self._is_closed = False
         self._denied: _Denied | None = None
@@ -97,7 +97,7 @@ class Mirror:
 
     async def replacement(self, rejected: Token, deadline_s: float) -> Token:
         """Return a token other than `rejected`, which becomes suspect if it is still held."""
-        if self._token is not rejected:
+        if self._token is not rejected and not self._is_same_session(rejected):
             held = self.current(self._now_s())
             return held or await self._next(deadline_s, Want(self.key, self._serial))
         # Of a keeper before this one: the keeper of now knows nothing of that token, and requests its own.
@@ -107,9 +107,18 @@ class Mirror:
             self._say(told)
         return await self._next(deadline_s, told)
 
+    def _is_same_session(self, rejected: Token) -> bool:
+        """Whether upstreams have renewed `rejected` since: then what is held is as dead as that."""
+        return self._token is not None and 0 < self._session <= rejected.serial
+
     def body_margin_s(self) -> float:
         """Return how long a token should still live before a body that cannot be replayed."""
         return self._body_margin_s
+
+    def renewed(self, token: Token, set_cookies: Sequence[str]) -> None:
+        """Tell the keeper what an upstream renewed, if `token` is the one that is used."""
+        if token is self._token and not self._is_suspect and self._serial and not self._is_closed:
+            self._ask(Renewed(self.key, self._serial, tuple(set_cookies)))
 
     # ── what the keeper tells ─────────────────────────────────────────────────────────────────────
 
@@ -131,7 +140,7 @@ class Mirror:
     def belong(self, key: int) -> None:
         """Mirror another keeper's source from now on; the token lives on, and so does what is wanted."""
         is_wanted = bool(self._asked)
-        self.key, self._serial, self._denied = key, 0, None
+        self.key, self._serial, self._session, self._denied = key, 0, 0, None
         self._asked.clear()
         if is_wanted:
             self._say(Want(key))
@@ -165,7 +174,7 @@ class Mirror:
             prover=prover,
             parts=told.parts,
         )
-        self._serial = told.serial
+        self._serial, self._session = told.serial, told.session
         self._expires_at_s, self._dead_at_wall_s = told.expires_at_s, told.dead_at_wall_s
         self._body_margin_s = told.body_margin_s
         self._was_used = self._has_told_use = self._is_suspect = False

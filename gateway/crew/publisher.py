@@ -18,7 +18,7 @@ from math import inf
 from typing import Final
 
 from gateway.core.clock import Clock
-from gateway.core.crew.records import KeyIs, NoTokenIs, Record, Rejected, TokenIs, Used, Want
+from gateway.core.crew.records import KeyIs, NoTokenIs, Record, Rejected, Renewed, TokenIs, Used, Want
 from gateway.core.errors import AuthorizationServerError
 from gateway.core.oauth.bearer import Held
 from gateway.core.oauth.token_outcome import Failed
@@ -68,7 +68,7 @@ class Publisher:
             if (held := source.held()) is not None:
                 self._tell_token(source, held, tell)
 
-    def heard(self, record: Want | Rejected | Used, tell: Tell) -> None:
+    def heard(self, record: Want | Rejected | Used | Renewed, tell: Tell) -> None:
         """Do what a worker wants; `tell` sends it records."""
         source = self._sources.get(record.key)
         if source is None:
@@ -77,7 +77,9 @@ class Publisher:
         match record:
             case Used() if held is not None and held.token.serial == record.serial:
                 source.current(self._now_s())
-            case Used():
+            case Renewed(serial=serial) if held is not None and held.token.serial == serial:
+                source.renewed(held.token, record.set_cookies)
+            case Used() | Renewed():
                 pass
             case Want(newer_than=known) | Rejected(serial=known):
                 self._serve(source, held, known, tell, is_rejected=isinstance(record, Rejected))
@@ -94,10 +96,10 @@ class Publisher:
         self, source: GrantSource, held: Held | None, known: int, tell: Tell, *, is_rejected: bool
     ) -> None:
         deadline_s = self._now_s() + _LONGEST_WAIT_S
-        if held is not None and held.token.serial > known:
-            self._tell_token(source, held, tell)
-        elif held is not None and held.token.serial == known and is_rejected:
+        if held is not None and is_rejected and source.is_of_held(known):
             self._ask(source, source.replacement(held.token, deadline_s), tell)
+        elif held is not None and held.token.serial > known:
+            self._tell_token(source, held, tell)
         else:  # what lives is not enough for somebody
             self._ask(source, source.token(deadline_s, min_left_s=inf if held is not None else 0.0), tell)
 
@@ -130,10 +132,10 @@ class Publisher:
             tell(NoTokenIs(key, error.code, error.detail, retry_at_s, cause, error.key))
 
     def _tell_token(self, source: GrantSource, held: Held, tell: Tell) -> None:
-        for record in self._records(self._keys[source], held):
+        for record in self._records(self._keys[source], held, source.session_serial):
             tell(record)
 
-    def _records(self, key: int, held: Held) -> Iterator[Record]:
+    def _records(self, key: int, held: Held, session: int) -> Iterator[Record]:
         token, life, dpop_key, ath = held.token, held.life, 0, ""
         if token.prover is not None:
             known, ath = self._key_of_prover(token.prover)
@@ -152,6 +154,7 @@ class Publisher:
             scope=token.scope,
             dpop_key=dpop_key,
             ath=ath,
+            session=session,
         )
 
     def _key_of_prover(self, prover: Prover) -> tuple[KeyIs, str]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from gateway.core.oauth.client_facts import ClientFacts
 from gateway.core.oauth.client_trouble import key_of
 from gateway.core.oauth.metadata import Look
 from gateway.core.oauth.token_attempt import Asked
-from gateway.core.oauth.token_outcome import Failed, Outcome
+from gateway.core.oauth.token_outcome import Failed, Granted, Outcome
 from gateway.core.secret import Secret
 from gateway.core.token import Token
 from gateway.oauth.endpoint import TokenEndpoint
@@ -62,6 +62,10 @@ class GrantMaker:
     async def retire(self, token: Token) -> Failed | None:
         """Revoke a token."""
         return await self._endpoint.revoke(self.client, Secret(dict(token.parts)[MAIN_PART]))
+
+    def renewed(self, token: Token, set_cookies: Sequence[str]) -> Granted | None:  # noqa: ARG002
+        """Return None: an upstream renews no token."""
+        return None
 
     def mark(self) -> Hashable:
         """Return a value that changes with the client's secrets, keys and certificates."""

@@ -10,7 +10,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +23,7 @@ from gateway.core.oauth.client_trouble import key_of_login
 from gateway.core.oauth.login_answer import LoginProgress, StepReading, read_step
 from gateway.core.oauth.login_jar import cookie_field
 from gateway.core.oauth.login_pace import LoginCount
+from gateway.core.oauth.login_renewal import renewal
 from gateway.core.oauth.login_request import LoginTexts, StepMessage, Unplaceable, build_step
 from gateway.core.oauth.metadata import Look
 from gateway.core.oauth.server_answer import ServerAnswer
@@ -111,6 +112,10 @@ class LoginMaker:
         return Failed(
             FailureKind.REFUSED, f"the server answered {answer.status} to the logout", status=answer.status
         )
+
+    def renewed(self, token: Token, set_cookies: Sequence[str]) -> Granted | None:
+        """Return the session as an upstream has renewed it, or None."""
+        return renewal(self._login, token, set_cookies, self._clock.now_s(), self._clock.wall_s())
 
     def mark(self) -> Hashable:
         """Return a value that changes with the secrets of the steps."""

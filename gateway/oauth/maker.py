@@ -23,7 +23,7 @@ about these the maker's `Witness` says, whose modules are loaded only then.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.core.client_settings import ClientSettings
@@ -31,7 +31,7 @@ from gateway.core.oauth.backoff import Rest
 from gateway.core.oauth.client_facts import ClientFacts
 from gateway.core.oauth.metadata import Look
 from gateway.core.oauth.token_attempt import Asked
-from gateway.core.oauth.token_outcome import Failed, Outcome
+from gateway.core.oauth.token_outcome import Failed, Granted, Outcome
 from gateway.core.token import Token
 
 if TYPE_CHECKING:
@@ -73,6 +73,12 @@ class Maker(Protocol):
         """Give up a credential that nobody uses any more (revocation, logout); None on success.
 
         All parts are in `token.parts`.
+        """
+
+    def renewed(self, token: Token, set_cookies: Sequence[str]) -> Granted | None:
+        """Return a credential of its own as an upstream has renewed it, or None if it has not.
+
+        `set_cookies` are the values of ``Set-Cookie`` in a response that accepted `token`.
         """
 
     def mark(self) -> Hashable:

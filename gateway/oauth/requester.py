@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
@@ -128,6 +128,16 @@ class TokenRequester:
         self._last_sent_at_s, self._last_sent_at_wall_s = self._clock.now_s(), self._clock.wall_s()
         self._sent_at_stopwatch_s = self._clock.stopwatch_s()
         return await self._maker.make()
+
+    def renewed(self, token: Token, set_cookies: Sequence[str]) -> Held | None:
+        """Return the token as an upstream has renewed it, or None; it costs no request."""
+        granted = self._maker.renewed(token, set_cookies)
+        if granted is None:
+            return None
+        lifetime_s = bounded_life_s(granted.lifetime_s, self._client.default_lifetime_s)
+        life = plan_life(self._clock.now_s(), lifetime_s, self._clock.jitter(), self._clock.wall_s())
+        self.granted += 1
+        return Held.of(granted, life, self.granted, self._fingerprint_key)
 
     @property
     def rest(self) -> Rest:

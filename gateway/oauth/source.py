@@ -9,6 +9,8 @@ Rules:
   deadline of its own. It may leave or be cancelled, and the flight goes on.
 - A flight never raises: it lands with a token or a failure. Each waiter gets a new error.
 - During a back-off, callers without a living token fail at once.
+- A token that an upstream renewed has a new number, and is the same session: whoever was refused with an
+  earlier value of it is not given the newer one, but waits for a successor.
 - A rejected token becomes suspect if it is the one held. Callers whose request it failed wait for its
   successor; everyone else goes on with it until that one lands, even while flights fail.
 - Until it has its first token, the source keeps asking by itself; afterwards it asks early or on demand.
@@ -20,7 +22,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Final
 
@@ -48,6 +50,7 @@ class GrantSource:
 
     Attributes:
         on_landing: is told how each token request ended; None: nobody wants to know.
+        session_serial: the number with which the token held came; upstreams may have renewed it since.
     """
 
     def __init__(self, maker: Maker, around: Surroundings, retire: Retire) -> None:
@@ -59,6 +62,7 @@ class GrantSource:
         self._now_s, self._wall_s = around.clock.now_s, around.clock.wall_s
         self._jitter = around.clock.jitter
         self.on_landing: Callable[[Landing], None] | None = None
+        self.session_serial = 0
         self._token: Token | None = None
         self._held: Held | None = None
         self._expires_at_s = self._refresh_at_s = self._dead_at_wall_s = -inf
@@ -96,7 +100,7 @@ class GrantSource:
 
     async def replacement(self, rejected: Token, deadline_s: float) -> Token:
         """Return a token other than `rejected`, which becomes suspect if it is still held."""
-        if self._token is rejected:
+        if self.is_of_held(rejected.serial):
             self._suspect(rejected)
             return await self._next(deadline_s)
         return self.current(self._now_s()) or await self._next(deadline_s)
@@ -104,6 +108,16 @@ class GrantSource:
     def body_margin_s(self) -> float:
         """Return how long a token should still live before a body that cannot be replayed."""
         return self._body_margin_s
+
+    def renewed(self, token: Token, set_cookies: Sequence[str]) -> None:
+        """Take over what an upstream renewed of `token`, if that is the one held, and not suspect."""
+        if token is not self._token or self._is_suspect or self._is_closed:
+            return
+        held = self._requester.renewed(token, set_cookies)
+        if held is not None:
+            self._hold(held)
+            if self.on_landing is not None:
+                self.on_landing(held.token)
 
     # ── what the process asks ─────────────────────────────────────────────────────────────────────
 
@@ -131,6 +145,10 @@ class GrantSource:
             await asyncio.wait({self._flight})
         if not was_closed:
             self._requester.close(self._token)
+
+    def is_of_held(self, serial: int) -> bool:
+        """Whether the token of this number is the one held, or was before an upstream renewed that."""
+        return self._token is not None and serial >= self.session_serial
 
     def holds(self, token: Token) -> bool:
         """Whether the text of `token` is in use."""
@@ -241,6 +259,10 @@ class GrantSource:
     def _use(self, held: Held) -> None:
         if self._token is not None and self._token.field_value != held.token.field_value:
             self._requester.retire(self._token)
+        self.session_serial = held.token.serial
+        self._hold(held)
+
+    def _hold(self, held: Held) -> None:
         self._held, self._token, self._expires_at_s = held, held.token, held.life.expires_at_s
         self._dead_at_wall_s = held.life.dead_at_wall_s
         self._body_margin_s = held.life.body_margin_s

@@ -71,6 +71,7 @@ class Route:
         "_answer_removed",
         "_carrying",
         "_edits_answers",
+        "_renews",
         "acceptance",
         "alarms",
         "counters",
@@ -113,6 +114,8 @@ class Route:
             self._answer_removed |= {b"referrer-policy"}
             self._answer_added += (_NO_REFERRER,)
         self._edits_answers = self._carrying is not None or bool(self._answer_removed)
+        login = settings.grant.login if settings.grant is not None else None
+        self._renews = login is not None and login.is_rolling
         self.leaves_date = b"date" in self._answer_removed
 
     def __repr__(self) -> str:
@@ -131,8 +134,21 @@ class Route:
     ) -> Sequence[bytes]:
         """Return the lines of a response's head as the caller gets them; `exchange` brought the response."""
         if dropped or self._edits_answers:
+            if self._renews and exchange is not None:
+                self._renew(lines, exchange)
             lines = self.without_removed(lines, dropped, exchange)
         return [*lines, *self._answer_added] if self._answer_added else lines
+
+    def _renew(self, lines: Sequence[bytes], exchange: ExchangeFacts) -> None:
+        """Hand what the response sets of our cookies to the source, if it accepted the token."""
+        token, acceptance, carrying, source = exchange.token, self.acceptance, self._carrying, self.source
+        if token is None or carrying is None or source is None:
+            return
+        # It was noted just before, in the same round of the loop: no other response came between.
+        if acceptance.token is token and acceptance.at_s == exchange.answered_s:
+            cookies = carrying.cookies_set(lines)
+            if cookies:
+                source.renewed(token, cookies)
 
     def without_removed(
         self, lines: Sequence[bytes], dropped: frozenset[bytes], exchange: ExchangeFacts | None = None

@@ -57,7 +57,9 @@ class SuccessModel(Strict):
 
     status: StatusCodes | None = optional("Its status code, or a list; by default any of 200 to 299.")
     content_type: MediaType | None = optional("Its media type, as in application/json.")
-    location: RedirectPath | None = optional("The path that it redirects to; /app* for all that begins so.")
+    location: RedirectPath | None = optional(
+        "Where it redirects to: a path with all below it; /app* for all that begins so; / for the root alone."
+    )
     header: AnswerFields | None = optional("Header fields and their values.")
     json_body: JsonConditions | None = optional(
         "JSON pointers and what must stand there: a value, a list of values, absent or present.", alias="json"

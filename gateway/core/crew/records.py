@@ -33,6 +33,7 @@ class TokenIs:
         key: which source.
         serial: the number of the token; one with a lower number has been replaced.
         parts: the parts of the credential by name.
+        session: the first number of the same session, which upstreams have renewed since.
         dpop_key: the number of the key it is bound to, which was sent before; 0 for a bearer token.
         ath: the hash of the token that accompanies its proofs, or empty.
     """
@@ -49,6 +50,7 @@ class TokenIs:
     scope: tuple[str, ...]
     dpop_key: int = 0
     ath: str = field(default="", repr=False)
+    session: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,15 @@ class Used:
 
     key: int
     serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """An upstream accepted the token with this number, and set these cookies."""
+
+    key: int
+    serial: int
+    set_cookies: tuple[str, ...] = field(repr=False)
 
 
 # ── configurations ────────────────────────────────────────────────────────────────────────────────
@@ -275,7 +286,7 @@ class Remember:
 
 
 Record = (
-    TokenIs | KeyIs | NoTokenIs | Want | Rejected | Used
+    TokenIs | KeyIs | NoTokenIs | Want | Rejected | Used | Renewed
     | Prepare | Commit | Abort | Prepared | Refused | CountsWanted | Counts
     | Ping | Pong | Ready | Stop | KeeperAt | WorkerAt | WorkerGone
     | Hold | HoldOnly | Adopt | LetGo | Notify | Remember

@@ -121,6 +121,11 @@ class CarryingPlan(OutboundPlan):
             kept = [self._echoes.cut_out(line, echoes) for line in kept]
         return kept
 
+    def cookies_set(self, lines: Sequence[bytes]) -> list[str]:
+        """Return the values of those ``Set-Cookie`` fields of a response that set our cookies."""
+        ours = (line for line in lines if cookie_set(line) in self._cookies)
+        return [line.partition(b":")[2].strip().decode("latin-1") for line in ours]
+
     def _made(self, token: Token) -> Rendered:
         made = self._rendered
         if made is None or token is not self._token:

@@ -8,6 +8,7 @@ Rules:
 - Any other answer that is no success is a refusal: servers that know no standard answer a wrong password with
   200 and a page, with a redirect, with 400 or 422. After a refusal the pauses are long, which saves the
   account from being locked.
+- A redirect leads to a place by its path alone: neither its server nor its query counts.
 - No clause contains foreign text.
 """
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from gateway.core.json_object import read_json
 from gateway.core.login_settings import LoginSuccess
@@ -58,10 +59,12 @@ def _objections(success: LoginSuccess, answer: ServerAnswer) -> Iterator[str]:
             yield f"{condition.pointer} is not as expected"
 
 
-def leads_to(path: str, location: str) -> bool:
-    """Whether a redirect leads to a path, or below it where it ends in ``*``; its query does not count."""
+def leads_to(place: str, location: str) -> bool:
+    """Whether a redirect leads to a path, or below it, or to what begins so (``*``); ``/`` is only itself."""
     try:
-        there = urlsplit(location).path or "/"
+        there = urlsplit(urljoin("/", location)).path or "/"
     except ValueError:
         return False
-    return bool(location) and (there.startswith(path[:-1]) if path.endswith("*") else there == path)
+    if not location or place.endswith("*"):
+        return bool(location) and there.startswith(place[:-1])
+    return there == place or (place != "/" and there.startswith(place.removesuffix("/") + "/"))
