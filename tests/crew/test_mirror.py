@@ -14,6 +14,8 @@ import pytest
 from gateway.core.crew.records import KeyIs, NoTokenIs, TokenIs, Want, decoded, encoded
 from gateway.core.errors import TokenRefused, TokenTimeout, TokenUnavailable
 from gateway.core.oauth.token_events import Reason
+from gateway.core.oauth.token_outcome import Granted
+from gateway.core.secret import Secret
 from gateway.core.settings import RouteName, RouteSettings, Scheme, Settings, UpstreamSettings
 from gateway.crew.mirrors import KEYS_OF_A_KEEPER, Mirrors
 from gateway.crew.publisher import Publisher
@@ -391,3 +393,38 @@ async def test_a_bound_token_comes_with_its_key():
         worker.mirrors.took(KeyIs(5, "ES256", "pem"))
         worker.mirrors.took(TokenIs(key, 2, "DPoP t", (), 0.0, 9e9, 9e9, 0.0, "", (), 5, "ath"))
         assert worker.current().prover == (KeyIs(5, "ES256", "pem"), "ath")
+
+
+# ── what upstreams renew ──────────────────────────────────────────────────────────────────────────
+
+
+def renews(stage):
+    """Let the source's maker take each cookie for a renewed token."""
+    stage.source._requester._maker.renewed = lambda _, cookies: Granted(Secret(cookies[0]), 3600.0, ())
+
+
+@in_virtual_time
+async def test_what_an_upstream_renewed_at_one_worker_is_used_by_all():
+    async with crew() as (stage, workers):
+        renews(stage)
+        first = await workers[0].token()
+        workers[0].mirror.renewed(first, ["renewed"])
+        await settle()
+        assert {sent(worker.current()) for worker in workers} == {"Bearer renewed"}
+        workers[0].mirror.renewed(first, ["late"])
+        await settle()
+        assert {sent(worker.current()) for worker in workers} == {"Bearer renewed"}
+        assert stage.endpoint.requests == 1
+
+
+@in_virtual_time
+async def test_whoever_was_refused_before_a_renewal_waits_for_another_session():
+    async with crew() as (stage, workers):
+        renews(stage)
+        first = await workers[0].token()
+        await workers[1].token()
+        workers[0].mirror.renewed(first, ["renewed"])
+        await settle()
+        successor = await workers[1].replacement(first)
+        assert sent(successor) == "Bearer access_token_2"
+        assert stage.endpoint.requests == 2
