@@ -36,6 +36,7 @@ The rooms, from the top; arrows between them run downwards only, and none runs i
 cli, server               the commands, and the process with its signals
 crew                      several processes that are one gateway: a supervisor, a keeper, workers
 app, doctor               `app` owns what lives long; `doctor` answers `gateway token` and `explain`
+overview                  what a gateway shows of itself
 generation, retired       what lives as long as one configuration: token sources, upstream pools, routes
 observers                 who is told of requests and tokens: metrics, logs, whoever runs it in code
 doors, reloading          the addresses where callers come in; the configuration, read anew

@@ -12,14 +12,12 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from gateway import __version__
 from gateway.access.allowance import Allowance
 from gateway.access.ways import WayParts
 from gateway.admin.service import AdminServer, start_admin
-from gateway.admin.state import client_state, config_state, missing_token, route_state
-from gateway.admin.view import AdminView, Readiness
 from gateway.core.access_settings import credential_fields
 from gateway.core.clock import Clock
 from gateway.core.config_state import ConfigState
@@ -27,21 +25,21 @@ from gateway.core.http_time import HttpDate
 from gateway.core.settings import Address, RouteName, Settings
 from gateway.doors import Doors, Plan
 from gateway.files_in_use import watched_files
-from gateway.generation import Generation, ProcessParts, carried_over, refuse_unchangeable
+from gateway.generation import Generation, MakeSources, ProcessParts, carried_over, refuse_unchangeable
 from gateway.listening import asked_by
 from gateway.net.inherited_sockets import InheritedSockets
 from gateway.net.lookups import GetAddrInfo
 from gateway.net.resolver import Resolver
 from gateway.oauth.documents import Documents
 from gateway.oauth.requester import Surroundings
+from gateway.oauth.store import Sources
 from gateway.observe.access_log import AccessLog
 from gateway.observe.fanout import Observer
 from gateway.observe.file_watch import FileWatch
-from gateway.observe.gauges import Connections, Gauges, Reloaded
-from gateway.observe.line_stream import dropped_lines
 from gateway.observe.metrics import Metrics
 from gateway.observe.sweeper import Look, Sweeper
 from gateway.observers import Observers
+from gateway.overview import Overseen, Overview
 from gateway.proxy.buffers import Buffers
 from gateway.proxy.caller import Terms
 from gateway.proxy.census import Census
@@ -56,12 +54,39 @@ from gateway.tls.trust import Trust
 UNROUTED: Final = RouteName("-")
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part that a process has in its gateway, if it is not the only one.
+
+    Attributes:
+        make_sources: makes the token sources of a generation; None: they are of this process.
+        oversee: makes what is shown.
+    """
+
+    make_sources: MakeSources | None = None
+    oversee: Callable[[Overseen], Overview] = Overview
+
+
+ALL: Final = Part()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that a reload needs, built beside what is in use: `Gateway.commit` or `Gateway.forget` it."""
+
+    settings: Settings
+    plans: Sequence[Plan]
+    generation: Generation
+    access_log: AccessLog | None
+
+
 class Gateway:
     """A gateway at work. Build it on the running loop, then `start` and `close` it.
 
     Args:
         get_addr_info: how names are looked up; called in threads.
         inherited: sockets that the service manager opened for us.
+        part: what is its own.
 
     Attributes:
         config: returns how its configuration stands.
@@ -78,44 +103,33 @@ class Gateway:
         observer: Observer | None = None,
         get_addr_info: GetAddrInfo = socket.getaddrinfo,
         inherited: InheritedSockets | None = None,
+        part: Part = ALL,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._settings = settings
         self._loop = loop
         self._clock = Clock(loop.time, time.time, random.random, time.perf_counter)
-        self._is_draining = False
+        self.is_draining = False
         started = ConfigState("", time.time())
         self.config: Callable[[], ConfigState] = lambda: started
         self.look_at_configuration: Callable[[float], None] = lambda _: None
-        self.metrics = Metrics(
-            Gauges(
-                __version__,
-                lambda: not self._is_draining and self.generation.sources.is_ready(),
-                lambda: self._observers.dropped_records(),  # noqa: PLW0108 - they are made later
-                dropped_lines,
-                self._connections,
-                lambda: self.generation.sources.by_client(),  # noqa: PLW0108 - it is made later
-                lambda: {route.settings.name: route.health for route in self.generation.routes},
-                lambda: [key for key, _ in self._file_watch.troubles()],
-                self._reloaded,
-            ),
-            time.time,
-        )
+        self.overview = part.oversee(self)
+        self.metrics = Metrics(self.overview.gauges(), time.time)
         self._trust = Trust()
-        self._observers = Observers(settings, loop, self.metrics, observer)
+        self.observers = Observers(settings, loop, self.metrics, observer)
         self._resolver = Resolver(self.metrics.resolutions, get_addr_info, loop.time)
         self._sweeper = Sweeper(loop, (), self._is_busy)
-        self._census = Census(settings.limits.connections, self._sweeper.wake)
-        self._buffers = Buffers(settings.limits.buffers_bytes, self._census)
-        self._room = Room(settings.limits, self._census)
+        self.census = Census(settings.limits.connections, self._sweeper.wake)
+        self._buffers = Buffers(settings.limits.buffers_bytes, self.census)
+        self._room = Room(settings.limits, self.census)
         self._documents = Documents(self._trust, self._resolver)
         ways = WayParts(self._clock, self._documents, Allowance(loop.time))
         self._parts = ProcessParts(
             loop, self._clock, self.metrics, self._trust, self._resolver, self._room, ways
         )
-        self._around = Surroundings(self._clock, self._observers.of_tokens(), secrets.token_bytes(32))
-        self.generation = Generation(settings, self._parts, self._around)
-        self._file_watch = self._watch(settings)
+        self._make_sources = part.make_sources or self._own_sources()
+        self.generation = Generation(settings, self._parts, self._make_sources)
+        self.file_watch = self._watch(settings)
         self.retired = Retired(loop)
         self._handler = Handler(self._serving(settings), self._clock, self.metrics.route(UNROUTED))
         self._date = HttpDate()
@@ -133,7 +147,7 @@ class Gateway:
         try:
             if (admin := self._settings.admin) is not None:
                 with asked_by(self._settings.admin_place, admin):
-                    self._admin = await start_admin(admin, self._view(), self._settings.limits)
+                    self._admin = await start_admin(admin, self.overview.view(), self._settings.limits)
             self._open(await self.doors.plans(self._settings))
         except BaseException:
             await self.close(grace_s=0.0)
@@ -143,7 +157,7 @@ class Gateway:
 
     async def close(self, grace_s: float | None = None) -> None:
         """Stop accepting, let calls end within `grace_s` (the settings' grace if None), end the rest."""
-        self._is_draining = True
+        self.is_draining = True
         self.doors.close()
         await self.doors.drain(self._settings.grace_s if grace_s is None else grace_s)
         self._sweeper.stop()
@@ -153,14 +167,19 @@ class Gateway:
         self._resolver.close()
         if self._admin is not None:
             await self._admin.close()
-        if (access_log := self._observers.access_log) is not None:
+        if (access_log := self.observers.access_log) is not None:
             await asyncio.to_thread(access_log.writer.close)  # it waits for a reader, but not for long
         await asyncio.sleep(0)  # so that closed transports tell their protocols
 
     async def reload(self, settings: Settings) -> None:
         """Go on under other settings: whatever is alike in both stays, and no connection is closed for it.
 
-        Everything is built, and every new address bound, before anything changes.
+        Raises what `prepare` raises; then nothing has changed.
+        """
+        self.commit(await self.prepare(settings))
+
+    async def prepare(self, settings: Settings) -> Prepared:
+        """Build everything for other settings, and bind every new address, before anything changes.
 
         Raises:
             CannotChange: the settings differ in what cannot change while the process runs.
@@ -168,29 +187,39 @@ class Gateway:
         """
         refuse_unchangeable(self._settings, settings)
         settings = carried_over(self._settings, settings)
-        access_log = self._observers.access_log_for(settings)
+        access_log = self.observers.access_log_for(settings)
         plans: Sequence[Plan] = ()
         try:
             plans = await self.doors.plans(settings)
-            generation = Generation(settings, self._parts, self._around, self.generation)
+            generation = Generation(settings, self._parts, self._make_sources, self.generation)
         except BaseException:
             self.doors.drop(plans)
-            self._observers.drop(access_log)
+            self.observers.drop(access_log)
             raise
-        self._swap(settings, generation, access_log)
-        self._open(plans)
-        generation.start()
+        return Prepared(settings, plans, generation, access_log)
+
+    def commit(self, prepared: Prepared) -> None:
+        """Go on with what was prepared last; nothing else has been since."""
+        self._swap(prepared.settings, prepared.generation, prepared.access_log)
+        self._open(prepared.plans)
+        prepared.generation.start()
+
+    async def forget(self, prepared: Prepared) -> None:
+        """Close what was prepared and is not to be used."""
+        self.doors.drop(prepared.plans)
+        self.observers.drop(prepared.access_log)
+        await prepared.generation.close([self.generation])
 
     def _swap(self, settings: Settings, generation: Generation, access_log: AccessLog | None) -> None:
         """Let what is new take over, at once: nothing is awaited here."""
         before, self._settings, self.generation = self.generation, settings, generation
-        closed = self._observers.access_log
+        closed = self.observers.access_log
         limits = settings.limits
-        self._census.most = limits.connections
-        self._buffers = Buffers(limits.buffers_bytes, self._census)
+        self.census.most = limits.connections
+        self._buffers = Buffers(limits.buffers_bytes, self.census)
         self._room.limits = limits
-        self._observers.go_on(settings, access_log)
-        self._file_watch = self._watch(settings)
+        self.observers.go_on(settings, access_log)
+        self.file_watch = self._watch(settings)
         self._handler.go_on(self._serving(settings))
         self.front = self._front_terms(settings)
         self.retired.add(before, generation)
@@ -216,8 +245,8 @@ class Gateway:
 
     def reopen_logs(self) -> None:
         """Reopen the file of the access log, after a rotation."""
-        if self._observers.access_log is not None:
-            self._observers.access_log.writer.reopen()
+        if self.observers.access_log is not None:
+            self.observers.access_log.writer.reopen()
 
     @property
     def addresses(self) -> list[Address]:
@@ -238,13 +267,13 @@ class Gateway:
             lambda: self._date.at(self._clock.wall_s()),
             self._handler,
             self.front,
-            self._census,
+            self.census,
         )
         self.doors.open(plans, terms, self._settings.trusted_proxies)
 
     def _serving(self, settings: Settings) -> Serving:
         credentials = credential_fields(settings.callers.values())
-        return Serving(self.generation.router(), settings.limits, credentials, self._observers.of_requests())
+        return Serving(self.generation.router(), settings.limits, credentials, self.observers.of_requests())
 
     def _watch(self, settings: Settings) -> FileWatch:
         return FileWatch([*watched_files(settings), *self.generation.ways.files()])
@@ -262,7 +291,11 @@ class Gateway:
         ]
         looks += [pool.sweep for pool in self.retired.pools_with(self.generation)]
         looks.append(lambda now_s: self.look_at_configuration(now_s))  # noqa: PLW0108 - it is set later
-        return [*looks, lambda _now_s: self._trust.look(), self._file_watch.look]
+        return [*looks, lambda _now_s: self._trust.look(), self.file_watch.look]
+
+    def _own_sources(self) -> MakeSources:
+        around = Surroundings(self._clock, self.observers.of_tokens(), secrets.token_bytes(32))
+        return lambda settings, before: Sources(settings, around, self._trust, self._resolver, before)
 
     def _look_at_buffers(self, now_s: float) -> None:
         self._buffers.look(self.doors.listeners(), now_s)
@@ -272,39 +305,9 @@ class Gateway:
             self._admin.server.look(now_s)
 
     def _is_busy(self) -> bool:
-        return self._census.open > 0 or self._room.open > 0
-
-    # ── what is shown ─────────────────────────────────────────────────────────────────────────────
-
-    def readiness(self) -> Readiness:
-        """Return whether requests should come here, and if not, why."""
-        return Readiness(self._is_draining, tuple(map(missing_token, self.generation.sources.missing())))
-
-    def _view(self) -> AdminView:
-        return AdminView(
-            self.readiness,
-            lambda: (
-                client_state(state, self._file_watch.troubles()) for state in self.generation.sources.states()
-            ),
-            lambda: (route_state(route.settings, route.health) for route in self.generation.routes),
-            self.metrics.pieces,
-            lambda: config_state(self.config(), self.generations),
-            self.metrics.prepare,
-            self._stale,
-        )
+        return self.census.open > 0 or self._room.open > 0
 
     @property
-    def is_well(self) -> bool:
-        """Whether it looks after its deadlines."""
-        return not self._stale()
-
-    def _stale(self) -> tuple[str, ...]:
-        return ("callers", "upstreams", "admin") if self._sweeper.is_stale(self._loop.time()) else ()
-
-    def _reloaded(self) -> Reloaded:
-        state = self.config()
-        return Reloaded(state.is_well, state.loaded_at_s, self.generations)
-
-    def _connections(self) -> Connections:
-        refused = {reason.value: count for reason, count in self._census.refused.items()}
-        return Connections(self._census.open, self._census.most, refused)
+    def is_stale(self) -> bool:
+        """Whether it looks after its deadlines no more."""
+        return self._sweeper.is_stale(self._loop.time())

@@ -11,21 +11,21 @@ What the generation before had alone goes on until its last exchange is over.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from gateway.access.gate import Gate
 from gateway.access.ways import WayParts, Ways
-from gateway.core.client_settings import ClientSettings, Grant, SecretReader
+from gateway.core.client_settings import ClientName, ClientSettings, Grant, SecretReader
 from gateway.core.clock import Clock
 from gateway.core.http.recovery import Acceptance
 from gateway.core.http.routing import Router
 from gateway.core.oauth.named_secret import NamedReader
+from gateway.core.oauth.source_state import SourceState
 from gateway.core.settings import RouteSettings, Settings, UpstreamSettings
 from gateway.core.token import TokenSource
 from gateway.net.resolver import Resolver
-from gateway.oauth.requester import Surroundings
-from gateway.oauth.store import Sources
 from gateway.observe.metrics import Metrics
 from gateway.observe.route_health import RouteHealth
 from gateway.proxy.pool import Pool
@@ -47,6 +47,35 @@ class ProcessParts:
     ways: WayParts
 
 
+class TokenSources(Protocol):
+    """The token sources of one configuration; `oauth.store.Sources` are those of a process of its own."""
+
+    def __getitem__(self, grant: Grant) -> TokenSource:
+        """Return the source of a grant that a route needs."""
+
+    def get(self, grant: Grant) -> TokenSource | None:
+        """Return the source of a grant, or None if no route needs it."""
+
+    def start(self) -> None:
+        """Request all first tokens, in the background."""
+
+    async def close(self, others: Sequence[Any] = ()) -> None:
+        """End; sources that any of `others` has go on."""
+
+    def states(self) -> Iterable[SourceState]:
+        """Return the state of each source."""
+
+    def missing(self) -> Iterable[SourceState]:
+        """Return the state of each source that requests cannot do without, and that has had no token yet."""
+
+    def by_client(self) -> Mapping[ClientName, Sequence[SourceState]]:
+        """Return the states of all sources by client."""
+
+
+MakeSources = Callable[[Settings, Any], TokenSources]
+"""Makes the sources of a configuration, and keeps what is alike in those of the one before, or None."""
+
+
 class Generation:
     """Token sources, pools and routes of one configuration.
 
@@ -64,13 +93,13 @@ class Generation:
         self,
         settings: Settings,
         process: ProcessParts,
-        around: Surroundings,
+        make_sources: MakeSources,
         before: Generation | None = None,
     ) -> None:
         self._process = process
         self._before = before
         earlier = before.sources if before is not None else None
-        self.sources: Sources = Sources(settings, around, process.trust, process.resolver, earlier)
+        self.sources: TokenSources = make_sources(settings, earlier)
         self.ways: Ways = Ways(settings.callers, process.ways, before.ways if before is not None else None)
         self.pools: dict[UpstreamSettings, Pool] = {}
         self.acceptances: dict[tuple[UpstreamSettings, Grant | None], Acceptance] = {}

@@ -96,7 +96,7 @@ async def _serve(first: Reading, hooks: Hooks) -> None:
             log.warning("the service manager passed a socket at %s, which is not in `listen`", address)
         hooks.told(listening_line(gateway))
         manager.ready(listening_line(gateway))
-        manager.watch(asyncio.get_running_loop(), lambda: gateway.is_well)
+        manager.watch(asyncio.get_running_loop(), lambda: not gateway.overview.stale())
         await stopped.wait()
         await reloads.close()
         log.info("stopping: running requests have %g s to finish", gateway.grace_s)

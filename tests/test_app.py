@@ -175,17 +175,17 @@ async def test_it_is_ready_when_every_needed_client_has_had_a_token(tmp_path, do
     gateway = built(tmp_path, document, told)
     await gateway.start()
     await authorization_server.until(lambda: authorization_server.requests)
-    before = gateway.readiness()
+    before = gateway.overview.readiness()
 
     authorization_server.gate.set()
     await told.until(lambda: told.obtained)
-    after = gateway.readiness()
+    after = gateway.overview.readiness()
     await gateway.close(grace_s=0.0)
 
     assert [(missing.client, missing.error, missing.retry_in_s) for missing in before.missing] == [
         ("crm", None, None)
     ]
-    assert (before.is_ready, after.is_ready, gateway.readiness().is_ready) == (False, True, False)
+    assert (before.is_ready, after.is_ready, gateway.overview.readiness().is_ready) == (False, True, False)
     assert len(authorization_server.requests) == 1
 
 

@@ -24,7 +24,7 @@ TWO = Limits(connections=2, head_timeout_s=20.0)
 
 
 def census(rig):
-    return rig.gateway._census
+    return rig.gateway.census
 
 
 async def count_is(rig, count):

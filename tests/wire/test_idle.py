@@ -23,7 +23,7 @@ def sweeps_of(rig):
 
 
 async def until_it_rests(rig):
-    while rig.gateway._census.open or rig.gateway._room.open or not rig.gateway._sweeper._rests:
+    while rig.gateway.census.open or rig.gateway._room.open or not rig.gateway._sweeper._rests:
         await asyncio.sleep(0.1)
 
 

@@ -159,7 +159,7 @@ async def test_an_upstream_that_sends_informational_answers_without_end_is_502()
 async def test_those_that_are_stuck_longest_make_room_for_the_others():
     limits = Limits(buffers_bytes=1 * MIB)
     async with Rig(flood, routes=routes, limits=limits) as rig:
-        census, stuck = rig.gateway._census, []
+        census, stuck = rig.gateway.census, []
         for number in range(8):
             stuck.append(hostile(rig))
             await send_all(stuck[-1], request("GET", f"/{number}"))
@@ -212,11 +212,11 @@ async def test_an_upload_that_moves_is_not_closed_for_those_that_are_stuck():
         goes_on.set()
         await is_true(lambda: inf > upload.stuck_since_s() > max(each.stuck_since_s() for each in floods))
 
-        Buffers(upload.held_bytes(), rig.gateway._census).look([listener], rig.gateway._loop.time())
+        Buffers(upload.held_bytes(), rig.gateway.census).look([listener], rig.gateway._loop.time())
         await is_true(lambda: listener.connections == [upload])
         ends.set()
         assert (await caller.answer("POST")).status == 204
-        assert rig.gateway._census.refused[Excess.MEMORY] == len(floods)
+        assert rig.gateway.census.refused[Excess.MEMORY] == len(floods)
         await sending
         for sock in stuck:
             sock.close()
@@ -241,4 +241,4 @@ async def test_nobody_is_closed_who_takes_what_comes():
         answers = await asyncio.gather(*(rig.get("/") for _ in range(20)))
 
         assert [len(each.body) for each in answers] == [size] * 20
-        assert not rig.gateway._census.refused[Excess.MEMORY]
+        assert not rig.gateway.census.refused[Excess.MEMORY]
