@@ -138,28 +138,20 @@ class Section(Enum):
     QUERY = "query"
 
 
-def with_value(grant: Grant, section: Section, name: str, value: str) -> Grant:
-    """Return the grant with another value of this name in a section."""
-    match section:
-        case Section.PARAMETERS:
-            return replace(grant, parameters=_exchanged(grant.parameters, name, value))
-        case Section.HEADERS:
-            return replace(grant, headers=_exchanged(grant.headers, name, value))
-        case Section.QUERY:
-            query = _exchanged(grant.request.query, name, value)
-            return replace(grant, request=replace(grant.request, query=query))
-
-
-def _exchanged(pairs: tuple[tuple[str, str], ...], name: str, value: str) -> tuple[tuple[str, str], ...]:
-    return tuple((each, value if each == name else known) for each, known in pairs)
+Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Referenced:
-    """A value of a grant that is composed of references, and read again at each use."""
+    """A value of a grant that is composed of references, and read again at each use.
+
+    Attributes:
+        loaded: what it was when the configuration was read. A route that writes another one keeps that.
+    """
 
     section: Section
     name: str
+    loaded: str = field(repr=False)
     read: SecretReader = field(repr=False)
 
     @property
@@ -167,6 +159,21 @@ class Referenced:
         """Its key below the client."""
         section = "request.query" if self.section is Section.QUERY else self.section.value
         return f"{section}.{self.name}"
+
+    def exchanged(self, grant: Grant, value: str) -> Grant:
+        """Return the grant with `value` for what was loaded."""
+        match self.section:
+            case Section.PARAMETERS:
+                return replace(grant, parameters=self._with(grant.parameters, value))
+            case Section.HEADERS:
+                return replace(grant, headers=self._with(grant.headers, value))
+            case Section.QUERY:
+                request = replace(grant.request, query=self._with(grant.request.query, value))
+                return replace(grant, request=request)
+
+    def _with(self, pairs: Pairs, value: str) -> Pairs:
+        ours = (self.name, self.loaded)
+        return tuple((self.name, value) if pair == ours else pair for pair in pairs)
 
 
 @dataclass(frozen=True, slots=True)

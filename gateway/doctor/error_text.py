@@ -30,6 +30,7 @@ _SAYING: Final = (
     "faultstring",
     "errormessage",
     "errormsg",
+    "errmsg",
     "message",
     "msg",
     "title",

@@ -17,7 +17,7 @@ from gateway.core.oauth.lifetime import bounded_life_s
 from gateway.core.oauth.metadata import Look, ServerMetadata
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.token_attempt import Asked, TokenAttempt
-from gateway.core.oauth.token_outcome import Failed, Granted, whole_reason
+from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted, whole_reason
 from gateway.doctor.error_text import error_text
 from gateway.doctor.report import AttemptShape, LookShape, Report, TokenShape
 
@@ -73,7 +73,7 @@ def make_report(examination: Examination) -> Report:
         problem=whole_reason(failed, client.name) if failed else "",
         cause=cause_of(failed).value if failed else "",
         key=examination.key if failed else "",
-        description=mask.text(_description(answer)) if failed else "",
+        description=mask.text(_description(answer)) if failed and not _may_hold_token(failed) else "",
         advice=_advice(failed, examination) if failed else "",
         oddities=tuple(witness.oddities()) if failed else (),
         tried=examination.tried,
@@ -120,6 +120,11 @@ def _attempt(attempt: TokenAttempt, witness: Witness, mask: Mask) -> AttemptShap
         steps=attempt.steps,
         missing=tuple(mask.whole(str(nothing)) for nothing in attempt.missing),
     )
+
+
+def _may_hold_token(failed: Failed) -> bool:
+    """Whether the response was to have a token, and may have it anywhere: then no text of it is shown."""
+    return failed.kind is FailureKind.INVALID and 200 <= failed.status < 300
 
 
 def _description(answer: ServerAnswer | None) -> str:

@@ -29,7 +29,6 @@ from gateway.core.client_settings import (
     Grant,
     SecretReader,
     TlsFiles,
-    with_value,
 )
 from gateway.core.oauth.client_assertion import Occasion
 from gateway.core.oauth.client_trouble import credential_key
@@ -109,7 +108,7 @@ class Credentials:
         grant = client.grant
         for each in client.referenced:
             try:
-                grant = with_value(grant, each.section, each.name, each.read().reveal())
+                grant = each.exchanged(grant, each.read().reveal())
             except (OSError, ValueError):
                 return unusable(each.key, UNREADABLE)
         return grant

@@ -157,13 +157,16 @@ class Transport:
 
     def _session(self, *, is_fresh: bool) -> aiohttp.ClientSession:
         if is_fresh not in self._sessions:  # not in __init__: a session needs the running loop
-            self._sessions[is_fresh] = aiohttp.ClientSession(
+            session = aiohttp.ClientSession(
                 connector=self._connector(keeps=not is_fresh),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": USER_AGENT},
                 auto_decompress=False,
                 trust_env=False,
             )
+            # Or it would repeat a GET or PUT by itself, with the same credentials; no public option says so.
+            session._retry_connection = False  # noqa: SLF001
+            self._sessions[is_fresh] = session
         return self._sessions[is_fresh]
 
     def _connector(self, *, keeps: bool) -> Connector:

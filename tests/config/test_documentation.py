@@ -14,10 +14,22 @@ from tests.config.document.test_schema import KEYS, SCHEMA
 from tests.config.documents import load_text
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+
+
+def spelt_out(key):
+    """The keys that one row is about: `a.{b,c}` stands for two."""
+    head, brace, rest = key.partition("{")
+    if not brace:
+        return [key]
+    choices, _, tail = rest.partition("}")
+    return [f"{head}{choice}{end}" for choice in choices.split(",") for end in spelt_out(tail)]
+
+
 ROWS = {
-    match[1]: [cell.strip() for cell in match[2].split("|")]
+    key: [cell.strip() for cell in match[2].split("|")]
     for match in re.finditer(r"^\| `([a-z][^`|]*)` \|(.*)\|$", PAGE, re.MULTILINE)
     if match[2].count("|") == 2
+    for key in spelt_out(match[1])
 }
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 ENVIRON = {"CRM_SECRET": "a", "PARTNER_SECRET": "b", "API_KEY": "c"}

@@ -79,6 +79,7 @@ class FakeAuthorizationServer:
         answer: what a POST is answered.
         reply: the same, of the request.
         places: what a GET is answered, by its target.
+        issues_to_get: a GET is answered as a POST is.
         gate: while it is closed, every answer waits.
     """
 
@@ -90,6 +91,7 @@ class FakeAuthorizationServer:
     answer: Callable[[], bytes] | None = None
     reply: Callable[[Recorded], bytes] | None = None
     places: dict[str, bytes] = field(default_factory=dict)
+    issues_to_get: bool = False
     scheme: str = "http"
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -146,7 +148,7 @@ class FakeAuthorizationServer:
         return _is_complete(answer)
 
     def _answer_to(self, request: Recorded) -> bytes:
-        if request.method == "GET":
+        if request.method == "GET" and not self.issues_to_get:
             return self.places.get(request.target, http(404))
         return self.reply(request) if self.reply is not None else (self.answer or self.granted)()
 

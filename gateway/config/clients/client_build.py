@@ -13,6 +13,7 @@ from gateway.config.clients.client_method import SIGNING_METHODS, client_method,
 from gateway.config.clients.client_model import ClientModel
 from gateway.config.clients.login_build import login_settings
 from gateway.config.clients.login_model import LoginModel
+from gateway.config.clients.shape_build import answer_shape, referenced_values, request_shape
 from gateway.config.references.expand import ReferenceValues
 from gateway.config.references.secret_reader import constant_reader, template_reader
 from gateway.config.tls.tls_build import authorities, oldest_version, own_certificate
@@ -60,6 +61,7 @@ def client_settings(name: str, client: ClientModel, root: Keys, sources: Referen
         reach=_reach(client, sources.folder),
         dpop_key=None if client.dpop_private_key is None else _reader(dpop_spot.node, _KEY, sources),
         is_required=client.is_required is not False,
+        referenced=tuple(referenced_values(here, client, root, sources)),
         revokes=client.revoke,
         revocation_endpoint=None if revocation is None else revocation.url,
         place=_place(spot, name, key),
@@ -114,6 +116,8 @@ def _grant(name: str, client: ClientModel, folder: Path) -> Grant:
         grant_type=client.grant_type or GrantType.CLIENT_CREDENTIALS,
         dpop=DpopSettings(client.dpop_signing_alg, client.dpop_allow_bearer) if client.dpop else None,
         takes_any_type=client.token_type is not None,
+        request=request_shape(client.request),
+        answer=answer_shape(client.answer),
     )
 
 

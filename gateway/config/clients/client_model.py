@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field
 
 from gateway.config.clients.login_model import LoginModel
 from gateway.config.clients.send_model import Send
+from gateway.config.clients.shape_model import TokenAnswerModel, TokenRequestModel
 from gateway.config.tls.tls_model import ClientTls
 from gateway.config.values.key_types import (
     AssertionLifetime,
@@ -50,6 +51,10 @@ class ClientModel(Strict):
                 {"required": ["token_endpoint", "client_id"]},
                 {"required": ["issuer", "client_id"]},
                 {"required": ["login"]},
+                {
+                    "required": ["token_endpoint", "token_endpoint_auth_method"],
+                    "properties": {"token_endpoint_auth_method": {"enum": ["none"]}},
+                },
             ]
         }
     )
@@ -61,7 +66,8 @@ class ClientModel(Strict):
         "The identifier of the authorization server, from which its endpoints are discovered (RFC 8414)."
     )
     client_id: Text | None = optional(
-        "The identifier of this client at the authorization server; required unless there is a `login`."
+        "The identifier of this client at the authorization server; required unless there is a `login`, or "
+        "nothing authenticates the client."
     )
     client_secret: ClientSecrets | None = Field(
         default=None,
@@ -70,7 +76,8 @@ class ClientModel(Strict):
         "or a list of secrets that are tried in turn when one is refused.",
     )
     grant_type: GrantTypeWord | None = optional(
-        "The grant: client credentials, or a signed assertion (RFC 7523 section 2.1).",
+        "The grant: client credentials, a signed assertion (RFC 7523 section 2.1), or any other name, "
+        "with what it requires in `parameters`.",
         "client_credentials",
     )
     method: AuthMethodWord | None = optional(
@@ -124,11 +131,15 @@ class ClientModel(Strict):
     )
     resource: Resource | None = optional("The absolute URI of the protected resource, or a list (RFC 8707).")
     parameters: dict[ParameterName, ParameterValue] | None = Field(
-        default=None, repr=False, description="Additional form fields of the token request."
+        default=None, repr=False, description="Additional fields of the token request."
     )
     headers: TokenRequestFields | None = Field(
         default=None, repr=False, description="Additional header fields of the token request."
     )
+    request: TokenRequestModel | None = optional(
+        "The shape of the token request, where it is not that of RFC 6749."
+    )
+    answer: TokenAnswerModel | None = optional("The shape of its answer, where it is not that of RFC 6749.")
     login: LoginModel | None = optional(
         "How to log in to a server that does not speak OAuth, instead of a token_endpoint."
     )

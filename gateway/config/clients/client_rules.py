@@ -26,7 +26,7 @@ from gateway.config.clients.client_method import (
     server_urls,
 )
 from gateway.config.clients.client_model import ClientModel
-from gateway.config.clients.send_rules import send_findings
+from gateway.config.clients.send_rules import send_findings, unknown_parts
 from gateway.config.problems import Loc, Mistake, any_of
 from gateway.config.spelling import close_to
 from gateway.config.values.strict import keys_of
@@ -47,7 +47,7 @@ def client_findings(loc: Loc, client: ClientModel, wrong: frozenset[Loc]) -> Ite
         (*loc, "grant_type"),
     }:
         return  # what fits a login is in `login_rules`
-    if client.client_id is None and not _was_meant(loc, "client_id", wrong):
+    if client.client_id is None and not _is_nobody(client) and not _was_meant(loc, "client_id", wrong):
         yield Mistake((*loc, "client_id"), "missing key: it is required", is_about_key=True)
     if is_jwt_bearer(client) and client_method(client) is not AuthMethod.NONE:
         words = "the assertion of this grant_type authenticates the client: write none, or remove the key"
@@ -61,11 +61,17 @@ def client_findings(loc: Loc, client: ClientModel, wrong: frozenset[Loc]) -> Ite
     yield from _without_main_key(loc, client, wrong)
     if (*loc, "send") not in wrong:  # else its items do not stand where they stood
         yield from send_findings((*loc, "send"), client.send or (), is_bound=client.dpop)
+        yield from unknown_parts((*loc, "send"), client.send or (), client)
     if client.legacy_unencoded and ":" in (client.client_id or ""):
         yield Mistake(
             (*loc, "client_id"),
             "an id with a colon cannot be sent unencoded: remove legacy_unencoded (RFC 7617 section 2)",
         )
+
+
+def _is_nobody(client: ClientModel) -> bool:
+    """Whether the server may know no clients at all: then there is no id either."""
+    return client.method is AuthMethod.NONE and not is_jwt_bearer(client)
 
 
 def _misplaced(loc: Loc, client: ClientModel) -> Iterator[Mistake]:

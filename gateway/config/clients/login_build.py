@@ -61,16 +61,19 @@ def login_settings(
         _step(step, find(node, ("steps", index)).node, texts) for index, step in enumerate(login.steps)
     )
     logout = None if login.logout is None else _request(login.logout, find(node, ("logout",)).node, texts)
-    settings = LoginSettings(steps, _lifetime(login.lifetime), logout, login.rolling, login.max_logins)
+    settings = LoginSettings(
+        steps, lifetime_settings(login.lifetime), logout, login.rolling, login.max_logins
+    )
     return settings, tuple(texts.readers)
 
 
 def _step(step: LoginStepModel, node: Node, texts: _Texts) -> LoginStep:
     takes = tuple((name, pick.picks[0]) for name, pick in (step.take or {}).items())
-    return LoginStep(_request(step, node, texts), _success(step.success), takes)
+    return LoginStep(_request(step, node, texts), success_settings(step.success), takes)
 
 
-def _success(success: SuccessModel | None) -> LoginSuccess:
+def success_settings(success: SuccessModel | None) -> LoginSuccess:
+    """Build what an answer must look like."""
     if success is None:
         return LoginSuccess()
     return LoginSuccess(
@@ -82,7 +85,8 @@ def _success(success: SuccessModel | None) -> LoginSuccess:
     )
 
 
-def _lifetime(lifetime: LifetimeModel | None) -> StatedLife | float | None:
+def lifetime_settings(lifetime: LifetimeModel | None) -> StatedLife | float | None:
+    """Build where a lifetime is stated, or how long it is."""
     if lifetime is None or lifetime.fixed_s is not None:
         return None if lifetime is None else lifetime.fixed_s
     return StatedLife(lifetime.picks[0], lifetime.unit or LifeUnit.SECONDS)

@@ -12,14 +12,13 @@ Rules:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from gateway.config.clients.client_method import server_urls
 from gateway.config.clients.client_model import ClientModel
 from gateway.config.clients.login_model import LoginModel, LoginRequestModel
-from gateway.config.clients.send_model import SendModel
-from gateway.config.clients.send_rules import send_findings
+from gateway.config.clients.send_rules import send_findings, unknown_parts
 from gateway.config.problems import Loc, Mistake
 from gateway.config.spelling import close_to
 from gateway.config.template import Environment, Template
@@ -68,22 +67,8 @@ def login_findings(loc: Loc, client: ClientModel, wrong: frozenset[Loc], root: K
         yield from _in_the_model(here, client.login)
         if (*loc, "send") not in wrong:  # else its items do not stand where they stood
             yield from send_findings((*loc, "send"), client.send or (), is_bound=False)
-            yield from unknown_parts((*loc, "send"), client.send or (), client.login)
+            yield from unknown_parts((*loc, "send"), client.send or (), client)
         yield from _certificate(loc, client)
-
-
-def unknown_parts(loc: Loc, send: Sequence[SendModel], login: LoginModel) -> Iterator[Mistake]:
-    """Yield the parts of `send` that no step takes."""
-    known = [name for step in login.steps for name in step.take or ()]
-    for index, item in enumerate(send):
-        if item.part is not None and item.part not in known:
-            close = close_to(item.part, known)
-            hint = (
-                f", did you mean {close}?"
-                if close
-                else f"; expected one of {', '.join(dict.fromkeys(known))}"
-            )
-            yield Mistake((*loc, index, "part"), f"no step of the login takes this part{hint}")
 
 
 def _beside(loc: Loc, client: ClientModel) -> Iterator[Mistake]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from gateway.config.clients.client_model import ClientModel
-from gateway.config.clients.login_model import LoginModel
+from gateway.config.clients.client_parts import parts_of
 from gateway.config.clients.send_model import SendModel
 from gateway.core.carriers import MAIN_PART, USUAL, Carrier, InCookie, InHeader, InQuery
 from gateway.core.http.fields import folded
@@ -23,20 +23,17 @@ def carriers(send: Sequence[SendModel] | None) -> tuple[Carrier, ...]:
 def client_carriers(client: ClientModel) -> tuple[Carrier, ...]:
     """Return where the credential of a client goes, unless a route says otherwise.
 
-    What a login takes of a cookie goes back as that cookie; a token that is none, where tokens go.
+    What is taken of a cookie goes back as that cookie; a token that is none, where tokens go.
     """
-    if client.send is not None or client.login is None:
+    if client.send is not None:
         return carriers(client.send)
-    cookies = {each.name: InCookie(each.name, part) for part, each in _cookies_of(client.login)}
+    cookies = {
+        pick.name: InCookie(pick.name, part)
+        for part, pick in parts_of(client).items()
+        if isinstance(pick, FromCookie)
+    }
     has_token = any(each.part == MAIN_PART for each in cookies.values())
     return (*(() if has_token else USUAL), *cookies.values())
-
-
-def _cookies_of(login: LoginModel) -> Iterator[tuple[str, FromCookie]]:
-    taken = dict(take for step in login.steps for take in (step.take or {}).items())
-    for part, place in taken.items():
-        if isinstance(pick := place.picks[0], FromCookie):
-            yield part, pick
 
 
 def sends_authorization(carried: Sequence[Carrier]) -> bool:

@@ -11,8 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from gateway.config.clients.client_model import ClientModel
+from gateway.config.clients.client_parts import parts_of
 from gateway.config.clients.send_model import SendModel
 from gateway.config.problems import Loc, Mistake
+from gateway.config.spelling import close_to
 from gateway.core.http.lookalikes import name_key
 
 _NO_HEADER: Final = "has no effect without `header`: remove it"
@@ -37,3 +40,14 @@ def send_findings(loc: Loc, send: Sequence[SendModel], *, is_bound: bool) -> Ite
         if place in seen:
             yield Mistake((*here, key), _TWICE.format(seen[place]))
         seen.setdefault(place, name)
+
+
+def unknown_parts(loc: Loc, send: Sequence[SendModel], client: ClientModel) -> Iterator[Mistake]:
+    """Yield the parts of `send` that the client's credential does not have."""
+    known = list(parts_of(client))
+    for index, item in enumerate(send):
+        if item.part is not None and item.part not in known:
+            close = close_to(item.part, known)
+            hint = f", did you mean {close}?" if close else f"; expected one of {', '.join(known)}"
+            taker = "no step of the login" if client.login is not None else "nothing in answer.take"
+            yield Mistake((*loc, index, "part"), f"{taker} takes this part{hint}")

@@ -18,6 +18,7 @@ from gateway.config.clients.client_method import server_urls
 from gateway.config.clients.client_model import ClientModel
 from gateway.config.clients.client_rules import client_findings
 from gateway.config.clients.login_rules import login_findings
+from gateway.config.clients.shape_rules import shape_findings
 from gateway.config.document.validation import Parts
 from gateway.config.problems import LineOf, Loc, Mistake
 from gateway.config.process.process_rules import process_findings
@@ -54,6 +55,7 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Mistake]:
             yield from _insecure_endpoints(("clients", name), client, parts.wrong)
             yield from client_findings(("clients", name), client, parts.wrong)
             yield from login_findings(("clients", name), client, parts.wrong, root)
+            yield from shape_findings(("clients", name), client, root)
     # If `clients` is no mapping at all, no name is known to be wrong.
     names = {route.client or "": None for route in parts.routes.values()}
     clients = names if ("clients",) in parts.wrong else parts.clients

@@ -80,7 +80,12 @@ def _unknown(loc: Loc) -> str:
     if loc[-1] == "<<":
         return _NO_MERGING
     known = keys_at(loc[:-1])
-    close = close_to(str(loc[-1]), known)
+    key = str(loc[-1])
+    if key.startswith("/") and "json" in known:
+        return "unknown key: write JSON pointers below `json`"
+    close = close_to(key, known)
+    if close is None and len(loc) > 1 and isinstance(loc[-2], str) and key in keys_at(loc[:-2]):
+        return f"unknown key: it belongs beside {loc[-2]}, not in it"
     expected = f", did you mean {close}?" if close else f"; expected one of {', '.join(known)}"
     return f"unknown key{expected}"
 

@@ -90,7 +90,7 @@ def may_be_secret(loc: Loc, template: Template, look_up: Callable[[Reference], s
     keys = [part for part in loc if isinstance(part, str)]
     if keys[0] == "limits" or keys[-2:-1] == ["timeouts"]:
         return  # sections of numbers alone
-    if not _OWNERS.isdisjoint(keys):
+    if not _OWNERS.isdisjoint(keys) or keys[-2:-1] == ["query"]:
         yield from map(look_up, template.references)
     elif keys[-1] in _URLS:
         yield from _behind_host(template, look_up)

@@ -22,7 +22,7 @@ _Text = tuple[Loc, Leaf, str]
 
 _CREDENTIALS: Final = ("client_secret", "private_key", "client_assertion", "dpop_private_key")
 _ALIKE: Final = re.compile(r"(?i).*(passw(or)?d|passphrase|secret|api[_-]?key|authorization)")
-_OF_CLIENTS: Final = ("parameters", "headers", "assertion_claims")
+_OF_CLIENTS: Final = (("parameters",), ("headers",), ("assertion_claims",), ("request", "query"))
 _OF_ROUTES: Final = (
     ("parameters",),
     ("token_headers",),
@@ -39,6 +39,11 @@ _NO_REFERENCE: Final = "expected ${{{}}}: without ${{...}} this text is the secr
 
 _MARK: Final = "\N{OBJECT REPLACEMENT CHARACTER}"
 _NAMED: Final = {"env:": "env:NAME", "file:": "file:/path", None: "credential:NAME"}
+
+
+def sounds_secret(name: str) -> bool:
+    """Whether the name of a key suggests that its value is a secret."""
+    return _ALIKE.match(name) is not None
 
 
 def secret_problems(root: Keys) -> Iterator[Mistake]:
@@ -88,7 +93,7 @@ def _credentials(root: Keys) -> Iterator[_Text]:
 
 def _alike(root: Keys) -> Iterator[_Text]:
     """Yield the values of keys whose names suggest a secret."""
-    clients = [("clients", name, key) for name in _keys_of(root, ("clients",)) for key in _OF_CLIENTS]
+    clients = [("clients", name, *keys) for name in _keys_of(root, ("clients",)) for keys in _OF_CLIENTS]
     routes = [("routes", index, *keys) for index in range(_count(root, ("routes",))) for keys in _OF_ROUTES]
     for section in (*clients, *routes):
         for name in _keys_of(root, section):

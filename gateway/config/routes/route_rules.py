@@ -7,9 +7,8 @@ from typing import Final
 
 from gateway.config.clients.client_method import is_certificate_bound
 from gateway.config.clients.client_model import ClientModel
-from gateway.config.clients.login_rules import unknown_parts
 from gateway.config.clients.send_build import carriers, client_carriers, sends_authorization
-from gateway.config.clients.send_rules import send_findings
+from gateway.config.clients.send_rules import send_findings, unknown_parts
 from gateway.config.problems import Loc, Mistake
 from gateway.config.routes.route_model import RouteModel
 from gateway.config.spelling import close_to
@@ -89,13 +88,13 @@ def _needs_client(loc: Loc, route: RouteModel) -> Iterator[Mistake]:
 
 def _narrows_login(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mistake]:
     client = clients.get(route.client or "")
-    if client is None or client.login is None:
+    if client is None:
         return
-    for key in _OF_GRANTS:
+    for key in _OF_GRANTS if client.login is not None else ():
         if key in route.model_fields_set:
             words = "has no effect with a client that logs in: remove it"
             yield Mistake((*loc, key), words, is_about_key=True)
-    yield from unknown_parts((*loc, "send"), route.send or (), client.login)
+    yield from unknown_parts((*loc, "send"), route.send or (), client)
 
 
 def _wider_scope(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mistake]:

@@ -19,12 +19,13 @@ from gateway.config.problems import Wrong, any_of
 from gateway.config.values import hosts, names, patterns, units, urls
 from gateway.config.values.filled import reader_of_filled, unquoted
 from gateway.core import plain_text
-from gateway.core.client_settings import AuthMethod, GrantType, TlsVersion, TokenType
+from gateway.core.client_settings import AuthMethod, TlsVersion, TokenType
 from gateway.core.json_condition import Presence, Scalar
 from gateway.core.json_pointer import JsonPointer
 from gateway.core.login_settings import LoginPace
 from gateway.core.proxies import Network
 from gateway.core.settings import MIB, Address, CallerAuthorization, LogFormat, ReloadTrigger
+from gateway.core.shape_settings import BodyFormat, OwnField, RequestMethod
 from gateway.core.signing_settings import CertificateHeader, SigningAlgorithm
 from gateway.core.whereabouts import LifeUnit
 
@@ -226,7 +227,7 @@ JsonWanted = Annotated[
 ]
 
 AuthMethodWord = Annotated[AuthMethod, *_word_of(AuthMethod)]
-GrantTypeWord = Annotated[GrantType, *_word_of(GrantType)]
+GrantTypeWord = Annotated[str, PlainValidator(names.grant_type), _shown(patterns.GRANT_TYPE)]
 TokenTypeWord = Annotated[TokenType, *_word_of(TokenType)]
 _CertificateHeaderWord = Annotated[CertificateHeader, *_word_of(CertificateHeader)]
 CertificateHeaders = Annotated[
@@ -239,6 +240,16 @@ CallerAuthorizationWord = Annotated[CallerAuthorization, *_word_of(CallerAuthori
 TlsVersionWord = Annotated[TlsVersion, *_word_of(TlsVersion)]
 LogFormatWord = Annotated[LogFormat, *_word_of(LogFormat)]
 LifeUnitWord = Annotated[LifeUnit, *_word_of(LifeUnit)]
+RequestMethodWord = Annotated[RequestMethod, *_word_of(RequestMethod)]
+BodyFormatWord = Annotated[BodyFormat, *_word_of(BodyFormat)]
+OwnFieldWord = Annotated[
+    OwnField, PlainValidator(partial(member, OwnField)), WithJsonSchema({"type": "string"})
+]
+OwnFieldWords = Annotated[
+    list[Annotated[OwnField, *_word_of(OwnField)]],
+    Field(min_length=1),
+    BeforeValidator(one_or_many, json_schema_input_type=str | list[str]),
+]
 StatusCodes = Annotated[
     list[Status],
     Field(min_length=1),

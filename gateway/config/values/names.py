@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from difflib import SequenceMatcher
 from typing import Final
 
 from gateway.config.problems import Wrong
 from gateway.config.template import TAKEN_NAME
+from gateway.core.client_settings import GrantType
 from gateway.core.http.fields import folded
 from gateway.core.http.request_head import OVERRIDES
 from gateway.core.json_condition import ANYTHING, Presence, Scalar
@@ -17,6 +19,8 @@ _CLIENT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _FIELD_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 section 5.5
+_GRANT_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,100}|[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]{1,250}")
+_NEAR: Final = 0.9
 
 _OURS: Final = frozenset(
     {
@@ -25,7 +29,6 @@ _OURS: Final = frozenset(
         "client_secret",
         "client_assertion",
         "client_assertion_type",
-        "assertion",
         "scope",
         "audience",
         "resource",
@@ -105,6 +108,22 @@ def method(value: str) -> str:
     if value in ("CONNECT", "TRACE"):
         raise Wrong("CONNECT and TRACE are not supported")
     return value
+
+
+def grant_type(value: object) -> str:
+    """Read a ``grant_type``: a known one, or any other name or URI (RFC 6749 appendix A.10)."""
+    if not isinstance(value, str) or not _GRANT_NAME.fullmatch(value):
+        raise Wrong("expected a grant type such as client_credentials, password or urn:...")
+    known = next((one for one in GrantType if _plain(one) == _plain(value)), None)
+    is_near = SequenceMatcher(None, value, GrantType.CLIENT_CREDENTIALS.value).ratio() > _NEAR
+    meant = known or (GrantType.CLIENT_CREDENTIALS if is_near else None)
+    if meant is not None and meant != value:
+        raise Wrong(f"did you mean {meant.value}?")
+    return value if meant is None else meant
+
+
+def _plain(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).lower()
 
 
 def parameter(value: str) -> str:

@@ -62,6 +62,8 @@ DECIDING = {
     "token_type": (BASIC, "bearer", None),
     "dpop_bound_access_tokens": (BASIC, False, True),
     "dpop_signing_alg": (BASIC | {"dpop_bound_access_tokens": True}, "ES256", "ES384"),
+    "request": (BASIC, {"method": "POST"}, {"method": "GET"}),
+    "answer": (BASIC, {"token": "/a"}, {"token": "/b"}),
     "login": ({}, LOGIN, LOGIN | {"lifetime": "1m"}),
     "dpop_allow_bearer": (BASIC | {"dpop_bound_access_tokens": True}, False, True),
 }

@@ -28,6 +28,7 @@ from gateway.core.settings import (
     Timeouts,
     UpstreamSettings,
 )
+from gateway.core.shape_settings import RequestShape
 from gateway.core.signing_settings import LIFETIME_S
 from gateway.core.whereabouts import LifeUnit
 from tests.config.document.schema_reader import complaints, paths
@@ -138,6 +139,14 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "clients.<name>.dpop_allow_bearer": False,
         "clients.<name>.required": _default(ClientSettings, "is_required"),
         "clients.<name>.revoke": False,
+        "clients.<name>.request.method": RequestShape().method.value,
+        "clients.<name>.request.format": RequestShape().format.value,
+        "clients.<name>.answer.token.body": False,
+        "clients.<name>.answer.lifetime.body": False,
+        "clients.<name>.answer.lifetime.unit": LifeUnit.SECONDS.value,
+        "clients.<name>.answer.type.body": False,
+        "clients.<name>.answer.scope.body": False,
+        "clients.<name>.answer.take.<name>.body": False,
         "clients.<name>.login.steps[].take.<name>.body": False,
         "clients.<name>.login.lifetime.body": False,
         "clients.<name>.login.lifetime.unit": LifeUnit.SECONDS.value,

@@ -65,6 +65,7 @@ def test_a_route_with_a_client_refuses_foreign_pages_unless_it_says_so(route, re
 )
 def test_where_the_credential_goes(at_client, at_route, send, policy):
     sending = CRM.replace("}}\n", f", send: {at_client}}}}}\n") if at_client else CRM
+    sending = sending.replace("}}\n", ", answer: {take: {a: /a, b: /b}}}}\n")
     route = load_text(sending + INJECTING.replace("crm}", f"crm, {at_route}}}")).routes[0]
     assert (route.send, route.authorization.value) == (send, policy)
 

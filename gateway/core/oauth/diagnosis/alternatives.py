@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from gateway.core.client_settings import AuthMethod, Grant
 from gateway.core.secret import Secret
+from gateway.core.shape_settings import USUAL_REQUEST
 from gateway.core.signing_settings import AssertionSettings
 
 
@@ -25,7 +26,12 @@ class Alternative:
 
 
 def alternatives(grant: Grant, secret: Secret, asked: str) -> tuple[Alternative, ...]:
-    """Return what else to try with `secret`, which was refused at the URL `asked`; the likeliest first."""
+    """Return what else to try with `secret`, which was refused at the URL `asked`; the likeliest first.
+
+    None where the owner shaped the request: there a secret might go into a URL that did not before.
+    """
+    if grant.request != USUAL_REQUEST:
+        return ()
     if grant.assertion is not None:
         return tuple(_other_audiences(grant, grant.assertion, asked))
     match grant.method:

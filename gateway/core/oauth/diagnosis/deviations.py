@@ -149,7 +149,7 @@ def _in_token(document: JsonObject, grant: Grant) -> Iterator[Deviation]:
     yield from _in_type(document.get("token_type"), "Bearer" if grant.dpop is None else "DPoP")
     yield from _in_binding(document, grant)
     yield from _in_lifetime(document)
-    yield from _in_scope(document.get("scope"), grant.scope)
+    yield from in_scope(document.get("scope"), grant.scope)
     if "refresh_token" in document:
         yield Deviation("a `refresh_token` is included", "it should not be (section 4.4.3); it is ignored")
 
@@ -192,7 +192,8 @@ def _in_lifetime(document: JsonObject) -> Iterator[Deviation]:
         yield Deviation("`expires_in` is a string", "section 5.1 requires a number; it is accepted anyway")
 
 
-def _in_scope(stated: object, asked: tuple[str, ...]) -> Iterator[Deviation]:
+def in_scope(stated: object, asked: tuple[str, ...]) -> Iterator[Deviation]:
+    """Yield what is odd about the scope of an answer."""
     if stated is not None and not isinstance(stated, str):
         yield Deviation("`scope` is not a string", "section 3.3 requires words separated by single spaces")
     missing = missing_scope(asked, scope_words(stated, asked))
