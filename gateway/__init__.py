@@ -39,6 +39,8 @@ app, doctor               `app` owns what lives long; `doctor` answers `gateway 
 overview                  what a gateway shows of itself
 generation, retired       what lives as long as one configuration: token sources, upstream pools, routes
 observers                 who is told of requests and tokens: metrics, logs, whoever runs it in code
+config_process            the configuration, read by a process of its own
+config_reading            what prevents a start or a reload, and what is only a warning
 doors, reloading          the addresses where callers come in; the configuration, read anew
 config_watch              whether it has changed
 proxy, oauth              the request's way, the token's way
@@ -56,8 +58,9 @@ be had, `seam` which private parts of aiohttp are used, `hardening` what others 
 `process_identity` which process a number means, `request_ids` what requests are called, `service_manager`
 what systemd is told, `version` what is installed. `regular_file` reads files that others may replace,
 `text_file` those that hold a text, `secret_text` puts secrets together, `packing` makes settings bytes for
-another process, `files_in_use` lists the files of a running gateway, `descriptors` shares out file
-descriptors, `aside` runs work off the event loop, and `first_process` is what PID 1 of a container owes.
+another process, `config_text` reads the text of a configuration, `mounts` says what is mounted,
+`files_in_use` lists the files of a running gateway, `descriptors` shares out file descriptors, `aside` runs
+work off the event loop, and `first_process` is what PID 1 of a container owes.
 """
 
 __version__ = "0.1.0"

@@ -8,23 +8,19 @@ Rules:
 - Links are followed at each look: Kubernetes swaps one to replace a whole directory.
 - What is compared with is what the last reload read, whatever came of it: a file that was refused is not
   read again and again, and its repair is noticed.
-- A file that is a mount of its own (`subPath`) shows what was mounted for ever; a line says so at the start.
+- A file that is a mount of its own (`subPath`) shows what was mounted for ever (`mounts`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from gateway.regular_file import Stamps, stamps_of
 
 STABLE_S: Final = 1.0
 _ROUND_S: Final = 0.95  # of an idle gateway's sweeps, one a second, none is to be missed
-_MOUNTS: Final = "/proc/self/mountinfo"
 
 Contents = Mapping[str, str]
 """Digests of files, by their paths."""
@@ -85,27 +81,3 @@ class ConfigWatch:
             and self._read() is read
         ):
             self._ask()
-
-
-def mount_warnings(files: Iterable[str]) -> Iterator[str]:
-    """Yield a line for each file that is a mount of its own, and never changes."""
-    try:
-        mounts = mount_points(Path(_MOUNTS).read_text("utf-8", "surrogateescape"))
-    except OSError:
-        return  # nobody knows
-    for file in files:
-        if os.path.realpath(file) in mounts:
-            yield (
-                f"{file}: warning: `reload: watch` sees no change of this file: it is a mount of its own "
-                "(subPath): mount its directory"
-            )
-
-
-def mount_points(table: str) -> frozenset[str]:
-    """Return the mount points in a table of proc(5), whose spaces and backslashes are octal."""
-    rows = (line.split(" ", 5) for line in table.splitlines())
-    return frozenset(_plain(row[4]) for row in rows if len(row) > 5)
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)

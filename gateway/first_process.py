@@ -4,8 +4,9 @@ Rules:
 
 - The kernel gives PID 1 no signal that it has no handler for: the default, to end, is no handler. So a signal
   that ends other processes at once has a handler here, from the first moment on.
-- Whoever loses its parent becomes a child of PID 1, and stays a zombie until that one has taken note. The
-  gateway starts no processes, so the kernel is told that nobody waits for any.
+- Whoever loses its parent becomes a child of PID 1, and stays a zombie until that one has taken note. So the
+  kernel is told that nobody waits for any. A process that the gateway starts itself says by a result how it
+  went, not by its exit status (`config_process`).
 - Another process than PID 1 is left as it is.
 """
 

@@ -6,7 +6,7 @@ Rules:
   ask get that one together.
 - Nothing changes unless all of the new configuration can be used: its text, the files that it names, its
   addresses. What went wrong is logged with its place, a line each, and shown at ``/config``.
-- The file is read and judged in a thread, since a large one takes longer than the loop may wait.
+- The file is read and judged beside the loop, since a large one takes longer than the loop may wait.
 """
 
 from __future__ import annotations
@@ -15,38 +15,14 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
-from gateway.core.config_state import ConfigState
+from gateway.core.config_state import ConfigState, Reading
 from gateway.core.settings import ReloadTrigger, Settings
 from gateway.generation import CannotChange
 
 log: Final = logging.getLogger("gateway.config")
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A configuration as it was read.
-
-    Attributes:
-        settings: None: it cannot be used.
-        problems: why, each as a line with its place.
-        warnings: what is probably not intended, likewise.
-        status: the exit status of a command that cannot use it.
-        sha256: of the file, in hexadecimal; empty where it could not be read, or where it holds a secret in
-            plain text, which a digest would let people guess.
-        file: its name, for problems that do not say it.
-        contents: digests of the files that decide how it reads.
-    """
-
-    settings: Settings | None
-    problems: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    status: int = 0
-    sha256: str = ""
-    file: str = ""
-    contents: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Reloads:

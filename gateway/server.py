@@ -23,14 +23,14 @@ import uvloop
 
 from gateway.app import UNROUTED, Gateway
 from gateway.config_watch import ConfigWatch
-from gateway.core.config_state import ConfigState
+from gateway.core.config_state import ConfigState, Reading
 from gateway.core.settings import Settings
 from gateway.descriptors import with_descriptors
 from gateway.first_process import end_at_next
 from gateway.net.inherited_sockets import InheritedSockets, inherited_sockets
 from gateway.observe.fanout import Observer
 from gateway.observe.faults import Faults
-from gateway.reloading import Reading, Reloads
+from gateway.reloading import Reloads
 from gateway.service_manager import ServiceManager, service_manager, status_of
 
 log: Final = logging.getLogger("gateway.server")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import contents_now
 from gateway.config.load import load_all
-from gateway.config_watch import ConfigWatch, mount_points, mount_warnings
+from gateway.config_text import contents_now
+from gateway.config_watch import ConfigWatch
 from tests.oauth.certificates import make_certificate
 from tests.processes import running, write_configuration
 
@@ -144,16 +144,6 @@ async def test_files_of_credentials_are_not_among_them(tmp_path):
     client = "{token_endpoint: 'https://a/t', client_id: '${file:id}', client_secret: '${file:secret}'}"
     file.write_text(f"clients: {{crm: {client}}}\nroutes: [{{path: /, upstream: 'http://a', client: crm}}]\n")
     assert sorted(load_all(file, {}).contents) == [str(file), str(tmp_path / "id")]
-
-
-def test_mounts_are_read_as_the_system_writes_them():
-    table = "36 35 98:0 /a /etc/a\\040b rw - ext4 /dev/x rw\n37 35 0:1 / /proc rw,noatime shared:1 - proc proc rw\n"
-    assert mount_points(table) == {"/etc/a b", "/proc"}
-    assert mount_points("") == frozenset()
-
-
-def test_a_file_of_a_usual_folder_is_no_mount(tmp_path):
-    assert list(mount_warnings([str(tmp_path / "gateway.yaml")])) == []
 
 
 async def test_a_running_gateway_takes_what_is_written(tmp_path):

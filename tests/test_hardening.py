@@ -59,20 +59,24 @@ async def test_a_running_gateway_keeps_its_memory_and_its_environment_to_itself(
     assert b"OTHER=stays" in shown
 
 
+READS = {"run": "config_process.asking.ConfigReader.begin", "demo": "config.load_all"}
+
+
 async def test_so_does_the_demo_before_it_reads_its_configuration(tmp_path):
     (tmp_path / "gateway.yaml").write_text("{")
     code = (
-        "import ctypes, json, resource; from gateway.cli import main; import gateway.config;"
+        "import ctypes, json, resource; from gateway.cli import main;"
+        "import gateway.config; import gateway.config_process.asking;"
         "seen = [];"
-        "gateway.config.load_all = lambda *_: seen.append(ctypes.CDLL(None).prctl(3)) or 1 / 0\n"
+        "gateway.READS = lambda *_: seen.append(ctypes.CDLL(None).prctl(3)) or 1 / 0\n"
         "try: main(['COMMAND', '-c', 'gateway.yaml'], standalone_mode=False)\n"
         "except ZeroDivisionError: pass\n"
         "print(json.dumps([seen, resource.getrlimit(resource.RLIMIT_CORE)]))"
     )
 
-    for command in ("run", "demo"):
+    for command, reads in READS.items():
         done = subprocess.run(
-            [sys.executable, "-c", code.replace("COMMAND", command)],
+            [sys.executable, "-c", code.replace("COMMAND", command).replace("READS", reads)],
             cwd=tmp_path,
             env=environment(tmp_path),
             capture_output=True,

@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from gateway.cli.configuration import config_option, key_problems, read_configuration
+from gateway.cli.configuration import config_option, read_configuration
 from gateway.cli.refusals import refuse_unknown_aiohttp
 from gateway.cli.terminal import end, say
 from gateway.core.config_place import ConfigPlace
@@ -24,6 +24,7 @@ def check(config: ConfigPlace) -> None:
     file or key that it names cannot be used.
     """
     from gateway.config import check_files, counted, in_order, plural
+    from gateway.config_reading import key_problems
 
     refuse_unknown_aiohttp()
     loaded = read_configuration(config, os.environ)

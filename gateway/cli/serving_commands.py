@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway import __version__
-from gateway.cli.configuration import config_option, load_settings, reading, reading_again
+from gateway.cli.configuration import config_option, load_settings
 from gateway.cli.refusals import cannot_start, refuse_unknown_aiohttp
 from gateway.cli.terminal import end, fail
 from gateway.core.config_place import TEXT, ConfigPlace
@@ -30,19 +30,23 @@ if TYPE_CHECKING:
 def run(config: ConfigPlace) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads the configuration."""
     take_the_place_of_init()
-    refuse_unknown_aiohttp()
-    from gateway import server
-    from gateway.config import contents_now
+    from gateway.config_process.asking import ConfigReader
+    from gateway.config_text import contents_now
     from gateway.hardening import forget_variables, keep_memory_private
-    from gateway.observe.faults import tell_of_what_nobody_catches
-    from gateway.observe.line_stream import never_wait_for_readers
-    from gateway.observe.log import set_up_logging, tell, warn
 
     keep_memory_private()
-    never_wait_for_readers("stderr")
     own_text = frozenset(filter(None, [os.environ.get(TEXT)]))
-    environ = dict(os.environ)  # a reload fills in what the process itself forgets below
-    first = reading(config, environ)
+    # A reload fills in what the process itself forgets below.
+    reader = ConfigReader(config, dict(os.environ))
+    with reader.begin() as begun:  # while the rest is loaded
+        refuse_unknown_aiohttp()
+        from gateway import server
+        from gateway.observe.faults import tell_of_what_nobody_catches
+        from gateway.observe.line_stream import never_wait_for_readers
+        from gateway.observe.log import set_up_logging, tell, warn
+
+        never_wait_for_readers("stderr")
+        first = begun.reading()
     if first.settings is None:
         end(first.status, *first.problems)
     settings = first.settings
@@ -64,7 +68,7 @@ def run(config: ConfigPlace) -> None:
             first,
             server.Hooks(
                 told=lambda line: tell(f"gateway {__version__}: {line}"),
-                read=lambda: reading_again(config, environ),
+                read=reader.again,
                 present=lambda files: contents_now(config, files),
                 use=use,
             ),

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from gateway.config.document.schema import json_schema
 from gateway.config.files.file_checks import FileProblems, check_files
-from gateway.config.load import Loaded, admin_in, contents_now, load, load_all, own_contents
+from gateway.config.load import Loaded, admin_in, load, load_all
 from gateway.config.problems import (
     ConfigError,
     ConfigUnreadable,
@@ -49,12 +49,10 @@ __all__ = [
     "Severity",
     "admin_in",
     "check_files",
-    "contents_now",
     "counted",
     "in_order",
     "json_schema",
     "load",
     "load_all",
-    "own_contents",
     "plural",
 ]

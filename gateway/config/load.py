@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import errno
 import gc
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -40,16 +39,12 @@ from gateway.config.references.secret_warnings import secret_warnings
 from gateway.config.tree import Leaf, problems
 from gateway.config.values.hosts import admin_address
 from gateway.config.yaml.parse import parse
+from gateway.config_text import MOST_BYTES, config_bytes, own_contents
 from gateway.core.config_place import FILE, ConfigPlace, ConfigVariable, is_name_of_file
-from gateway.core.settings import MIB, Address, Settings
-from gateway.regular_file import read_regular
-from gateway.text_file import text_digest
+from gateway.core.settings import Address, Settings
 
-_MOST_BYTES: Final = 16 * MIB
 _TOO_LARGE: Final = "the file is larger than 16 MiB"
 _A_NAME: Final = f"this is the name of a file, not the text of a configuration: name it in {FILE}"
-_STDIN: Final = Path("/dev/stdin")
-_DESCRIPTORS: Final = (Path("/dev/fd"), Path("/proc/self/fd"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +101,6 @@ def load_all(path: ConfigPlace, environ: Mapping[str, str]) -> Loaded:
         loaded = Loaded(None, (_of_text(path, bad, content),))
     digest = sha256(content).hexdigest()
     return replace(loaded, sha256=digest, contents={**sources.contents, **own_contents(path, digest)})
-
-
-def own_contents(path: ConfigPlace, digest: str) -> dict[str, str]:
-    """Return the part of `Loaded.contents` that is the configuration itself; a variable never changes."""
-    return {} if isinstance(path, ConfigVariable) else {str(path): digest}
-
-
-def contents_now(path: ConfigPlace, files: Iterable[str]) -> dict[str, str]:
-    """Return the present digests of a configuration and the `files` in it, as `Loaded.contents` has them."""
-    digest = ""
-    if isinstance(path, Path):
-        with suppress(BadText, ConfigUnreadable):
-            digest = sha256(_content(path, {})).hexdigest()
-    return {**{file: text_digest(Path(file)) for file in files}, **own_contents(path, digest)}
 
 
 def admin_in(path: ConfigPlace, environ: Mapping[str, str]) -> Address | None:
@@ -203,26 +184,16 @@ def _folder(path: ConfigPlace) -> Path:
 
 
 def _content(path: ConfigPlace, environ: Mapping[str, str]) -> bytes:
-    if isinstance(path, ConfigVariable):
-        return os.fsencode(environ.get(path.name, ""))
     try:
-        if _is_inherited(path):
-            with path.open("rb") as file:
-                return file.read(_MOST_BYTES + 1)
-        return read_regular(path, _MOST_BYTES)[0]
+        return config_bytes(path, environ)
     except OSError as error:
         if error.errno == errno.EFBIG:
             raise BadText(Place(), _TOO_LARGE) from None
         raise ConfigUnreadable(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _is_inherited(path: Path) -> bool:
-    """Return whether this is a pipe that was handed to us: ``-c /dev/stdin``, ``-c <(...)``."""
-    return (path == _STDIN or path.parent in _DESCRIPTORS) and path.is_fifo()
-
-
 def _text(content: bytes) -> str:
-    if len(content) > _MOST_BYTES:
+    if len(content) > MOST_BYTES:
         raise BadText(Place(), _TOO_LARGE)
     try:
         return content.decode("utf-8-sig")

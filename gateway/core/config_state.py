@@ -1,8 +1,35 @@
-"""The state of a running gateway's configuration."""
+"""A configuration as it was read, and how that of a running gateway stands."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gateway.core.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A configuration as it was read.
+
+    Attributes:
+        settings: None: it cannot be used.
+        problems: why, each as a line with its place.
+        warnings: what is probably not intended, likewise.
+        status: the exit status of a command that cannot use it.
+        sha256: of the file, in hexadecimal; empty where it could not be read, or where it holds a secret in
+            plain text, which a digest would let people guess.
+        file: its name, for problems that do not say it.
+        contents: digests of the files that decide how it reads.
+    """
+
+    settings: Settings | None
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    status: int = 0
+    sha256: str = ""
+    file: str = ""
+    contents: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,12 @@ from ruamel.yaml import YAML
 from gateway.config import (
     ConfigError,
     ConfigUnreadable,
-    contents_now,
     json_schema,
     load,
     load_all,
 )
 from gateway.config.yaml.quick import quick
+from gateway.config_text import contents_now
 from gateway.core.config_place import ConfigVariable
 from tests.config.documents import CLIENT, ENVIRON, ROUTE, SECRET, load_text
 

@@ -1,0 +1,64 @@
+"""A configuration to run with: read, judged, and what it names checked.
+
+Decides what prevents a start or a reload, and what is only a warning: what a client lacks costs its own
+tokens alone, and can be repaired while the others work.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from gateway.config import ConfigUnreadable, check_files, load_all
+from gateway.config_text import contents_now, own_contents
+from gateway.core.config_place import ConfigPlace
+from gateway.core.config_state import Reading
+from gateway.core.oauth.named_secret import NamedReader
+from gateway.core.settings import ReloadTrigger, Settings
+from gateway.mounts import mount_warnings
+
+
+def reading(config: ConfigPlace, environ: Mapping[str, str]) -> Reading:
+    """Read a configuration to run with, and check what it names; nothing here exits.
+
+    What a client lacks is a warning: it costs only its own tokens, and can be repaired while the others work.
+    """
+    nothing = Reading(None, file=str(config), contents=own_contents(config, ""))
+    try:
+        loaded = load_all(config, environ)
+    except ConfigUnreadable as error:
+        return replace(nothing, problems=(f"gateway: {error}",), status=1)
+    nothing = replace(nothing, contents=loaded.contents)
+    if loaded.settings is None:
+        return replace(nothing, problems=tuple(map(str, loaded.problems)), status=2)
+    files = check_files(str(config), loaded.files)
+    if files.of_servers:  # watch these too: one that is put right is a reason to read all of it again
+        named = contents_now(config, (each.path for each in loaded.files if each.is_read))
+        nothing = replace(nothing, contents={**named, **loaded.contents})
+        return replace(nothing, problems=tuple(map(str, files.of_servers)), status=1)
+    settings = loaded.settings
+    found = (*map(str, (*files.of_clients, *files.warnings)), *key_problems(config, settings))
+    if settings.reload is ReloadTrigger.WATCH:
+        found = (*found, *mount_warnings(loaded.contents))
+    digest = "" if has_plain_secrets(settings) else loaded.sha256
+    return replace(nothing, settings=settings, warnings=(*settings.warnings, *found), sha256=digest)
+
+
+def has_plain_secrets(settings: Settings) -> bool:
+    """Whether the file itself holds a secret, so that a digest of it would let people guess."""
+    readers = [
+        reader for client in settings.clients.values() for reader in (*client.credentials, client.dpop_key)
+    ]
+    plain = [each for each in readers if isinstance(each, NamedReader) and each.is_in_place]
+    return any(bool(each()) for each in plain)
+
+
+def key_problems(config: ConfigPlace, settings: Settings) -> tuple[str, ...]:
+    """Return what is wrong with the clients' keys, a line each."""
+    clients = settings.clients.values()
+    if not any(client.grant.assertion or client.dpop_key for client in clients):
+        return ()
+    from gateway.oauth.key_check import check_keys  # noqa: PLC0415 - it loads cryptography
+
+    return tuple(f"{config}:{line}" for line in check_keys(settings, time.time()))
