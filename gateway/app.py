@@ -18,10 +18,10 @@ from typing import Final
 from gateway.access.allowance import Allowance
 from gateway.access.ways import WayParts
 from gateway.admin.service import AdminServer, start_admin
-from gateway.core.access_settings import credential_fields
 from gateway.core.clock import Clock
 from gateway.core.config_state import ConfigState
 from gateway.core.http_time import HttpDate
+from gateway.core.reserved import reserved_fields
 from gateway.core.settings import Address, RouteName, Settings
 from gateway.doors import Doors, Plan
 from gateway.files_in_use import watched_files
@@ -272,8 +272,13 @@ class Gateway:
         self.doors.open(plans, terms, self._settings.trusted_proxies)
 
     def _serving(self, settings: Settings) -> Serving:
-        credentials = credential_fields(settings.callers.values())
-        return Serving(self.generation.router(), settings.limits, credentials, self.observers.of_requests())
+        return Serving(
+            self.generation.router(),
+            settings.limits,
+            reserved_fields(settings),
+            any(route.gate.cors is not None for route in settings.routes),
+            self.observers.of_requests(),
+        )
 
     def _watch(self, settings: Settings) -> FileWatch:
         return FileWatch([*watched_files(settings), *self.generation.ways.files()])

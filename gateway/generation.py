@@ -16,14 +16,16 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from gateway.access.gate import Gate
+from gateway.access.limiter import Limiter
 from gateway.access.ways import WayParts, Ways
+from gateway.core.access_settings import Limit
 from gateway.core.client_settings import ClientName, ClientSettings, Grant, SecretReader
 from gateway.core.clock import Clock
 from gateway.core.http.recovery import Acceptance
 from gateway.core.http.routing import Router
 from gateway.core.oauth.named_secret import NamedReader
 from gateway.core.oauth.source_state import SourceState
-from gateway.core.settings import RouteSettings, Settings, UpstreamSettings
+from gateway.core.settings import RouteName, RouteSettings, Settings, UpstreamSettings
 from gateway.core.token import TokenSource
 from gateway.net.resolver import Resolver
 from gateway.observe.metrics import Metrics
@@ -84,6 +86,7 @@ class Generation:
 
     Attributes:
         ways: those to know a caller.
+        limiters: one for each route with limits.
         pools: one for each upstream, however many routes lead there.
         routes: in the order of the configuration.
         acceptances: of the tokens of a grant at an upstream.
@@ -101,6 +104,7 @@ class Generation:
         earlier = before.sources if before is not None else None
         self.sources: TokenSources = make_sources(settings, earlier)
         self.ways: Ways = Ways(settings.callers, process.ways, before.ways if before is not None else None)
+        self.limiters: dict[tuple[RouteName, tuple[Limit, ...]], Limiter] = {}
         self.pools: dict[UpstreamSettings, Pool] = {}
         self.acceptances: dict[tuple[UpstreamSettings, Grant | None], Acceptance] = {}
         self.routes = [self._route(route, index) for index, route in enumerate(settings.routes)]
@@ -145,8 +149,7 @@ class Generation:
         client = settings.grant.client if settings.grant is not None else ""
         health = RouteHealth(settings.name, f"routes[{index}]", client, process.loop.time)
         counters = process.metrics.route(settings.name)
-        gate = Gate(settings.access, self.ways) if settings.access is not None else None
-        return Route(settings, pool, source, counters, acceptance, health, gate)
+        return Route(settings, pool, source, counters, acceptance, health, self._gate(settings))
 
     def _kept_route(
         self, settings: RouteSettings, pool: Pool, source: TokenSource | None, index: int
@@ -156,9 +159,21 @@ class Generation:
         route = next(same, None)
         if route is None or route.pool is not pool or route.source is not source:
             return None
-        rule = settings.access
+        rule = settings.gate.rule
         before = self._before.ways if self._before is not None else self.ways
         return route if rule is None or self.ways.has_same(rule.ways, before) else None
+
+    def _gate(self, settings: RouteSettings) -> Gate | None:
+        asked = settings.gate
+        if asked.is_open:
+            return None
+        limiter = self._limiter(settings.name, asked.limits) if asked.limits else None
+        return Gate(asked, self.ways, limiter)
+
+    def _limiter(self, name: RouteName, limits: tuple[Limit, ...]) -> Limiter:
+        kept = self._before.limiters.get((name, limits)) if self._before is not None else None
+        limiter = self.limiters[name, limits] = kept or Limiter(limits)
+        return limiter
 
     def _acceptance(self, settings: RouteSettings, source: TokenSource | None) -> Acceptance:
         key = (settings.upstream, settings.grant)

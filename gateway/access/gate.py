@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
+from gateway.access.limiter import Limiter
 from gateway.access.way import CredentialWay, Pending
 from gateway.access.ways import Ways
+from gateway.core.access.cors import Cors
 from gateway.core.access.evidence import Slot, api_key, authorization
 from gateway.core.access.finding import Finding
+from gateway.core.access.limits import address_of
 from gateway.core.access.outcome import Admitted, judge
 from gateway.core.access.refusal import refusal_error
-from gateway.core.access_settings import AccessRule
+from gateway.core.access_settings import GateSettings
+from gateway.core.admission import Admission, Lines
 from gateway.core.caller import Caller, WayName
+from gateway.core.http.fields import line
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import RequestHead
+from gateway.core.identity import identity_lines
+
+_MOST_TOLD: Final = 4096
 
 
 class Field:
@@ -51,16 +60,36 @@ class Field:
 
 
 class Gate:
-    """Lets callers use one route, by its rule."""
+    """What stands before one route: limits, the policy for pages of other origins, the rule, the identity.
 
-    def __init__(self, rule: AccessRule, ways: Ways) -> None:
+    Attributes:
+        cors: None if the route has no such policy.
+    """
+
+    def __init__(self, asked: GateSettings, ways: Ways, limiter: Limiter | None) -> None:
+        rule = asked.rule
+        names = rule.ways if rule is not None else ()
         self._rule = rule
-        self._credentials = [ways.credentials[name] for name in rule.ways if name in ways.credentials]
-        self._places = [ways.places[name] for name in rule.ways if name in ways.places]
+        self._credentials = [ways.credentials[name] for name in names if name in ways.credentials]
+        self._places = [ways.places[name] for name in names if name in ways.places]
         self._fields = _fields(self._credentials)
         self._presented = frozenset(way.name for way in self._credentials)
+        self._limiter = limiter
+        self._identity = asked.identity
+        self._told: dict[Caller, Lines] = {}
+        self.cors = Cors(asked.cors) if asked.cors is not None else None
 
-    def now(self, head: RequestHead, caller: CallerFields) -> Caller | None:
+    def arrive(self, head: RequestHead, caller: CallerFields, now_s: float) -> Lines:
+        """Count a request by where it comes from; return the fields that every response to it has.
+
+        Raises:
+            RateExceeded, CapacityExceeded: it is one too many.
+        """
+        if self._limiter is not None:
+            self._limiter.arrive(address_of(head, caller), now_s)
+        return self.cors.lines(head) if self.cors is not None else ()
+
+    def now(self, head: RequestHead, caller: CallerFields, now_s: float) -> Admission | None:
         """Let a caller in without a wait; None if that needs one. This is on the hot path.
 
         Raises:
@@ -74,9 +103,11 @@ class Gate:
             if isinstance(found[1], Pending):
                 return None
             findings[found[0]] = found[1]
-        return self._judged(findings, head, caller)
+        return self._admitted(findings, head, caller, now_s)
 
-    async def wait(self, head: RequestHead, caller: CallerFields, deadline_s: float) -> Caller:
+    async def wait(
+        self, head: RequestHead, caller: CallerFields, now_s: float, deadline_s: float
+    ) -> Admission:
         """Let a caller in, after a wait until `deadline_s` (monotonic) if need be.
 
         Raises:
@@ -89,9 +120,22 @@ class Gate:
                 continue
             name, finding = found
             findings[name] = await finding.verify(deadline_s) if isinstance(finding, Pending) else finding
-        return self._judged(findings, head, caller)
+        return self._admitted(findings, head, caller, now_s)
+
+    def _admitted(
+        self, findings: dict[WayName, Finding], head: RequestHead, caller: CallerFields, now_s: float
+    ) -> Admission:
+        who = self._judged(findings, head, caller) if self._rule is not None else None
+        told = self._lines(who) if who is not None and self._identity else ()
+        if self._limiter is None:
+            return Admission(who, told)
+        address = address_of(head, caller)
+        leave = self._limiter.enter(address, who, now_s)
+        fields = self._limiter.fields(address, who, now_s)
+        return Admission(who, told, tuple(line(*field) for field in fields), leave)
 
     def _judged(self, findings: dict[WayName, Finding], head: RequestHead, caller: CallerFields) -> Caller:
+        assert self._rule is not None
         for way in self._places:
             seen = way.see(head, caller)
             if seen is not None:
@@ -100,6 +144,14 @@ class Gate:
         if isinstance(verdict, Admitted):
             return verdict.caller
         raise refusal_error(verdict, {way.name: way.challenge for way in self._credentials})
+
+    def _lines(self, caller: Caller) -> Lines:
+        told = self._told.get(caller)
+        if told is None:
+            if len(self._told) >= _MOST_TOLD:
+                self._told.clear()
+            told = self._told[caller] = identity_lines(self._identity, caller)
+        return told
 
 
 def _fields(ways: Iterable[CredentialWay]) -> list[Field]:

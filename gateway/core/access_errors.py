@@ -7,7 +7,10 @@
         ├── CredentialMissing    401  the route needs a credential, and the request presents none
         ├── CredentialInvalid    401  the one it presents is not valid
         ├── ScopeInsufficient    403  the caller is known, but its scope is not enough
-        └── CallerNotAllowed     403  the caller is known, or is elsewhere, and the route is not for it
+        ├── CallerNotAllowed     403  the caller is known, or is elsewhere, and the route is not for it
+        └── RateExceeded         429  the caller sends too many requests
+    Overloaded
+    └── CapacityExceeded         503  all callers of the route together do
     GatewayError
     └── VerificationError        503  nobody can be verified in this way now
         ├── CallerUnverifiable   an authorization server is needed for it, and is not there
@@ -18,7 +21,7 @@ A 401 carries a challenge for each way in (RFC 9110 section 11.6.1, RFC 6750 sec
 
 from __future__ import annotations
 
-from gateway.core.errors import CallerError, GatewayError, Side
+from gateway.core.errors import CallerError, GatewayError, Overloaded, Side
 
 
 class AccessError(CallerError):
@@ -49,6 +52,18 @@ class CallerNotAllowed(AccessError):
     """The route is not for this caller, or not for callers from there."""
 
     code, status, title = "caller_not_allowed", 403, "The route does not serve this caller"
+
+
+class RateExceeded(AccessError):
+    """The caller's own quota is used up (RFC 6585 section 4)."""
+
+    code, status, title = "rate_exceeded", 429, "Too many requests"
+
+
+class CapacityExceeded(Overloaded):
+    """The route serves as many requests as its ``limits`` allow, whoever sends them."""
+
+    code, status, title = "capacity_exceeded", 503, "The route has no room for the request"
 
 
 class VerificationError(GatewayError):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Final
 
 from gateway.core.caller import WayName
 from gateway.core.client_settings import Reach
+from gateway.core.identity import IdentityField
 from gateway.core.proxies import Network
 
 JWT_ALGORITHMS: Final = (
@@ -78,6 +80,65 @@ class WaySettings:
     place: str = field(default="", compare=False)
 
 
+class LimitKey(Enum):
+    """Whose requests are counted together."""
+
+    CALLER = "caller"
+    NETWORK = "network"
+    ROUTE = "route"
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """How often: `count` requests in `period_s` in the long run, and `burst` at once.
+
+    Attributes:
+        name: its name in ``RateLimit`` fields.
+    """
+
+    name: str
+    count: int
+    period_s: float
+    burst: int
+    by: LimitKey = LimitKey.CALLER
+
+
+@dataclass(frozen=True, slots=True)
+class InFlightLimit:
+    """How many at the same time."""
+
+    name: str
+    most: int
+    by: LimitKey = LimitKey.ROUTE
+
+
+Limit = RateLimit | InFlightLimit
+
+
+@dataclass(frozen=True, slots=True)
+class CorsSettings:
+    """Which pages of other origins may use a route (Fetch standard, section 3.2).
+
+    Attributes:
+        origins: as browsers write them; ``*`` alone means any.
+        credentials: pages may send what the browser knows of the caller.
+        max_age_s: how long the answer to a preflight may be remembered.
+        headers: which request fields pages may set; None: those that they ask for.
+        expose: which response fields pages may read, beyond those of limits.
+    """
+
+    origins: frozenset[str]
+    credentials: bool = False
+    max_age_s: int = 600
+    headers: tuple[str, ...] | None = None
+    expose: tuple[str, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether pages of any origin may."""
+        return "*" in self.origins
+
+
 def credential_fields(ways: Iterable[WaySettings]) -> frozenset[bytes]:
     """Return the names of the fields that keys are in, in lower case."""
     return frozenset(each.way.header.lower().encode() for each in ways if isinstance(each.way, ApiKeyWay))
@@ -108,3 +169,26 @@ class AccessRule:
     def ways(self) -> tuple[WayName, ...]:
         """The ways that any entry names, once each, in the order of the file."""
         return tuple(dict.fromkeys(name for entry in self.entries for name in entry.callers))
+
+
+@dataclass(frozen=True, slots=True)
+class GateSettings:
+    """What stands before a route.
+
+    Attributes:
+        rule: who may use it; None: whoever reaches it.
+        identity: what the upstream is told of the caller.
+    """
+
+    rule: AccessRule | None = None
+    limits: tuple[Limit, ...] = ()
+    cors: CorsSettings | None = None
+    identity: tuple[IdentityField, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing stands there."""
+        return self.rule is None and not self.limits and self.cors is None
+
+
+NOTHING: Final = GateSettings()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, NewType
 
-from gateway.core.access_settings import AccessRule, WaySettings
+from gateway.core.access_settings import NOTHING, GateSettings, WaySettings
 from gateway.core.caller import WayName
 from gateway.core.carriers import USUAL, Carrier
 from gateway.core.client_settings import ClientName, ClientSettings, Grant, TlsFiles, TlsVersion
@@ -164,7 +164,7 @@ class RouteSettings:
         recover_on: status codes that mean that the upstream refused the token.
         refusal_signs: further responses that mean it.
         refuses_foreign_pages: whether loopback listeners refuse pages of other sites (`core.http.foreign`).
-        access: who may use it; None: whoever reaches it.
+        gate: what stands before it.
         passes: request fields that carry a caller's credential on other routes, and pass on this one.
     """
 
@@ -186,7 +186,7 @@ class RouteSettings:
     timeouts: Timeouts = Timeouts()
     max_body_bytes: int | None = None
     refuses_foreign_pages: bool = False
-    access: AccessRule | None = None
+    gate: GateSettings = NOTHING
     passes: tuple[str, ...] = ()
 
 

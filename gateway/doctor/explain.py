@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.core.access_settings import credential_fields
 from gateway.core.errors import NoRoute
 from gateway.core.http.carrying import outbound_plan
 from gateway.core.http.entrance import Entrance
@@ -23,6 +22,7 @@ from gateway.core.http.outbound import (
 from gateway.core.http.request_head import HeadReader, RawHeaders, RequestHead
 from gateway.core.http.routing import Router
 from gateway.core.masking import Mask
+from gateway.core.reserved import reserved_fields
 from gateway.core.secret import Secret
 from gateway.core.settings import Address, RouteSettings, Scheme, Settings
 from gateway.core.token import Token
@@ -82,7 +82,7 @@ def explain(settings: Settings, asked: Question, arrived: Arrival) -> Explanatio
         GatewayError: the request would be refused.
     """
     caller = Entrance.of(arrived.listener, settings.trusted_proxies).caller(arrived.peer)
-    reader = HeadReader(settings.limits, credential_fields(settings.callers.values()))
+    reader = HeadReader(settings.limits, reserved_fields(settings))
     head = reader.read(asked.method, asked.target, asked.version, asked.fields)
     route = _route(settings, head)
     plan = outbound_plan(route)

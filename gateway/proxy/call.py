@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from gateway.core.caller import Caller
+from gateway.core.admission import Admission, Lines
 from gateway.core.errors import CallerGone, GatewayError, RouteTimeout
 from gateway.core.http.access_record import AccessRecord
 from gateway.core.http.outbound import request_id
-from gateway.core.http.problem import problem_answer
+from gateway.core.http.problem import problem_answer, with_lines
 from gateway.core.http.recovery import Recovery
 from gateway.core.http.request_head import RequestHead
 from gateway.proxy.body import RequestBody
@@ -41,7 +41,8 @@ class Call:
         forwarded_for: that of `AccessRecord`.
         started_s: when the head was complete, monotonic.
         began_s: the same instant on the stopwatch, for durations.
-        who: the caller, as far as the route's rule asked for it; None otherwise.
+        admission: what became of the caller at the route's gate; None before that, or if there is none.
+        answer_lines: fields that every response to the call has.
         exchange: the newest one; None if there was none.
         recovery: what became of a refused token (`proxy.refused`).
         token_wait_s: the total time spent waiting for tokens.
@@ -60,7 +61,8 @@ class Call:
     route: Route | None = None
     body: RequestBody | None = None
     forwarded_for = ""
-    who: Caller | None = None
+    admission: Admission | None = None
+    answer_lines: Lines = ()
     exchange: ExchangeFacts | None = None
     token_wait_s = 0.0
     status = 0
@@ -101,6 +103,12 @@ class Call:
             self.request_id = request_id(head, self.request_id)
         if head.offers_upgrade:
             self.keeps_alive = False  # aiohttp drops what follows an ignored upgrade
+
+    def is_admitted(self, admission: Admission) -> None:
+        """Note that the caller was let in."""
+        self.admission = admission
+        if admission.answer_lines:
+            self.answer_lines += admission.answer_lines
 
     @property
     def is_head(self) -> bool:
@@ -162,7 +170,8 @@ class Call:
         if self.link.transport is not None and error.status != CallerGone.status:
             request_id, date = self.request_id.decode("ascii"), self.link.date().decode("ascii")
             closes = not self.keeps_alive
-            self.link.write(problem_answer(error, request_id, date, closes=closes, is_head=self.is_head))
+            said = problem_answer(error, request_id, date, closes=closes, is_head=self.is_head)
+            self.link.write(with_lines(said, self.answer_lines) if self.answer_lines else said)
 
     def answer_options(self, methods: frozenset[str] | None) -> None:
         """Respond to an OPTIONS request that must not be forwarded (RFC 9110 section 7.6.2)."""
@@ -182,7 +191,19 @@ class Call:
     def _break_off(self) -> None:
         self.link.break_off(shows_its_end=not self.head.is_http10)
 
+    def answer_preflight(self, lines: Lines) -> None:
+        """Respond to a browser that asks what a page of another origin may do (Fetch standard)."""
+        self.status = 204
+        self._decide_keep_alive(closes=False)
+        closing = () if self.keeps_alive else (b"Connection: close",)
+        head = (b"HTTP/1.1 204 No Content", b"Date: " + self.link.date(), *lines, *closing, b"\r\n")
+        self.link.write(b"\r\n".join(head))
+
     # ── the record ────────────────────────────────────────────────────────────────────────────────
+
+    def _caller_id(self) -> str:
+        caller = self.admission.caller if self.admission is not None else None
+        return f"{caller.way}:{caller.id}" if caller is not None else ""
 
     def record(self, wall_s: float, total_s: float) -> AccessRecord:
         """Summarise the call as an access record."""
@@ -207,5 +228,5 @@ class Call:
             token.fingerprint if token is not None else "",
             self.recovery,
             failure.cause.value if failure is not None and failure.cause is not None else "",
-            f"{self.who.way}:{self.who.id}" if self.who is not None else "",
+            self._caller_id(),
         )

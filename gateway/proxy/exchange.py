@@ -183,6 +183,8 @@ class Exchange(ExchangeFacts):
         lines = route.plan.head(head, call.link.caller, self.token, call.request_id)
         if self._proofs is not None:
             lines.append(self._proofs.line())
+        if call.admission is not None:
+            lines += call.admission.request_lines
         upstream.begin(is_head=call.is_head)
         if body is not None:
             self._send_with_body(upstream, lines, body)

@@ -11,8 +11,9 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.core.access.cors import asked_method, is_preflight
 from gateway.core.clock import Clock
-from gateway.core.errors import CallerGone, GatewayError, InternalError, UpstreamError
+from gateway.core.errors import CallerError, CallerGone, GatewayError, InternalError, UpstreamError
 from gateway.core.http.access_record import RequestObserver
 from gateway.core.http.recovery import ACCEPTED, USELESS, Recovery
 from gateway.core.http.request_head import HeadReader, RequestHead
@@ -38,11 +39,13 @@ class Serving:
 
     Attributes:
         credentials: names of fields that carry a caller's credential on some route, folded.
+        has_cors: whether any route has a policy for pages of other origins.
     """
 
     router: Router[Route]
     limits: Limits
     credentials: frozenset[bytes]
+    has_cors: bool
     observer: RequestObserver | None
 
 
@@ -60,6 +63,7 @@ class Handler:
         self._observer = by.observer
         self._limits = by.limits
         self._credentials = by.credentials
+        self._has_cors = by.has_cors
         self.reader = HeadReader(by.limits, by.credentials)
         self._budget = ReplayBudget(by.limits.replay_total_bytes)
 
@@ -67,6 +71,7 @@ class Handler:
         """Serve new requests with these; current ones finish on the routes that they have."""
         self._router = by.router
         self._observer = by.observer
+        self._has_cors = by.has_cors
         if (by.limits, by.credentials) != (self._limits, self._credentials):
             self._limits, self._credentials = by.limits, by.credentials
             self.reader = HeadReader(by.limits, by.credentials)
@@ -80,9 +85,13 @@ class Handler:
         """
         try:
             route = call.route or self._match(call)
-            if route.gate is not None and call.who is None:
+            gate = route.gate
+            if gate is not None and call.admission is None:
+                if is_preflight(call.head) and gate.cors is not None:
+                    call.answer_preflight(gate.cors.preflight_lines(call.head, route.settings.methods))
+                    return
                 deadline_s = call.started_s + call.within(route.timeouts.response_s)
-                call.who = await route.gate.wait(call.head, call.link.caller, deadline_s)
+                call.is_admitted(await gate.wait(call.head, call.link.caller, call.started_s, deadline_s))
             if call.head.max_forwards == 0:
                 call.answer_options(route.settings.methods)
                 return
@@ -127,10 +136,14 @@ class Handler:
             GatewayError: the request is refused.
         """
         route = self._match(call)
-        if route.gate is not None:
-            call.who = route.gate.now(call.head, call.link.caller)
-            if call.who is None:
+        gate = route.gate
+        if gate is not None:
+            if gate.cors is not None and is_preflight(call.head):
                 return None
+            admission = gate.now(call.head, call.link.caller, call.started_s)
+            if admission is None:
+                return None
+            call.is_admitted(admission)
         return None if call.head.max_forwards == 0 else self._with_token_at_hand(call, route)
 
     # ── the steps ─────────────────────────────────────────────────────────────────────────────────
@@ -139,7 +152,10 @@ class Handler:
         link = call.link
         head = call.plain_head or self._read(call)
         call.is_read(head)
-        call.route = route = self._router.match(head.host, head.target.path, head.method)
+        if self._has_cors and head.method == "OPTIONS" and is_preflight(head):
+            call.route = route = self._preflighted(head)
+        else:
+            call.route = route = self._router.match(head.host, head.target.path, head.method)
         route.counters.started()
         route.plan.admit(head, is_local=link.caller.is_local)
         if head.is_chunked or head.content_length:
@@ -150,9 +166,21 @@ class Handler:
                 most=route.settings.max_body_bytes,
                 budget=self._budget,
             )
+        if route.gate is not None:
+            call.answer_lines = route.gate.arrive(head, link.caller, call.started_s)
         if route.timeouts.total_s is not None:
             link.total_deadline_s = call.started_s + route.timeouts.total_s
         return route
+
+    def _preflighted(self, head: RequestHead) -> Route:
+        """Find the route that a preflight asks about: that of the request which would follow."""
+        try:
+            route = self._router.match(head.host, head.target.path, asked_method(head))
+            if route.gate is not None and route.gate.cors is not None:
+                return route
+        except CallerError:
+            pass  # nothing would follow it: it is a request as all others
+        return self._router.match(head.host, head.target.path, head.method)
 
     def _read(self, call: Call) -> RequestHead:
         message = call.message
@@ -218,6 +246,8 @@ class Handler:
         counters = self._unrouted if route is None else route.counters
         if body is not None:
             body.forget()
+        if call.admission is not None and call.admission.leave is not None:
+            call.admission.leave()
         counters.done(
             call.status,
             total_s,

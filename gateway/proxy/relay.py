@@ -68,6 +68,8 @@ def _head(call: Call, route: Route, answer: Answer, body: Body) -> bytes:
     """Format the status line, the fields that pass, and one framing field."""
     lines = route.answer_lines(answer.lines, dropped_names(answer.special), call.exchange)
     out = [b"HTTP/1.1 %d %b" % (answer.status, answer.reason), *lines]
+    if call.answer_lines:
+        out += call.answer_lines
     special = answer.special
     # RFC 9110 section 6.6.1: whoever forwards a response without a date adds one.
     if not route.leaves_date:

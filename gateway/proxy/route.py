@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from gateway.core.caller import Caller
+from gateway.core.access.cors import REPLACED, Cors
+from gateway.core.admission import Admission, Lines
 from gateway.core.http.carrying import CarryingPlan, outbound_plan
 from gateway.core.http.fields import without
 from gateway.core.http.outbound import CallerFields, added_lines, removed_names
@@ -18,6 +19,9 @@ from gateway.proxy.exchange_facts import ExchangeFacts
 from gateway.proxy.pool import Pool
 
 _NO_REFERRER: Final = b"Referrer-Policy: no-referrer"
+
+
+_RATE_FIELDS: Final = frozenset({b"ratelimit", b"ratelimit-policy"})
 
 
 class RouteCounters(Protocol):
@@ -46,12 +50,21 @@ class RouteCounters(Protocol):
 
 
 class Gate(Protocol):
-    """Who may use a route; see `access.gate`."""
+    """What stands before a route; see `access.gate`."""
 
-    def now(self, head: RequestHead, caller: CallerFields) -> Caller | None:
+    @property
+    def cors(self) -> Cors | None:
+        """The policy for pages of other origins, if there is one."""
+
+    def arrive(self, head: RequestHead, caller: CallerFields, now_s: float) -> Lines:
+        """Count a request, or raise that it is one too many; return the fields of all its responses."""
+
+    def now(self, head: RequestHead, caller: CallerFields, now_s: float) -> Admission | None:
         """Let a caller in, or raise what it gets; None if that needs a wait."""
 
-    async def wait(self, head: RequestHead, caller: CallerFields, deadline_s: float) -> Caller:
+    async def wait(
+        self, head: RequestHead, caller: CallerFields, now_s: float, deadline_s: float
+    ) -> Admission:
         """Let a caller in, or raise what it gets, after a wait until `deadline_s` if need be."""
 
 
@@ -62,7 +75,7 @@ class Route:
         leaves_date: the route's header rules decide about ``Date`` in responses, so none is added.
         alarms: the status codes of responses that may say that the token was refused (`proxy.refused`).
         refusals: what the route remembers about refused tokens.
-        gate: who may use it; None: whoever reaches it.
+        gate: what stands before it; None: nothing.
         acceptance: the last token that the upstream accepted; shared by routes with this source and upstream.
     """
 
@@ -113,6 +126,10 @@ class Route:
         if self._carrying is not None and self._carrying.has_query:
             self._answer_removed |= {b"referrer-policy"}
             self._answer_added += (_NO_REFERRER,)
+        if settings.gate.cors is not None:
+            self._answer_removed |= REPLACED
+        if settings.gate.limits:
+            self._answer_removed |= _RATE_FIELDS
         self._edits_answers = self._carrying is not None or bool(self._answer_removed)
         login = settings.grant.login if settings.grant is not None else None
         self._renews = login is not None and login.is_rolling

@@ -66,6 +66,8 @@ def _required(parent: str) -> list[str]:
         "clients.<name>.login.logout.basic": SCHEMA["$defs"]["Basic"],
         "routes[]": SCHEMA["$defs"]["Route"],
         "routes[].recover_on[]": SCHEMA["$defs"]["Refusal"],
+        "routes[].limits[]": SCHEMA["$defs"]["Limit"],
+        "routes[].cors": SCHEMA["$defs"]["Cors"],
         "routes[].access[]": SCHEMA["$defs"]["AccessEntry"],
         "callers.<name>.api_key": SCHEMA["$defs"]["ApiKey"],
         "callers.<name>.jwt": SCHEMA["$defs"]["Jwt"],

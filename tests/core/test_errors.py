@@ -46,7 +46,7 @@ def test_every_error_knows_its_answer(kind):
 @pytest.mark.parametrize(
     ("kind", "side", "statuses"),
     [
-        (CallerError, Side.CALLER, {400, 401, 403, 404, 405, 408, 413, 414, 417, 431, 499, 501, 505}),
+        (CallerError, Side.CALLER, {400, 401, 403, 404, 405, 408, 413, 414, 417, 429, 431, 499, 501, 505}),
         (AuthorizationServerError, Side.AUTHORIZATION_SERVER, {502, 503, 504}),
         (Overloaded, Side.GATEWAY, {503}),
         (UpstreamError, Side.UPSTREAM, {502, 504}),

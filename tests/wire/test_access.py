@@ -6,7 +6,14 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.core.access_settings import AccessEntry, AccessRule, ApiKeyWay, NetworkWay, WaySettings
+from gateway.core.access_settings import (
+    AccessEntry,
+    AccessRule,
+    ApiKeyWay,
+    GateSettings,
+    NetworkWay,
+    WaySettings,
+)
 from gateway.core.caller import WayName
 from tests.wire.messages import request
 from tests.wire.rig import Rig
@@ -44,7 +51,7 @@ def rig(file, *entries, **members):
 
     def routes(rig):
         open_route = rig.route("/open", name="open", passes=("X-API-Key",))
-        return [rig.route("/", access=rule, **members), open_route]
+        return [rig.route("/", gate=GateSettings(rule), **members), open_route]
 
     return Rig(routes=routes, callers=ways)
 

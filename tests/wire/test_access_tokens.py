@@ -10,7 +10,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway.core.access_settings import AccessEntry, AccessRule, JwtWay, WaySettings
+from gateway.core.access_settings import AccessEntry, AccessRule, GateSettings, JwtWay, WaySettings
 from gateway.core.caller import WayName
 from tests.oauth import keys
 from tests.wire.issuer import AUDIENCE, Issuer
@@ -30,7 +30,9 @@ async def staffed(issuer=None, *, entries=None, others=None, **members):
         ways[OTHERS] = WaySettings(OTHERS, replace(way, issuer=others))
     try:
         async with Rig(
-            routes=lambda rig: [rig.route("/", access=AccessRule(entries or (AccessEntry((STAFF,)),)))],
+            routes=lambda rig: [
+                rig.route("/", gate=GateSettings(AccessRule(entries or (AccessEntry((STAFF,)),))))
+            ],
             callers=ways,
         ) as rig:
             yield rig, issuer

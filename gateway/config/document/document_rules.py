@@ -24,6 +24,7 @@ from gateway.config.problems import LineOf, Loc, Mistake
 from gateway.config.process.process_rules import process_findings
 from gateway.config.references.secret_warnings import secret_problems
 from gateway.config.routes.access_rules import access_findings
+from gateway.config.routes.gate_rules import GATE_KEYS, gate_findings
 from gateway.config.routes.route_clashes import route_clashes
 from gateway.config.routes.route_model import RouteModel
 from gateway.config.routes.route_rules import route_findings
@@ -61,7 +62,9 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Mistake]:
     clients = names if ("clients",) in parts.wrong else parts.clients
     for index, route in parts.routes.items():
         yield from route_findings(("routes", index), route, clients, parts.wrong)
-        yield from access_findings(("routes", index, "access"), route, parts.callers)
+        if not route.model_fields_set.isdisjoint(GATE_KEYS):
+            yield from access_findings(("routes", index, "access"), route, parts.callers)
+            yield from gate_findings(("routes", index), route, parts.wrong)
         yield from _insecure_upstream(("routes", index), route, parts.wrong)
     yield from route_clashes(_without(parts, "path", "host", "methods"), line_of)
     yield from route_warnings(_without(parts, "path", "host", "methods", "client"), line_of)

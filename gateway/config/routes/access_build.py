@@ -1,28 +1,63 @@
-"""Models -> settings of the `access` of a route."""
+"""Models -> settings of what stands before a route: `access`, `limits`, `cors`, `identity`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from gateway.config.routes.access_model import AccessEntryModel
-from gateway.config.values.strict import unique
-from gateway.core.access_settings import AccessEntry, AccessRule, ApiKeyWay, WaySettings
+from gateway.config.routes.gate_model import CorsModel, LimitModel
+from gateway.config.routes.gate_rules import GATE_KEYS
+from gateway.config.routes.route_model import RouteModel
+from gateway.config.values.strict import given, unique
+from gateway.core.access_settings import (
+    NOTHING,
+    AccessEntry,
+    AccessRule,
+    ApiKeyWay,
+    CorsSettings,
+    GateSettings,
+    InFlightLimit,
+    Limit,
+    NetworkWay,
+    RateLimit,
+    WaySettings,
+)
 from gateway.core.caller import WayName
+from gateway.core.identity import IdentityField
 
 
-def access_rule(access: Sequence[AccessEntryModel] | object | None) -> AccessRule | None:
-    """Build a route's rule; None if it is for anyone."""
-    if not isinstance(access, Sequence):
-        return None
-    return AccessRule(tuple(_entry(entry) for entry in access))
+def gate_settings(route: RouteModel) -> GateSettings:
+    """Build what stands before a route."""
+    if GATE_KEYS.isdisjoint(route.model_fields_set):
+        return NOTHING
+    return GateSettings(
+        rule=_rule(route.access),
+        limits=tuple(_limit(each) for each in route.limits or ()),
+        cors=_cors(route.cors) if route.cors is not None else None,
+        identity=tuple(IdentityField.of(*each) for each in (route.identity or {}).items()),
+    )
 
 
-def credentials_of_others(ways: Mapping[WayName, WaySettings], access: AccessRule | None) -> tuple[str, ...]:
+def credentials_of_others(ways: Mapping[WayName, WaySettings], rule: AccessRule | None) -> tuple[str, ...]:
     """Return the fields that carry a key on other routes, and are the caller's own business on this one."""
-    named = access.ways if access is not None else ()
+    if not ways:
+        return ()
+    named = rule.ways if rule is not None else ()
     ours = {each.way.header.lower() for name in named if isinstance((each := ways[name]).way, ApiKeyWay)}
     all_ = (each.way.header for each in ways.values() if isinstance(each.way, ApiKeyWay))
     return unique([header for header in all_ if header.lower() not in ours])
+
+
+def reads_authorization(ways: Mapping[WayName, WaySettings], rule: AccessRule | None) -> bool:
+    """Whether a route knows its callers by what they send in ``Authorization``."""
+    elsewhere = ApiKeyWay | NetworkWay
+    return rule is not None and any(not isinstance(ways[name].way, elsewhere) for name in rule.ways)
+
+
+def _rule(access: Sequence[AccessEntryModel] | object | None) -> AccessRule | None:
+    if not isinstance(access, Sequence):
+        return None
+    return AccessRule(tuple(_entry(entry) for entry in access))
 
 
 def _entry(entry: AccessEntryModel) -> AccessEntry:
@@ -30,4 +65,22 @@ def _entry(entry: AccessEntryModel) -> AccessEntry:
         callers=tuple(map(WayName, unique(entry.caller))),
         scope=frozenset(entry.scope or ()),
         claims=tuple((name, unique(values)) for name, values in (entry.claims or {}).items()),
+    )
+
+
+def _limit(model: LimitModel) -> Limit:
+    if model.in_flight is not None:
+        return InFlightLimit(model.name, model.in_flight, **given(model, "by"))
+    assert model.rate is not None, "gate_rules finds a limit that says nothing"
+    count, period_s = model.rate
+    return RateLimit(model.name, count, period_s, model.burst or count, **given(model, "by"))
+
+
+def _cors(model: CorsModel) -> CorsSettings:
+    return CorsSettings(
+        origins=frozenset(model.origins),
+        credentials=model.credentials,
+        headers=None if model.headers is None else unique(model.headers),
+        expose=unique(model.expose),
+        **({} if model.max_age is None else {"max_age_s": int(model.max_age)}),
     )

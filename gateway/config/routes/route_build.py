@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TypedDict
 
 from gateway.config.clients.send_build import carriers, sends_authorization
-from gateway.config.routes.access_build import access_rule, credentials_of_others
+from gateway.config.routes.access_build import credentials_of_others, gate_settings, reads_authorization
 from gateway.config.routes.recovery_model import RefusalModel
 from gateway.config.routes.route_model import RequestRules, ResponseRules, RouteModel
 from gateway.config.tls.tls_build import authorities, oldest_version, own_certificate
 from gateway.config.values.strict import given, unique
-from gateway.core.access_settings import WaySettings
+from gateway.core.access_settings import GateSettings, WaySettings
 from gateway.core.caller import WayName
 from gateway.core.carriers import USUAL, Carrier
 from gateway.core.client_settings import ClientName, Grant
@@ -72,7 +72,7 @@ class RouteBuilder:
         return tuple(map(self._route, self._routes))
 
     def _route(self, route: RouteModel) -> RouteSettings:
-        headers, access, send = route.headers, access_rule(route.access), self._send(route)
+        headers, gate, send = route.headers, gate_settings(route), self._send(route)
         return RouteSettings(
             name=self._name(route),
             path=route.path,
@@ -83,7 +83,7 @@ class RouteBuilder:
             strips_prefix=route.strip_prefix,
             preserves_host=route.preserve_host,
             grant=self._grant(route),
-            authorization=route.authorization or _usual_policy(send),
+            authorization=route.authorization or self._usual_policy(gate, send),
             send=send,
             **_refusals(route.recover_on),
             request_headers=_header_rules(headers.request if headers is not None else None),
@@ -91,9 +91,18 @@ class RouteBuilder:
             timeouts=Timeouts(total_s=route.timeout, **given(route.timeouts)),
             max_body_bytes=route.max_body,
             refuses_foreign_pages=route.client is not None and not route.allow_foreign_pages,
-            access=access,
-            passes=credentials_of_others(self._ways, access),
+            gate=gate,
+            passes=credentials_of_others(self._ways, gate.rule),
         )
+
+    def _usual_policy(self, gate: GateSettings, send: tuple[Carrier, ...]) -> CallerAuthorization:
+        """Return what happens to the caller's ``Authorization``.
+
+        It passes where the credential goes elsewhere, unless it is the caller's credential for the gateway.
+        """
+        if sends_authorization(send) or reads_authorization(self._ways, gate.rule):
+            return CallerAuthorization.REPLACE
+        return CallerAuthorization.KEEP
 
     def _name(self, route: RouteModel) -> RouteName:
         """Return ``crm.example.com/crm``, or with methods ``/crm[GET,POST]`` if routes share the place."""
@@ -147,11 +156,6 @@ def _sign(written: RefusalModel) -> RefusalSign:
         fields=tuple((written.header or {}).items()),
         json=tuple(JsonCondition(pointer, wanted) for pointer, wanted in (written.json_body or {}).items()),
     )
-
-
-def _usual_policy(send: tuple[Carrier, ...]) -> CallerAuthorization:
-    """What happens to the caller's ``Authorization``: nothing where the credential goes elsewhere."""
-    return CallerAuthorization.REPLACE if sends_authorization(send) else CallerAuthorization.KEEP
 
 
 def _laid_over(fields: Fields, others: Mapping[str, str]) -> Fields:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from gateway.config.clients.send_model import Send
 from gateway.config.routes.access_model import Access
+from gateway.config.routes.gate_model import CorsModel, LimitModel
 from gateway.config.routes.recovery_model import Refusals
 from gateway.config.tls.tls_model import UpstreamTls
 from gateway.config.values.key_types import (
@@ -108,6 +109,11 @@ class RouteModel(Strict):
     access: Access | None = optional(
         "Who may use the route: anyone, or a list of entries, of which one must be satisfied; required if it "
         "injects a token and another machine can reach a listener."
+    )
+    limits: list[LimitModel] | None = optional("How many requests are served.")
+    cors: CorsModel | None = optional("Which pages of other origins may use the route in a browser.")
+    identity: dict[RequestField, Text] | None = optional(
+        "Fields that tell the upstream who calls, each with a text that holds {caller.id} or the like."
     )
     allow_foreign_pages: Flag = flag(
         "On loopback listeners, serve requests from web pages of other sites, and any Host."

@@ -19,6 +19,7 @@ from gateway.config.problems import Wrong, any_of
 from gateway.config.values import hosts, names, patterns, units, urls
 from gateway.config.values.filled import reader_of_filled, unquoted
 from gateway.core import plain_text
+from gateway.core.access_settings import LimitKey
 from gateway.core.client_settings import AuthMethod, TlsVersion, TokenType
 from gateway.core.json_condition import Presence, Scalar
 from gateway.core.json_pointer import JsonPointer
@@ -268,6 +269,11 @@ JwtAlgorithms = Annotated[
     Field(min_length=1),
     BeforeValidator(one_or_many, json_schema_input_type=str | list[str]),
 ]
+RequestRate = Annotated[tuple[int, float], PlainValidator(units.request_rate), _shown(units.RATE_PATTERN)]
+InFlight = Annotated[int, *whole_number(1, 1_000_000)]
+LimitName = Annotated[str, AfterValidator(names.limit_name)]
+LimitKeyWord = Annotated[LimitKey, *_word_of(LimitKey)]
+Origin = Annotated[str, AfterValidator(urls.origin), _shown(patterns.ORIGIN)]
 WayKey = Annotated[str, AfterValidator(names.way_name)]
 CallerNetwork = Annotated[Network, PlainValidator(hosts.network), _shown(patterns.NETWORK)]
 CredentialField = Annotated[str, AfterValidator(names.credential_field)]

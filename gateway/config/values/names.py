@@ -92,6 +92,13 @@ def way_name(value: str) -> str:
     return value
 
 
+def limit_name(value: str) -> str:
+    """Accept the name of a limit: it is safe in a structured field (RFC 9651 section 3.3.3)."""
+    if not _CLIENT.fullmatch(value):
+        raise Wrong("a limit's name consists of at most 64 letters, digits, `_`, `-` and `.`")
+    return value
+
+
 def scope_token(value: str) -> str:
     """Accept one word of a scope (RFC 6749 section 3.3)."""
     if not _SCOPE_TOKEN.fullmatch(value):

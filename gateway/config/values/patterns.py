@@ -43,6 +43,7 @@ ACCESS_LOG: Final = r"stdout|stderr|off|/.*"
 GRANT_TYPE: Final = r"[A-Za-z0-9._-]+|[A-Za-z][A-Za-z0-9+.-]*:\S+"
 METHOD: Final = r"(?!CONNECT$|TRACE$)[!#$%&'*+.^_`|~0-9A-Z-]+"
 POINTER: Final = r"(?:/(?:[^~/]|~[01])*)*"
+ORIGIN: Final = r"\*|https?://[^\s/?#@\\]+"
 RESOURCE: Final = r"[A-Za-z][A-Za-z0-9+.-]*:[^\s#]+"
 
 

@@ -16,12 +16,14 @@ DURATION_PATTERN: Final = r"[0-9]{1,9}(\.[0-9]{1,3})?(ms|s|m|h)"
 SIZE_PATTERN: Final = r"[0-9]{1,15}(B|KiB|MiB|GiB)"
 LONGEST_S: Final = 24 * 3600.0
 PACE_PATTERN: Final = r"[1-9][0-9]{0,3}/([1-9][0-9]{0,2})?(s|m|h)"
+RATE_PATTERN: Final = r"[1-9][0-9]{0,6}/([1-9][0-9]{0,2})?(s|m|h)"
 _KIB: Final = 1024
 LARGEST_BYTES: Final = 1024 * _KIB**3
 
 _DURATION: Final = re.compile(r"(?P<amount>[0-9]{1,9}(?:\.[0-9]{1,3})?)(?P<unit>ms|s|m|h)")
 _SIZE: Final = re.compile(r"(?P<amount>[0-9]{1,15})(?P<unit>B|KiB|MiB|GiB)")
 _PACE: Final = re.compile(r"(?P<count>[1-9][0-9]{0,3})/(?P<amount>[1-9][0-9]{0,2})?(?P<unit>s|m|h)")
+_RATE: Final = re.compile(r"(?P<count>[1-9][0-9]{0,6})/(?P<amount>[1-9][0-9]{0,2})?(?P<unit>s|m|h)")
 _UNIT_S: Final = {"s": 1, "m": 60, "h": 3600}
 _UNIT_BYTES: Final = {"B": 1, "KiB": _KIB, "MiB": _KIB**2, "GiB": _KIB**3}
 
@@ -54,6 +56,18 @@ def login_pace(value: object) -> LoginPace:
     if found is None:
         raise Wrong("expected a number of logins and a time, such as 6/m for six in any minute, or 10/5m")
     return LoginPace(int(found["count"]), float(found["amount"] or 1) * _UNIT_S[found["unit"]])
+
+
+def request_rate(value: object) -> tuple[int, float]:
+    """Read how many requests there may be within a time, in seconds.
+
+    Raises:
+        Wrong: it is no such number.
+    """
+    found = _RATE.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise Wrong("expected a number of requests and a time, such as 100/m, 5/s or 1000/24h")
+    return int(found["count"]), float(found["amount"] or 1) * _UNIT_S[found["unit"]]
 
 
 def size_bytes(value: object, at_most: int = LARGEST_BYTES) -> int:

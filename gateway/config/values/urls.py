@@ -102,6 +102,23 @@ def issuer(value: object) -> ServerUrl:
     return ServerUrl(value, url.scheme, url.authority.host)
 
 
+def origin(value: str) -> str:
+    """Read an origin as browsers write it (RFC 6454 section 6.1), or ``*``.
+
+    Raises:
+        Wrong: it is none, or is not written so.
+    """
+    expected = "expected an origin such as https://app.example.com, or *"
+    if value == "*":
+        return value
+    url = _http_url(value, expected)
+    if url.rest or url.path:
+        raise Wrong("an origin ends with its host or port, without a path: https://app.example.com")
+    if value != value.lower() or value.endswith((":80", ":443")):
+        raise Wrong("browsers write an origin in lower case, and without its usual port")
+    return value
+
+
 def proxy(value: object) -> str:
     """Read the URL of a forward proxy, which may contain a user.
 

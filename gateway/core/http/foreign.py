@@ -10,6 +10,7 @@ the page's own that resolves to 127.0.0.1 (DNS rebinding). Rules:
 - ``Origin``, if present, belongs to this machine or to the route's host. ``null`` belongs to nobody.
 - ``Sec-Fetch-Site`` is not ``cross-site`` (Fetch Metadata). ``same-site`` pages belong to this machine, or to
   the domain of the route's host.
+- A page of an origin that the route's `cors` lists is none of those.
 - Programs send none of these except Host, and pass.
 """
 
@@ -34,15 +35,19 @@ _NAMES: Final = frozenset(
         "localhost.localdomain",
     }
 )
+NO_ORIGINS: Final[frozenset[bytes]] = frozenset()
 _OWN_SITES: Final = frozenset({b"none", b"same-origin", b"same-site"})
 
 
-def refuse_foreign_page(head: RequestHead, route_host: str | None) -> None:
+def refuse_foreign_page(
+    head: RequestHead, route_host: str | None, origins: frozenset[bytes] = NO_ORIGINS
+) -> None:
     """Refuse a request that a page of another site caused, as far as its head shows that.
 
     Args:
         head: the head of the request.
         route_host: the `host` of the route that it matched, if the route has one.
+        origins: those whose pages may use the route (`core.access.cors`).
 
     Raises:
         ForeignPage: another site's page caused it.
@@ -51,6 +56,8 @@ def refuse_foreign_page(head: RequestHead, route_host: str | None) -> None:
     if not is_named and head.host:
         raise ForeignPage("Host names neither this machine nor a host of the route")
     special = head.special
+    if special.get(b"origin") in origins:
+        return
     if b"origin" in special and not _is_own_origin(special[b"origin"], route_host):
         raise ForeignPage("Origin belongs neither to this machine nor to a host of the route")
     if b"sec-fetch-site" in special and special[b"sec-fetch-site"].lower() not in _OWN_SITES:

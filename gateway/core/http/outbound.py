@@ -17,7 +17,7 @@ from typing import Final
 from gateway.core.dpop import without_query
 from gateway.core.errors import AuthorizationNotAllowed, BodyTooLarge, MalformedRequest
 from gateway.core.http.fields import folded, line, without
-from gateway.core.http.foreign import USUAL_HOSTS, refuse_foreign_page
+from gateway.core.http.foreign import NO_ORIGINS, USUAL_HOSTS, refuse_foreign_page
 from gateway.core.http.request_head import RequestHead
 from gateway.core.http.target import Target
 from gateway.core.proxies import NO_PROXIES, TrustedProxies
@@ -83,6 +83,7 @@ class OutboundPlan:
         "_cut",
         "_host",
         "_keeps",
+        "_origins",
         "_refuses_pages",
         "_removed",
         "_scheme",
@@ -100,6 +101,8 @@ class OutboundPlan:
         self._added = added_lines(rules)
         self._removed = removed_names(rules)
         self._refuses_pages = settings.refuses_foreign_pages
+        cors = settings.gate.cors
+        self._origins = frozenset(one.encode() for one in cors.origins) if cors is not None else NO_ORIGINS
         self.may_keep = self._keeps = settings.authorization is CallerAuthorization.KEEP
         self._allowed = tuple(
             (name.lower().encode("ascii"), line(name, "")) for name in (*rules.allow, *settings.passes)
@@ -138,7 +141,7 @@ class OutboundPlan:
             and self._refuses_pages
             and (head.host not in USUAL_HOSTS or b"origin" in special or b"sec-fetch-site" in special)
         ):
-            refuse_foreign_page(head, settings.host)
+            refuse_foreign_page(head, settings.host, self._origins)
         if b"authorization" in special and settings.authorization is CallerAuthorization.REJECT:
             raise AuthorizationNotAllowed("this route does not accept an Authorization from the caller")
         limit = settings.max_body_bytes

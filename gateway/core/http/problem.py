@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from http import HTTPStatus
 
 from gateway.core.errors import TYPE_PREFIX, GatewayError
@@ -51,3 +52,9 @@ def problem_answer(error: GatewayError, request_id: str, date: str, *, closes: b
     if closes:
         lines.append("Connection: close")
     return "\r\n".join((*lines, "", "")).encode("latin-1") + (b"" if is_head else body)
+
+
+def with_lines(answer: bytes, lines: Iterable[bytes]) -> bytes:
+    """Return a response with further lines in its head."""
+    head, end, body = answer.partition(b"\r\n\r\n")
+    return b"\r\n".join((head, *lines)) + end + body

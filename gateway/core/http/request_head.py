@@ -86,8 +86,9 @@ OVERRIDES: Final = frozenset(
         b"x-waws-unencoded-url",
     }
 )
-# What a browser says about the page that caused the request: it passes, and `core.http.foreign` uses it.
-NOTED: Final = frozenset({b"origin", b"sec-fetch-site"})
+# What a browser says about the page that caused the request: it passes, and decisions depend on it
+# (`core.http.foreign`, `core.access.cors`).
+NOTED: Final = frozenset({b"access-control-request-method", b"origin", b"sec-fetch-site"})
 # Connection options whose fields never pass anyway.
 _KNOWN_OPTIONS: Final = frozenset({b"close", b"http2-settings", b"keep-alive", b"te", b"upgrade"})
 _NAME_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_~%!$&'()*+;="

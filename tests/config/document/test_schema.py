@@ -15,7 +15,7 @@ from gateway.config.values import hosts, names, urls
 from gateway.config.values.key_types import JwtType
 from gateway.config.values.patterns import REFERENCES as WITH_REFERENCES
 from gateway.config.values.units import DURATION_PATTERN, SIZE_PATTERN, duration_s, size_bytes
-from gateway.core.access_settings import ApiKeyWay
+from gateway.core.access_settings import ApiKeyWay, CorsSettings
 from gateway.core.carriers import MAIN_PART
 from gateway.core.client_settings import AuthMethod, ClientSettings, GrantType, Reach, TlsVersion
 from gateway.core.oauth.client_assertion import JWT_BEARER
@@ -161,6 +161,8 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "routes[].authorization": CallerAuthorization.REPLACE.value,
         "clients.<name>.send[].part": MAIN_PART,
         "routes[].send[].part": MAIN_PART,
+        "routes[].cors.credentials": False,
+        "routes[].cors.max_age": _default(CorsSettings, "max_age_s"),
         "routes[].recover_on": [401],
         "routes[].timeouts.connect": timeouts.connect_s,
         "routes[].timeouts.response": timeouts.response_s,
