@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.wire.messages import ok
@@ -12,10 +13,15 @@ from tests.wire.servers import Exchange, FakeServer
 
 @dataclass
 class Grants:
-    """What an authorization server hands out."""
+    """What an authorization server hands out.
+
+    Attributes:
+        shaped: writes the answer with a token, if it is not that of RFC 6749.
+    """
 
     expires_in: float = 3600.0
     prefix: str = "token_"
+    shaped: Callable[[str], bytes] | None = None
 
 
 class FakeAuthorizationServer(FakeServer):
@@ -45,5 +51,8 @@ class FakeAuthorizationServer(FakeServer):
             return
         self.granted += 1
         token = f"{self.grants.prefix}{self.granted}"
+        if self.grants.shaped is not None:
+            exchange.write(self.grants.shaped(token))
+            return
         answer = {"access_token": token, "token_type": "Bearer", "expires_in": self.grants.expires_in}
         exchange.write(ok(json.dumps(answer).encode(), "Content-Type: application/json"))
