@@ -13,7 +13,7 @@ import asyncio
 import selectors
 import time
 
-PATIENCE_S = 0.001
+PATIENCE_S = 0.0005
 
 
 class _Selector(selectors.DefaultSelector):

@@ -10,7 +10,8 @@ from tests.wire.rig import LOOPBACK, Rig
 from tests.wire.servers import FakeServer, Script
 
 PASSWORD = 'pass w&rd="2" é'
-ENVIRON = {"PASSWORD": PASSWORD}
+KEY = "key-of-41-visible-characters~!@#$%^&*()_+"
+ENVIRON = {"PASSWORD": PASSWORD, "PASSWORD_IN_ASCII": KEY}
 
 
 class LoginRig(Rig):
