@@ -59,8 +59,9 @@ be had, `seam` which private parts of aiohttp are used, `hardening` what others 
 what systemd is told, `version` what is installed. `regular_file` reads files that others may replace,
 `text_file` those that hold a text, `secret_text` puts secrets together, `packing` makes settings bytes for
 another process, `config_text` reads the text of a configuration, `mounts` says what is mounted,
-`files_in_use` lists the files of a running gateway, `descriptors` shares out file descriptors, `aside` runs
-work off the event loop, and `first_process` is what PID 1 of a container owes.
+`files_in_use` lists the files of a running gateway, `instances` leads to upstreams that credentials name,
+`descriptors` shares out file descriptors, `aside` runs work off the event loop, and `first_process` is what
+PID 1 of a container owes.
 """
 
 __version__ = "0.1.0"

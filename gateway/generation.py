@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from gateway.access.gate import Gate
@@ -27,12 +28,13 @@ from gateway.core.oauth.named_secret import NamedReader
 from gateway.core.oauth.source_state import SourceState
 from gateway.core.settings import RouteName, RouteSettings, Settings, UpstreamSettings
 from gateway.core.token import TokenSource
+from gateway.instances import Instances
 from gateway.net.resolver import Resolver
 from gateway.observe.metrics import Metrics
 from gateway.observe.route_health import RouteHealth
 from gateway.proxy.pool import Pool
 from gateway.proxy.room import Room
-from gateway.proxy.route import Route
+from gateway.proxy.route import Route, RouteInstances
 from gateway.tls.trust import Trust
 
 
@@ -125,14 +127,24 @@ class Generation:
         for pool in self.pools.values():
             if id(pool) not in kept:
                 pool.close()
+        kept_instances = {id(each) for other in others for each in other.instances()}
+        for instances in self.instances():
+            if id(instances) not in kept_instances:
+                instances.close()
         await self.sources.close([other.sources for other in others])
         await self.ways.close([other.ways for other in others])
+
+    def instances(self) -> list[RouteInstances]:
+        """Return the upstreams that credentials name, by the routes for which they do."""
+        return [route.instances for route in self.routes if route.instances is not None]
 
     def give_way(self, to: Generation) -> None:
         """Keep no idle connection to an upstream that `to` does not have."""
         for upstream, pool in self.pools.items():
             if to.pools.get(upstream) is not pool:
                 pool.give_up()
+        for instances in set(self.instances()).difference(to.instances()):
+            instances.give_up()
 
     def is_over(self, busy: set[Route], now: Generation) -> bool:
         """Whether none of the `busy` routes belongs to it, but for those that are routes of `now` as well."""
@@ -149,7 +161,10 @@ class Generation:
         client = settings.grant.client if settings.grant is not None else ""
         health = RouteHealth(settings.name, f"routes[{index}]", client, process.loop.time)
         counters = process.metrics.route(settings.name)
-        return Route(settings, pool, source, counters, acceptance, health, self._gate(settings))
+        route = Route(settings, pool, source, counters, acceptance, health, self._gate(settings))
+        if settings.instances is not None:
+            route.instances = Instances(settings, partial(_to_instance, process, route))
+        return route
 
     def _kept_route(
         self, settings: RouteSettings, pool: Pool, source: TokenSource | None, index: int
@@ -188,10 +203,20 @@ class Generation:
         if pool is None and self._before is not None:
             pool = self._before.pools.get(upstream)
         if pool is None:
-            process = self._process
-            pool = Pool(upstream, process.room, process.loop, process.trust, process.resolver)
+            pool = _new_pool(self._process, upstream)
         self.pools[upstream] = pool
         return pool
+
+
+def _new_pool(process: ProcessParts, upstream: UpstreamSettings) -> Pool:
+    return Pool(upstream, process.room, process.loop, process.trust, process.resolver)
+
+
+def _to_instance(process: ProcessParts, route: Route, settings: RouteSettings) -> Route:
+    """Make a route to an upstream that a credential of `route` names."""
+    # Bound to no generation: the route may outlive its own.
+    pool = _new_pool(process, settings.upstream)
+    return Route(settings, pool, route.source, route.counters, Acceptance(), route.health)
 
 
 class CannotChange(Exception):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 
 from gateway.generation import Generation
 from gateway.proxy.pool import Pool
-from gateway.proxy.route import Route
+from gateway.proxy.route import Route, RouteInstances
 
 
 class Retired:
@@ -32,6 +32,11 @@ class Retired:
     def pools_with(self, now: Generation) -> list[Pool]:
         """Return all pools in use, those of `now` too, each once."""
         used = (pool for each in (now, *self.generations) for pool in each.pools.values())
+        return list(dict.fromkeys(used))
+
+    def instances_with(self, now: Generation) -> list[RouteInstances]:
+        """Return the upstreams that credentials name, those of `now` too, each once."""
+        used = (instances for each in (now, *self.generations) for instances in each.instances())
         return list(dict.fromkeys(used))
 
     def end_those_over(self, busy: set[Route], now: Generation) -> bool:

@@ -266,6 +266,13 @@ class TokenAnswerInvalid(AuthorizationServerError):
     proxy_error = "http_protocol_error"
 
 
+class InstanceNotAllowed(AuthorizationServerError):
+    """The upstream that the credential names is not one that the route allows; nothing was sent."""
+
+    code, status, title = "instance_not_allowed", 502, "The credential names an upstream that is not allowed"
+    proxy_error = "destination_not_found"
+
+
 class TokenUnavailable(AuthorizationServerError):
     """It cannot be reached, is failing, or asked to be left alone for a while."""
 

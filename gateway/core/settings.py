@@ -13,6 +13,7 @@ from gateway.core.access_settings import NOTHING, GateSettings, WaySettings
 from gateway.core.caller import WayName
 from gateway.core.carriers import USUAL, Carrier
 from gateway.core.client_settings import ClientName, ClientSettings, Grant, TlsFiles, TlsVersion
+from gateway.core.instances import InstanceSettings
 from gateway.core.proxies import NO_PROXIES, TrustedProxies
 from gateway.core.refusal_sign import RefusalSign
 
@@ -163,6 +164,8 @@ class RouteSettings:
         send: where the parts of the credential go; what the client says, unless the route says otherwise.
         recover_on: status codes that mean that the upstream refused the token.
         refusal_signs: further responses that mean it.
+        instances: how the credential names the upstream, of which `upstream` has all but host and port; None
+            if the configuration names it.
         refuses_foreign_pages: whether loopback listeners refuse pages of other sites (`core.http.foreign`).
         gate: what stands before it.
         passes: request fields that carry a caller's credential on other routes, and pass on this one.
@@ -181,6 +184,7 @@ class RouteSettings:
     send: tuple[Carrier, ...] = USUAL
     recover_on: frozenset[int] = frozenset({401})
     refusal_signs: tuple[RefusalSign, ...] = ()
+    instances: InstanceSettings | None = None
     request_headers: HeaderRules = HeaderRules()
     response_headers: HeaderRules = HeaderRules()
     timeouts: Timeouts = Timeouts()

@@ -158,6 +158,11 @@ def _upstream_url(route: RouteSettings, target: str) -> str:
     return f"{upstream.scheme.value}://{upstream.authority}{target}"
 
 
+def _instance_lines(route: RouteSettings) -> tuple[str, ...]:
+    named = route.instances
+    return () if named is None else (f"instances  {' or '.join(map(str, named.allowed))}",)
+
+
 def _credential_lines(route: RouteSettings) -> tuple[str, ...]:
     if route.grant is None:
         return ()
@@ -172,6 +177,7 @@ def render(explanation: Explanation) -> str:
         (
             f"route      {route.name} ({client})",
             f"upstream   {explanation.upstream_url or 'none: the gateway answers itself (Max-Forwards: 0)'}",
+            *_instance_lines(route),
             f"caller     {explanation.caller}",
             *_credential_lines(route),
             "before",

@@ -46,6 +46,8 @@ class Exchange(ExchangeFacts):
         last_status = before.status if before is not None else 0
         super().__init__(token, call.link.stopwatch_s(), last_status, token_is_new=token_is_new)
         prover = token.prover if token is not None else None
+        if route.instances is not None and token is not None:
+            route = route.instances.of(token)
         self._call = call
         self._route = route
         self._proofs = DpopProofs(call, route, prover) if prover is not None else None

@@ -81,6 +81,11 @@ class Pool:
         return connection
 
     @property
+    def is_empty(self) -> bool:
+        """Whether it has no connection."""
+        return not self._all
+
+    @property
     def idle_since_s(self) -> float | None:
         """When the connection that has been idle longest became idle; None if none is idle."""
         return self._idle[0].idle_since_s if self._idle else None

@@ -68,6 +68,26 @@ class Gate(Protocol):
         """Let a caller in, or raise what it gets, after a wait until `deadline_s` if need be."""
 
 
+class RouteInstances(Protocol):
+    """The upstreams that the credentials of a route name; see `gateway.instances`."""
+
+    def of(self, token: Token) -> Route:
+        """Return the route to the upstream that `token` names.
+
+        Raises:
+            InstanceNotAllowed: it names none, or one that is not allowed.
+        """
+
+    def sweep(self, now_s: float) -> None:
+        """Close connections that have been idle too long, and fail exchanges that are late."""
+
+    def give_up(self) -> None:
+        """Keep no idle connections any more."""
+
+    def close(self) -> None:
+        """Close every connection."""
+
+
 class Route:
     """A rule of `gateway.yaml` with its connections, tokens, counters and health.
 
@@ -76,6 +96,7 @@ class Route:
         alarms: the status codes of responses that may say that the token was refused (`proxy.refused`).
         refusals: what the route remembers about refused tokens.
         gate: what stands before it; None: nothing.
+        instances: leads to the upstream that the credential names; None if the configuration names it.
         acceptance: the last token that the upstream accepted; shared by routes with this source and upstream.
     """
 
@@ -90,6 +111,7 @@ class Route:
         "counters",
         "gate",
         "health",
+        "instances",
         "leaves_date",
         "plan",
         "pool",
@@ -115,6 +137,7 @@ class Route:
         self.pool = pool
         self.source = source
         self.gate = gate
+        self.instances: RouteInstances | None = None
         self.counters = counters
         self.alarms = settings.recover_on | {sign.status for sign in settings.refusal_signs}
         self.refusals = RefusalMemory()

@@ -6,6 +6,7 @@ import pytest
 from gateway.core.carriers import InCookie, InHeader, InQuery
 from gateway.core.client_settings import TlsFiles
 from gateway.core.errors import AmbiguousPath, AuthorizationNotAllowed, MethodNotAllowed, NoRoute
+from gateway.core.instances import InstancePattern, InstanceSettings
 from gateway.core.json_condition import JsonCondition
 from gateway.core.json_pointer import read_pointer
 from gateway.core.proxies import TrustedProxies
@@ -149,6 +150,20 @@ def test_where_the_credential_goes_is_told(members, told):
 def test_what_is_recovered_is_told(members, told):
     lines = render(explain(settings(route("/", **members)), "GET", "/", ())).splitlines()
     assert [line for line in lines if line.startswith("recovers")] == [f"recovers   {told}"]
+
+
+def test_an_upstream_that_the_credential_names_is_told_with_its_bounds():
+    named = route(
+        "/",
+        upstream=UpstreamSettings(Scheme.HTTPS, "{token.at}", 443),
+        instances=InstanceSettings("at", (InstancePattern("*.a.test"), InstancePattern("b.test", 8443))),
+        base_path="/v1",
+    )
+    lines = render(explain(settings(named), "GET", "/x", ())).splitlines()
+    assert lines[1:3] == [
+        "upstream   https://{token.at}/v1/x",
+        "instances  https://*.a.test or https://b.test:8443",
+    ]
 
 
 def test_without_a_client_there_is_none():

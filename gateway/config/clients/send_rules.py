@@ -44,10 +44,17 @@ def send_findings(loc: Loc, send: Sequence[SendModel], *, is_bound: bool) -> Ite
 
 def unknown_parts(loc: Loc, send: Sequence[SendModel], client: ClientModel) -> Iterator[Mistake]:
     """Yield the parts of `send` that the client's credential does not have."""
-    known = list(parts_of(client))
     for index, item in enumerate(send):
-        if item.part is not None and item.part not in known:
-            close = close_to(item.part, known)
-            hint = f", did you mean {close}?" if close else f"; expected one of {', '.join(known)}"
-            taker = "no step of the login" if client.login is not None else "nothing in answer.take"
-            yield Mistake((*loc, index, "part"), f"{taker} takes this part{hint}")
+        if item.part is not None and (words := unknown_part(item.part, client)):
+            yield Mistake((*loc, index, "part"), words)
+
+
+def unknown_part(part: str, client: ClientModel) -> str:
+    """Say that the client's credential does not have a part; an empty text if it has."""
+    known = list(parts_of(client))
+    if part in known:
+        return ""
+    close = close_to(part, known)
+    hint = f", did you mean {close}?" if close else f"; expected one of {', '.join(known)}"
+    taker = "no step of the login" if client.login is not None else "nothing in answer.take"
+    return f"{taker} takes this part{hint}"

@@ -24,6 +24,7 @@ _OPEN: Final = frozenset(
         "client",
         "client_id",
         "host",
+        "instances",
         "issuer",
         "kid",
         "listen",

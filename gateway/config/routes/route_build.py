@@ -18,6 +18,7 @@ from gateway.core.access_settings import GateSettings, WaySettings
 from gateway.core.caller import WayName
 from gateway.core.carriers import USUAL, Carrier
 from gateway.core.client_settings import ClientName, Grant
+from gateway.core.instances import InstanceSettings
 from gateway.core.json_condition import JsonCondition
 from gateway.core.refusal_sign import RefusalSign
 from gateway.core.settings import (
@@ -85,6 +86,7 @@ class RouteBuilder:
             grant=self._grant(route),
             authorization=route.authorization or self._usual_policy(gate, send),
             send=send,
+            instances=_instances(route),
             **_refusals(route.recover_on),
             request_headers=_header_rules(headers.request if headers is not None else None),
             response_headers=_header_rules(headers.response if headers is not None else None),
@@ -156,6 +158,11 @@ def _sign(written: RefusalModel) -> RefusalSign:
         fields=tuple((written.header or {}).items()),
         json=tuple(JsonCondition(pointer, wanted) for pointer, wanted in (written.json_body or {}).items()),
     )
+
+
+def _instances(route: RouteModel) -> InstanceSettings | None:
+    named = route.upstream.instance
+    return None if named is None else InstanceSettings(named.part, unique(route.instances), named.is_host)
 
 
 def _laid_over(fields: Fields, others: Mapping[str, str]) -> Fields:

@@ -17,6 +17,7 @@ from gateway.config.values.key_types import (
     Duration,
     Flag,
     Host,
+    Instance,
     Method,
     OverrideField,
     ParameterName,
@@ -87,7 +88,11 @@ class RouteModel(Strict):
         "The host that matches; any by default. *.example.com matches every name below it."
     )
     upstream: Upstream = required(
-        "http://host[:port][/path] or https://..., whose path is prepended, or unix:/path."
+        "http://host[:port][/path] or https://..., whose path is prepended, unix:/path, or {token.PART}/path "
+        "if a part of the credential names it."
+    )
+    instances: Annotated[list[Instance], Field(min_length=1)] | None = optional(
+        "The servers that the credential may name: https://host or https://*.example.com."
     )
     strip_prefix: Flag = flag("Remove the route's path before forwarding.")
     preserve_host: Flag = flag("Forward the caller's Host instead of the upstream's.")

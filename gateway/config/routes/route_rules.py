@@ -8,11 +8,11 @@ from typing import Final
 from gateway.config.clients.client_method import is_certificate_bound
 from gateway.config.clients.client_model import ClientModel
 from gateway.config.clients.send_build import carriers, client_carriers, sends_authorization
-from gateway.config.clients.send_rules import send_findings, unknown_parts
+from gateway.config.clients.send_rules import send_findings, unknown_part, unknown_parts
 from gateway.config.problems import Loc, Mistake
 from gateway.config.routes.route_model import RouteModel
 from gateway.config.spelling import close_to
-from gateway.core.carriers import Carrier, InCookie, InHeader, InQuery
+from gateway.core.carriers import MAIN_PART, Carrier, InCookie, InHeader, InQuery
 from gateway.core.http.fields import folded
 from gateway.core.settings import CallerAuthorization, Scheme
 
@@ -24,6 +24,14 @@ _NO_CLIENT: Final = "has no effect without `client` on this route: add that, or 
 _OF_GRANTS: Final = ("scope", "audience", "resource", "parameters", "token_headers")
 _DECIDED: Final = frozenset((b"authorization", b"dpop"))
 _MAPPINGS: Final = ("set", "add")
+_NOT_NAMED: Final = "has no effect unless the upstream is {token.PART}: remove it"
+_NOBODY_NAMES: Final = "missing key: the upstream is named by a credential"
+_ANY_SERVER: Final = (
+    "missing key: a credential goes wherever it says itself, so write which servers it may name, as in "
+    "https://*.example.com"
+)
+_ONE_NAME: Final = "the certificate of each instance must have the instance's own name: remove it"
+_CALLERS_TOKEN: Final = "the caller's own token names no upstream: write replace or reject"
 _KEPT: Final = (
     "on this route the caller's own Authorization passes, since the credential goes elsewhere: write "
     "authorization: replace as well, or remove this key"
@@ -54,6 +62,7 @@ def route_findings(loc: Loc, route: RouteModel, clients: Clients, wrong: frozens
     yield from _wider_scope(loc, route, clients)
     yield from _needs_https(loc, route)
     yield from _other_certificate(loc, route, clients)
+    yield from _named_by_credential(loc, route, clients, wrong)
     if wrong.isdisjoint({(*loc, "send"), ("clients", route.client or "", "send")}):
         yield from _sent_elsewhere(loc, route, clients)
         yield from _two_authorizations(loc, route, clients)
@@ -128,6 +137,30 @@ def _proof_for_anybody(loc: Loc, route: RouteModel, clients: Clients) -> Iterato
     is_exact = route.host is not None and not route.host.startswith("*")
     if client is not None and client.dpop and route.preserve_host and not is_exact:
         yield Mistake((*loc, "preserve_host"), _PROOF_FOR_ANYBODY, is_about_key=True)
+
+
+def _named_by_credential(
+    loc: Loc, route: RouteModel, clients: Clients, wrong: frozenset[Loc]
+) -> Iterator[Mistake]:
+    """Find an upstream that nothing names, or that the credential may name without bounds."""
+    named = route.upstream.instance
+    if named is None:
+        if route.instances is not None and (*loc, "upstream") not in wrong:
+            yield Mistake((*loc, "instances"), _NOT_NAMED, is_about_key=True)
+        return
+    if route.client is None:
+        yield Mistake((*loc, "client"), _NOBODY_NAMES, is_about_key=True)
+    if route.instances is None and (*loc, "instances") not in wrong:
+        yield Mistake((*loc, "instances"), _ANY_SERVER, is_about_key=True)
+    client = clients.get(route.client or "")
+    if named.part == MAIN_PART:
+        yield Mistake((*loc, "upstream"), "the token itself is no URL: name another part of the credential")
+    elif client is not None and (words := unknown_part(named.part, client)):
+        yield Mistake((*loc, "upstream"), words)
+    if route.tls is not None and route.tls.server_name is not None:
+        yield Mistake((*loc, "tls", "server_name"), _ONE_NAME, is_about_key=True)
+    if route.authorization is CallerAuthorization.KEEP and sends_authorization(_carried(route, clients)):
+        yield Mistake((*loc, "authorization"), _CALLERS_TOKEN)
 
 
 def _sent_elsewhere(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mistake]:

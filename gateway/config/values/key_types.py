@@ -18,9 +18,11 @@ from pydantic import (
 from gateway.config.problems import Wrong, any_of
 from gateway.config.values import hosts, names, patterns, units, urls
 from gateway.config.values.filled import reader_of_filled, unquoted
+from gateway.config.values.instance_patterns import instance_pattern
 from gateway.core import plain_text
 from gateway.core.access_settings import LimitKey
 from gateway.core.client_settings import AuthMethod, TlsVersion, TokenType
+from gateway.core.instances import InstancePattern
 from gateway.core.json_condition import Presence, Scalar
 from gateway.core.json_pointer import JsonPointer
 from gateway.core.login_settings import LoginPace
@@ -163,6 +165,7 @@ Host = Annotated[str, AfterValidator(hosts.host_pattern), _shown(patterns.HOST)]
 HostName = Annotated[str, AfterValidator(hosts.host_name), _shown(patterns.HOST_NAME)]
 Path = Annotated[str, AfterValidator(urls.path_prefix), _shown(patterns.PATH)]
 Upstream = Annotated[urls.Upstream, PlainValidator(urls.upstream), _shown(patterns.UPSTREAM)]
+Instance = Annotated[InstancePattern, PlainValidator(instance_pattern), _shown(patterns.INSTANCE)]
 ServerUrl = Annotated[urls.ServerUrl, PlainValidator(urls.endpoint), _shown(patterns.ENDPOINT)]
 Issuer = Annotated[urls.ServerUrl, PlainValidator(urls.issuer), _shown(patterns.ISSUER)]
 Proxy = Annotated[str, PlainValidator(urls.proxy), _shown(patterns.PROXY)]

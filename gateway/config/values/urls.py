@@ -24,15 +24,32 @@ _BARE_HOST: Final = re.compile(
 )
 _DEFAULT_PORTS: Final = {Scheme.HTTP: 80, Scheme.HTTPS: 443}
 
+_INSTANCE: Final = re.compile(
+    r"(?P<scheme>https://)?\{token\.(?P<part>[A-Za-z_][A-Za-z0-9_-]{0,63})\}(?P<path>/.*)?"
+)
+
 EXPECTED_UPSTREAM: Final = "expected http://host[:port][/path], https://host[:port][/path] or unix:/path"
 
 
 @dataclass(frozen=True, slots=True)
+class InstanceName:
+    """The part of the credential that names an upstream: a whole URL, or only the host."""
+
+    part: str
+    is_host: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Upstream:
-    """What a route's `upstream` says."""
+    """What a route's `upstream` says.
+
+    Attributes:
+        instance: what names it, if the configuration does not; then the host in `settings` stands for it.
+    """
 
     settings: UpstreamSettings
     base_path: str = ""
+    instance: InstanceName | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +77,8 @@ def upstream(value: object) -> Upstream:
     """
     if not isinstance(value, str):
         raise Wrong(EXPECTED_UPSTREAM)
+    if "{" in value:
+        return _instance(value)
     if value.startswith("unix:"):
         return Upstream(UpstreamSettings(Scheme.UNIX, "localhost", 80, socket_path=socket_path(value)))
     url = _http_url(value, EXPECTED_UPSTREAM)
@@ -68,6 +87,19 @@ def upstream(value: object) -> Upstream:
     base = path_prefix(url.path) if url.path else "/"
     settings = UpstreamSettings(url.scheme, url.authority.host, _port(url))
     return Upstream(settings, "" if base == "/" else base)
+
+
+def _instance(value: str) -> Upstream:
+    found = _INSTANCE.fullmatch(value)
+    if found is None:
+        raise Wrong(
+            "a credential names its upstream as {token.PART}/path, or as https://{token.PART}/path if that "
+            "part is a host alone"
+        )
+    base = path_prefix(found["path"]) if found["path"] else "/"
+    settings = UpstreamSettings(Scheme.HTTPS, f"{{token.{found['part']}}}", 443)
+    named = InstanceName(found["part"], is_host=found["scheme"] is not None)
+    return Upstream(settings, "" if base == "/" else base, named)
 
 
 def endpoint(value: object) -> ServerUrl:

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.core.carriers import USUAL, InCookie, InHeader, InQuery
 from gateway.core.client_settings import ClientName
+from gateway.core.instances import InstancePattern, InstanceSettings
 from gateway.core.settings import (
     HeaderRules,
     Scheme,
@@ -68,6 +69,26 @@ def test_where_the_credential_goes(at_client, at_route, send, policy):
     sending = sending.replace("}}\n", ", answer: {take: {a: /a, b: /b}}}}\n")
     route = load_text(sending + INJECTING.replace("crm}", f"crm, {at_route}}}")).routes[0]
     assert (route.send, route.authorization.value) == (send, policy)
+
+
+@pytest.mark.parametrize(
+    ("upstream", "is_host", "base_path"),
+    [
+        ("{token.at}", False, ""),
+        ("{token.at}/services/v1/", False, "/services/v1"),
+        ("https://{token.at}/services", True, "/services"),
+    ],
+)
+def test_an_upstream_that_the_credential_names(upstream, is_host, base_path):
+    client = CRM.replace("}}\n", ", answer: {take: {at: /instance_url}}}}\n")
+    allowed = 'instances: ["https://*.A.test", "https://b.test:8443/"]'
+    route = load_text(
+        f"{client}routes: [{{path: /, upstream: '{upstream}', client: crm, {allowed}, tls: {{ca: ca.pem}}}}]"
+    ).routes[0]
+    patterns = (InstancePattern("*.a.test"), InstancePattern("b.test", 8443))
+    assert route.instances == InstanceSettings("at", patterns, is_host)
+    assert (route.base_path, route.upstream.scheme) == (base_path, Scheme.HTTPS)
+    assert route.upstream.ca_file is not None
 
 
 def test_every_key_of_a_route_reaches_its_settings():
