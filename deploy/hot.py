@@ -22,6 +22,7 @@ HOT: Final = {
         "gateway.proxy.answer_reader",
         "gateway.proxy.body",
         "gateway.proxy.call",
+        "gateway.proxy.caller_facts",
         "gateway.proxy.exchange",
         "gateway.proxy.exchange_facts",
         "gateway.proxy.fast_lane",
@@ -34,6 +35,7 @@ HOT: Final = {
         "gateway.proxy.tls_upstream",
         "gateway.proxy.upstream",
         "gateway.proxy.upstream_flow",
+        "gateway.request_ids",
     ),
     "reads its head": (
         "gateway.core.http.fields",

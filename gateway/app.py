@@ -47,7 +47,7 @@ from gateway.proxy.fast_lane import FastLane
 from gateway.proxy.front import FrontTerms
 from gateway.proxy.handler import Handler, Serving
 from gateway.proxy.room import Room
-from gateway.request_ids import request_ids
+from gateway.request_ids import RequestIds
 from gateway.retired import Retired
 from gateway.tls.trust import Trust
 
@@ -133,7 +133,7 @@ class Gateway:
         self.retired = Retired(loop)
         self._handler = Handler(self._serving(settings), self._clock, self.metrics.route(UNROUTED))
         self._date = HttpDate()
-        self._next_id = request_ids()
+        self._ids = RequestIds()
         self._lane = FastLane(self._handler, loop, self._clock.now_s)
         self.front = self._front_terms(settings)
         self.doors = Doors(inherited or InheritedSockets())
@@ -285,7 +285,7 @@ class Gateway:
 
     def _front_terms(self, settings: Settings) -> FrontTerms:
         timeout_s = settings.limits.keepalive_timeout_s
-        return FrontTerms(self._lane.turn, self._handler.reader, self._next_id, timeout_s)
+        return FrontTerms(self._lane.turn, self._handler.reader, self._ids, timeout_s)
 
     def _looks(self) -> list[Look]:
         looks: list[Look] = [

@@ -26,6 +26,7 @@ HANDLER: Final = frozenset(
         "_loop",
         "_messages",
         "_parser",
+        "_paused",
         "_pause_reading_for_buffer",
         "_reading_paused",
         "_resume_reading_for_buffer",

@@ -7,9 +7,10 @@ and summed up at the scrape.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Final
 
-BOUNDS_S: Final = (
+BOUNDS_S: Final[Sequence[float]] = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
 )  # fmt: skip
 """From half a millisecond, below which a proxy's share is lost in noise, to the default timeout."""

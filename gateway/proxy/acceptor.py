@@ -180,7 +180,7 @@ class Acceptor:
         kind = TooManyConnections if reason is Excess.CONNECTIONS else OutOfDescriptors
         error = kind("the gateway has no room for another connection", retry_after_s=1)
         terms = self._listener.terms
-        request_id = terms.front.next_id().decode("ascii")
+        request_id = terms.front.ids.next().decode("ascii")
         return problem_answer(error, request_id, terms.date().decode("ascii"), closes=True, is_head=False)
 
     def _end_refused(self, sock: socket.socket) -> None:

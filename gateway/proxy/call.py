@@ -33,6 +33,7 @@ class Call:
     *response* to the caller.
 
     Attributes:
+        link, facts: the connection of its caller, and what every request needs of that.
         message: the head as aiohttp's parser read it, if a parser did.
         plain_head: the head that was read without a parser, if it was.
         method, payload: the method and the body of the request, as received.
@@ -82,11 +83,12 @@ class Call:
         keeps_alive: bool,
     ) -> None:
         self.link = link
+        self.facts = link.facts
         self.method = method
         self.payload = payload
         self.request_id = request_id
         self.started_s = started_s
-        self.began_s = link.stopwatch_s()
+        self.began_s = self.facts.stopwatch_s()
         self.keeps_alive = keeps_alive
         self.recovery = _NO_RECOVERY
 
@@ -96,7 +98,7 @@ class Call:
         """Set the head, and what follows from it for the whole call."""
         self.head = head
         self.path = head.target.path
-        caller = self.link.caller
+        caller = self.facts.caller
         if caller.is_trusted:
             self.forwarded_for = caller.client_behind(head)
         if b"x-request-id" in head.special:
@@ -124,11 +126,11 @@ class Call:
 
     def within(self, most_s: float) -> float:
         """Return `most_s`, or the rest of the route's total time if that is less."""
-        return min(most_s, max(0.0, self.link.total_deadline_s - self.link.now_s()))
+        return min(most_s, max(0.0, self.facts.total_deadline_s - self.facts.now_s()))
 
     def waited_for_token(self, since_s: float) -> None:
         """Add the wait for a token that began at `since_s` on the stopwatch and ends now."""
-        self.token_wait_s += self.link.stopwatch_s() - since_s
+        self.token_wait_s += self.facts.stopwatch_s() - since_s
 
     def is_late(self) -> None:
         """End the call, because the route's total time is over."""
@@ -146,7 +148,7 @@ class Call:
         """Invite the body, once (RFC 9110 section 10.1.1)."""
         if not self.said_continue and self.status == 0:
             self.said_continue = True
-            self.link.write(CONTINUE)
+            self.facts.write(CONTINUE)
 
     def begin_answer(self, status: int, data: bytes, body_bytes: int) -> None:
         """Send `data`: the head of the final response, with the first `body_bytes` of its body.
@@ -156,7 +158,7 @@ class Call:
         """
         self.status = status
         self.answer_bytes = body_bytes
-        self.link.write(data)
+        self.facts.write(data)
 
     def refuse(self, error: GatewayError) -> None:
         """Respond with `error`, or break the response off if it has begun."""
@@ -167,11 +169,11 @@ class Call:
             return
         self.status = error.status
         self._decide_keep_alive(closes=error.closes)
-        if self.link.transport is not None and error.status != CallerGone.status:
-            request_id, date = self.request_id.decode("ascii"), self.link.date().decode("ascii")
+        if self.facts.transport is not None and error.status != CallerGone.status:
+            request_id, date = self.request_id.decode("ascii"), self.facts.date().decode("ascii")
             closes = not self.keeps_alive
             said = problem_answer(error, request_id, date, closes=closes, is_head=self.is_head)
-            self.link.write(with_lines(said, self.answer_lines) if self.answer_lines else said)
+            self.facts.write(with_lines(said, self.answer_lines) if self.answer_lines else said)
 
     def answer_options(self, methods: frozenset[str] | None) -> None:
         """Respond to an OPTIONS request that must not be forwarded (RFC 9110 section 7.6.2)."""
@@ -179,9 +181,9 @@ class Call:
         self._decide_keep_alive(closes=False)
         closing = "" if self.keeps_alive else "Connection: close\r\n"
         allow = ", ".join(sorted(methods or ALL_METHODS))
-        date = self.link.date().decode("ascii")
+        date = self.facts.date().decode("ascii")
         head = f"HTTP/1.1 204 No Content\r\nDate: {date}\r\nAllow: {allow}\r\n{closing}\r\n"
-        self.link.write(head.encode("ascii"))
+        self.facts.write(head.encode("ascii"))
 
     def _decide_keep_alive(self, *, closes: bool) -> None:
         """Close after an early response, since nobody reads the rest of the request body."""
@@ -196,8 +198,8 @@ class Call:
         self.status = 204
         self._decide_keep_alive(closes=False)
         closing = () if self.keeps_alive else (b"Connection: close",)
-        head = (b"HTTP/1.1 204 No Content", b"Date: " + self.link.date(), *lines, *closing, b"\r\n")
-        self.link.write(b"\r\n".join(head))
+        head = (b"HTTP/1.1 204 No Content", b"Date: " + self.facts.date(), *lines, *closing, b"\r\n")
+        self.facts.write(b"\r\n".join(head))
 
     # ── the record ────────────────────────────────────────────────────────────────────────────────
 
@@ -213,7 +215,7 @@ class Call:
             wall_s - total_s,
             self.request_id.decode("ascii"),
             self.route.settings.name if self.route is not None else "-",
-            self.link.caller.name,
+            self.facts.caller.name,
             self.forwarded_for,
             self.method,
             self.path,

@@ -84,7 +84,8 @@ class CallerConnection(CallerLink):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.was_made = True
-        self.caller = caller_of(transport, self._entrance)
+        self.facts.is_given_up = self._listener.is_given_up
+        self.facts.caller = caller_of(transport, self._entrance)
         self.read_deadline_s = self._loop.time() + self._limits.keepalive_timeout_s
         super().connection_made(transport)
         self.wire_is(cast("asyncio.Transport", transport))  # uvloop's is no subclass
@@ -166,7 +167,7 @@ class CallerConnection(CallerLink):
                 if not call.is_over:
                     await handler.handle(call, exchange)
                 front.call = None
-                self.total_deadline_s = inf
+                self.facts.total_deadline_s = inf
                 if not call.keeps_alive:
                     break
                 await self._give_way()
@@ -217,7 +218,7 @@ class CallerConnection(CallerLink):
         return self._called(message, payload)  # type: ignore[arg-type]  # nothing else is queued by us
 
     def _called(self, message: RawRequestMessage, payload: StreamReader) -> Call:
-        request_id, keeps_alive = self._terms.front.next_id(), not message.should_close
+        request_id, keeps_alive = self._terms.front.ids.next(), not message.should_close
         call = Call(self, message.method, payload, request_id, self._loop.time(), keeps_alive=keeps_alive)
         call.message = message
         return call
@@ -274,8 +275,8 @@ class CallerConnection(CallerLink):
         if now_s >= self._write_deadline_s:
             self.writing_is_late(now_s)
         call = self._call
-        if now_s >= self.total_deadline_s and call is not None and not call.is_over:
-            self.total_deadline_s = inf
+        if now_s >= self.facts.total_deadline_s and call is not None and not call.is_over:
+            self.facts.total_deadline_s = inf
             call.is_late()
 
     def _reading_is_late(self) -> None:

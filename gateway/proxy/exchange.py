@@ -44,7 +44,7 @@ class Exchange(ExchangeFacts):
     def __init__(self, call: Call, route: Route, token: Token | None, *, token_is_new: bool = False) -> None:
         before = call.exchange
         last_status = before.status if before is not None else 0
-        super().__init__(token, call.link.stopwatch_s(), last_status, token_is_new=token_is_new)
+        super().__init__(token, call.facts.stopwatch_s(), last_status, token_is_new=token_is_new)
         prover = token.prover if token is not None else None
         if route.instances is not None and token is not None:
             route = route.instances.of(token)
@@ -69,7 +69,7 @@ class Exchange(ExchangeFacts):
             self.close()
             raise
         finally:
-            self.waited_s = self._call.link.stopwatch_s() - self.sent_s
+            self.waited_s = self._call.facts.stopwatch_s() - self.sent_s
 
     async def more(self) -> None:
         """Wait until more of the response's body has arrived.
@@ -79,7 +79,7 @@ class Exchange(ExchangeFacts):
         """
         upstream = self.upstream
         assert upstream is not None
-        upstream.is_due(self._call.link.now_s() + self._route.timeouts.idle_s)
+        upstream.is_due(self._call.facts.now_s() + self._route.timeouts.idle_s)
         await upstream.happens()
         upstream.check()
 
@@ -162,13 +162,13 @@ class Exchange(ExchangeFacts):
             return False
         self.status = upstream.status
         self.answer = upstream
-        self.waited_s = self._call.link.stopwatch_s() - self.sent_s
+        self.waited_s = self._call.facts.stopwatch_s() - self.sent_s
         return True
 
     def fails(self) -> None:
         """End the exchange if `run` was not called, because something failed or the caller left."""
         if self.waited_s is None:
-            self.waited_s = self._call.link.stopwatch_s() - self.sent_s
+            self.waited_s = self._call.facts.stopwatch_s() - self.sent_s
         self.close()
 
     # ── sending ───────────────────────────────────────────────────────────────────────────────────
@@ -182,7 +182,7 @@ class Exchange(ExchangeFacts):
         call, route = self._call, self._route
         head, body = call.head, call.body
         self._was_used = upstream.exchanges > 0
-        lines = route.plan.head(head, call.link.caller, self.token, call.request_id)
+        lines = route.plan.head(head, call.facts.caller, self.token, call.request_id)
         if self._proofs is not None:
             lines.append(self._proofs.line())
         if call.admission is not None:
@@ -196,11 +196,11 @@ class Exchange(ExchangeFacts):
         lines.append(b"\r\n")
         upstream.write(b"\r\n".join(lines))
         upstream.request_is_sent = True
-        upstream.is_due(call.link.now_s() + route.timeouts.response_s)
+        upstream.is_due(call.facts.now_s() + route.timeouts.response_s)
 
     def _sent(self, upstream: UpstreamConnection) -> None:
         upstream.request_is_sent = True
-        upstream.is_due(self._call.link.now_s() + self._route.timeouts.response_s)
+        upstream.is_due(self._call.facts.now_s() + self._route.timeouts.response_s)
 
     def _send_with_body(self, upstream: UpstreamConnection, lines: list[bytes], body: RequestBody) -> None:
         head = self._call.head

@@ -24,6 +24,7 @@ from gateway.proxy.call import Call
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.link import CallerLink
 from gateway.proxy.upstream import Awaiter
+from gateway.request_ids import RequestIds
 
 _NO_BODY: Final[StreamReader] = EMPTY_PAYLOAD
 
@@ -66,17 +67,16 @@ class FrontTerms:
     """What the fronts of all connections share.
 
     Attributes:
+        ids: of requests that come without one.
         is_open: callbacks may serve calls; otherwise the tasks serve all of them.
     """
 
-    __slots__ = ("is_open", "keepalive_timeout_s", "next_id", "reader", "turn")
+    __slots__ = ("ids", "is_open", "keepalive_timeout_s", "reader", "turn")
 
-    def __init__(
-        self, turn: Turn, reader: HeadReader, next_id: Callable[[], bytes], keepalive_timeout_s: float
-    ) -> None:
+    def __init__(self, turn: Turn, reader: HeadReader, ids: RequestIds, keepalive_timeout_s: float) -> None:
         self.turn = turn
         self.reader = reader
-        self.next_id = next_id
+        self.ids = ids
         self.keepalive_timeout_s = keepalive_timeout_s
         self.is_open = True
 
@@ -91,15 +91,15 @@ class Front(Awaiter):
             call.
     """
 
-    __slots__ = ("_fields", "_is_fresh", "_take", "_terms", "_waiter", "_was_fed", "call", "exchange", "link")
+    __slots__ = ("_facts", "_fields", "_is_fresh", "_take", "_terms", "_waiter", "call", "exchange", "link")
 
     def __init__(self, link: CallerLink, terms: FrontTerms, take: Callable[[], Call | None]) -> None:
         self.link = link
+        self._facts = link.facts
         self._terms = terms
         self._take = take
         self._waiter: asyncio.Future[None] | None = None  # the task's, while callbacks serve a call
         self._is_fresh = False  # the task waits for a request, and no byte of one has arrived
-        self._was_fed = False
         self._fields: PlainFields | None = None
         self.call: Call | None = None
         self.exchange: Exchange | None = None
@@ -114,19 +114,20 @@ class Front(Awaiter):
         """Begin a call if the data is a plain head; pass everything else on."""
         if self._is_fresh:
             self._is_fresh = False
-            terms, link = self._terms, self.link
+            terms, facts = self._terms, self._facts
             head = terms.reader.read_plain(data, self._fields)
             if head is not None:
                 self._fields = head.plain_fields
-                waiter = link.keep_asleep()
+                waiter = facts.keep_asleep()
                 if waiter is not None:
                     self._waiter = waiter
-                    call = Call(link, head.method, _NO_BODY, terms.next_id(), link.now_s(), keeps_alive=True)
+                    now_s = facts.now_s()
+                    call = Call(self.link, head.method, _NO_BODY, terms.ids.next(), now_s, keeps_alive=True)
                     call.plain_head = head
                     self.call = call
                     terms.turn.begins(self)
                     return
-        self._was_fed = True
+        self._facts.was_fed = True
         self.link.data_received(data)
 
     def eof_received(self) -> None:
@@ -151,11 +152,11 @@ class Front(Awaiter):
     def waits(self, *, is_fresh: bool) -> None:
         """Note that the task waits for a request; `is_fresh`: no byte of one has arrived."""
         self._is_fresh = is_fresh and self._terms.is_open
-        self._was_fed = False
+        self._facts.was_fed = False
 
     def request_came(self) -> bool:
         """Begin a request that the parser has read; return False if the task must serve it."""
-        waiter = self.link.keep_asleep() if self._terms.is_open else None
+        waiter = self._facts.keep_asleep() if self._terms.is_open else None
         if waiter is None:
             return False
         self._waiter = waiter
@@ -179,10 +180,11 @@ class Front(Awaiter):
             return None
         call = self.call
         if call is None:
-            self._was_fed = False  # the data was this request, and nothing more
             self.call = call = self._take()
             if call is None:
                 self.wake_task()
+            else:
+                self._facts.was_fed = False  # the data was this request, and nothing more
         return call
 
     def wake_task(self) -> None:
@@ -196,11 +198,11 @@ class Front(Awaiter):
         waiter = self._waiter
         if (
             waiter is None
-            or self._was_fed
+            or self._facts.was_fed
             or not call.keeps_alive
-            or not self.link.sleeps_on(waiter, now_s + self._terms.keepalive_timeout_s)
+            or not self._facts.sleeps_on(waiter, now_s + self._terms.keepalive_timeout_s)
         ):
             self.wake_task()
             return
         self.call = self.exchange = self._waiter = None
-        self._is_fresh = self.link.is_fresh
+        self._is_fresh = call.plain_head is not None or self.link.is_fresh  # nothing was fed since it was

@@ -20,12 +20,13 @@ from gateway.core.http.request_head import HeadReader, RequestHead
 from gateway.core.http.routing import Router
 from gateway.core.settings import Limits
 from gateway.core.token import Token, TokenSource
+from gateway.observe.route_metrics import RouteMetrics
 from gateway.proxy.body import ReplayBudget, RequestBody
 from gateway.proxy.call import Call
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.refused import is_refused, recover, tells_refusal
 from gateway.proxy.relay import relay, relay_at_once
-from gateway.proxy.route import Route, RouteCounters
+from gateway.proxy.route import Route
 
 _NO_RECOVERY: Final = Recovery.NONE  # looking up a member of an Enum is slow before Python 3.12
 _RECOVERED: Final = Recovery.RECOVERED
@@ -56,7 +57,7 @@ class Handler:
         reader: reads request heads.
     """
 
-    def __init__(self, by: Serving, clock: Clock, unrouted: RouteCounters) -> None:
+    def __init__(self, by: Serving, clock: Clock, unrouted: RouteMetrics) -> None:
         self._clock = clock
         self._unrouted = unrouted
         self._router = by.router
@@ -74,7 +75,7 @@ class Handler:
         self._has_cors = by.has_cors
         if (by.limits, by.credentials) != (self._limits, self._credentials):
             self._limits, self._credentials = by.limits, by.credentials
-            self.reader = HeadReader(by.limits, by.credentials)
+            self.reader.go_on(by.limits, by.credentials)
             self._budget = ReplayBudget(by.limits.replay_total_bytes)
 
     async def handle(self, call: Call, begun: Exchange | None = None) -> None:
@@ -91,7 +92,7 @@ class Handler:
                     call.answer_preflight(gate.cors.preflight_lines(call.head, route.settings.methods))
                     return
                 deadline_s = call.started_s + call.within(route.timeouts.response_s)
-                call.is_admitted(await gate.wait(call.head, call.link.caller, call.started_s, deadline_s))
+                call.is_admitted(await gate.wait(call.head, call.facts.caller, call.started_s, deadline_s))
             if call.head.max_forwards == 0:
                 call.answer_options(route.settings.methods)
                 return
@@ -140,7 +141,7 @@ class Handler:
         if gate is not None:
             if gate.cors is not None and is_preflight(call.head):
                 return None
-            admission = gate.now(call.head, call.link.caller, call.started_s)
+            admission = gate.now(call.head, call.facts.caller, call.started_s)
             if admission is None:
                 return None
             call.is_admitted(admission)
@@ -149,7 +150,7 @@ class Handler:
     # ── the steps ─────────────────────────────────────────────────────────────────────────────────
 
     def _match(self, call: Call) -> Route:
-        link = call.link
+        facts = call.facts
         head = call.plain_head or self._read(call)
         call.is_read(head)
         if self._has_cors and head.method == "OPTIONS" and is_preflight(head):
@@ -157,7 +158,7 @@ class Handler:
         else:
             call.route = route = self._router.match(head.host, head.target.path, head.method)
         route.counters.started()
-        route.plan.admit(head, is_local=link.caller.is_local)
+        route.plan.admit(head, is_local=facts.caller.is_local)
         if head.is_chunked or head.content_length:
             call.body = RequestBody(
                 call.payload,
@@ -167,9 +168,9 @@ class Handler:
                 budget=self._budget,
             )
         if route.gate is not None:
-            call.answer_lines = route.gate.arrive(head, link.caller, call.started_s)
+            call.answer_lines = route.gate.arrive(head, facts.caller, call.started_s)
         if route.timeouts.total_s is not None:
-            link.total_deadline_s = call.started_s + route.timeouts.total_s
+            facts.total_deadline_s = call.started_s + route.timeouts.total_s
         return route
 
     def _preflighted(self, head: RequestHead) -> Route:
@@ -205,7 +206,7 @@ class Handler:
         assert source is not None
         held = source.current(call.started_s)
         deadline_s = call.started_s + call.within(route.timeouts.response_s)
-        began_s = call.link.stopwatch_s()
+        began_s = call.facts.stopwatch_s()
         try:
             token = await source.token(deadline_s, min_left_s=source.body_margin_s() if held else 0.0)
         finally:
@@ -239,7 +240,7 @@ class Handler:
     def done(self, call: Call) -> None:
         """Count and record the call, however it ended."""
         call.is_over = True
-        total_s = call.link.stopwatch_s() - call.began_s
+        total_s = call.facts.stopwatch_s() - call.began_s
         body, route, exchange, failure = call.body, call.route, call.exchange, call.failure
         if route is None:
             self._unrouted.started()

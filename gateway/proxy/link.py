@@ -20,10 +20,10 @@ from aiohttp import web
 from gateway.core.clock import Clock
 from gateway.core.errors import CallerGone
 from gateway.core.http.ending import Ending
-from gateway.core.http.outbound import UNKNOWN, CallerFields
 from gateway.core.settings import KIB, Limits
 from gateway.proxy.answer import Data
 from gateway.proxy.body import RequestBody
+from gateway.proxy.caller_facts import CallerFacts
 from gateway.proxy.request_reader import RequestReader
 from gateway.proxy.unsent import unsent_bytes
 
@@ -69,10 +69,9 @@ class CallerLink(RequestReader):
     """What a call needs from its caller's connection.
 
     Attributes:
-        caller: what every request of this connection says about its caller.
-        date, now_s, stopwatch_s: from the clock.
+        facts: what every request needs of it.
+        now_s, stopwatch_s: from the clock.
         is_tls: the transport encrypts what is written.
-        total_deadline_s: when the current call's total time ends, monotonic.
     """
 
     __slots__ = (
@@ -82,17 +81,16 @@ class CallerLink(RequestReader):
         "_wire",
         "_write_deadline_s",
         "_write_idle_s",
-        "caller",
-        "date",
+        "facts",
         "is_tls",
         "now_s",
         "stopwatch_s",
-        "total_deadline_s",
     )
 
     def __init__(
         self, server: web.Server, terms: LinkTerms, loop: asyncio.AbstractEventLoop, *, is_tls: bool
     ) -> None:
+        self.facts = CallerFacts(terms.clock.now_s, terms.clock.stopwatch_s, terms.date)
         super().__init__(server, terms.limits, loop)
         self._wire: asyncio.Transport | None = None  # like `transport`, but kept until the connection is lost
         self._ending: Ending | None = None
@@ -100,12 +98,9 @@ class CallerLink(RequestReader):
         self._write_deadline_s = inf
         self._write_idle_s = 0.0
         self._unsent_bytes = 0
-        self.caller = CallerFields(UNKNOWN, b"http", is_trusted=False)
-        self.date = terms.date
         self.now_s = terms.clock.now_s
         self.stopwatch_s = terms.clock.stopwatch_s
         self.is_tls = is_tls
-        self.total_deadline_s = inf
 
     def wire_is(self, transport: asyncio.Transport) -> None:
         """Prepare to write to a new transport."""
@@ -114,25 +109,59 @@ class CallerLink(RequestReader):
         if self.is_tls:
             cast("TlsTransport", transport).set_read_buffer_limits(TLS_READ_BYTES)
 
-    # ── its task, while a call is served without it ───────────────────────────────────────────────
+    # ── what aiohttp keeps in attributes of its own ───────────────────────────────────────────────
 
-    def keep_asleep(self) -> asyncio.Future[None] | None:
-        """Take the future that would wake the waiting task from aiohttp; None if the task is not waiting."""
-        waiter: asyncio.Future[None] | None = self._waiter
-        if waiter is None or waiter.done():
-            return None
-        self._waiter = None
-        self.read_deadline_s = inf
-        return waiter
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        """The transport, until the caller left."""
+        return self.facts.transport
 
-    def sleeps_on(self, waiter: asyncio.Future[None], until_s: float) -> bool:
-        """Let the task wait for the next request; return False if it has something else to do."""
-        if self._close or self._force_close or self.writing_paused or waiter.done():
-            return False
-        self._waiter = waiter
-        self.read_deadline_s = until_s
-        self.total_deadline_s = inf
-        return True
+    @transport.setter
+    def transport(self, transport: asyncio.Transport | None) -> None:
+        self.facts.transport = transport
+
+    @property
+    def _waiter(self) -> asyncio.Future[None] | None:
+        return self.facts.waiter
+
+    @_waiter.setter
+    def _waiter(self, waiter: asyncio.Future[None] | None) -> None:
+        self.facts.waiter = waiter
+
+    @property
+    def _paused(self) -> bool:
+        return self.facts.writing_paused
+
+    @_paused.setter
+    def _paused(self, is_paused: bool) -> None:
+        self.facts.writing_paused = is_paused
+
+    @property
+    def _close(self) -> bool:
+        return self.facts.is_closing
+
+    @_close.setter
+    def _close(self, is_closing: bool) -> None:
+        self.facts.is_closing = is_closing
+
+    @property
+    def _force_close(self) -> bool:
+        return self.facts.is_closed
+
+    @_force_close.setter
+    def _force_close(self, is_closed: bool) -> None:
+        self.facts.is_closed = is_closed
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def read_deadline_s(self) -> float:
+        """When the data awaited from the caller is late, monotonic."""
+        return self.facts.read_deadline_s
+
+    @read_deadline_s.setter
+    def read_deadline_s(self, at_s: float) -> None:
+        self.facts.read_deadline_s = at_s
 
     @property
     def is_fresh(self) -> bool:
@@ -176,10 +205,7 @@ class CallerLink(RequestReader):
         Raises:
             CallerGone: the caller left.
         """
-        transport = self.transport
-        if transport is None:
-            raise CallerGone("the caller closed the connection")
-        transport.write(data)
+        self.facts.write(data)
 
     def write_parts(self, parts: Iterable[Data]) -> None:
         """Send parts to the caller without joining them first.

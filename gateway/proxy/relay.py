@@ -40,7 +40,7 @@ def relay_at_once(call: Call, route: Route, upstream: UpstreamConnection | Whole
 
 def _decide_keep_alive(call: Call, body: Body) -> None:
     is_early = call.body is not None and not call.payload.is_eof()
-    if is_early or body is _UNTIL_CLOSE or call.link.is_ending:
+    if is_early or body is _UNTIL_CLOSE or (call.facts.may_be_ending and call.link.is_ending):
         call.keeps_alive = False  # after an early response, nobody reads the rest of the request body
 
 
@@ -73,7 +73,7 @@ def _head(call: Call, route: Route, answer: Answer, body: Body) -> bytes:
     special = answer.special
     # RFC 9110 section 6.6.1: whoever forwards a response without a date adds one.
     if not route.leaves_date:
-        out.append(b"Date: " + (special.get(b"date") or call.link.date()))
+        out.append(b"Date: " + (special.get(b"date") or call.facts.date()))
     length = special.get(b"content-length")
     if body is _CHUNKED:
         out.append(b"Transfer-Encoding: chunked")

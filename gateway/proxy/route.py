@@ -10,11 +10,12 @@ from gateway.core.admission import Admission, Lines
 from gateway.core.http.carrying import CarryingPlan, outbound_plan
 from gateway.core.http.fields import without
 from gateway.core.http.outbound import CallerFields, added_lines, removed_names
-from gateway.core.http.recovery import Acceptance, Recovery, RefusalMemory, target_digest
+from gateway.core.http.recovery import Acceptance, RefusalMemory, target_digest
 from gateway.core.http.request_head import RequestHead
 from gateway.core.settings import RouteSettings
 from gateway.core.token import Token, TokenSource
 from gateway.observe.route_health import RouteHealth
+from gateway.observe.route_metrics import RouteMetrics
 from gateway.proxy.exchange_facts import ExchangeFacts
 from gateway.proxy.pool import Pool
 
@@ -22,31 +23,6 @@ _NO_REFERRER: Final = b"Referrer-Policy: no-referrer"
 
 
 _RATE_FIELDS: Final = frozenset({b"ratelimit", b"ratelimit-policy"})
-
-
-class RouteCounters(Protocol):
-    """The counters of a route; see `observe.route_metrics`."""
-
-    def started(self) -> None:
-        """Count a request that matched the route."""
-
-    def connection_retried(self) -> None:
-        """Count a request that was sent again because its pooled connection died."""
-
-    def nonce_retried(self) -> None:
-        """Count a request that was sent again with the nonce that the upstream wants (RFC 9449 section 9)."""
-
-    def done(  # noqa: PLR0913, PLR0917 - on the hot path: an object per request would cost more
-        self,
-        status: int,
-        total_s: float,
-        upstream_s: float | None,
-        request_bytes: int,
-        answer_bytes: int,
-        recovery: Recovery,
-        error_code: str,
-    ) -> None:
-        """Count a finished request."""
 
 
 class Gate(Protocol):
@@ -126,7 +102,7 @@ class Route:
         settings: RouteSettings,
         pool: Pool,
         source: TokenSource | None,
-        counters: RouteCounters,
+        counters: RouteMetrics,
         acceptance: Acceptance,
         health: RouteHealth,
         gate: Gate | None = None,

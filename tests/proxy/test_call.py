@@ -85,7 +85,7 @@ async def test_a_body_is_invited_once_and_not_behind_the_answer():
 async def test_a_wait_is_bounded_by_the_time_of_the_whole_call(left_s, given_s):
     async with rig() as made:
         call = call_of(made)
-        call.link.total_deadline_s = call.link.now_s() + left_s
+        call.link.facts.total_deadline_s = call.link.now_s() + left_s
 
         assert call.within(5.0) == pytest.approx(given_s, abs=0.5)
 

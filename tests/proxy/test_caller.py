@@ -75,7 +75,7 @@ async def test_a_call_that_is_over_is_not_late():
         connection = connection_of(made)
         connection.front.call = call = call_of(made, connection=connection)
         call.begin_answer(200, b"HTTP/1.1 200 OK\r\n\r\n", 0)
-        connection.total_deadline_s = 5.0
+        connection.facts.total_deadline_s = 5.0
         call.is_over = True
         connection.check_deadlines(6.0)
         after_its_end = (call.failure, connection.transport.end)

@@ -20,7 +20,7 @@ class Told:
         self.event = asyncio.Event()
         self.front = connection_of(made).front
         turn = Turn(asyncio.get_running_loop(), self.event.set)
-        self.front._terms = FrontTerms(turn, made.gateway.front.reader, lambda: b"id", 75.0)
+        self.front._terms = FrontTerms(turn, made.gateway.front.reader, made.gateway.front.ids, 75.0)
 
 
 def exchange_of(made, call=None, **head):

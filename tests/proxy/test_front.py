@@ -20,7 +20,10 @@ def front_of(made):
     connection = connection_of(made)
     front = connection.front
     front._terms = FrontTerms(
-        Turn(asyncio.get_running_loop(), lambda: None), made.gateway.front.reader, lambda: b"id", 75.0
+        Turn(asyncio.get_running_loop(), lambda: None),
+        made.gateway.front.reader,
+        made.gateway.front.ids,
+        75.0,
     )
     connection._request_comes()
     return front
@@ -37,7 +40,8 @@ async def test_a_plain_head_begins_a_call_and_goes_to_no_parser():
 
         assert begun(front) == [front]
         assert front.begun() is front.call
-        assert (front.call.plain_head.target.path, front.call.request_id) == ("/", b"id")
+        assert front.call.plain_head.target.path == "/"
+        assert int(made.gateway.front.ids.next()[13:], 16) == int(front.call.request_id[13:], 16) + 1
         assert not front.link._messages
 
 

@@ -1,4 +1,4 @@
-"""A caller's connection as a call sees it: when its task may sleep on, and how a connection is ended."""
+"""A caller's connection as a call sees it: what is fresh on it, and how it is ended."""
 
 import asyncio
 
@@ -7,65 +7,6 @@ import pytest
 from gateway.core.errors import CallerGone
 from tests.proxy.calls import connection_of, rig
 from tests.wire.messages import request
-
-
-def waiting(connection):
-    """As the request loop waits."""
-    connection._waiter = waiter = asyncio.get_running_loop().create_future()
-    return waiter
-
-
-async def test_a_task_that_waits_for_no_request_is_not_kept_asleep():
-    async with rig() as made:
-        connection = connection_of(made)
-        assert connection.keep_asleep() is None
-        waiting(connection).cancel()
-
-        assert connection.keep_asleep() is None
-
-
-async def test_a_task_that_is_kept_asleep_is_woken_by_nobody_else():
-    async with rig() as made:
-        connection = connection_of(made)
-        connection.read_deadline_s = 5.0
-        waiter = waiting(connection)
-
-        assert connection.keep_asleep() is waiter
-        connection._wake()
-        assert not waiter.done()
-        assert connection.read_deadline_s > 1e9, "nor is it late meanwhile"
-
-
-async def test_a_task_sleeps_on_until_the_next_request():
-    async with rig() as made:
-        connection = connection_of(made)
-        connection.total_deadline_s = 3.0
-        waiter = waiting(connection)
-        connection.keep_asleep()
-
-        assert connection.sleeps_on(waiter, 7.0)
-        assert (connection._waiter, connection.read_deadline_s) == (waiter, 7.0)
-        assert connection.total_deadline_s > 1e9, "the time of the call that is over"
-
-
-@pytest.mark.parametrize("reason", ["it closes", "it was closed", "its caller takes nothing", "it was woken"])
-async def test_a_task_that_has_something_to_do_does_not_sleep_on(reason):
-    async with rig() as made:
-        connection = connection_of(made)
-        waiter = waiting(connection)
-        connection.keep_asleep()
-        match reason:
-            case "it closes":
-                connection.close()
-            case "it was closed":
-                connection.force_close()
-            case "its caller takes nothing":
-                connection.pause_writing()
-            case _:
-                waiter.set_result(None)
-
-        assert not connection.sleeps_on(waiter, 7.0)
-        assert connection._waiter is None
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,19 @@ def test_the_fields_of_the_head_before_are_not_read_again(loop):
     assert read_after(before, start(b"GET /a HTTP/1.1", more + b"c"), ROOMY, loop, reader) is None
 
 
+def test_a_field_that_has_become_a_credential_is_one_in_known_fields_too():
+    """A reload says so, and the connection goes on."""
+    reader, data = warm(), start(b"GET / HTTP/1.1", b"X-A: secret")
+    before = reader.read_plain(data)
+    reader.go_on(ROOMY, frozenset({b"x-a"}))
+    until_it_is_met = reader.read_plain(data, before.plain_fields)
+    reader._names.sort([(b"Host", b"v"), (b"X-A", b"v")])
+    head = reader.read_plain(data, before.plain_fields)
+
+    assert (before.lines, until_it_is_met, head.lines) == ([b"X-A: secret"], None, [])
+    assert head.special[b"x-a"] == b"secret"
+
+
 @pytest.mark.parametrize(
     "line", [b"POST / HTTP/1.1", b"GET / HTTP/1.0", b"GET  / HTTP/1.1", b"GET //a HTTP/1.1"]
 )

@@ -77,7 +77,7 @@ async def test_an_answer_without_a_date_gets_one():
     async with rig() as made:
         call = call_of(made)
 
-        assert b"\r\nDate: " + call.link.date() + b"\r\n" in relayed(made, call, ok(b""))
+        assert b"\r\nDate: " + call.facts.date() + b"\r\n" in relayed(made, call, ok(b""))
 
 
 @pytest.mark.parametrize(("fields", "passes"), [((), False), (("TE: trailers", "Connection: te"), True)])

@@ -14,6 +14,7 @@ from gateway.proxy.census import Census
 from gateway.proxy.front import FrontTerms, Turn
 from gateway.proxy.listener import Listener
 from gateway.proxy.request_reader import MOST_QUEUED
+from gateway.request_ids import RequestIds
 from tests.wire.messages import chunked, request
 
 ENTRANCE = Entrance.of(ListenerSettings(Address("127.0.0.1", 0)), TrustedProxies())
@@ -42,7 +43,7 @@ async def connection():
     """A connection whose task takes nothing: it is not started."""
     clock = Clock(*[lambda: 0.0] * 4)
     turn = Turn(asyncio.get_running_loop(), lambda: None)
-    front = FrontTerms(turn, HeadReader(Limits()), lambda: b"1", 0.0)
+    front = FrontTerms(turn, HeadReader(Limits()), RequestIds(), 0.0)
     front.is_open = False
     listener = Listener(Terms(Limits(), clock, lambda: b"", None, front, Census(1)), ENTRANCE)
     made = listener()

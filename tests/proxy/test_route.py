@@ -6,6 +6,7 @@ from gateway.core.http.recovery import Acceptance, target_digest
 from gateway.core.settings import HeaderRules, Limits, RouteName, RouteSettings, Scheme, UpstreamSettings
 from gateway.net.resolver import Resolver
 from gateway.observe.route_health import RouteHealth
+from gateway.observe.route_metrics import RouteMetrics
 from gateway.proxy.census import Census
 from gateway.proxy.pool import Pool
 from gateway.proxy.room import Room
@@ -20,7 +21,8 @@ def route(**rules):
     upstream = UpstreamSettings(Scheme.HTTP, "127.0.0.1", 9500)
     settings = RouteSettings(RouteName("/crm"), "/crm", upstream, response_headers=HeaderRules(**rules))
     pool = Pool(upstream, Room(Limits(), Census(1)), asyncio.get_running_loop(), Trust(), Resolver())
-    return Route(settings, pool, None, None, Acceptance(), RouteHealth("/", "routes[0]", "", lambda: 0.0))
+    health = RouteHealth("/", "routes[0]", "", lambda: 0.0)
+    return Route(settings, pool, None, RouteMetrics(), Acceptance(), health)
 
 
 ANSWERS = [

@@ -163,15 +163,23 @@ class PlainFields:
     """The fields of a plain head; they do not change.
 
     Attributes:
+        names: what sorted them.
         block: their bytes, from the end of the request line to the end of the head.
         lines, special, authority, host: those of `RequestHead`.
     """
 
-    __slots__ = ("authority", "block", "host", "lines", "special")
+    __slots__ = ("authority", "block", "host", "lines", "names", "special")
 
-    def __init__(
-        self, block: bytes, lines: list[bytes], special: dict[bytes, bytes], authority: bytes, host: str
+    def __init__(  # noqa: PLR0913, PLR0917 - one for each block that is read
+        self,
+        names: PlainFieldNames,
+        block: bytes,
+        lines: list[bytes],
+        special: dict[bytes, bytes],
+        authority: bytes,
+        host: str,
     ) -> None:
+        self.names = names
         self.block = block
         self.lines = lines
         self.special = special
@@ -186,13 +194,19 @@ class HeadReader:
     """
 
     def __init__(self, limits: Limits, credentials: frozenset[bytes] = _NOTHING) -> None:
-        self._limits = limits
-        self._names = PlainFieldNames(
-            SPECIAL | OVERRIDES | credentials, _PLAIN | credentials, b"x-forwarded-", NOTED
-        )
         self._hosts: dict[bytes, str] = {}
+        self._credentials = credentials
+        self._names = _field_names(credentials)
+        self._limits = limits
         self._plain_bytes = min(limits.target_bytes, limits.header_bytes)
-        self._most_lines = limits.headers
+
+    def go_on(self, limits: Limits, credentials: frozenset[bytes]) -> None:
+        """Read the next heads under these, on whatever connection they arrive."""
+        self._limits = limits
+        self._plain_bytes = min(limits.target_bytes, limits.header_bytes)
+        if credentials != self._credentials:
+            self._credentials = credentials
+            self._names = _field_names(credentials)
 
     def read(
         self,
@@ -242,13 +256,14 @@ class HeadReader:
         if method is None or len(first) != 3 or first[2] != b"HTTP/1.1" or not _is_plain_path(first[1]):
             return None
         block = data[end:]
-        fields = before if before is not None and before.block == block else self._plain_fields(block)
-        return None if fields is None else _plain(method, first[1], fields)
+        if before is None or before.block != block or before.names is not self._names:
+            before = self._plain_fields(block)
+        return None if before is None else _plain(method, first[1], before)
 
     def _plain_fields(self, block: bytes) -> PlainFields | None:
         """Read what follows the request line; None if a parser must read it."""
         lines = plain_lines(block)
-        if lines is None or lines[0] or len(lines) > self._most_lines:
+        if lines is None or lines[0] or len(lines) > self._limits.headers:
             return None
         del lines[0]  # nothing precedes the line end of the request line
         fields = self._names.sort_plain(lines)
@@ -259,7 +274,7 @@ class HeadReader:
         host = self._hosts.get(authority) if authority is not None else None
         if authority is None or host is None or special.get(b"connection", b"keep-alive") != b"keep-alive":
             return None
-        return PlainFields(block, fields[0], special, authority, host)
+        return PlainFields(self._names, block, fields[0], special, authority, host)
 
     def _read_host(self, head: RequestHead) -> None:
         """RFC 9112 section 3.2: an absolute-form target replaces Host; HTTP/1.0 may omit it."""
@@ -272,6 +287,10 @@ class HeadReader:
                 self._hosts.clear()
             self._hosts[head.authority] = host
         head.host = host
+
+
+def _field_names(credentials: frozenset[bytes]) -> PlainFieldNames:
+    return PlainFieldNames(SPECIAL | OVERRIDES | credentials, _PLAIN | credentials, b"x-forwarded-", NOTED)
 
 
 def host_of(authority: bytes) -> str:

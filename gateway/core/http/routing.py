@@ -89,7 +89,7 @@ class _Hosts(Generic[R]):
         self.depth = 0
         self.has_hosts = False
         self._any: _Place[R] = _Place()
-        self._only = (self._any,)
+        self._only = [self._any]
         self._exact: dict[str, _Place[R]] = {}
         self._wild: dict[str, _Place[R]] = {}
 
