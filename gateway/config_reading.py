@@ -7,11 +7,13 @@ tokens alone, and can be repaired while the others work.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from gateway.config import ConfigUnreadable, check_files, load_all
+from gateway.config.references.secret_warnings import sounds_secret
 from gateway.config_text import contents_now, own_contents
+from gateway.core.client_settings import ClientSettings, SecretReader
 from gateway.core.config_place import ConfigPlace
 from gateway.core.config_state import Reading
 from gateway.core.oauth.named_secret import NamedReader
@@ -47,11 +49,24 @@ def reading(config: ConfigPlace, environ: Mapping[str, str]) -> Reading:
 
 def has_plain_secrets(settings: Settings) -> bool:
     """Whether the file itself holds a secret, so that a digest of it would let people guess."""
-    readers = [
-        reader for client in settings.clients.values() for reader in (*client.credentials, client.dpop_key)
-    ]
+    clients = settings.clients.values()
+    readers = [reader for client in clients for reader in _readers(client)]
     plain = [each for each in readers if isinstance(each, NamedReader) and each.is_in_place]
-    return any(bool(each()) for each in plain)
+    return any(bool(each()) for each in plain) or any(map(_has_plain_values, clients))
+
+
+def _readers(client: ClientSettings) -> Iterator[SecretReader | None]:
+    yield from client.credentials
+    yield client.dpop_key
+    yield from (each.read for each in client.referenced)
+
+
+def _has_plain_values(client: ClientSettings) -> bool:
+    """Whether a value whose name suggests a secret, the password of a user for one, is no reference."""
+    referenced = {(each.name, each.loaded) for each in client.referenced}
+    grant = client.grant
+    values = (*grant.parameters, *grant.headers, *grant.request.query)
+    return any(sounds_secret(name) and (name, value) not in referenced for name, value in values)
 
 
 def key_problems(config: ConfigPlace, settings: Settings) -> tuple[str, ...]:

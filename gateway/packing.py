@@ -21,7 +21,7 @@ import pickle
 from enum import Enum
 from typing import Any, Final
 
-from gateway.core.plain_text import lines, text
+from gateway.core.plain_text import field_value, lines, text
 from gateway.core.secret import Secret
 
 _STANDARD: Final = {
@@ -32,7 +32,7 @@ _STANDARD: Final = {
     "pathlib": {"PosixPath", "PurePosixPath"},
     "pathlib._local": {"PosixPath", "PurePosixPath"},
 }
-_CHECKS: Final = (text, lines)
+_CHECKS: Final = (text, lines, field_value)
 """The only functions in settings: what the text of a file must be."""
 
 

@@ -35,6 +35,7 @@ def readers(settings: Settings):
         yield from client.credentials
         if client.dpop_key is not None:
             yield client.dpop_key
+        yield from (each.read for each in client.referenced)
 
 
 def with_secret(text: str) -> Settings:
@@ -61,6 +62,16 @@ def test_every_documented_configuration_arrives_as_it_was(text, tmp_path):
     assert [repr(read) for read in readers(arrived)] == [repr(read) for read in readers(settings)]
     places = [[client.place for client in each.clients.values()] for each in (arrived, settings)]
     assert places[0] == places[1]
+
+
+def test_values_of_references_follow_their_files_on_the_other_side(tmp_path):
+    (tmp_path / "pin").write_text("first\n")
+    value = f"'${{file:{tmp_path}/pin}}'"
+    keys = f"parameters: {{pin: {value}}}, headers: {{X-Pin: {value}}}, request: {{query: {{pin: {value}}}}}"
+    client = f"{{token_endpoint: 'https://a/t', client_id: me, client_secret: hunter2-hunter2, {keys}}}"
+    settings = unpacked(packed(load_text(f"clients: {{a: {client}}}\n{ROUTE}")))
+    (tmp_path / "pin").write_text("second\n")
+    assert [read() for read in readers(settings)][1:] == [Secret("second")] * 3
 
 
 def test_what_was_one_object_is_one_again():

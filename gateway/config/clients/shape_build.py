@@ -12,9 +12,9 @@ from gateway.config.problems import Loc
 from gateway.config.references.expand import ReferenceValues
 from gateway.config.references.secret_reader import template_reader
 from gateway.config.tree import Keys, Leaf, find
-from gateway.config.values import names
 from gateway.config.values.pick_model import PickModel
 from gateway.core.client_settings import Referenced, Section
+from gateway.core.plain_text import field_value
 from gateway.core.shape_settings import USUAL_REQUEST, AnswerShape, BodyFormat, RequestMethod, RequestShape
 from gateway.core.whereabouts import Pick
 
@@ -70,7 +70,7 @@ def referenced_values(
         (Section.HEADERS, client.headers),
         (Section.QUERY, query),
     ):
-        checked: Callable[[str], str] = names.field_value if section is Section.HEADERS else str
+        checked: Callable[[str], str] = field_value if section is Section.HEADERS else str
         for name, loaded in (values or {}).items():
             leaf = find(root, (*loc, *_PLACES[section], name)).node
             if isinstance(leaf, Leaf) and leaf.template is not None and leaf.template.references:

@@ -18,7 +18,6 @@ from gateway.core.plain_text import text
 _CLIENT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
-_FIELD_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 section 5.5
 _GRANT_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,100}|[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]{1,250}")
 _NEAR: Final = 0.9
 
@@ -276,13 +275,4 @@ def status_code(value: object) -> int:
     """Read a status code of an answer (RFC 9110 section 15)."""
     if isinstance(value, bool) or not isinstance(value, int) or not 100 <= value <= 599:
         raise Wrong("expected a status code from 100 to 599")
-    return value
-
-
-def field_value(value: str) -> str:
-    """Accept a field value: Latin-1 without line breaks, NUL or outer spaces (RFC 9110 section 5.5)."""
-    if not _FIELD_VALUE.fullmatch(value):
-        raise Wrong("a field value must be Latin-1 text without line breaks or control characters")
-    if value != value.strip(" \t"):
-        raise Wrong("a field value must not begin or end with a space")
     return value
