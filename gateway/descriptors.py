@@ -44,8 +44,7 @@ def with_descriptors(settings: Settings) -> Settings:
 
 def reserve_beyond(settings: Settings) -> int:
     """Return what to reserve beyond `RESERVE`: each grant may have a token request under way."""
-    grants = {route.grant for route in settings.routes if route.grant is not None}
-    return max(0, len(grants) + BESIDE_TOKENS - RESERVE)
+    return max(0, len(settings.grants) + BESIDE_TOKENS - RESERVE)
 
 
 def connections_that_fit(asked: int, available: int, in_use: int) -> int:

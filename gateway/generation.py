@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from typing import Any, Protocol
 
 from gateway.access.gate import Gate
@@ -26,7 +27,7 @@ from gateway.core.http.recovery import Acceptance
 from gateway.core.http.routing import Router
 from gateway.core.oauth.named_secret import NamedReader
 from gateway.core.oauth.source_state import SourceState
-from gateway.core.settings import RouteName, RouteSettings, Settings, UpstreamSettings
+from gateway.core.settings import RouteName, RouteSettings, Settings, TenantSettings, UpstreamSettings
 from gateway.core.token import TokenSource
 from gateway.instances import Instances
 from gateway.net.resolver import Resolver
@@ -34,7 +35,7 @@ from gateway.observe.metrics import Metrics
 from gateway.observe.route_health import RouteHealth
 from gateway.proxy.pool import Pool
 from gateway.proxy.room import Room
-from gateway.proxy.route import Route, RouteInstances
+from gateway.proxy.route import Route, RouteInstances, Tenants
 from gateway.tls.trust import Trust
 
 
@@ -136,7 +137,7 @@ class Generation:
 
     def instances(self) -> list[RouteInstances]:
         """Return the upstreams that credentials name, by the routes for which they do."""
-        return [route.instances for route in self.routes if route.instances is not None]
+        return [route.instances for route in self.all_routes() if route.instances is not None]
 
     def give_way(self, to: Generation) -> None:
         """Keep no idle connection to an upstream that `to` does not have."""
@@ -148,23 +149,51 @@ class Generation:
 
     def is_over(self, busy: set[Route], now: Generation) -> bool:
         """Whether none of the `busy` routes belongs to it, but for those that are routes of `now` as well."""
-        return busy.isdisjoint(set(self.routes).difference(now.routes))
+        return busy.isdisjoint(set(self.all_routes()).difference(now.all_routes()))
+
+    def all_routes(self) -> list[Route]:
+        """Return the routes, and what they are for each tenant."""
+        tenants = (route.tenants.all for route in self.routes if route.tenants is not None)
+        return [*self.routes, *chain.from_iterable(tenants)]
 
     def _route(self, settings: RouteSettings, index: int) -> Route:
         process = self._process
         source = self.sources[settings.grant] if settings.grant is not None else None
         pool = self._pool(settings.upstream)
         acceptance = self._acceptance(settings, source)
+        gate = self._gate(settings)
         kept = self._kept_route(settings, pool, source, index)
         if kept is not None:
             return kept
         client = settings.grant.client if settings.grant is not None else ""
         health = RouteHealth(settings.name, f"routes[{index}]", client, process.loop.time)
         counters = process.metrics.route(settings.name)
-        route = Route(settings, pool, source, counters, acceptance, health, self._gate(settings))
-        if settings.instances is not None:
-            route.instances = Instances(settings, partial(_to_instance, process, route))
+        route = Route(settings, pool, source, counters, acceptance, health, gate)
+        self._lead_to_instances(route)
+        if settings.tenants is not None:
+            route.tenants = self._tenants(settings.tenants, route)
         return route
+
+    def _tenants(self, settings: TenantSettings, whole: Route) -> Tenants:
+        """Return what a route is for each tenant: the same, but for its tokens and what it knows of them."""
+        default = settings.default
+        return Tenants(
+            settings.by,
+            {value: self._tenant(each, whole) for value, each in settings.routes},
+            self._tenant(default, whole) if default is not None else None,
+        )
+
+    def _tenant(self, settings: RouteSettings, whole: Route) -> Route:
+        source = self.sources[settings.grant] if settings.grant is not None else None
+        acceptance = self._acceptance(settings, source)
+        route = Route(settings, whole.pool, source, whole.counters, acceptance, whole.health)
+        self._lead_to_instances(route)
+        return route
+
+    def _lead_to_instances(self, route: Route) -> None:
+        """Let a route's credential lead to its upstream, if the configuration does not name one."""
+        if route.settings.instances is not None:
+            route.instances = Instances(route.settings, partial(_to_instance, self._process, route))
 
     def _kept_route(
         self, settings: RouteSettings, pool: Pool, source: TokenSource | None, index: int
@@ -174,9 +203,17 @@ class Generation:
         route = next(same, None)
         if route is None or route.pool is not pool or route.source is not source:
             return None
+        if route.tenants is not None and not self._has_sources(route.tenants):
+            return None
         rule = settings.gate.rule
         before = self._before.ways if self._before is not None else self.ways
         return route if rule is None or self.ways.has_same(rule.ways, before) else None
+
+    def _has_sources(self, tenants: Tenants) -> bool:
+        return all(
+            each.settings.grant is not None and self.sources.get(each.settings.grant) is each.source
+            for each in tenants.all
+        )
 
     def _gate(self, settings: RouteSettings) -> Gate | None:
         asked = settings.gate

@@ -14,7 +14,7 @@ from gateway.core.masking import shown_url
 from gateway.core.oauth.named_secret import SecretName, WatchedFile
 from gateway.core.oauth.source_state import SourceState
 from gateway.core.oauth.token_answer import missing_scope
-from gateway.core.settings import RouteSettings
+from gateway.core.settings import RouteSettings, TenantSettings
 from gateway.observe.route_health import RouteHealth
 from gateway.process_identity import started_ticks
 
@@ -112,11 +112,20 @@ def route_state(route: RouteSettings, health: RouteHealth | None = None) -> Stat
         "upstream": where + route.base_path,
         "strip_prefix": route.strips_prefix,
         "client": route.grant.client if route.grant is not None else None,
+        "tenants": _tenants(route.tenants),
         "scope": " ".join(route.grant.scope) if route.grant is not None else None,
         "authorization": route.authorization.value,
         "recover_on": [*sorted(route.recover_on), *map(str, route.refusal_signs)],
         "last_error": _last_error(health),
     }
+
+
+def _tenants(tenants: TenantSettings | None) -> State | None:
+    if tenants is None:
+        return None
+    clients = {value: route.grant.client for value, route in tenants.routes if route.grant is not None}
+    default = tenants.default.grant if tenants.default is not None else None
+    return {"by": tenants.by, "clients": clients, "default": default.client if default is not None else None}
 
 
 def config_state(state: ConfigState, generations: int) -> State:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import chain
 from typing import Final, NewType
 
 from gateway.core.access_settings import NOTHING, GateSettings, WaySettings
@@ -152,6 +153,26 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class TenantSettings:
+    """Whose token is injected, by who calls.
+
+    Attributes:
+        by: what of the caller selects (`core.tenants`).
+        routes: the same route for each value, with its own grant.
+        default: for all other callers; None: they are refused.
+    """
+
+    by: str
+    routes: tuple[tuple[str, RouteSettings], ...]
+    default: RouteSettings | None = None
+
+    @property
+    def all(self) -> tuple[RouteSettings, ...]:
+        """Every one of these routes."""
+        return (*(route for _, route in self.routes), *((self.default,) if self.default is not None else ()))
+
+
+@dataclass(frozen=True, slots=True)
 class RouteSettings:
     """A rule that matches requests and says what happens to them.
 
@@ -168,6 +189,7 @@ class RouteSettings:
             if the configuration names it.
         refuses_foreign_pages: whether loopback listeners refuse pages of other sites (`core.http.foreign`).
         gate: what stands before it.
+        tenants: whose token is injected, by who calls; then the route itself has no grant.
         passes: request fields that carry a caller's credential on other routes, and pass on this one.
     """
 
@@ -191,6 +213,7 @@ class RouteSettings:
     max_body_bytes: int | None = None
     refuses_foreign_pages: bool = False
     gate: GateSettings = NOTHING
+    tenants: TenantSettings | None = None
     passes: tuple[str, ...] = ()
 
 
@@ -264,3 +287,10 @@ class Settings:
     referenced: frozenset[str] = field(default=frozenset(), repr=False)
     warnings: tuple[str, ...] = ()
     admin_place: str = field(default="admin", compare=False)
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """The grants that routes need, once each, in the order of the file."""
+        tenants = (route.tenants.all for route in self.routes if route.tenants is not None)
+        each = (*self.routes, *chain.from_iterable(tenants))
+        return tuple(dict.fromkeys(route.grant for route in each if route.grant is not None))

@@ -45,9 +45,8 @@ class Mirrors:
 
     def of(self, settings: Settings, before: MirrorSources | None) -> MirrorSources:
         """Return the mirrors of a generation."""
-        grants = dict.fromkeys(route.grant for route in settings.routes if route.grant is not None)
         kept = before.by_grant if before is not None else {}
-        return MirrorSources(self, {grant: self._mirror(grant, kept.get(grant)) for grant in grants})
+        return MirrorSources(self, {grant: self._mirror(grant, kept.get(grant)) for grant in settings.grants})
 
     def _mirror(self, grant: Grant, kept: Mirror | None) -> Mirror:
         key = self.keys[grant]

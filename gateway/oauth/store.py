@@ -132,5 +132,4 @@ class Shared:
 
 def needed_clients(settings: Settings) -> tuple[ClientSettings, ...]:
     """Return the clients that routes need, once for each grant that a route makes of them."""
-    grants = dict.fromkeys(route.grant for route in settings.routes if route.grant is not None)
-    return tuple(replace(settings.clients[grant.client], grant=grant) for grant in grants)
+    return tuple(replace(settings.clients[grant.client], grant=grant) for grant in settings.grants)

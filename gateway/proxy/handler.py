@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.core.access.cors import asked_method, is_preflight
+from gateway.core.admission import Admission
 from gateway.core.clock import Clock
 from gateway.core.errors import CallerError, CallerGone, GatewayError, InternalError, UpstreamError
 from gateway.core.http.access_record import RequestObserver
@@ -92,7 +93,8 @@ class Handler:
                     call.answer_preflight(gate.cors.preflight_lines(call.head, route.settings.methods))
                     return
                 deadline_s = call.started_s + call.within(route.timeouts.response_s)
-                call.is_admitted(await gate.wait(call.head, call.facts.caller, call.started_s, deadline_s))
+                admission = await gate.wait(call.head, call.facts.caller, call.started_s, deadline_s)
+                route = _admitted(call, route, admission)
             if call.head.max_forwards == 0:
                 call.answer_options(route.settings.methods)
                 return
@@ -144,7 +146,7 @@ class Handler:
             admission = gate.now(call.head, call.facts.caller, call.started_s)
             if admission is None:
                 return None
-            call.is_admitted(admission)
+            route = _admitted(call, route, admission)
         return None if call.head.max_forwards == 0 else self._with_token_at_hand(call, route)
 
     # ── the steps ─────────────────────────────────────────────────────────────────────────────────
@@ -163,7 +165,7 @@ class Handler:
             call.body = RequestBody(
                 call.payload,
                 head,
-                keep=self._limits.replay_bytes if route.source is not None else 0,
+                keep=self._limits.replay_bytes if route.has_tokens else 0,
                 most=route.settings.max_body_bytes,
                 budget=self._budget,
             )
@@ -263,6 +265,14 @@ class Handler:
             _watch(call, route)
         if self._observer is not None:
             self._observer.request_done(call.record(self._clock.wall_s(), total_s))
+
+
+def _admitted(call: Call, route: Route, admission: Admission) -> Route:
+    """Note that the caller was let in; return what the route is for it."""
+    call.is_admitted(admission)
+    if route.tenants is not None:
+        call.route = route = route.tenants.of(admission.caller)
+    return route
 
 
 def _lasts(token: Token, call: Call, source: TokenSource) -> bool:

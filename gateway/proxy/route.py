@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from gateway.core.access.cors import REPLACED, Cors
+from gateway.core.access_errors import CallerNotAllowed
 from gateway.core.admission import Admission, Lines
+from gateway.core.caller import Caller
 from gateway.core.http.carrying import CarryingPlan, outbound_plan
 from gateway.core.http.fields import without
 from gateway.core.http.outbound import CallerFields, added_lines, removed_names
 from gateway.core.http.recovery import Acceptance, RefusalMemory, target_digest
 from gateway.core.http.request_head import RequestHead
 from gateway.core.settings import RouteSettings
+from gateway.core.tenants import selected
 from gateway.core.token import Token, TokenSource
 from gateway.observe.route_health import RouteHealth
 from gateway.observe.route_metrics import RouteMetrics
@@ -68,11 +71,13 @@ class Route:
     """A rule of `gateway.yaml` with its connections, tokens, counters and health.
 
     Attributes:
+        has_tokens: requests get a token.
         leaves_date: the route's header rules decide about ``Date`` in responses, so none is added.
         alarms: the status codes of responses that may say that the token was refused (`proxy.refused`).
         refusals: what the route remembers about refused tokens.
         gate: what stands before it; None: nothing.
         instances: leads to the upstream that the credential names; None if the configuration names it.
+        tenants: what it is for each caller, if the token depends on who calls; else None.
         acceptance: the last token that the upstream accepted; shared by routes with this source and upstream.
     """
 
@@ -86,6 +91,7 @@ class Route:
         "alarms",
         "counters",
         "gate",
+        "has_tokens",
         "health",
         "instances",
         "leaves_date",
@@ -94,6 +100,7 @@ class Route:
         "refusals",
         "settings",
         "source",
+        "tenants",
         "timeouts",
     )
 
@@ -112,8 +119,10 @@ class Route:
         self.plan = plan = outbound_plan(settings)
         self.pool = pool
         self.source = source
+        self.has_tokens = source is not None or settings.tenants is not None
         self.gate = gate
         self.instances: RouteInstances | None = None
+        self.tenants: Tenants | None = None
         self.counters = counters
         self.alarms = settings.recover_on | {sign.status for sign in settings.refusal_signs}
         self.refusals = RefusalMemory()
@@ -176,3 +185,31 @@ class Route:
         if carrying is not None:
             lines = carrying.answer_lines(lines, exchange.token if exchange is not None else None)
         return lines
+
+
+class Tenants:
+    """What a route is for each caller."""
+
+    __slots__ = ("_by", "_default", "_routes")
+
+    def __init__(self, by: str, routes: dict[str, Route], default: Route | None) -> None:
+        self._by = by
+        self._routes = routes
+        self._default = default
+
+    @property
+    def all(self) -> list[Route]:
+        """Every one of these routes."""
+        return [*self._routes.values(), *((self._default,) if self._default is not None else ())]
+
+    def of(self, caller: Caller | None) -> Route:
+        """Return what the route is for a caller.
+
+        Raises:
+            CallerNotAllowed: no client is configured for it.
+        """
+        value = selected(caller, self._by) if caller is not None else None
+        route = self._routes.get(value, self._default) if value is not None else self._default
+        if route is None:
+            raise CallerNotAllowed("this route has no client for this caller")
+        return route

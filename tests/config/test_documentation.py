@@ -67,6 +67,7 @@ def _required(parent: str) -> list[str]:
         "routes[]": SCHEMA["$defs"]["Route"],
         "routes[].recover_on[]": SCHEMA["$defs"]["Refusal"],
         "routes[].limits[]": SCHEMA["$defs"]["Limit"],
+        "routes[].client": {"required": ["by"]},
         "routes[].cors": SCHEMA["$defs"]["Cors"],
         "routes[].access[]": SCHEMA["$defs"]["AccessEntry"],
         "callers.<name>.api_key": SCHEMA["$defs"]["ApiKey"],

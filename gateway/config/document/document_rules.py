@@ -58,7 +58,7 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Mistake]:
             yield from login_findings(("clients", name), client, parts.wrong, root)
             yield from shape_findings(("clients", name), client, root)
     # If `clients` is no mapping at all, no name is known to be wrong.
-    names = {route.client or "": None for route in parts.routes.values()}
+    names = dict.fromkeys(name for route in parts.routes.values() for name in ("", *route.client_names))
     clients = names if ("clients",) in parts.wrong else parts.clients
     for index, route in parts.routes.items():
         yield from route_findings(("routes", index), route, clients, parts.wrong)

@@ -10,11 +10,12 @@ from typing import TypedDict
 
 from gateway.config.clients.send_build import carriers, sends_authorization
 from gateway.config.routes.access_build import credentials_of_others, gate_settings, reads_authorization
+from gateway.config.routes.client_key import ClientsByCaller
 from gateway.config.routes.recovery_model import RefusalModel
 from gateway.config.routes.route_model import RequestRules, ResponseRules, RouteModel
 from gateway.config.tls.tls_build import authorities, oldest_version, own_certificate
 from gateway.config.values.strict import given, unique
-from gateway.core.access_settings import GateSettings, WaySettings
+from gateway.core.access_settings import NOTHING, GateSettings, WaySettings
 from gateway.core.caller import WayName
 from gateway.core.carriers import USUAL, Carrier
 from gateway.core.client_settings import ClientName, Grant
@@ -26,6 +27,7 @@ from gateway.core.settings import (
     HeaderRules,
     RouteName,
     RouteSettings,
+    TenantSettings,
     Timeouts,
     UpstreamSettings,
 )
@@ -73,6 +75,24 @@ class RouteBuilder:
         return tuple(map(self._route, self._routes))
 
     def _route(self, route: RouteModel) -> RouteSettings:
+        if not isinstance(route.client, ClientsByCaller):
+            return self._of_one_client(route)
+        by_name = {name: self._tenant(route, name) for name in route.client.names}
+        return replace(
+            self._of_one_client(route.with_client(route.client.names[0])),
+            grant=None,
+            tenants=TenantSettings(
+                route.client.by,
+                tuple((value, by_name[name]) for value, name in route.client.clients),
+                by_name[route.client.default] if route.client.default is not None else None,
+            ),
+        )
+
+    def _tenant(self, route: RouteModel, client: str) -> RouteSettings:
+        """Return the route for a caller that was let in already."""
+        return replace(self._of_one_client(route.with_client(client)), gate=NOTHING)
+
+    def _of_one_client(self, route: RouteModel) -> RouteSettings:
         headers, gate, send = route.headers, gate_settings(route), self._send(route)
         return RouteSettings(
             name=self._name(route),
@@ -113,9 +133,10 @@ class RouteBuilder:
         return RouteName(f"{place}[{','.join(sorted(set(route.methods or ())))}]" if is_shared else place)
 
     def _grant(self, route: RouteModel) -> Grant | None:
-        if route.client is None:
+        client = self._client(route)
+        if client is None:
             return None
-        grant = self._clients[ClientName(route.client)].grant
+        grant = client.grant
         return replace(
             grant,
             scope=unique(route.scope) or grant.scope,
@@ -128,7 +149,12 @@ class RouteBuilder:
     def _send(self, route: RouteModel) -> tuple[Carrier, ...]:
         if route.send is not None:
             return carriers(route.send)
-        return USUAL if route.client is None else self._clients[ClientName(route.client)].send
+        client = self._client(route)
+        return USUAL if client is None else client.send
+
+    def _client(self, route: RouteModel) -> UsedClient | None:
+        names = route.client_names
+        return self._clients[ClientName(names[0])] if names else None
 
     def _upstream(self, route: RouteModel) -> UpstreamSettings:
         return replace(

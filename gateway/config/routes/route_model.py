@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import Field
 
 from gateway.config.clients.send_model import Send
 from gateway.config.routes.access_model import Access
+from gateway.config.routes.client_key import ClientsByCaller, RouteClient
 from gateway.config.routes.gate_model import CorsModel, LimitModel
 from gateway.config.routes.recovery_model import Refusals
 from gateway.config.tls.tls_model import UpstreamTls
@@ -96,7 +98,9 @@ class RouteModel(Strict):
     )
     strip_prefix: Flag = flag("Remove the route's path before forwarding.")
     preserve_host: Flag = flag("Forward the caller's Host instead of the upstream's.")
-    client: Text | None = optional("The client whose token is injected; none by default.")
+    client: RouteClient | None = optional(
+        "The client whose token is injected; or clients by who calls, as {by: caller, acme: crm}."
+    )
     scope: Scope | None = optional("Narrows the scope of the client.")
     audience: Audience | None = optional("Replaces the audience of the client.")
     resource: Resource | None = optional("Replaces the resource of the client.")
@@ -136,3 +140,22 @@ class RouteModel(Strict):
     max_body: Size | None = optional("The longest request body that is accepted; unlimited by default.")
     headers: Headers | None = optional("Changes to header fields.")
     tls: UpstreamTls | None = optional("How an https:// upstream is verified, and our certificate for it.")
+
+    @property
+    def client_names(self) -> tuple[str, ...]:
+        """The clients whose tokens it may inject."""
+        if isinstance(self.client, ClientsByCaller):
+            return self.client.names
+        return (self.client,) if self.client is not None else ()
+
+    def for_each_client(self) -> Iterator[RouteModel]:
+        """Yield the route as it is with each of its clients; itself, if it has one or none."""
+        if not isinstance(self.client, ClientsByCaller):
+            yield self
+            return
+        for name in self.client.names:
+            yield self.with_client(name)
+
+    def with_client(self, name: str) -> RouteModel:
+        """Return the route with one client."""
+        return self.model_copy(update={"client": name})

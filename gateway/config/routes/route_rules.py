@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Final
 
 from gateway.config.clients.client_method import is_certificate_bound
@@ -10,6 +11,7 @@ from gateway.config.clients.client_model import ClientModel
 from gateway.config.clients.send_build import carriers, client_carriers, sends_authorization
 from gateway.config.clients.send_rules import send_findings, unknown_part, unknown_parts
 from gateway.config.problems import Loc, Mistake
+from gateway.config.routes.client_key import ClientsByCaller
 from gateway.config.routes.route_model import RouteModel
 from gateway.config.spelling import close_to
 from gateway.core.carriers import MAIN_PART, Carrier, InCookie, InHeader, InQuery
@@ -48,6 +50,10 @@ _PROOF_FOR_ANYBODY: Final = (
     "it at the server that the caller named: write `host` without *, the name that callers use, or remove "
     "this key"
 )
+_NOBODY_KNOWN: Final = (
+    "the client depends on who calls, and nobody is known on this route: write `access` with entries that "
+    "name callers"
+)
 _BOUND: Final = (
     "the client's tokens are bound to its certificate: write the same certificate and key here, or "
     "tls_client_certificate_bound_access_tokens: false at the client if they are not"
@@ -56,6 +62,16 @@ _BOUND: Final = (
 
 def route_findings(loc: Loc, route: RouteModel, clients: Clients, wrong: frozenset[Loc]) -> Iterator[Mistake]:
     """Yield what does not fit together; `wrong` has the keys that are present but invalid."""
+    if isinstance(route.client, ClientsByCaller):
+        each = (_of_client(loc, one, clients, wrong) for one in route.for_each_client())
+        yield from dict.fromkeys(chain.from_iterable(each))
+        if not isinstance(route.access, list):
+            yield Mistake((*loc, "client"), _NOBODY_KNOWN)
+    else:
+        yield from _of_client(loc, route, clients, wrong)
+
+
+def _of_client(loc: Loc, route: RouteModel, clients: Clients, wrong: frozenset[Loc]) -> Iterator[Mistake]:
     yield from _unknown_client(loc, route, clients)
     yield from _needs_client(loc, route)
     yield from _narrows_login(loc, route, clients)
@@ -63,17 +79,22 @@ def route_findings(loc: Loc, route: RouteModel, clients: Clients, wrong: frozens
     yield from _needs_https(loc, route)
     yield from _other_certificate(loc, route, clients)
     yield from _named_by_credential(loc, route, clients, wrong)
-    if wrong.isdisjoint({(*loc, "send"), ("clients", route.client or "", "send")}):
+    if wrong.isdisjoint({(*loc, "send"), ("clients", _name(route), "send")}):
         yield from _sent_elsewhere(loc, route, clients)
         yield from _two_authorizations(loc, route, clients)
         yield from _told_referrers(loc, route, clients)
     yield from _proof_for_anybody(loc, route, clients)
 
 
+def _name(route: RouteModel) -> str:
+    """Return the name of the one client of a route; empty without."""
+    return next(iter(route.client_names), "")
+
+
 def _unknown_client(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mistake]:
-    if route.client is not None and route.client not in clients:
+    if route.client is not None and _name(route) not in clients:
         known = f"expected one of {', '.join(clients)}" if clients else "none is defined"
-        close = close_to(route.client, clients)
+        close = close_to(_name(route), clients)
         hint = f", did you mean {close}?" if close else f"; {known}"
         yield Mistake((*loc, "client"), f"unknown client{hint}")
 
@@ -96,7 +117,7 @@ def _needs_client(loc: Loc, route: RouteModel) -> Iterator[Mistake]:
 
 
 def _narrows_login(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mistake]:
-    client = clients.get(route.client or "")
+    client = clients.get(_name(route))
     if client is None:
         return
     for key in _OF_GRANTS if client.login is not None else ():
@@ -107,7 +128,7 @@ def _narrows_login(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mi
 
 
 def _wider_scope(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mistake]:
-    client = clients.get(route.client or "")
+    client = clients.get(_name(route))
     if client is None or not client.scope or not route.scope:
         return
     if not set(route.scope) <= set(client.scope):
@@ -121,7 +142,7 @@ def _needs_https(loc: Loc, route: RouteModel) -> Iterator[Mistake]:
 
 def _other_certificate(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mistake]:
     """Find a missing certificate: an upstream refuses a bound token without it (RFC 8705 section 3)."""
-    client = clients.get(route.client or "")
+    client = clients.get(_name(route))
     if client is None or client.tls is None or not is_certificate_bound(client):
         return
     ours = route.tls.certificate if route.tls is not None else None
@@ -133,7 +154,7 @@ def _other_certificate(loc: Loc, route: RouteModel, clients: Clients) -> Iterato
 
 def _proof_for_anybody(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mistake]:
     """Find proofs whose host a caller chooses, and so the server that accepts them (RFC 9449 section 4.2)."""
-    client = clients.get(route.client or "")
+    client = clients.get(_name(route))
     is_exact = route.host is not None and not route.host.startswith("*")
     if client is not None and client.dpop and route.preserve_host and not is_exact:
         yield Mistake((*loc, "preserve_host"), _PROOF_FOR_ANYBODY, is_about_key=True)
@@ -152,7 +173,7 @@ def _named_by_credential(
         yield Mistake((*loc, "client"), _NOBODY_NAMES, is_about_key=True)
     if route.instances is None and (*loc, "instances") not in wrong:
         yield Mistake((*loc, "instances"), _ANY_SERVER, is_about_key=True)
-    client = clients.get(route.client or "")
+    client = clients.get(_name(route))
     if named.part == MAIN_PART:
         yield Mistake((*loc, "upstream"), "the token itself is no URL: name another part of the credential")
     elif client is not None and (words := unknown_part(named.part, client)):
@@ -164,7 +185,7 @@ def _named_by_credential(
 
 
 def _sent_elsewhere(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mistake]:
-    client = clients.get(route.client or "")
+    client = clients.get(_name(route))
     is_bound = client is not None and client.dpop
     yield from send_findings((*loc, "send"), route.send or (), is_bound=is_bound)
 
@@ -198,7 +219,7 @@ def _two_authorizations(loc: Loc, route: RouteModel, clients: Clients) -> Iterat
 def _carried(route: RouteModel, clients: Clients) -> tuple[Carrier, ...]:
     if route.client is None:
         return ()
-    client = clients.get(route.client)
+    client = clients.get(_name(route))
     if route.send is not None or client is None:
         return carriers(route.send)
     return client_carriers(client)

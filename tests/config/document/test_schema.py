@@ -161,6 +161,7 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "routes[].authorization": CallerAuthorization.REPLACE.value,
         "clients.<name>.send[].part": MAIN_PART,
         "routes[].send[].part": MAIN_PART,
+        "routes[].client.default": "none",
         "routes[].cors.credentials": False,
         "routes[].cors.max_age": _default(CorsSettings, "max_age_s"),
         "routes[].recover_on": [401],
