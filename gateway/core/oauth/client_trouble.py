@@ -77,13 +77,17 @@ def credential_key(client: ClientSettings) -> str:
         case AuthMethod.TLS_CLIENT_AUTH | AuthMethod.SELF_SIGNED_TLS_CLIENT_AUTH:
             return "tls.certificate"
         case AuthMethod.PRIVATE_KEY_JWT | AuthMethod.NONE:
-            return "client_id" if client.grant.assertion is None else "private_key"
+            if client.grant.assertion is not None:
+                return "private_key"
+            return "client_id" if client.grant.grant_type in set(GrantType) else "parameters"
 
 
 def _key(failed: Failed, client: ClientSettings) -> str:
     cause = cause_of(failed)
     if failed.code == "invalid_grant" and client.grant.grant_type not in set(GrantType):
         return "parameters"  # where the credentials of other grants are
+    if cause is Cause.ANSWER_UNUSABLE and client.grant.answer is not None and 200 <= failed.status < 300:
+        return "answer"
     if cause is Cause.CREDENTIALS_REFUSED:
         return credential_key(client)
     if cause is Cause.RESOURCE_REFUSED:

@@ -22,8 +22,8 @@ from gateway.core.login_settings import LoginSettings, StatedLife
 from gateway.core.oauth.jwt_claims import claimed_left_s
 from gateway.core.oauth.lifetime import earlier_of
 from gateway.core.oauth.login_jar import LoginJar
-from gateway.core.oauth.login_success import objection_to
-from gateway.core.oauth.picks import NotPicked, Picked, pick_text
+from gateway.core.oauth.login_success import objection_to, unmet
+from gateway.core.oauth.picks import NotMet, NotPicked, Picked, pick_text
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.set_cookie import SetCookie, cookies_set, read_set_cookie
 from gateway.core.oauth.stated_life import read_life_s
@@ -87,13 +87,13 @@ class StepReading:
 
     Attributes:
         failed: why the step has failed, or None.
-        missing: what it did not give, and what was there instead; only for the doctor, since it names what
-            another server named.
+        missing: what it did not give, or what was not as expected, with what was there instead; only for the
+            doctor, since it names what another server named.
     """
 
     progress: LoginProgress
     failed: Failed | None = None
-    missing: NotPicked | None = None
+    missing: NotPicked | NotMet | None = None
 
 
 def read_step(
@@ -105,7 +105,8 @@ def read_step(
     if kind is not None:
         reason = f"{where}: the server {objection}"
         retry_after_s = answer.retry_after_s(wall_now_s)
-        return StepReading(before, Failed(kind, reason, "", retry_after_s, answer.status))
+        failed = Failed(kind, reason, "", retry_after_s, answer.status)
+        return StepReading(before, failed, next(iter(unmet(step.success, answer)), None))
     server_now_s = read_http_date(answer.header("date")) or wall_now_s
     takings: list[Taking] = []
     for name, pick in step.takes:

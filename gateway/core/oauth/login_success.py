@@ -20,6 +20,7 @@ from urllib.parse import urljoin, urlsplit
 
 from gateway.core.json_object import read_json
 from gateway.core.login_settings import LoginSuccess
+from gateway.core.oauth.picks import NotMet
 from gateway.core.oauth.server_answer import ServerAnswer, is_transient_status
 from gateway.core.oauth.token_outcome import FailureKind
 
@@ -34,6 +35,15 @@ def objection_to(success: LoginSuccess, answer: ServerAnswer) -> tuple[FailureKi
         return _kind_of(status), f"answered {status}"
     objection = next(_objections(success, answer), "")
     return (FailureKind.REFUSED, f"answered {status}, but {objection}") if objection else (None, "")
+
+
+def unmet(success: LoginSuccess, answer: ServerAnswer) -> tuple[NotMet, ...]:
+    """Return what of an answer in JSON is not as expected, for the doctor alone."""
+    document = read_json(answer.body) if success.json else None
+    if document is None:
+        return ()
+    objections = (condition.objection(document.value) for condition in success.json)
+    return tuple(NotMet(objection) for objection in objections if objection is not None)
 
 
 def _kind_of(status: int) -> FailureKind:

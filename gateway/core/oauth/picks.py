@@ -64,6 +64,20 @@ class NotPicked:
         return f"{self.pick} was not found: {self.instead}"
 
 
+@dataclass(frozen=True, slots=True)
+class NotMet:
+    """A condition on the answer does not hold.
+
+    Attributes:
+        instead: a clause that says what stands there instead, with names that another server chose.
+    """
+
+    instead: str
+
+    def __str__(self) -> str:
+        return f"success: {self.instead}"
+
+
 def pick_text(pick: Pick, answer: ServerAnswer) -> Picked | NotPicked:
     """Return the text in `answer` that `pick` leads to."""
     found, instead = _searched(pick, answer)

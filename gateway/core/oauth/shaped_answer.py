@@ -25,8 +25,8 @@ from gateway.core.json_pointer import JsonPointer
 from gateway.core.login_settings import StatedLife
 from gateway.core.oauth.jwt_claims import claimed_left_s
 from gateway.core.oauth.lifetime import earlier_of
-from gateway.core.oauth.login_success import objection_to
-from gateway.core.oauth.picks import NotPicked, Picked, pick_text
+from gateway.core.oauth.login_success import objection_to, unmet
+from gateway.core.oauth.picks import NotMet, NotPicked, Picked, pick_text
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.set_cookie import cookies_set
 from gateway.core.oauth.stated_life import read_life_s
@@ -60,7 +60,7 @@ class Reading:
     """
 
     outcome: Outcome
-    missing: tuple[NotPicked, ...] = ()
+    missing: tuple[NotPicked | NotMet, ...] = ()
 
 
 def read_answer(grant: Grant, answer: ServerAnswer, wall_now_s: float) -> Reading:
@@ -73,7 +73,10 @@ def read_answer(grant: Grant, answer: ServerAnswer, wall_now_s: float) -> Readin
         found = pick_text(_TOKEN, answer) if is_about_token and answer.document() is not None else None
         return Reading(outcome, (found,) if isinstance(found, NotPicked) else ())
     failed = _failure(grant.answer, answer, wall_now_s)
-    return _read(grant, grant.answer, answer, wall_now_s) if failed is None else Reading(failed)
+    if failed is None:
+        return _read(grant, grant.answer, answer, wall_now_s)
+    success = grant.answer.success
+    return Reading(failed, () if success is None else unmet(success, answer))
 
 
 def _failure(shape: AnswerShape, answer: ServerAnswer, wall_now_s: float) -> Failed | None:

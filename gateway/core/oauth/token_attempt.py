@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from gateway.core.dpop import nonce_of_text
 from gateway.core.oauth.client_facts import blames_secret
 from gateway.core.oauth.dpop_proof import endpoint_wants_nonce
-from gateway.core.oauth.picks import NotPicked
+from gateway.core.oauth.picks import NotMet, NotPicked
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.token_outcome import Failed, Outcome
 from gateway.core.secret import Secret
@@ -24,7 +24,7 @@ class TokenAttempt:
         verb: the method of the request.
         step: its number among the requests that one credential takes, from 0.
         steps: how many these are.
-        missing: what was looked for in the answer and not found.
+        missing: what was looked for in the answer, and not found or not as expected.
     """
 
     url: str = field(repr=False)
@@ -37,7 +37,7 @@ class TokenAttempt:
     verb: str = "POST"
     step: int = 0
     steps: int = 1
-    missing: tuple[NotPicked, ...] = ()
+    missing: tuple[NotPicked | NotMet, ...] = ()
 
     @property
     def was_sent(self) -> bool:

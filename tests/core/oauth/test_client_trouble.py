@@ -12,6 +12,7 @@ from gateway.core.oauth.client_trouble import cause_of, credential_key, key_of
 from gateway.core.oauth.token_answer import REGISTERED_CODES, TRANSIENT_CODES
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.secret import Secret
+from gateway.core.shape_settings import AnswerShape
 from gateway.core.signing_settings import AssertionSettings
 
 
@@ -67,6 +68,23 @@ def test_every_code_that_may_be_answered_has_a_cause(code: str, status: int):
 def test_what_was_seen_on_the_way_counts_more_than_the_kind():
     failed = Failed(FailureKind.UNREACHABLE, "x", cause=Cause.UNKNOWN_AUTHORITY)
     assert cause_of(failed) is Cause.UNKNOWN_AUTHORITY
+
+
+@pytest.mark.parametrize(
+    ("failed", "members", "key"),
+    [
+        (Failed(FailureKind.INVALID, "x", status=200), {"answer": AnswerShape()}, "answer"),
+        (Failed(FailureKind.INVALID, "x", status=404), {"answer": AnswerShape()}, "token_endpoint"),
+        (Failed(FailureKind.INVALID, "x", status=200), {}, "token_endpoint"),
+        (refused("invalid_grant", 400), {"grant_type": "password"}, "parameters"),
+        (refused("invalid_client", 401), {"grant_type": "password"}, "client_secret"),
+        (refused("", 401), {"grant_type": "password", "method": AuthMethod.NONE}, "parameters"),
+    ],
+)
+def test_a_shape_and_another_grant_have_keys_of_their_own(
+    failed: Failed, members: dict[str, object], key: str
+):
+    assert key_of(failed, client(**members)) == f"clients.crm.{key}"
 
 
 def test_without_a_token_endpoint_the_issuer_leads_to_the_server():

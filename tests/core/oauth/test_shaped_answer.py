@@ -212,6 +212,20 @@ def test_what_success_says_decides(body: object, status: int, kind: FailureKind,
     assert (found.kind, found.reason, found.code) == (kind, f"the authorization server {reason}", code)
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"errcode": 40001, "errmsg": "geheim"}, ["success: /errcode is a number, and not what is wanted"]),
+        ({"code": "geheim"}, ["success: the document is an object with the members code"]),
+        (b"geheim", []),
+    ],
+)
+def test_what_is_not_as_success_has_it_is_told_to_the_doctor(body: object, said: list[str]):
+    reading = read(CODED, body)
+    assert [str(each) for each in reading.missing] == said
+    assert "geheim" not in repr(reading)
+
+
 def test_an_error_beside_a_success_is_none():
     assert granted(read(CODED, {"errcode": 0, "error": "none", "t": "t"})).access_token == Secret("t")
 
