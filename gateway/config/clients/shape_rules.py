@@ -80,7 +80,11 @@ def _unsent(own: OwnField, client: ClientModel) -> str:
 def _twins(loc: Loc, client: ClientModel, request: TokenRequestModel) -> Iterator[Mistake]:
     renamed = request.rename or {}
     gone = {*renamed, *(request.omit or [])}
-    known = {own.value for own in OwnField if own not in gone} | set(client.parameters or {})
+    in_query = request.query if request.method is RequestMethod.GET else None
+    known = {own.value for own in OwnField if own not in gone} | {
+        *(client.parameters or ()),
+        *(in_query or ()),
+    }
     for own, name in renamed.items():
         if name in known:
             yield Mistake((*loc, "rename", own.value), _TAKEN)

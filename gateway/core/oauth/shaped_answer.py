@@ -21,7 +21,8 @@ from typing import Final
 
 from gateway.core.client_settings import Grant
 from gateway.core.http_time import read_http_date
-from gateway.core.json_pointer import JsonPointer
+from gateway.core.json_object import read_json
+from gateway.core.json_pointer import Found, JsonPointer, follow
 from gateway.core.login_settings import StatedLife
 from gateway.core.oauth.jwt_claims import claimed_left_s
 from gateway.core.oauth.lifetime import earlier_of
@@ -111,7 +112,7 @@ def _read(grant: Grant, shape: AnswerShape, answer: ServerAnswer, wall_now_s: fl
     granted = Granted(
         Secret(token.text),
         _lifetime_s(shape, token.text, answer, read_http_date(answer.header("date")) or wall_now_s),
-        _scope(grant, shape, answer),
+        scope_of(grant, shape, answer),
         is_bound=is_bound_by_type(stated_type, grant.dpop),
         parts=tuple(parts),
     )
@@ -156,17 +157,29 @@ def _cookie_left_s(pick: Pick | None, answer: ServerAnswer, server_now_s: float)
     return None if cookie is None else cookie.lifetime_s
 
 
-def _scope(grant: Grant, shape: AnswerShape, answer: ServerAnswer) -> tuple[str, ...]:
+def scope_of(grant: Grant, shape: AnswerShape, answer: ServerAnswer) -> tuple[str, ...]:
+    """Return the scope that an answer states, or what was asked for."""
     if shape.scope is None:
         return scope_words((answer.document() or {}).get("scope"), grant.scope)
-    text = _text(shape.scope, answer)
-    return scope_words(None if text is None else text.replace(",", " "), grant.scope)
+    return scope_words(_stated_scope(shape.scope, answer), grant.scope)
+
+
+def _stated_scope(pick: Pick, answer: ServerAnswer) -> object:
+    """Return words in one text or, in JSON, a list; None if neither is there."""
+    document = read_json(answer.body) if isinstance(pick, FromJson) else None
+    if isinstance(pick, FromJson) and document is not None:
+        found = follow(pick.pointer, document.value)
+        if isinstance(found, Found) and isinstance(found.value, list):
+            return found.value
+    text = _text(pick, answer)
+    return None if text is None else text.replace(",", " ")
 
 
 def _not_stated(shape: AnswerShape, answer: ServerAnswer) -> Iterator[NotPicked]:
     """Yield what the owner says is there, and is not."""
     life = shape.lifetime.pick if isinstance(shape.lifetime, StatedLife) else None
-    for pick in (life, shape.token_type, shape.scope):
+    scope = shape.scope if shape.scope and _stated_scope(shape.scope, answer) is None else None
+    for pick in (life, shape.token_type, scope):
         found = None if pick is None else pick_text(pick, answer)
         if isinstance(found, NotPicked):
             yield found

@@ -131,6 +131,9 @@ def test_the_end_of_a_jwt_counts_here_too():
         (AnswerShape(at("/t"), scope=at("/s")), {"t": "t", "s": "b c"}, ("b", "c")),
         (AnswerShape(at("/t"), scope=at("/s")), {"t": "t", "s": "b,c"}, ("b", "c")),
         (AnswerShape(at("/t"), scope=at("/s")), {"t": "t"}, ("a",)),
+        (AnswerShape(at("/t"), scope=at("/s")), {"t": "t", "s": ["b", "c", 1]}, ("b", "c")),
+        (AnswerShape(at("/t"), scope=at("/s")), {"t": "t", "s": {}}, ("a",)),
+        (AnswerShape(at("/t"), scope=FromField("x-s")), {"t": "t"}, ("a",)),
         (AnswerShape(at("/t")), {"t": "t", "scope": ["b"]}, ("b",)),
     ],
 )
@@ -186,6 +189,12 @@ def test_a_lifetime_that_is_not_where_it_should_be_is_told_and_is_no_failure():
         "/ttl was not found: the document is an object with the members t, x"
     ]
     assert granted(reading).lifetime_s is None
+
+
+def test_a_scope_in_a_list_is_not_told_as_missing():
+    shape = AnswerShape(at("/t"), scope=at("/s"))
+    assert read(shape, {"t": "t", "s": ["b"]}).missing == ()
+    assert len(read(shape, {"t": "t"}).missing) == 1
 
 
 def test_further_parts_come_with_the_token():

@@ -15,6 +15,7 @@ from gateway.core.oauth.diagnosis.deviations import Deviation, in_scope
 from gateway.core.oauth.lifetime import LONGEST_LIFE_S
 from gateway.core.oauth.picks import Picked, pick_text
 from gateway.core.oauth.server_answer import ServerAnswer
+from gateway.core.oauth.shaped_answer import scope_of
 from gateway.core.oauth.stated_life import read_life_s
 from gateway.core.shape_settings import AnswerShape
 from gateway.core.whereabouts import LifeUnit
@@ -37,8 +38,7 @@ def _deviations(answer: ServerAnswer, grant: Grant, shape: AnswerShape) -> Itera
     if isinstance(shape.lifetime, StatedLife):
         yield from _in_lifetime(answer, shape.lifetime)
     if shape.scope is not None:
-        found = pick_text(shape.scope, answer)
-        yield from in_scope(found.text if isinstance(found, Picked) else None, grant.scope)
+        yield from in_scope(" ".join(scope_of(grant, shape, answer)), grant.scope)
 
 
 def _in_lifetime(answer: ServerAnswer, lifetime: StatedLife) -> Iterator[Deviation]:
