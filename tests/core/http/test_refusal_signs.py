@@ -102,7 +102,7 @@ GZIP, DEFLATE, BROTLI = ([b"Content-Encoding: " + name] for name in (b"gzip", b"
         (gzip.compress(DEAD), GZIP, True),
         (zlib.compress(DEAD), DEFLATE, True),
         (gzip.compress(DEAD)[:-9], GZIP, False),
-        (gzip.compress(DEAD + b" " * MOST_UNPACKED_BYTES), GZIP, False),
+        (gzip.compress(DEAD + b" " * MOST_UNPACKED_BYTES, mtime=0), GZIP, False),
         (DEAD, BROTLI, False),
         (DEAD, GZIP, False),
     ],
