@@ -25,10 +25,8 @@ from gateway.proxy.answer import Data
 from gateway.proxy.body import RequestBody
 from gateway.proxy.caller_facts import CallerFacts
 from gateway.proxy.request_reader import RequestReader
-from gateway.proxy.unsent import unsent_bytes
+from gateway.proxy.unsent import WRITE_LIMIT_BYTES, unsent_bytes
 
-# A transport that buffers anything counts as full, so that waiting data is in one place, in few large parts.
-WRITE_LIMIT_BYTES: Final = 1
 # uvloop's TLS has buffers of its own for reading and writing, in addition to ours: it gets little at a time.
 TLS_READ_BYTES: Final = 16 * KIB
 TLS_PART_BYTES: Final = 64 * KIB

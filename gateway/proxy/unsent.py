@@ -1,4 +1,4 @@
-"""How much of the data written the peer has not received."""
+"""Data that was written and that the peer has not received: how much may wait, and how much does."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import asyncio
 import fcntl
 import struct
 import termios
+from typing import Final
 
-_INT = struct.Struct("i")
+# A transport that buffers anything counts as full, so that waiting data is in one place, in few large parts.
+WRITE_LIMIT_BYTES: Final = 1
+_INT: Final = struct.Struct("i")
 
 
 def unsent_bytes(transport: asyncio.Transport) -> int:

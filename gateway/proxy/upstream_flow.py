@@ -13,14 +13,13 @@ from typing import Final, cast
 from gateway.core.settings import KIB, Limits
 from gateway.proxy.answer import Answer, Data
 from gateway.proxy.answer_reader import AnswerReader
+from gateway.proxy.unsent import WRITE_LIMIT_BYTES
 
 # uvloop reads up to 256 000 bytes at once; reading stops while this much of a response is waiting.
 HIGH_WATER_BYTES: Final = 32 * KIB
 # A read that fills uvloop's buffer is followed by the next, up to 32 times, before others have a turn. What
 # may have filled it is left to a task: meanwhile its connection is not read.
 FULL_READ_BYTES: Final = 128 * KIB
-# A transport that buffers anything counts as full, so that waiting data is in one place, in few large parts.
-WRITE_LIMIT_BYTES: Final = 1
 MOST_PARTS: Final = 64
 
 
