@@ -110,7 +110,11 @@ class Generation:
         self.limiters: dict[tuple[RouteName, tuple[Limit, ...]], Limiter] = {}
         self.pools: dict[UpstreamSettings, Pool] = {}
         self.acceptances: dict[tuple[UpstreamSettings, Grant | None], Acceptance] = {}
-        self.routes = [self._route(route, index) for index, route in enumerate(settings.routes)]
+        try:
+            self.routes = [self._route(route, index) for index, route in enumerate(settings.routes)]
+        except BaseException:
+            self._close_pools([before] if before is not None else ())  # nobody else knows them
+            raise
         self._before = None
 
     def router(self) -> Router[Route]:
@@ -124,16 +128,20 @@ class Generation:
 
     async def close(self, others: Sequence[Generation] = ()) -> None:
         """Close all connections, and end all token requests; what any of `others` has goes on."""
-        kept = {id(pool) for other in others for pool in other.pools.values()}
-        for pool in self.pools.values():
-            if id(pool) not in kept:
-                pool.close()
+        self._close_pools(others)
         kept_instances = {id(each) for other in others for each in other.instances()}
         for instances in self.instances():
             if id(instances) not in kept_instances:
                 instances.close()
         await self.sources.close([other.sources for other in others])
         await self.ways.close([other.ways for other in others])
+
+    def _close_pools(self, others: Sequence[Generation]) -> None:
+        """Close the pools that none of `others` has."""
+        kept = {id(pool) for other in others for pool in other.pools.values()}
+        for pool in self.pools.values():
+            if id(pool) not in kept:
+                pool.close()
 
     def instances(self) -> list[RouteInstances]:
         """Return the upstreams that credentials name, by the routes for which they do."""

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.core.proxies import TrustedProxies
 from gateway.core.settings import Limits, ListenerSettings, LogSettings
+from gateway.generation import Generation
 from gateway.listening import CannotListen
 from tests.wire.certificates import Authority
 from tests.wire.messages import request
@@ -111,6 +112,19 @@ async def test_fewer_connections_than_are_open_end_none_of_them():
         await rig.gateway.reload(others(rig, limits=Limits(connections=2)))
         assert [(await each.ask(request("GET", "/"))).status for each in kept] == [200] * 3
         assert (await rig.get()).status == 503
+
+
+async def test_a_generation_that_cannot_be_built_leaves_nothing_behind():
+    """The pool of its first route is made before its second route fails; the one that stays is kept."""
+    async with Rig(routes=bare) as rig:
+        gateway, elsewhere = rig.gateway, rig.upstream_settings(server_name="b.example")
+        routes = (*bare(rig), rig.route("/b", has_token=False, upstream=elsewhere), rig.route("/c"))
+        (pool,) = gateway._room._pools
+        with pytest.raises(KeyError):
+            Generation(others(rig, routes=routes), gateway._parts, lambda *_: {}, gateway.generation)
+
+        assert gateway._room._pools == [pool]
+        assert (await rig.get()).status == 200
 
 
 # ── clients ──────────────────────────────────────────────────────────────────────────────────────
