@@ -5,7 +5,7 @@ Rules:
 - What a new configuration needs is bound before anything else changes, so that a port that is taken changes
   nothing.
 - A door whose address stays is kept, its queue and its connections with it. New connections get the new
-  certificate and the new rules; a connection keeps those that it was made under.
+  certificate; a connection that exists follows the new rules from its next request on.
 - A door that is gone accepts what is queued, then closes. Each of its connections ends with the response
   that it is waiting for, or at once if it is idle.
 - A socket that the service manager opened is used where its address is asked for, and never closed.

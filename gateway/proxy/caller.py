@@ -21,7 +21,7 @@ TLS handshake         ``head_timeout``           closed (by uvloop)
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Final, cast
 
@@ -66,7 +66,7 @@ class CallerConnection(CallerLink):
         front: the protocol of its transport.
     """
 
-    __slots__ = ("_entrance", "_listener", "_terms", "front", "was_made")
+    __slots__ = ("_entrance", "_listener", "_next", "_terms", "front", "was_made")
 
     def __init__(
         self,
@@ -79,6 +79,7 @@ class CallerConnection(CallerLink):
         self._terms = terms
         self._listener = server
         self._entrance = entrance
+        self._next: tuple[Terms, Entrance] | None = None
         self.front = Front(self, terms.front, self._call_at_hand)
         self.was_made = False
 
@@ -99,6 +100,29 @@ class CallerConnection(CallerLink):
     def is_ending(self) -> bool:
         """Whether no further request will be served."""
         return self._listener.is_given_up or super().is_ending
+
+    # ── a reload ──────────────────────────────────────────────────────────────────────────────────
+
+    def go_on(self, terms: Terms, entrance: Entrance) -> None:
+        """Serve the next request, and those after it, under these; the current one keeps its own."""
+        if terms is self._terms and entrance is self._entrance:
+            return
+        if self.front.call is None:
+            self._renew(terms, entrance)
+        else:
+            self._next = terms, entrance
+            self.front.leave_next()
+
+    def _renew(self, terms: Terms, entrance: Entrance) -> None:
+        self._next = None
+        self._terms, self._entrance = terms, entrance
+        if self.transport is not None:  # its listener may have turned to TLS, or from it
+            self.facts.caller = caller_of(self.transport, replace(entrance, is_tls=self.is_tls))
+        self.read_under(terms.limits)
+        self.front.go_on(terms.front)
+        if self.read_deadline_s < inf and not self._has_begun_head:
+            at_most_s = self._loop.time() + terms.limits.keepalive_timeout_s
+            self.read_deadline_s = min(self.read_deadline_s, at_most_s)
 
     # ── what it holds ─────────────────────────────────────────────────────────────────────────────
 
@@ -168,6 +192,8 @@ class CallerConnection(CallerLink):
                     await handler.handle(call, exchange)
                 front.call = None
                 self.facts.total_deadline_s = inf
+                if self._next is not None:
+                    self._renew(*self._next)
                 if not call.keeps_alive:
                     break
                 await self._give_way()

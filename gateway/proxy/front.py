@@ -149,6 +149,15 @@ class Front(Awaiter):
 
     # ── for the connection and its task ───────────────────────────────────────────────────────────
 
+    def go_on(self, terms: FrontTerms) -> None:
+        """Serve under other terms; nothing is being served now."""
+        self._terms = terms
+        self._fields = None
+
+    def leave_next(self) -> None:
+        """Wake the task once the current call is over, instead of waiting for the next request here."""
+        self._facts.was_fed = True
+
     def waits(self, *, is_fresh: bool) -> None:
         """Note that the task waits for a request; `is_fresh`: no byte of one has arrived."""
         self._is_fresh = is_fresh and self._terms.is_open

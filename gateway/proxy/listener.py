@@ -34,9 +34,16 @@ class Listener(CallersServer):
         return CallerConnection(self, self.terms, self._entrance, self._loop)
 
     def go_on(self, terms: Terms, entrance: Entrance) -> None:
-        """Use these for new connections; existing ones keep theirs."""
+        """Use these for new connections, and for the next request of each existing one."""
         self.terms = terms
         self._entrance = entrance
+        for connection in self._connections:
+            cast("CallerConnection", connection).go_on(terms, entrance)
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        """Register a connection; the terms may have changed during its TLS handshake."""
+        super().connection_made(handler, transport)
+        cast("CallerConnection", handler).go_on(self.terms, self._entrance)
 
     def give_up(self) -> None:
         """Close idle connections, and every other one after the request that it serves or waits for."""

@@ -41,7 +41,6 @@ class Pool:
         resolver: Resolver,
     ) -> None:
         self._settings = settings
-        self._limits = room.limits
         self._loop = loop
         self._kind = TlsUpstreamConnection if settings.scheme is Scheme.HTTPS else UpstreamConnection
         self._dialer = Dialer(settings, loop, trust, resolver)
@@ -112,7 +111,7 @@ class Pool:
             connection.abort()
 
     def _make(self) -> UpstreamConnection:
-        return self._kind(self._loop, self._limits, self._gone)
+        return self._kind(self._loop, self._room.limits, self._gone)
 
     def _gone(self, connection: UpstreamConnection) -> None:
         if connection in self._all:

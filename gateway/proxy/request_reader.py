@@ -104,6 +104,16 @@ class RequestReader(web.RequestHandler):
         is_over = self._is_last and not self._messages and self._refusal is None
         return is_over or self._close or self._force_close
 
+    def read_under(self, limits: Limits) -> None:
+        """Read the next request under other limits; a parser that holds part of it keeps its own."""
+        self._limits = limits
+        self._most_head_bytes = limits.header_bytes + 2 * limits.target_bytes
+        self.max_line_size, self.max_field_size = 2 * limits.target_bytes, limits.header_bytes
+        self.max_headers = 2 * limits.headers
+        is_between = self._last_payload.is_eof() and not (self._messages or self._has_begun_head)
+        if is_between and not (self._rest_bytes or self._is_last or self._discards or self._refusal):
+            self._parser = self._new_parser()
+
     def _new_parser(self) -> HttpRequestParser:
         """Make a parser as aiohttp makes it for a new connection."""
         return HttpRequestParser(

@@ -13,7 +13,7 @@ from gateway.core.settings import Limits, ListenerSettings, LogSettings
 from gateway.generation import Generation
 from gateway.listening import CannotListen
 from tests.wire.certificates import Authority
-from tests.wire.messages import request
+from tests.wire.messages import ok, request
 from tests.wire.rig import LOOPBACK, Rig
 from tests.wire.test_reload import others, until_alone
 
@@ -81,27 +81,111 @@ async def test_a_certificate_that_does_not_fit_its_key_changes_nothing(authority
 # ── trust, limits ────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_trust_in_proxies_is_that_of_the_time_when_a_connection_was_made():
-    trust = TrustedProxies((ip_network("127.0.0.0/8"),))
-    ask = request("GET", "/", "X-Forwarded-For: 192.0.2.7")
+TRUST = TrustedProxies((ip_network("127.0.0.0/8"),))
+FORWARDED = request("GET", "/", "X-Forwarded-For: 192.0.2.7")
+BELIEVED, REPLACED = b"192.0.2.7, 127.0.0.1", b"127.0.0.1"
+
+
+def told_of(rig):
+    return [each.head.value("X-Forwarded-For") for each in rig.upstream.requests]
+
+
+async def test_trust_in_proxies_changes_with_the_next_request_of_each_connection():
     async with Rig(routes=bare) as rig:
         old = await rig.caller()
-        await old.ask(ask)
-        await rig.gateway.reload(others(rig, trusted_proxies=trust))
+        await old.ask(FORWARDED)
+        await rig.gateway.reload(others(rig, trusted_proxies=TRUST))
         for caller in (old, await rig.caller()):
-            await caller.ask(ask)
+            await caller.ask(FORWARDED)
+        await rig.gateway.reload(others(rig))
+        await old.ask(FORWARDED)
 
-        told = [each.head.value("X-Forwarded-For") for each in rig.upstream.requests]
-    assert told == [b"127.0.0.1", b"127.0.0.1", b"192.0.2.7, 127.0.0.1"]
+        assert told_of(rig) == [REPLACED, BELIEVED, BELIEVED, REPLACED]
 
 
-async def test_new_limits_count_for_new_connections():
+@pytest.mark.parametrize(
+    "asked", [FORWARDED, FORWARDED + FORWARDED, request("POST", "/", "Content-Length: 9")]
+)
+async def test_a_request_that_is_served_meanwhile_ends_and_the_next_is_under_the_new_rules(asked):
+    """Whether callbacks serve it, or the task, or more wait behind it."""
+    answers = asyncio.Event()
+
+    async def late(exchange):
+        await answers.wait()
+        await exchange.body()
+        exchange.write(ok())
+
+    async with Rig([ok(), late], routes=bare) as rig:
+        caller = await rig.caller()
+        await caller.ask(FORWARDED)  # the first is always the task's
+        await caller.send(asked)
+        await rig.upstream.until(lambda: len(rig.upstream.requests) == 2)
+        await rig.gateway.reload(others(rig, trusted_proxies=TRUST))
+        answers.set()
+        if asked.startswith(b"POST"):
+            await caller.send(b"x" * 9)
+        for _ in range(asked.count(b"HTTP/1.1")):
+            assert (await caller.answer()).status == 200
+        await caller.ask(FORWARDED)
+
+        assert told_of(rig)[:2] == [REPLACED, REPLACED]
+        assert set(told_of(rig)[2:]) == {BELIEVED}
+
+
+async def test_a_connection_without_tls_stays_that_where_its_listener_turns_to_tls(authority):
+    async with Rig(routes=bare) as rig:
+        plain = await rig.caller()
+        await rig.gateway.reload(others(rig, listeners=listening(LOOPBACK, authority.leaf("localhost"))))
+        await plain.ask(request("GET", "/"))
+
+        assert rig.upstream.requests[0].head.value("X-Forwarded-Proto") == b"http"
+
+
+async def test_rules_that_change_during_a_handshake_count_for_its_connection(authority):
+    listeners = listening(LOOPBACK, authority.leaf("localhost"))
+    async with Rig(routes=bare, listeners=listeners) as rig:
+        caller = await rig.caller()  # which says nothing yet
+        await rig.works_on(0)
+        while not rig.gateway.doors._open[0].is_shaking_hands:
+            await asyncio.sleep(0)
+        await rig.gateway.reload(others(rig, listeners=listeners, trusted_proxies=TRUST))
+        await caller.writer.start_tls(trusting(authority), server_hostname="localhost")
+        await caller.ask(FORWARDED)
+
+        assert told_of(rig) == [BELIEVED]
+
+
+async def test_new_limits_count_for_the_next_request_of_each_connection():
     ask = request("GET", "/", *(f"X-{number}: 1" for number in range(20)))
     async with Rig(routes=bare) as rig:
+        olds = [await rig.caller() for _ in range(2)]
+        for old in olds:
+            assert (await old.ask(ask)).status == 200
         await rig.gateway.reload(others(rig, limits=Limits(headers=10)))
         assert (await rig.ask(ask)).status == 431
+        assert (await olds[0].ask(ask)).status == 431
         await rig.gateway.reload(others(rig))
         assert (await rig.ask(ask)).status == 200
+        assert (await olds[1].ask(ask)).status == 200
+
+
+async def test_a_connection_that_was_made_under_small_limits_reads_what_larger_ones_allow():
+    """The parser has limits of its own."""
+    ask = request("GET", "/", f"X: {'x' * 8000}", "Y: \xe4")
+    async with Rig(routes=bare, limits=Limits(header_bytes=4096)) as rig:
+        old = await rig.caller()
+        assert (await old.ask(request("GET", "/"))).status == 200
+        await rig.gateway.reload(others(rig, limits=Limits()))
+        assert (await old.ask(ask)).status == 200
+
+
+async def test_an_idle_connection_ends_when_the_new_keep_alive_timeout_has_passed():
+    async with Rig(routes=bare, limits=Limits(keepalive_timeout_s=600.0)) as rig:
+        old = await rig.caller()
+        await old.ask(request("GET", "/"))
+        await rig.gateway.reload(others(rig, limits=Limits(keepalive_timeout_s=0.1)))
+
+        assert await old.rest() == b""
 
 
 async def test_fewer_connections_than_are_open_end_none_of_them():
