@@ -16,6 +16,9 @@ _VISIBLE: Final = re.compile(
     r"[\x21-\x5b\x5d-\x7e]{1,2048}"
 )  # no backslash, which some parsers take for a slash
 
+# Brackets hold all of the host, or there are none: not every release of Python 3.11 to 3.13 insists on it.
+_AUTHORITY: Final = re.compile(r"(?:\[[^\[\]]*\]|[^\[\]]*)(?::[0-9]*)?")
+
 
 def is_address(host: str) -> bool:
     """Whether `host`, without brackets, is an IP address rather than a name."""
@@ -50,7 +53,7 @@ def may_be_asked(url: object, teller: str, *, allows_insecure: bool) -> bool:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return False
-    if not host or "@" in parts.netloc or "#" in url:
+    if not host or "@" in parts.netloc or "#" in url or not _AUTHORITY.fullmatch(parts.netloc):
         return False
     if parts.scheme != "http":
         return parts.scheme == "https"
