@@ -10,7 +10,7 @@ import atexit
 import io
 import sys
 from contextlib import suppress
-from threading import RLock
+from threading import RLock, get_ident
 from typing import Final
 
 from gateway.observe.sink import Sink
@@ -28,7 +28,7 @@ class LineStream(io.TextIOBase):
         super().__init__()
         self._number = _NUMBERS[name]
         self._encoding = encoding
-        self._begun = ""  # a line that has no end yet
+        self._begun: dict[int, str] = {}  # a line that has no end yet, by the thread that writes it
         self._lock = RLock()
         self._sink = Sink(name, _NAMES[name], encoding)
 
@@ -47,16 +47,19 @@ class LineStream(io.TextIOBase):
         if not isinstance(text, str):
             # click tries whether bytes are taken, and expects this where they are not.
             raise TypeError(f"expected str, found {type(text).__name__}")
+        thread = get_ident()  # `print` writes a line and its end one after the other
         with self._lock:
-            whole, feed, self._begun = (self._begun + text).rpartition("\n")
+            whole, feed, begun = (self._begun.pop(thread, "") + text).rpartition("\n")
+            if begun:
+                self._begun[thread] = begun
             if feed:
                 self._sink.put(whole + feed)
         return len(text)
 
     def flush(self) -> None:
-        """Hand over an unfinished line, too."""
+        """Hand over the unfinished line of this thread, too."""
         with self._lock:
-            begun, self._begun = self._begun, ""
+            begun = self._begun.pop(get_ident(), "")
             if begun:
                 self._sink.put(begun)
 
@@ -74,7 +77,10 @@ class LineStream(io.TextIOBase):
 
     def end(self) -> None:
         """Hand over what waits, give it a moment to be written, and take nothing more."""
-        self.flush()
+        with self._lock:
+            begun, self._begun = self._begun, {}
+            for each in begun.values():
+                self._sink.put(each)
         self._sink.close()
 
 

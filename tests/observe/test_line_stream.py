@@ -92,6 +92,15 @@ def test_lines_of_several_threads_are_not_mixed():
     assert sum(map(len, lines)) == 4 * 500 * 50
 
 
+def test_a_line_that_a_thread_has_begun_is_its_own():
+    code = (
+        "import threading; begin = lambda: sys.stdout.write('a'); t = threading.Thread(target=begin);"
+        "print('b', end=''); t.start(); t.join(); print('c', flush=True)"
+    )
+
+    assert ran(code).stdout == "bc\na"
+
+
 def test_a_stream_that_others_put_there_is_left_alone(capsys):
     before = sys.stdout, sys.stderr, threading.active_count()
     never_wait_for_readers("stdout", "stderr")
