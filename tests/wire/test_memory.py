@@ -76,10 +76,13 @@ def weight(connection):
     """What the objects of a connection weigh that grow with what its caller and its upstream send."""
     payloads = [payload for _, payload in connection._messages]
     messages = [message for message, _ in connection._messages]
+    total = connection.held_bytes()
     if connection._call is not None:
         payloads.append(connection._call.payload)
-        messages.append(connection._call.message)
-    total = connection.held_bytes()
+        if connection._call.plain_head is None:
+            messages.append(connection._call.message)
+        else:
+            total += sum(map(sys.getsizeof, connection._call.plain_head.lines))
     for payload in payloads:
         buffer = getattr(payload, "_buffer", ())
         total += sum(map(sys.getsizeof, buffer)) - sum(map(len, buffer)) + 8 * len(buffer)
