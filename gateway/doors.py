@@ -23,11 +23,11 @@ from gateway.core.proxies import TrustedProxies
 from gateway.core.settings import Address, ListenerSettings, Settings
 from gateway.listening import asked_by
 from gateway.net.inherited_sockets import InheritedSockets
+from gateway.net.tcp_sockets import BACKLOG, listening_sockets
 from gateway.net.unix_socket import SocketRefused, UnixSocket, listen_at
 from gateway.proxy.acceptor import Acceptor
 from gateway.proxy.caller import Terms
 from gateway.proxy.listener import Listener
-from gateway.proxy.sockets import BACKLOG, listening_sockets
 from gateway.tls.server_certificate import ServerCertificate
 
 

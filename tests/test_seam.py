@@ -14,6 +14,7 @@ import aiohttp.web
 import pytest
 
 from gateway import seam
+from tests.wire.certificates import Authority
 
 ROOT = Path(__file__).parent.parent
 TREES = [
@@ -114,6 +115,21 @@ def test_a_part_that_is_gone_is_named():
     assert seam.wrong_parts(changed) == (
         "aiohttp 3.14.9 lacks what the listener uses: web.Server._connections; pip install 'aiohttp>=3.14.5,<3.15'"
     )
+
+
+def test_the_tls_context_that_aiohttp_makes_for_itself_trusts_nobody_and_ours_do_as_ever(tmp_path):
+    code = (
+        "import os; from gateway import seam; assert seam.refusal() is None\n"
+        "import ssl; from aiohttp import connector\n"
+        "print(len(connector._SSL_CONTEXT_VERIFIED.get_ca_certs()), len(ssl.create_default_context().get_ca_certs()),"
+        " os.environ.get('SSL_CERT_FILE'), os.environ.get('SSL_CERT_DIR'))"
+    )
+    authorities = Authority.make(tmp_path).ca_file
+    environ = {"PATH": "/usr/bin", "SSL_CERT_FILE": authorities}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, check=True, capture_output=True, text=True, timeout=30
+    )
+    assert done.stdout == f"0 1 {authorities} None\n"
 
 
 CONFIG = "listen: 127.0.0.1:0\nadmin: off\nroutes: [{path: /, upstream: http://127.0.0.1:1}]\n"

@@ -287,3 +287,42 @@ async def test_an_end_during_a_reload_is_an_end_like_any_other(tmp_path, upstrea
         assert (await caller.answer()).body == b"late but whole"
         assert await child.ended() == 0
     assert not any("Traceback" in line for line in child.told)
+
+
+TELLING = """
+import atexit, os, sys
+
+if "run" in sys.argv:
+    atexit.register(lambda: open("modules", "w").write("\\n".join(sys.modules)))
+"""
+NEVER_LOADED = {
+    "pydantic": "the reader of the configuration",
+    "ruamel": "the same",
+    "gateway.config": "the same",
+    "jwt": "signatures: no client signs, no caller is verified",
+    "cryptography": "the same",
+    "prometheus_client": "the metrics, which nobody has asked for",
+    "gateway.oauth.login_maker": "logins",
+    "gateway.access.api_keys": "callers' keys",
+    "gateway.doctor": "other commands",
+    "gateway.demo": "the same",
+    "aiohttp.web_app": "a framework",
+}
+
+
+async def test_an_idle_gateway_holds_nothing_that_it_does_not_need(tmp_path, upstream, authorization_server):
+    """Memory itself is measured by `make bench`. A token was requested, and the configuration read twice."""
+    (tmp_path / "sitecustomize.py").write_text(TELLING)
+    await authorization_server.start()
+    document = with_token(upstream, authorization_server)
+    environ = {"SECRET": "s3cr3t-text", "PYTHONPATH": str(tmp_path)}
+    async with running(tmp_path, document, environ) as child:
+        assert (await ask(child.address)).status == 200
+        child.signal(signal.SIGHUP)
+        await child.until_told("reloaded: the new configuration is in use")
+        child.signal(signal.SIGTERM)
+        assert await child.ended() == 0
+
+    loaded = (tmp_path / "modules").read_text().split()
+    assert "gateway.server" in loaded
+    assert [name for name in loaded if any(f"{name}.".startswith(f"{each}.") for each in NEVER_LOADED)] == []

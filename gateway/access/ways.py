@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from gateway.access.allowance import Allowance
-from gateway.access.api_keys import ApiKeys
 from gateway.access.networks import Networks
 from gateway.access.way import CredentialWay, Documents, PlaceWay
 from gateway.core.access_settings import ApiKeyWay, JwtWay, NetworkWay, WaySettings
@@ -95,12 +94,17 @@ class Ways:
         parts = self._parts
         return tokens_of(name, settings, parts.documents, parts.allowance, parts.clock)
 
+    def _api_keys(self, name: WayName, settings: ApiKeyWay) -> CredentialWay:
+        from gateway.access.api_keys import ApiKeys  # noqa: PLC0415 - likewise, if much less
+
+        return ApiKeys(name, settings, self._parts.clock)
+
     def _make(self, name: WayName, settings: WaySettings) -> None:
         match settings.way:
             case NetworkWay() as way:
                 self.places[name] = Networks(name, way)
             case ApiKeyWay() as way:
-                self.credentials[name] = ApiKeys(name, way, self._parts.clock)
+                self.credentials[name] = self._api_keys(name, way)
             case JwtWay() as way:
                 self.credentials[name] = self._tokens(name, way)
             case _:

@@ -16,8 +16,10 @@ from enum import Enum
 from operator import itemgetter
 from typing import Final, cast
 
-from aiohttp import web
+from aiohttp import web_server
 from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_request import BaseRequest
+from aiohttp.web_response import Response, StreamResponse
 
 from gateway.core.settings import Limits
 from gateway.observe.faults import report
@@ -26,8 +28,8 @@ MOST_CONNECTIONS: Final = 64
 
 _LOGGER: Final = logging.getLogger("gateway.admin")
 
-Answering = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-OnFault = Callable[[bool], web.Response]
+Answering = Callable[[BaseRequest], Awaitable[StreamResponse]]
+OnFault = Callable[[bool], Response]
 """Makes the response to what went wrong; the argument says whether the fault is ours."""
 
 
@@ -80,11 +82,11 @@ class Connection(RequestHandler):
 
     def handle_error(
         self,
-        request: web.BaseRequest,
+        request: BaseRequest,
         status: int = 500,
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - it quotes the request
-    ) -> web.StreamResponse:
+    ) -> StreamResponse:
         """Answer without quoting the request."""
         if request.writer.output_size > 0:
             raise ConnectionError("a response has begun, no other can follow")
@@ -123,7 +125,7 @@ class Connection(RequestHandler):
         return _Phase.HEAD if self._has_begun_head else _Phase.IDLE
 
 
-class Server(web.Server):
+class Server(web_server.Server):
     """Makes connections of ours, and bounds their number."""
 
     def __init__(self, answer: Answering, limits: Limits, on_fault: OnFault) -> None:
@@ -147,7 +149,7 @@ class Server(web.Server):
         ranked = [(rank, each) for each in connections if (rank := each.rank()) is not None]
         return min(ranked, key=itemgetter(0))[1] if ranked else newest
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _answer(self, request: BaseRequest) -> StreamResponse:
         connection = cast("Connection", request.protocol)
         connection.is_working = True
         try:

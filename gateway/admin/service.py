@@ -1,6 +1,6 @@
 """The admin listener itself.
 
-Rules: a table instead of a router (`gateway.admin.pages`), and `aiohttp.web.Server` without an Application,
+Rules: a table instead of a router (`gateway.admin.pages`), and aiohttp's `Server` without an Application,
 so that every response is ours; what aiohttp would write about a malformed request quotes it, and is replaced.
 A body that is made in pieces blocks the loop for one piece at a time, however many ask, and takes memory for
 a few. It is compressed where the request allows it.
@@ -14,17 +14,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from aiohttp import web
+from aiohttp.web_request import BaseRequest
+from aiohttp.web_response import Response, StreamResponse
 
 from gateway.admin.connection import Server
 from gateway.admin.guard import is_cross_site, is_foreign_host, takes_gzip
 from gateway.admin.pages import Page, page, problem
-from gateway.admin.site import UnixSite
 from gateway.admin.view import AdminView
 from gateway.core.settings import KIB, Address, Limits, SocketAccess
+from gateway.net.inherited_sockets import InheritedSockets
+from gateway.net.tcp_sockets import listening_sockets
 from gateway.net.unix_socket import UnixSocket, listen_at
 
 _BACKLOG: Final = 128
+_SHUTDOWN_S: Final = 1.0
 _WRITE_BYTES: Final = 32 * KIB
 _LEVEL: Final = 1  # of compression: it takes a tenth of the time that making the text does
 _GZIP: Final = zlib.MAX_WBITS | 16
@@ -48,7 +51,7 @@ class AdminServer:
     """A running admin listener; `address` holds the port that it got."""
 
     address: Address
-    runner: web.ServerRunner
+    listeners: tuple[asyncio.AbstractServer, ...]
     server: Server
     file: UnixSocket | None
 
@@ -56,7 +59,11 @@ class AdminServer:
         """Stop listening and close every connection."""
         if self.file is not None:
             self.file.remove_file()
-        await self.runner.cleanup()
+        for listener in self.listeners:
+            listener.close()
+        await asyncio.sleep(0)  # whoever was accepted just now is closed, too
+        self.server.pre_shutdown()
+        await self.server.shutdown(_SHUTDOWN_S)
 
 
 async def start_admin(address: Address, view: AdminView, limits: Limits = _LIMITS) -> AdminServer:
@@ -67,29 +74,16 @@ async def start_admin(address: Address, view: AdminView, limits: Limits = _LIMIT
     """
     pages = _Pages(address, view)
     server = Server(pages.answer, limits, lambda is_ours: _response(_FAULT if is_ours else _BAD_REQUEST))
-    runner = web.ServerRunner(server, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        made = listen_at(address.path, SocketAccess(), _BACKLOG) if address.path is not None else None
-        await _site(runner, address, made).start()
-    except OSError:
-        await runner.cleanup()
-        raise
-    return AdminServer(_bound(runner, address), runner, server, made)
-
-
-def _site(runner: web.ServerRunner, address: Address, made: UnixSocket | None) -> web.BaseSite:
-    return (
-        web.TCPSite(runner, address.host, address.port)
-        if made is None
-        else UnixSite(runner, made.sock, _BACKLOG)
-    )
-
-
-def _bound(runner: web.ServerRunner, address: Address) -> Address:
+    loop = asyncio.get_running_loop()
     if address.path is not None:
-        return address
-    return Address(address.host, runner.addresses[0][1])
+        made = listen_at(address.path, SocketAccess(), _BACKLOG)
+        listener = await loop.create_unix_server(server, sock=made.sock, backlog=_BACKLOG)
+        return AdminServer(address, (listener,), server, made)
+    sockets = await listening_sockets(address, InheritedSockets())
+    bound = Address(address.host, sockets[0].getsockname()[1])
+    # Not by its name: to resolve it again, uvloop would start four threads for good.
+    listeners = [await loop.create_server(server, sock=each, backlog=_BACKLOG) for each in sockets]
+    return AdminServer(bound, tuple(listeners), server, None)
 
 
 class _Pages:
@@ -100,7 +94,7 @@ class _Pages:
         self._view = view
         self._turn = asyncio.Lock()
 
-    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def answer(self, request: BaseRequest) -> StreamResponse:
         """Answer one request."""
         if is_foreign_host(request.headers.get("Host"), self._address):
             return _response(_FOREIGN_HOST)
@@ -113,14 +107,12 @@ class _Pages:
             await asyncio.to_thread(shown.prepare)
         return await self._stream(request, shown, shown.body)
 
-    async def _stream(
-        self, request: web.BaseRequest, shown: Page, pieces: Iterator[bytes]
-    ) -> web.StreamResponse:
+    async def _stream(self, request: BaseRequest, shown: Page, pieces: Iterator[bytes]) -> StreamResponse:
         packer = zlib.compressobj(_LEVEL, wbits=_GZIP) if takes_gzip(request.headers) else None
         headers = _headers(shown) | {"Vary": "Accept-Encoding"}
         if packer is not None:
             headers["Content-Encoding"] = "gzip"
-        answer = web.StreamResponse(status=shown.status, headers=headers)
+        answer = StreamResponse(status=shown.status, headers=headers)
         await answer.prepare(request)
         ready = bytearray()
         while request.method != "HEAD" and (piece := await self._next(pieces)) is not None:
@@ -145,6 +137,6 @@ def _headers(shown: Page) -> dict[str, str]:
     return {**_HEADERS, **shown.headers, "Content-Type": shown.content_type}
 
 
-def _response(shown: Page) -> web.Response:
+def _response(shown: Page) -> Response:
     assert isinstance(shown.body, bytes)
-    return web.Response(status=shown.status, body=shown.body, headers=_headers(shown))
+    return Response(status=shown.status, body=shown.body, headers=_headers(shown))

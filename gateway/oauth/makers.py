@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from gateway.core.client_settings import ClientName, ClientSettings
@@ -11,10 +12,12 @@ from gateway.core.oauth.token_events import TokenObserver
 from gateway.net.resolver import Resolver
 from gateway.oauth.endpoint import TokenEndpoint
 from gateway.oauth.grant_maker import GrantMaker
-from gateway.oauth.login_maker import LoginMaker, LoginSurroundings
 from gateway.oauth.maker import ExaminedMaker
 from gateway.oauth.transport import Transport
 from gateway.tls.trust import Trust
+
+if TYPE_CHECKING:
+    from gateway.oauth.login_maker import LoginSurroundings
 
 
 class Makers:
@@ -25,15 +28,25 @@ class Makers:
     ) -> None:
         self._endpoint = TokenEndpoint(clock, observer, trust, resolver=resolver)
         self._transport = Transport(trust, resolver)
-        self._logins = LoginSurroundings(
-            self._transport, clock, self._endpoint.credentials_mark, self._endpoint.certificate_mark
-        )
+        self._clock = clock
+        self._logins: LoginSurroundings | None = None
         self._counts: WeakValueDictionary[ClientName, LoginCount] = WeakValueDictionary()
 
     def of(self, client: ClientSettings) -> ExaminedMaker:
         """Return what makes the credentials of a client for its grant."""
         if client.grant.login is None:
             return GrantMaker(self._endpoint, client)
+        return self._login(client)
+
+    def _login(self, client: ClientSettings) -> ExaminedMaker:
+        # Logins are rare: others do not pay for their modules.
+        from gateway.oauth.login_maker import LoginMaker, LoginSurroundings  # noqa: PLC0415
+
+        if self._logins is None:
+            endpoint = self._endpoint
+            self._logins = LoginSurroundings(
+                self._transport, self._clock, endpoint.credentials_mark, endpoint.certificate_mark
+            )
         count = self._counts.get(client.name)
         if count is None:
             count = self._counts[client.name] = LoginCount()

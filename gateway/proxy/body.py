@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from aiohttp import StreamReader
-from aiohttp.web import RequestPayloadError
+from aiohttp.web_protocol import RequestPayloadError
 
 from gateway.core.errors import BodyTooLarge, MalformedRequest
 from gateway.core.http.request_head import RequestHead

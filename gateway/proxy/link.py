@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final, Protocol, cast
 
-from aiohttp import web
+from aiohttp.web_server import Server
 
 from gateway.core.clock import Clock
 from gateway.core.errors import CallerGone
@@ -53,7 +53,7 @@ class LinkTerms:
     date: Callable[[], bytes]
 
 
-class CallersServer(web.Server):
+class CallersServer(Server):
     """aiohttp's server, as our connections see it.
 
     Attributes:
@@ -86,7 +86,7 @@ class CallerLink(RequestReader):
     )
 
     def __init__(
-        self, server: web.Server, terms: LinkTerms, loop: asyncio.AbstractEventLoop, *, is_tls: bool
+        self, server: Server, terms: LinkTerms, loop: asyncio.AbstractEventLoop, *, is_tls: bool
     ) -> None:
         self.facts = CallerFacts(terms.clock.now_s, terms.clock.stopwatch_s, terms.date)
         super().__init__(server, terms.limits, loop)

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import cast
 
-from aiohttp import web
+from aiohttp.web_request import BaseRequest
+from aiohttp.web_response import StreamResponse
 
 from gateway.core.http.entrance import Entrance
 from gateway.observe.faults import report
@@ -82,5 +83,5 @@ class Listener(CallersServer):
             await asyncio.wait(left, timeout=1.0)
 
 
-async def _unused(request: web.BaseRequest) -> web.StreamResponse:
+async def _unused(request: BaseRequest) -> StreamResponse:
     raise NotImplementedError(request)

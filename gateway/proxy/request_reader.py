@@ -18,11 +18,14 @@ from collections.abc import Callable
 from math import inf
 from typing import Final, cast
 
-from aiohttp import StreamReader, web
+from aiohttp import StreamReader
 from aiohttp.http import HttpRequestParser, RawRequestMessage
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.streams import EMPTY_PAYLOAD
-from aiohttp.web import RequestPayloadError
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError
+from aiohttp.web_request import BaseRequest
+from aiohttp.web_response import StreamResponse
+from aiohttp.web_server import Server
 
 from gateway.core.errors import GatewayError, HeadTooLarge, MalformedRequest
 from gateway.core.settings import KIB, Limits
@@ -37,7 +40,7 @@ _CHUNK_OVERHEAD_START_BYTES: Final = 16 * KIB
 _HEAD_END: Final = b"\r\n\r\n"
 
 
-class RequestReader(web.RequestHandler):
+class RequestReader(RequestHandler):
     """Reads requests into aiohttp's queue of messages.
 
     Attributes:
@@ -66,7 +69,7 @@ class RequestReader(web.RequestHandler):
         "read_deadline_s",
     )
 
-    def __init__(self, server: web.Server, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, server: Server, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
             server,
             loop=loop,
@@ -297,10 +300,10 @@ async def read_alone(data: bytes, limits: Limits) -> RawRequestMessage:
     Raises:
         GatewayError: it is refused before it is matched to a route.
     """
-    reader = RequestReader(web.Server(_unserved), limits, asyncio.get_running_loop())
+    reader = RequestReader(Server(_unserved), limits, asyncio.get_running_loop())
     reader.data_received(data)
     return reader.only_message()
 
 
-async def _unserved(request: web.BaseRequest) -> web.StreamResponse:
+async def _unserved(request: BaseRequest) -> StreamResponse:
     raise NotImplementedError(request)

@@ -162,7 +162,7 @@ async def test_it_may_listen_on_a_unix_socket(tmp_path):
 async def test_a_port_that_is_taken_is_an_error():
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
-        pytest.raises(OSError, match="address already in use"),
+        pytest.raises(OSError, match="Address already in use"),
     ):
         await start_admin(Address("127.0.0.1", taken.getsockname()[1]), view())
 
