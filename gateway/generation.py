@@ -228,7 +228,7 @@ class Generation:
         if asked.is_open:
             return None
         limiter = self._limiter(settings.name, asked.limits) if asked.limits else None
-        return Gate(asked, self.ways, limiter)
+        return Gate(asked, self.ways, limiter, self._process.metrics.route(settings.name).accessed)
 
     def _limiter(self, name: RouteName, limits: tuple[Limit, ...]) -> Limiter:
         kept = self._before.limiters.get((name, limits)) if self._before is not None else None

@@ -60,6 +60,7 @@ class Overview:
             lambda: {route.settings.name: route.health for route in gateway.generation.routes},
             lambda: [key for key, _ in gateway.file_watch.troubles()],
             self._reloaded,
+            lambda: gateway.generation.ways.key_sets(),  # noqa: PLW0108 - they are made later
         )
 
     def view(self) -> AdminView:
@@ -72,6 +73,7 @@ class Overview:
             self.config,
             self.prepare_metrics,
             self.stale,
+            self._callers,
         )
 
     def readiness(self) -> Readiness:
@@ -106,6 +108,9 @@ class Overview:
 
     def _routes(self) -> Iterator[State]:
         return (route_state(route.settings, route.health) for route in self.gateway.generation.routes)
+
+    def _callers(self) -> Iterator[State]:
+        return self.gateway.generation.ways.states()
 
     def _reloaded(self) -> Reloaded:
         state = self.gateway.config()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from gateway.access.watched_text import WatchedText
+from gateway.access.watched_text import WatchedText, file_state
 from gateway.core.access.api_keys import ApiKey, digest_of, read_keys
 from gateway.core.access.evidence import Slot, is_too_long
 from gateway.core.access.finding import Bad, Finding, Known, Unsure
@@ -57,6 +57,19 @@ class ApiKeys:
     def files(self) -> Iterable[tuple[str, WatchedFile]]:
         """Return the file of keys."""
         return (("api_key.file", self.file),)
+
+    def state(self) -> Mapping[str, object]:
+        """Return how the file of keys stands."""
+        keys = self.file.content
+        return {
+            "kind": "api_key",
+            "header": self.header.decode("ascii"),
+            "keys": len(keys) if keys is not None else None,
+            "file": file_state(self.file),
+        }
+
+    def key_set(self) -> None:
+        """Return nothing: no keys are fetched."""
 
     def start(self) -> None:
         """Begin nothing: the file was read."""

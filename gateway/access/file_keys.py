@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from gateway.access.verification_keys import VerificationKey, read_keys
-from gateway.access.watched_text import WatchedText
+from gateway.access.watched_text import WatchedText, file_state
 from gateway.core.json_object import read_json_object
 from gateway.core.oauth.named_secret import WatchedFile
 
@@ -52,6 +52,11 @@ class FileKeys:
     def files(self) -> Iterable[tuple[str, WatchedFile]]:
         """Return the file."""
         return (("jwt.keys", self.file),)
+
+    def shown(self) -> dict[str, object]:
+        """Return what may be shown of the file."""
+        names = [key.key_id or "-" for key in self.file.content or ()]
+        return {"keys": names, "file": file_state(self.file)}
 
     def start(self) -> None:
         """Begin nothing: the file was read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from gateway.access.limiter import Limiter
@@ -23,6 +23,10 @@ from gateway.core.http.request_head import RequestHead
 from gateway.core.identity import identity_lines
 
 _MOST_TOLD: Final = 4096
+
+
+Count = Callable[[str, str], None]
+"""Counts the way that knows a caller, or whose credential is not good, and what became of it."""
 
 
 class Field:
@@ -66,10 +70,11 @@ class Gate:
         cors: None if the route has no such policy.
     """
 
-    def __init__(self, asked: GateSettings, ways: Ways, limiter: Limiter | None) -> None:
+    def __init__(self, asked: GateSettings, ways: Ways, limiter: Limiter | None, count: Count) -> None:
         rule = asked.rule
         names = rule.ways if rule is not None else ()
         self._rule = rule
+        self._count = count
         self._credentials = [ways.credentials[name] for name in names if name in ways.credentials]
         self._places = [ways.places[name] for name in names if name in ways.places]
         self._fields = _fields(self._credentials)
@@ -142,7 +147,9 @@ class Gate:
                 findings[way.name] = seen
         verdict = judge(self._rule, findings, self._presented)
         if isinstance(verdict, Admitted):
+            self._count(verdict.caller.way, "admitted")
             return verdict.caller
+        self._count(verdict.way or "-", verdict.reason.value)
         raise refusal_error(verdict, {way.name: way.challenge for way in self._credentials})
 
     def _lines(self, caller: Caller) -> Lines:

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from math import ceil, inf
 from typing import Final
 
 from gateway.access.verification_keys import VerificationKey
+from gateway.core.access.key_set_state import KeySetState
 from gateway.core.clock import Clock
 from gateway.core.oauth.named_secret import WatchedFile
 
@@ -29,23 +30,6 @@ LONGEST_S: Final = 24 * 3600.0
 
 Fetch = Callable[[], Awaitable[Sequence[VerificationKey] | str]]
 """Returns the keys, or a few words on why they cannot be had; never raises."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeySetState:
-    """What may be shown of a key set.
-
-    Attributes:
-        age_s: since the keys were fetched; None if they never were.
-        trouble: why the last fetch failed, or empty.
-        unknown: how many tokens named a key that is not in the set.
-    """
-
-    keys: tuple[str, ...]
-    age_s: float | None
-    fetches: int
-    unknown: int
-    trouble: str
 
 
 class KeySet:
@@ -132,6 +116,10 @@ class KeySet:
         age_s = self._now_s() - self._fetched_at_s if self._keys else None
         names = tuple(key.key_id or "-" for key in self._keys)
         return KeySetState(names, age_s, self._fetches, self._unknown, self._trouble)
+
+    def shown(self) -> dict[str, object]:
+        """Return the same for the admin listener."""
+        return asdict(self.state())
 
     async def _fly(self) -> None:
         self._fetches += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from gateway.core.access.finding import Finding, Known
@@ -30,6 +31,10 @@ class Networks:
             return self._seen[address]
         except KeyError:
             return self._remember(address)
+
+    def state(self) -> Mapping[str, object]:
+        """Return the networks."""
+        return {"kind": "network", "networks": list(map(str, self._networks))}
 
     def _remember(self, text: str) -> Finding | None:
         address = plain_address(text)

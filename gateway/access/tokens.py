@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final
 
@@ -15,6 +15,7 @@ from gateway.access.way import Documents, Pending
 from gateway.core.access.evidence import Slot
 from gateway.core.access.finding import Bad, Finding, Known, Unsure
 from gateway.core.access.jwt_token import UnverifiedToken, issuer_of, read_token
+from gateway.core.access.key_set_state import KeySetState
 from gateway.core.access.refusal import BEARER
 from gateway.core.access.token_claims import ClaimRules, caller_of
 from gateway.core.access_settings import JwtWay
@@ -82,6 +83,19 @@ class Tokens:
     def files(self) -> Iterable[tuple[str, WatchedFile]]:
         """Return the file of its keys, if they are in one."""
         return self.keys.files()
+
+    def state(self) -> Mapping[str, object]:
+        """Return how its keys stand, and how many tokens are remembered."""
+        return {
+            "kind": "jwt",
+            "issuer": self._issuer,
+            "remembered": len(self.verified),
+            "keys": self.keys.shown(),
+        }
+
+    def key_set(self) -> KeySetState | None:
+        """Return how the keys that it fetches stand."""
+        return self.keys.state() if isinstance(self.keys, KeySet) else None
 
     def start(self) -> None:
         """Begin to fetch its keys, if they are fetched."""

@@ -66,3 +66,13 @@ class WatchedText(Generic[Content]):
         self.trouble = ""
         self.readings += 1
         self.changed_at_s = status.st_mtime
+
+
+def file_state(file: WatchedText[Content]) -> dict[str, object]:
+    """Return what may be shown of a file."""
+    return {
+        "path": file.path,
+        "changed_at_s": file.changed_at_s or None,
+        "readings": file.readings,
+        "trouble": file.trouble,
+    }

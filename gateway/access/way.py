@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.core.access.evidence import Slot
 from gateway.core.access.finding import Finding
+from gateway.core.access.key_set_state import KeySetState
 from gateway.core.caller import WayName
 from gateway.core.client_settings import Reach
 from gateway.core.http.outbound import CallerFields
@@ -62,6 +63,12 @@ class CredentialWay(Protocol):
     def files(self) -> Iterable[tuple[str, WatchedFile]]:
         """Return the files that it reads, each with the key below its name that names it."""
 
+    def state(self) -> Mapping[str, object]:
+        """Return what may be shown of it: texts, numbers, lists and such mappings; no secret, no caller."""
+
+    def key_set(self) -> KeySetState | None:
+        """Return how the keys that it fetches stand, if it fetches any."""
+
     def start(self) -> None:
         """Begin to fetch what it needs, in the background."""
 
@@ -78,3 +85,6 @@ class PlaceWay(Protocol):
 
     def see(self, head: RequestHead, caller: CallerFields) -> Finding | None:
         """Return what it finds, or None if the caller is not one of its own. This is on the hot path."""
+
+    def state(self) -> Mapping[str, object]:
+        """Return what may be shown of it."""

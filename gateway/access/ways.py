@@ -9,6 +9,7 @@ from typing import assert_never
 from gateway.access.allowance import Allowance
 from gateway.access.networks import Networks
 from gateway.access.way import CredentialWay, Documents, PlaceWay
+from gateway.core.access.key_set_state import KeySetState
 from gateway.core.access_settings import ApiKeyWay, JwtWay, NetworkWay, WaySettings
 from gateway.core.caller import WayName
 from gateway.core.clock import Clock
@@ -74,6 +75,17 @@ class Ways:
         """Yield the files that decide about callers, each with the key that names it."""
         for name, way in self.credentials.items():
             yield from ((f"callers.{name}.{key}", file) for key, file in way.files())
+
+    def states(self) -> Iterator[Mapping[str, object]]:
+        """Yield what may be shown of each way, in the order of the configuration."""
+        for name in self._settings:
+            way = self.credentials.get(name) or self.places[name]
+            yield {"caller": name, **way.state()}
+
+    def key_sets(self) -> dict[str, KeySetState]:
+        """Return how the keys of issuers stand, by way; those in files are not among them."""
+        sets = ((name, way.key_set()) for name, way in self.credentials.items())
+        return {name: state for name, state in sets if state is not None}
 
     def start(self) -> None:
         """Fetch the keys that are missing, in the background."""

@@ -76,6 +76,10 @@ def _routes(view: AdminView) -> Page:
     return Page(200, JSON_TYPE, _listed("routes", view.routes()))
 
 
+def _callers(view: AdminView) -> Page:
+    return Page(200, JSON_TYPE, _listed("callers", view.callers()))
+
+
 def _config(view: AdminView) -> Page:
     return _json_page(view.config())
 
@@ -105,6 +109,7 @@ PAGES: Final[dict[str, tuple[str, Callable[[AdminView], Page]]]] = {
     "/metrics": ("metrics for Prometheus", _metrics),
     "/clients": ("the clients and their tokens, without secrets", _clients),
     "/routes": ("the routes", _routes),
+    "/callers": ("the ways to know a caller: keys, files, what is remembered", _callers),
     "/config": ("the configuration in use, and how the last reload went", _config),
 }
 

@@ -112,7 +112,7 @@ def route_state(route: RouteSettings, health: RouteHealth | None = None) -> Stat
         "upstream": where + route.base_path,
         "strip_prefix": route.strips_prefix,
         "client": route.grant.client if route.grant is not None else None,
-        "tenants": _tenants(route.tenants),
+        **({"tenants": _tenants(route.tenants)} if route.tenants is not None else {}),
         "scope": " ".join(route.grant.scope) if route.grant is not None else None,
         "authorization": route.authorization.value,
         "recover_on": [*sorted(route.recover_on), *map(str, route.refusal_signs)],
@@ -120,9 +120,7 @@ def route_state(route: RouteSettings, health: RouteHealth | None = None) -> Stat
     }
 
 
-def _tenants(tenants: TenantSettings | None) -> State | None:
-    if tenants is None:
-        return None
+def _tenants(tenants: TenantSettings) -> State:
     clients = {value: route.grant.client for value, route in tenants.routes if route.grant is not None}
     default = tenants.default.grant if tenants.default is not None else None
     return {"by": tenants.by, "clients": clients, "default": default.client if default is not None else None}

@@ -98,6 +98,15 @@ def _print_alone(obtained: Obtained) -> NoReturn:
 )
 @click.option("--from", "origin", metavar="ADDRESS", help="The caller's address: an IP address, or unix.")
 @click.option("--listener", metavar="ADDRESS", help="The listener that the request arrives at.")
+@click.option(
+    "--as",
+    "names",
+    metavar="CALLER[:ID]",
+    multiple=True,
+    help="As whom the caller is known.",
+)
+@click.option("--scope", default="", help="With --as: what the caller was granted.")
+@click.option("--claim", "claims", metavar="NAME=VALUE", multiple=True, help="With --as: what else is known.")
 @click.option("--http1.0", "is_http10", is_flag=True, help="Explain an HTTP/1.0 request.")
 def explain(  # noqa: PLR0913, PLR0917 - an argument for each option
     method: str,
@@ -106,6 +115,9 @@ def explain(  # noqa: PLR0913, PLR0917 - an argument for each option
     headers: tuple[str, ...],
     origin: str | None,
     listener: str | None,
+    names: tuple[str, ...],
+    scope: str,
+    claims: tuple[str, ...],
     is_http10: bool,
 ) -> None:
     """Show what would happen to a request.
@@ -115,6 +127,8 @@ def explain(  # noqa: PLR0913, PLR0917 - an argument for each option
 
     METHOD may be in lower case here; in a request, methods are case-sensitive.
 
+    On a route that knows its callers, --as says as whom this one is known; what is missing is shown.
+
     The caller is on this machine unless --from says otherwise: that decides whether it is a trusted proxy,
     and whether a web page may have sent the request.
     """
@@ -123,6 +137,7 @@ def explain(  # noqa: PLR0913, PLR0917 - an argument for each option
 
     from gateway.core.errors import GatewayError
     from gateway.doctor import explain as doctor
+    from gateway.doctor.admittance import UnknownWay, described
     from gateway.doctor.arrival import NoArrival, arrival
     from gateway.proxy.request_reader import read_alone
 
@@ -132,8 +147,9 @@ def explain(  # noqa: PLR0913, PLR0917 - an argument for each option
         sent = doctor.request_bytes(method.upper(), url, headers, arrived, is_http10=is_http10)
         read = asyncio.run(read_alone(sent, settings.limits))
         asked = doctor.Question(read.method, read.path, read.version, read.raw_headers)
-        say(doctor.render(doctor.explain(settings, asked, arrived)))
-    except NoArrival as wrong:
+        who = described(names, scope, claims, settings.callers)
+        say(doctor.render(doctor.explain(settings, asked, arrived, who)))
+    except (NoArrival, UnknownWay) as wrong:
         raise click.UsageError(str(wrong)) from None
     except GatewayError as error:
         fail(f"refused: {error.status} {error.code}: {error.detail}")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
 
 import click
 
@@ -13,6 +14,7 @@ from gateway.cli.configuration import config_option, read_configuration
 from gateway.cli.refusals import refuse_unknown_aiohttp
 from gateway.cli.terminal import end, say
 from gateway.core.config_place import ConfigPlace
+from gateway.core.settings import Settings
 
 
 @click.command()
@@ -39,6 +41,19 @@ def check(config: ConfigPlace) -> None:
         end(1, f"{config}: valid, but what it names cannot be used ({counted(told, len(keys))})")
     parts = f"{plural(len(settings.routes), 'route')}, {plural(len(settings.clients), 'client')}"
     say(f"{config}: valid ({parts})" + (f", {counted(told)}" if told else ""))
+    for line in _rules(settings):
+        say(line)
+
+
+def _rules(settings: Settings) -> Iterator[str]:
+    """Yield what stands before each route; nothing where it is the same for all, and open."""
+    from gateway.core.access.rule_words import gate_words, limit_words
+
+    if all(route.gate.is_open for route in settings.routes):
+        return
+    for route in settings.routes:
+        limits = (limit_words(each) for each in route.gate.limits)
+        yield f"  {route.name}: {'; '.join((gate_words(route.gate), *limits))}"
 
 
 @click.command()

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gateway.core.access.rule_words import entry_words
+from gateway.core.access_errors import CallerNotAllowed
+from gateway.core.caller import Caller
 from gateway.core.errors import NoRoute
 from gateway.core.http.carrying import outbound_plan
 from gateway.core.http.entrance import Entrance
@@ -21,11 +24,14 @@ from gateway.core.http.outbound import (
 )
 from gateway.core.http.request_head import HeadReader, RawHeaders, RequestHead
 from gateway.core.http.routing import Router
+from gateway.core.identity import identity_lines
 from gateway.core.masking import Mask
 from gateway.core.reserved import reserved_fields
 from gateway.core.secret import Secret
 from gateway.core.settings import Address, RouteSettings, Scheme, Settings
+from gateway.core.tenants import selected
 from gateway.core.token import Token
+from gateway.doctor.admittance import NOBODY, Described, admitted
 from gateway.doctor.arrival import Arrival
 from gateway.doctor.credential_words import credential_words, legible, recovery_words, stand_in
 from gateway.doctor.near_routes import near_routes
@@ -50,6 +56,7 @@ class Explanation:
 
     Attributes:
         upstream_url: empty if the gateway itself answers.
+        access: the entry of the rule that lets the caller in, and as whom.
     """
 
     route: RouteSettings
@@ -57,6 +64,7 @@ class Explanation:
     caller: str
     before: tuple[str, ...]
     after: tuple[str, ...]
+    access: str = "anyone"
 
 
 def request_bytes(
@@ -70,13 +78,14 @@ def request_bytes(
     return "\r\n".join((*lines, "", "")).encode("utf-8", "surrogateescape")
 
 
-def explain(settings: Settings, asked: Question, arrived: Arrival) -> Explanation:
+def explain(settings: Settings, asked: Question, arrived: Arrival, who: Described = NOBODY) -> Explanation:
     """Explain what would happen to a request.
 
     Args:
         settings: those of the gateway.
         asked: the request.
         arrived: where it arrives, and from whom.
+        who: as whom the caller is known.
 
     Raises:
         GatewayError: the request would be refused.
@@ -85,11 +94,18 @@ def explain(settings: Settings, asked: Question, arrived: Arrival) -> Explanatio
     reader = HeadReader(settings.limits, reserved_fields(settings))
     head = reader.read(asked.method, asked.target, asked.version, asked.fields)
     route = _route(settings, head)
+    outbound_plan(route).admit(head, is_local=caller.is_local)
+    rule, by = route.gate.rule, "anyone"
+    told: tuple[bytes, ...] = ()
+    if rule is not None:
+        known, entry = admitted(rule, settings.callers, who, head, caller)
+        by = f"{entry_words(rule.entries[entry])}, as {known.way}:{known.id}"
+        told = identity_lines(route.gate.identity, known)
+        route = _for_tenant(route, known)
     plan = outbound_plan(route)
-    plan.admit(head, is_local=caller.is_local)
     is_ours = head.max_forwards == 0
     token = _token(plan, head)
-    lines = b"" if is_ours else b"\r\n".join(_outbound_lines(plan, head, caller, token))
+    lines = b"" if is_ours else b"\r\n".join((*_outbound_lines(plan, head, caller, token), *told))
     first, *after = (_text(lines) if token is None else legible(_text(lines), token)).split("\r\n")
     # What came from the environment or a file into such a key may be a secret.
     mask = Mask(map(Secret, settings.referenced))
@@ -99,6 +115,7 @@ def explain(settings: Settings, asked: Question, arrived: Arrival) -> Explanatio
         _caller(caller, arrived, head),
         tuple(f"{_text(name)}: {_text(value)}" for name, value in asked.fields),
         tuple(map(mask.whole, after)),
+        by,
     )
 
 
@@ -109,6 +126,16 @@ def _route(settings: Settings, head: RequestHead) -> RouteSettings:
     except NoRoute as missed:
         near = near_routes(settings.routes, head.host, head.target.path)
         raise NoRoute("\n  ".join((f"{missed.detail}; the nearest routes:", *near))) from None
+
+
+def _for_tenant(route: RouteSettings, caller: Caller) -> RouteSettings:
+    if route.tenants is None:
+        return route
+    value = selected(caller, route.tenants.by)
+    found = dict(route.tenants.routes).get(value or "", route.tenants.default)
+    if found is None:
+        raise CallerNotAllowed(f"this route has no client for this caller: {route.tenants.by} selects it")
+    return found
 
 
 def _token(plan: OutboundPlan, head: RequestHead) -> Token | None:
@@ -179,6 +206,7 @@ def render(explanation: Explanation) -> str:
             f"upstream   {explanation.upstream_url or 'none: the gateway answers itself (Max-Forwards: 0)'}",
             *_instance_lines(route),
             f"caller     {explanation.caller}",
+            *((f"access     {explanation.access}",) if explanation.access != "anyone" else ()),
             *_credential_lines(route),
             "before",
             *(f"  {line}" for line in explanation.before),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from gateway.core.access.key_set_state import KeySetState
 from gateway.core.client_settings import ClientName
 from gateway.core.oauth.source_state import SourceState
 from gateway.core.settings import RouteName
@@ -48,3 +49,4 @@ class Gauges:
     routes: Callable[[], Mapping[RouteName, RouteHealth]] = dict
     file_troubles: Callable[[], Sequence[str]] = list
     reloaded: Callable[[], Reloaded] = Reloaded
+    key_sets: Callable[[], Mapping[str, KeySetState]] = dict

@@ -20,6 +20,7 @@ class RouteMetrics:
     """What is counted for one route: `started` once it has matched, and `done`, once per request."""
 
     __slots__ = (
+        "accesses",
         "answer_bytes",
         "connection_retries",
         "durations",
@@ -45,10 +46,18 @@ class RouteMetrics:
         self.recoveries: dict[Recovery, int] = {}
         self.errors: dict[str, int] = {}
         self.own_statuses: dict[int, int] = {}
+        self.accesses: dict[tuple[str, str], int] = {}
 
     def started(self) -> None:
         """Count a request that has matched this route."""
         self.started_requests += 1
+
+    def accessed(self, way: str, outcome: str) -> None:
+        """Count what became of a caller at the route's gate.
+
+        `way` is the one that knows it, or whose credential is not good; ``-`` if there is none.
+        """
+        self.accesses[way, outcome] = self.accesses.get((way, outcome), 0) + 1
 
     def connection_retried(self) -> None:
         """Count a request that was sent again because its pooled connection had died before."""

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from prometheus_client.core import Metric
 
+from gateway.core.access.key_set_state import KeySetState
 from gateway.core.http.recovery import Recovery
 from gateway.core.resolution import LookUp
 from gateway.observe.error_sides import sides_by_code
@@ -74,6 +75,15 @@ def _errors(routes: Owners[RouteMetrics]) -> Metric:
     )
 
 
+def _accesses(routes: Owners[RouteMetrics]) -> Metric:
+    return counter(
+        "gateway_access",
+        "Callers at the gate of a route that asks who calls, by the way that knows them and by outcome.",
+        ("route", "caller", "outcome"),
+        (([name, *labels], count) for name, route in routes for labels, count in route.accesses.items()),
+    )
+
+
 def _upstream_errors(routes: Owners[RouteMetrics]) -> Metric:
     return counter(
         "gateway_upstream_errors",
@@ -126,6 +136,7 @@ ROUTES: Final[tuple[Family[RouteMetrics], ...]] = (
         "route",
         lambda route: route.answer_bytes,
     ),
+    _accesses,
     _errors,
     _upstream_errors,
     _upstream_durations,
@@ -232,6 +243,27 @@ CLIENTS: Final[tuple[Family[ClientMetrics], ...]] = (
     _revocations,
     _expiries,
     _requested,
+)
+
+
+def _of_key_sets(name: str, text: str, read: Callable[[KeySetState], float | None]) -> Family[KeySetState]:
+    def family(sets: Owners[KeySetState]) -> Metric:
+        each = ((of, read(state)) for of, state in sets)
+        return gauge(name, text, ("caller",), (([of], value) for of, value in each if value is not None))
+
+    return family
+
+
+KEY_SETS: Final[tuple[Family[KeySetState], ...]] = (
+    _of_key_sets("gateway_jwks_keys", "Keys of the issuer that can be used.", lambda state: len(state.keys)),
+    _of_key_sets("gateway_jwks_age_seconds", "Since the keys were fetched.", lambda state: state.age_s),
+    _total("gateway_jwks_fetches", "Attempts to fetch the keys.", "caller", lambda state: state.fetches),
+    _total(
+        "gateway_jwks_unknown_keys",
+        "Tokens that named a key which the issuer does not publish.",
+        "caller",
+        lambda state: state.unknown,
+    ),
 )
 
 

@@ -7,6 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.admin.pages import PAGES
+from gateway.core.access.key_set_state import KeySetState
 from gateway.core.client_settings import ClientName
 from gateway.core.errors import TokenRefused
 from gateway.core.http.recovery import Recovery
@@ -42,11 +43,13 @@ def families():
             sources=lambda: {ClientName("crm"): [FAILING]},
             routes=lambda: {RouteName("/crm"): troubled()},
             file_troubles=lambda: ["clients.crm.client_secret"],
+            key_sets=lambda: {"staff": KeySetState(("k1",), 1.0, 1, 0, "")},
         ),
         lambda: 0.0,
     )
     metrics.route(RouteName("/crm")).done(500, 0.1, 0.1, 0, 0, Recovery.HELD, "internal_error")
     metrics.route(RouteName("/crm")).done(500, 0.1, 0.1, 0, 0, Recovery.NONE, "")
+    metrics.route(RouteName("/crm")).accessed("staff", "admitted")
     metrics.resolutions.expect(["api.example.com"])
     metrics.tokens.told(TokenRequested(ClientName("crm"), Reason.FIRST))
     metrics.tokens.told(TokenFailed(ClientName("crm"), TokenRefused(), 1.0))

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.core.access_settings import AccessEntry, AccessRule, GateSettings, JwtWay, WaySettings
 from gateway.core.caller import WayName
+from gateway.core.settings import RouteName
 from tests.oauth import keys
 from tests.wire.issuer import AUDIENCE, Issuer
 from tests.wire.messages import request
@@ -195,3 +196,23 @@ async def test_a_token_ends_while_it_is_remembered():
         tokens._wall_s = lambda: 1e12
 
         assert (await caller.ask(request("GET", "/", bearer(token)))).status == 401
+
+
+async def test_each_outcome_is_counted_by_route_and_way():
+    async with staffed() as (rig, issuer):
+        await rig.get("/", bearer(issuer.token()))
+        await rig.get("/", bearer(issuer.token(exp=1)))
+        await rig.get("/")
+        counted = rig.gateway.metrics.route(RouteName("/")).accesses
+
+    assert counted == {("staff", "admitted"): 1, ("staff", "invalid"): 1, ("-", "missing"): 1}
+
+
+async def test_what_is_shown_of_a_way_names_its_keys_and_no_caller():
+    async with staffed() as (rig, issuer):
+        await rig.get("/", bearer(issuer.token()))
+        (shown,) = rig.gateway.generation.ways.states()
+
+    assert (shown["caller"], shown["kind"], shown["remembered"]) == ("staff", "jwt", 1)
+    assert shown["keys"]["keys"] == ("k1",)
+    assert "alice" not in json.dumps(shown)
