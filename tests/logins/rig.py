@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway.core.settings import ListenerSettings, LogSettings, Settings
@@ -18,9 +19,17 @@ class LoginRig(Rig):
     """A rig whose configuration is text: ``{login}`` and ``{upstream}`` stand for its servers' URLs."""
 
     def __init__(
-        self, text: str, logins: Script, upstream: Script, *, is_warm: bool = True, **settings
+        self,
+        text: str,
+        logins: Script,
+        upstream: Script,
+        *,
+        is_warm: bool = True,
+        environ: Mapping[str, str] = ENVIRON,
+        **settings,
     ) -> None:
         super().__init__(upstream, is_warm=is_warm, **settings)
+        self._environ = environ
         self.authorization_server = FakeServer(logins)
         self._text = text
 
@@ -30,7 +39,9 @@ class LoginRig(Rig):
 
     def _all_settings(self) -> Settings:
         text = self._text.replace("{login}", f"http://127.0.0.1:{self.authorization_server.port}")
-        settings = load_text(text.replace("{upstream}", f"http://127.0.0.1:{self.upstream.port}"), ENVIRON)
+        settings = load_text(
+            text.replace("{upstream}", f"http://127.0.0.1:{self.upstream.port}"), self._environ
+        )
         routes = tuple(replace(route, refuses_foreign_pages=False) for route in settings.routes)
         known = {
             "routes": routes,

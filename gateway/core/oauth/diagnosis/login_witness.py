@@ -35,9 +35,7 @@ from gateway.core.secret import MASK, Secret
 from gateway.core.secret_shape import oddities
 
 _HIDDEN_FROM_CHARS: Final = 8
-"""Shorter texts of the owner are hardly secrets, and hiding them would hide half of the report."""
-_TOKEN_FROM_CHARS: Final = 12
-"""Shorter texts without a space are words or numbers more often than credentials."""
+"""Shorter texts are hardly secrets, and hiding them would hide half of the report."""
 
 
 class LoginWitness:
@@ -126,7 +124,7 @@ class LoginWitness:
         yield from _parameters(answer.header("location"))
         document = read_json(answer.body)
         texts = texts_in(document.value) if document is not None and answer.status < 400 else ()
-        yield from (one for one in texts if len(one) >= _TOKEN_FROM_CHARS and not any(map(str.isspace, one)))
+        yield from (one for one in texts if len(one) >= _HIDDEN_FROM_CHARS and not any(map(str.isspace, one)))
 
 
 def _names_in(body: FormBody | JsonBody | None) -> Iterator[str]:
