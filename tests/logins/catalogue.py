@@ -586,4 +586,98 @@ login:
         numbered("session-{}"),
         bearer,
     ),
+    # ── token requests of other shapes ────────────────────────────────────────────────────────────
+    Shape(
+        "a grant of its own, with Basic (Zoom)",
+        """
+token_endpoint: "{login}/oauth/token"
+client_id: svc
+client_secret: "${env:PASSWORD}"
+grant_type: account_credentials
+parameters: {account_id: a1b2c3}
+""",
+        {
+            "/oauth/token": lambda x, n: (
+                document({"access_token": f"session-{n}", "token_type": "bearer", "expires_in": LIFE_S})
+                if form(x) == {"grant_type": "account_credentials", "account_id": "a1b2c3"}
+                else refused()
+            )
+        },
+        numbered("session-{}"),
+        bearer,
+        document({"code": 124, "message": "Invalid access token."}, status="401 Unauthorized"),
+    ),
+    Shape(
+        "user and password as a grant (ServiceNow)",
+        """
+token_endpoint: "{login}/oauth_token.do"
+client_id: svc
+client_secret: "${env:PASSWORD}"
+token_endpoint_auth_method: client_secret_post
+grant_type: password
+parameters: {username: gateway, password: "${env:PASSWORD}"}
+""",
+        {
+            "/oauth_token.do": lambda x, n: (
+                document(
+                    {
+                        "access_token": f"session-{n}",
+                        "refresh_token": "r",
+                        "scope": "useraccount",
+                        "expires_in": LIFE_S,
+                    }
+                )
+                if form(x)["password"] == PASSWORD and form(x)["grant_type"] == "password"
+                else refused()
+            )
+        },
+        numbered("session-{}"),
+        bearer,
+    ),
+    Shape(
+        "fields with names of their own in JSON, an answer of its own",
+        """
+token_endpoint: "{login}/api/v1/auth"
+client_id: svc
+client_secret: "${env:PASSWORD}"
+token_endpoint_auth_method: client_secret_post
+request: {format: json, rename: {client_id: appKey, client_secret: appSecret}, omit: grant_type}
+answer:
+  token: /data/accessToken
+  lifetime: {json: /data/expiresIn, unit: ms}
+  success: {json: {/errcode: 0}}
+  take: {shard: /data/shard}
+send: [{header: X-Auth-Token}, {header: X-Shard, part: shard}]
+""",
+        {
+            "/api/v1/auth": lambda x, n: (
+                document(
+                    {
+                        "errcode": 0,
+                        "data": {"accessToken": f"session-{n}", "expiresIn": LIFE_S * 1000, "shard": "eu1"},
+                    }
+                )
+                if json.loads(x.content) == {"appKey": "svc", "appSecret": PASSWORD}
+                else document({"errcode": 40013})
+            )
+        },
+        numbered("session-{} eu1"),
+        lambda exchange: f"{text(exchange, 'X-Auth-Token')} {text(exchange, 'X-Shard')}",
+        document({"errcode": 40014}),
+        "[{status: 200, json: {/errcode: 40014}}]",
+    ),
+    Shape(
+        "all in the query of a GET, the body is the token",
+        """
+token_endpoint: "{login}/token"
+client_id: svc
+client_secret: "${env:PASSWORD}"
+token_endpoint_auth_method: client_secret_post
+request: {method: GET}
+answer: {token: {body: true}, lifetime: 6s}
+""",
+        {"/token": lambda _, n: ok(f"session-{n}".encode(), "Content-Type: text/plain")},
+        numbered("session-{}"),
+        bearer,
+    ),
 ]

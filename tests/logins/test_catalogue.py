@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from base64 import b64encode
 from contextlib import asynccontextmanager
+from urllib.parse import parse_qsl, quote
 
 import pytest
 
@@ -75,7 +77,10 @@ class System:
 
 def carries_password(exchange: Exchange) -> bool:
     """Whether a request has the password as its server reads it: in Basic, a field, a form or JSON."""
-    if text(exchange, "Authorization") == BASIC or KEY in str(exchange.head.fields):
+    by_rfc_6749 = b64encode(f"svc:{quote(PASSWORD, safe='')}".encode()).decode()
+    if text(exchange, "Authorization") in {BASIC, f"Basic {by_rfc_6749}"} or KEY in str(exchange.head.fields):
+        return True
+    if PASSWORD in dict(parse_qsl(exchange.target.decode().partition("?")[2])).values():
         return True
     if text(exchange, "Content-Type") == "application/json":
         return PASSWORD in texts_in(json.loads(exchange.content))

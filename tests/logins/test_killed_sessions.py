@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from operator import ge
 
 import pytest
 
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.time_lapse
 
 CALLERS = 50
 KILLS = 6
-EVERY_S = 1.5  # logins are at least a second apart
+PACE_S = 1.1  # logins are at least a second apart
 LONG = b"x" * 100_000  # more than is kept for a replay
 
 TEXT = """
@@ -60,12 +61,20 @@ class System:
 
 async def test_at_most_one_login_for_each_session_and_only_bodies_that_are_gone_fail():
     system, statuses, is_over = System(), Counter[tuple[str, int]](), asyncio.Event()
+    answers = [0] * CALLERS
     async with LoginRig(TEXT, system.login, system.serve) as rig:
 
-        async def work(kind: str, data: bytes) -> None:
+        async def work(number: int, kind: str, data: bytes) -> None:
             caller = await rig.caller()
             while not is_over.is_set():
                 statuses[kind, (await caller.ask(data)).status] += 1
+                answers[number] += 1
+                rig.upstream.changed()
+
+        async def two_rounds() -> None:
+            """Wait until what was under way is over, and each caller has got an answer to what it asked since."""
+            enough = [count + 2 for count in answers]
+            await rig.upstream.until(lambda: all(map(ge, answers, enough)))
 
         short = request("POST", "/orders", body=b"an order")
         kinds = [
@@ -75,12 +84,13 @@ async def test_at_most_one_login_for_each_session_and_only_bodies_that_are_gone_
         ]
         async with asyncio.TaskGroup() as group:
             for number in range(CALLERS):
-                group.create_task(work(*kinds[2 if number == 0 else number % 2]))
+                group.create_task(work(number, *kinds[2 if number == 0 else number % 2]))
             for _ in range(KILLS):
-                await asyncio.sleep(EVERY_S)
+                await two_rounds()
+                await asyncio.sleep(PACE_S)
                 opened, system.alive = system.opened, 0
                 await rig.upstream.until(lambda opened=opened: system.opened > opened)
-            await asyncio.sleep(EVERY_S)
+            await two_rounds()
             is_over.set()
 
     assert system.opened == KILLS + 1
