@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import cast
 
+from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 from aiohttp.web_response import StreamResponse
 
@@ -41,7 +42,7 @@ class Listener(CallersServer):
         for connection in self._connections:
             cast("CallerConnection", connection).go_on(terms, entrance)
 
-    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         """Register a connection; the terms may have changed during its TLS handshake."""
         super().connection_made(handler, transport)
         cast("CallerConnection", handler).go_on(self.terms, self._entrance)
