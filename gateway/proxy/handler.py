@@ -265,6 +265,7 @@ class Handler:
             _watch(call, route)
         if self._observer is not None:
             self._observer.request_done(call.record(self._clock.wall_s(), total_s))
+        call.exchange = None  # each knows the other, and only the garbage collector would free them
 
 
 def _admitted(call: Call, route: Route, admission: Admission) -> Route:
