@@ -36,12 +36,13 @@ clients:
 routes: [{path: /, upstream: "{upstream}", client: erp}]
 """
 
+# Each begins with what occurs nowhere else: ten zeros alone would be found in many a number.
 TOKENS = st.text(
-    st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=";"), min_size=10, max_size=40
-)
+    st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=";"), min_size=6, max_size=40
+).map("Tk~!".__add__)
 PASSWORDS = st.text(
-    st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_categories=["Cc", "Zs", "Zl"]), min_size=10
-)
+    st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_categories=["Cc", "Zs", "Zl"]), min_size=6
+).map("Pw¿!".__add__)
 
 
 class Talkative:
