@@ -13,6 +13,8 @@ from gateway.core.access.refusal import api_key_challenge
 from gateway.core.access_settings import ApiKeyWay
 from gateway.core.caller import Caller, WayName
 from gateway.core.clock import Clock
+from gateway.core.http.outbound import CallerFields
+from gateway.core.http.request_head import RequestHead
 from gateway.core.oauth.named_secret import WatchedFile
 
 UNKNOWN_KEY: Final = Bad("the API key is unknown")
@@ -39,7 +41,7 @@ class ApiKeys:
         keys = self.file.present()
         return keys is not None and digest_of(credential) in keys
 
-    def look(self, credential: bytes) -> Finding:
+    def look(self, credential: bytes, head: RequestHead, caller: CallerFields) -> Finding:  # noqa: ARG002
         """Find the caller whose key this is."""
         keys = self.file.present()
         if keys is None:

@@ -39,7 +39,7 @@ class Field:
         self._header = header
         self._ways = ways
 
-    def look(self, head: RequestHead) -> tuple[WayName, Finding | Pending] | None:
+    def look(self, head: RequestHead, caller: CallerFields) -> tuple[WayName, Finding | Pending] | None:
         """Return what is found of the credential in it, and by which way; None if there is none.
 
         Raises:
@@ -49,7 +49,7 @@ class Field:
         if credential is None:
             return None
         way = self._way_for(credential)
-        return way.name, way.look(credential)
+        return way.name, way.look(credential, head, caller)
 
     def _credential(self, head: RequestHead) -> bytes | None:
         if self._slot is Slot.API_KEY:
@@ -102,7 +102,7 @@ class Gate:
         """
         findings: dict[WayName, Finding] = {}
         for field in self._fields:
-            found = field.look(head)
+            found = field.look(head, caller)
             if found is None:
                 continue
             if isinstance(found[1], Pending):
@@ -120,7 +120,7 @@ class Gate:
         """
         findings: dict[WayName, Finding] = {}
         for field in self._fields:
-            found = field.look(head)
+            found = field.look(head, caller)
             if found is None:
                 continue
             name, finding = found

@@ -21,6 +21,8 @@ from gateway.core.access.token_claims import ClaimRules, caller_of
 from gateway.core.access_settings import JwtWay
 from gateway.core.caller import Caller, WayName
 from gateway.core.clock import Clock
+from gateway.core.http.outbound import CallerFields
+from gateway.core.http.request_head import RequestHead
 from gateway.core.oauth.named_secret import WatchedFile
 
 BAD_SIGNATURE: Final = Bad("the signature of the token is not valid")
@@ -71,7 +73,7 @@ class Tokens:
             issuer_of(credential) == self._issuer
         )
 
-    def look(self, credential: bytes) -> Finding | Pending:
+    def look(self, credential: bytes, head: RequestHead, caller: CallerFields) -> Finding | Pending:  # noqa: ARG002 - for bound tokens
         """Verify a token, or remember what came of it."""
         if self._generation != self.keys.generation:
             self._generation = self.keys.generation

@@ -57,8 +57,14 @@ class CredentialWay(Protocol):
     def is_for(self, credential: bytes) -> bool:
         """Whether this way is the one to judge a credential, where several ways read the same field."""
 
-    def look(self, credential: bytes) -> Finding | Pending:
-        """Verify a credential, without a wait if possible. This is on the hot path."""
+    def look(self, credential: bytes, head: RequestHead, caller: CallerFields) -> Finding | Pending:
+        """Verify a credential, without a wait if possible. This is on the hot path.
+
+        Args:
+            credential: from its slot.
+            head: the request that it came with, for what must be proved beside it.
+            caller: where the request came from.
+        """
 
     def files(self) -> Iterable[tuple[str, WatchedFile]]:
         """Return the files that it reads, each with the key below its name that names it."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from gateway.access.allowance import Allowance
 from gateway.access.networks import Networks
 from gateway.access.way import CredentialWay, Documents, PlaceWay
 from gateway.core.access.key_set_state import KeySetState
-from gateway.core.access_settings import ApiKeyWay, JwtWay, NetworkWay, WaySettings
+from gateway.core.access_settings import ApiKeyWay, BasicWay, JwtWay, NetworkWay, WaySettings
 from gateway.core.caller import WayName
 from gateway.core.clock import Clock
 from gateway.core.oauth.named_secret import WatchedFile
+
+if TYPE_CHECKING:
+    from gateway.access.password_hashes import PasswordDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Ways:
     ) -> None:
         self._settings = dict(settings)
         self._parts = parts
+        self._desk: PasswordDesk | None = before._desk if before is not None else None
         self.credentials: dict[WayName, CredentialWay] = {}
         self.places: dict[WayName, PlaceWay] = {}
         for name, way in settings.items():
@@ -111,12 +115,21 @@ class Ways:
 
         return ApiKeys(name, settings, self._parts.clock)
 
+    def _passwords(self, name: WayName, settings: BasicWay) -> CredentialWay:
+        from gateway.access.basic import Basic  # noqa: PLC0415 - likewise
+        from gateway.access.password_hashes import PasswordDesk  # noqa: PLC0415
+
+        self._desk = self._desk or PasswordDesk()
+        return Basic(name, settings, self._desk, self._parts.clock)
+
     def _make(self, name: WayName, settings: WaySettings) -> None:
         match settings.way:
             case NetworkWay() as way:
                 self.places[name] = Networks(name, way)
             case ApiKeyWay() as way:
                 self.credentials[name] = self._api_keys(name, way)
+            case BasicWay() as way:
+                self.credentials[name] = self._passwords(name, way)
             case JwtWay() as way:
                 self.credentials[name] = self._tokens(name, way)
             case _:

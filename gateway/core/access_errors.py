@@ -6,6 +6,7 @@
     └── AccessError              the request was not forwarded, and no token was touched
         ├── CredentialMissing    401  the route needs a credential, and the request presents none
         ├── CredentialInvalid    401  the one it presents is not valid
+        ├── TooManyFailures      429  too many credentials from there were wrong
         ├── ScopeInsufficient    403  the caller is known, but its scope is not enough
         ├── CallerNotAllowed     403  the caller is known, or is elsewhere, and the route is not for it
         └── RateExceeded         429  the caller sends too many requests
@@ -40,6 +41,12 @@ class CredentialInvalid(AccessError):
     """The credential is unknown, expired, withdrawn, or not what the route takes."""
 
     code, status, title = "credential_invalid", 401, "The credential is not valid"
+
+
+class TooManyFailures(AccessError):
+    """So many credentials from this network were wrong that no new one is looked at for now."""
+
+    code, status, title = "too_many_failures", 429, "Too many credentials from there were wrong"
 
 
 class ScopeInsufficient(AccessError):

@@ -64,7 +64,18 @@ class JwtWay:
     reach: Reach = field(default_factory=Reach)
 
 
-Way = NetworkWay | ApiKeyWay | JwtWay
+@dataclass(frozen=True, slots=True)
+class BasicWay:
+    """Callers send a user name and a password.
+
+    Attributes:
+        htpasswd: the file of users, as ``htpasswd -B`` writes it.
+    """
+
+    htpasswd: str
+
+
+Way = NetworkWay | ApiKeyWay | JwtWay | BasicWay
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ def _required(parent: str) -> list[str]:
         "routes[].cors": SCHEMA["$defs"]["Cors"],
         "routes[].access[]": SCHEMA["$defs"]["AccessEntry"],
         "callers.<name>.api_key": SCHEMA["$defs"]["ApiKey"],
+        "callers.<name>.basic": SCHEMA["$defs"]["Passwords"],
         "callers.<name>.jwt": SCHEMA["$defs"]["Jwt"],
     }
     return shapes.get(parent, {}).get("required", [])

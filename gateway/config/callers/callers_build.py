@@ -10,7 +10,15 @@ from gateway.config.problems import dotted
 from gateway.config.tree import Keys, find
 from gateway.config.values.key_types import JwtType
 from gateway.config.values.strict import given, unique
-from gateway.core.access_settings import JWT_ALGORITHMS, ApiKeyWay, JwtWay, NetworkWay, Way, WaySettings
+from gateway.core.access_settings import (
+    JWT_ALGORITHMS,
+    ApiKeyWay,
+    BasicWay,
+    JwtWay,
+    NetworkWay,
+    Way,
+    WaySettings,
+)
 from gateway.core.caller import WayName
 from gateway.core.client_settings import Reach
 
@@ -26,6 +34,8 @@ def way_settings(callers: Mapping[str, WayModel], root: Keys, folder: Path) -> d
 def _way(model: WayModel, folder: Path) -> Way:
     if model.api_key is not None:
         return ApiKeyWay(str(folder / model.api_key.file), **given(model.api_key, "header"))
+    if model.basic is not None:
+        return BasicWay(str(folder / model.basic.htpasswd))
     if model.jwt is not None:
         return _jwt(model.jwt, folder)
     assert model.network is not None, "callers_rules finds a way without a kind"

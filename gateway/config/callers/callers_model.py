@@ -52,11 +52,18 @@ class JwtModel(Strict):
     allow_insecure: Flag = flag("Allow http:// to an issuer on another machine.")
 
 
+class PasswordsModel(Strict):
+    """Callers send a user name and a password."""
+
+    htpasswd: FilePath = required("The file of users that `htpasswd -B` writes: bcrypt or argon2id.")
+
+
 class WayModel(Strict):
     """One way to know a caller: exactly one of these keys."""
 
     jwt: JwtModel | None = optional("By an access token that is a JWT.")
     api_key: ApiKeyModel | None = optional("By a key of ours that the caller sends.")
+    basic: PasswordsModel | None = optional("By a user name and a password.")
     network: (
         Annotated[
             list[CallerNetwork],

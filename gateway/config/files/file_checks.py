@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from gateway.config.files import caller_files
+from gateway.config.files.caller_files import Flaw
 from gateway.config.files.named_files import FileKind, NamedFile
-from gateway.config.problems import Problem, Severity, Wrong, plural
-from gateway.core.access.api_keys import BadKeys, read_keys
+from gateway.config.problems import Problem, Severity, Wrong
 from gateway.core.client_settings import TlsFiles
 from gateway.net.unix_socket import group_number
 from gateway.regular_file import MOST_PEM_BYTES
@@ -66,8 +67,7 @@ def check_files(file: str, files: Iterable[NamedFile], now: datetime | None = No
     return FileProblems(tuple(servers), tuple(clients), tuple(warnings))
 
 
-Flaw = tuple[str, bool]
-"""What is wrong, and whether it is only a warning."""
+_Check = Callable[[NamedFile, datetime], Iterator[Flaw]]
 
 
 def _certificate(one: NamedFile, at: datetime) -> Iterator[Flaw]:
@@ -137,23 +137,19 @@ def _expired(path: str, expired: int, count: int, last: str) -> str:
     return f"all {count} certificates in {path} expired, the last on {last}: no server is trusted"
 
 
-def _api_keys(one: NamedFile, at: datetime) -> Iterator[Flaw]:
-    content, wrong = _content(one.path)
-    if wrong is not None:
-        yield wrong, False
-        return
-    try:
-        keys = read_keys(content.decode("utf-8"))
-    except UnicodeDecodeError:
-        yield f"{one.path} is not UTF-8", False
-    except BadKeys as bad:
-        yield f"{one.path} {bad}", False
-    else:
-        expired = sum(key.expires_at_s <= at.timestamp() for key in keys.values())
-        if not keys:
-            yield f"{one.path} holds no key: no caller can be known by it", True
-        elif expired:
-            yield f"{expired} of the {plural(len(keys), 'key')} in {one.path} expired", True
+def _of_callers(check: Callable[[str, str, datetime], Iterator[Flaw]]) -> _Check:
+    def checked(one: NamedFile, at: datetime) -> Iterator[Flaw]:
+        content, wrong = _content(one.path)
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError:
+            wrong = f"{one.path} is not UTF-8"
+        if wrong is not None:
+            yield wrong, False
+        else:
+            yield from check(one.path, text, at)
+
+    return checked
 
 
 def _log(one: NamedFile, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001
@@ -193,11 +189,13 @@ def _may(path: Path, mode: int) -> bool:
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
-_CHECKS: Final[dict[FileKind, Callable[[NamedFile, datetime], Iterator[Flaw]]]] = {
+_CHECKS: Final[dict[FileKind, _Check]] = {
     FileKind.CERTIFICATE: _certificate,
     FileKind.KEY: _key,
     FileKind.AUTHORITIES: _authorities,
-    FileKind.API_KEYS: _api_keys,
+    FileKind.API_KEYS: _of_callers(caller_files.api_keys),
+    FileKind.HTPASSWD: _of_callers(caller_files.users),
+    FileKind.KEY_SET: _of_callers(caller_files.key_set),
     FileKind.LOG: _log,
     FileKind.SOCKET: _socket,
     FileKind.GROUP: _group,

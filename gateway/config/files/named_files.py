@@ -24,6 +24,8 @@ class FileKind(Enum):
     KEY = auto()
     AUTHORITIES = auto()
     API_KEYS = auto()
+    HTPASSWD = auto()
+    KEY_SET = auto()
     LOG = auto()
     SOCKET = auto()
     GROUP = auto()  # not a file, but as dependent on the machine; `path` is its name
@@ -69,6 +71,13 @@ _KINDS: Final = {
     "assertion_certificate": FileKind.CERTIFICATE,
 }
 
+_OF_WAYS: Final = (
+    (("api_key", "file"), FileKind.API_KEYS),
+    (("basic", "htpasswd"), FileKind.HTPASSWD),
+    (("jwt", "keys"), FileKind.KEY_SET),
+    (("jwt", "tls", "ca"), FileKind.AUTHORITIES),
+)
+
 
 def files_named_in(root: Keys, folder: Path) -> tuple[NamedFile, ...]:
     """Return the files in the order of the sections, each once for every check."""
@@ -93,9 +102,10 @@ class _Walk:
         yield from self._file((*here, "assertion_certificate"), is_clients=True)
 
     def of_way(self, name: str) -> Iterator[NamedFile]:
-        loc = ("callers", name, "api_key", "file")
-        if (path := self._path(loc)) is not None:
-            yield NamedFile(FileKind.API_KEYS, path, find(self.root, loc), is_clients=True)
+        for keys, kind in _OF_WAYS:
+            loc = ("callers", name, *keys)
+            if (path := self._path(loc)) is not None:
+                yield NamedFile(kind, path, find(self.root, loc), is_clients=True)
 
     def of_servers(self) -> Iterator[NamedFile]:
         for index in range(_length(self.root, "listen")):

@@ -16,6 +16,9 @@ Ways = Mapping[str, WayModel | None]
 _NO_SCOPE: Final = "callers that are known in these ways have no scope: no caller could satisfy this"
 
 
+_WITHOUT_SCOPE: Final = ("network", "basic")
+
+
 def access_findings(loc: Loc, route: RouteModel, ways: Ways) -> Iterator[Mistake]:
     """Yield each name that is unknown, and what no caller could satisfy."""
     if not isinstance(route.access, list):
@@ -25,8 +28,12 @@ def access_findings(loc: Loc, route: RouteModel, ways: Ways) -> Iterator[Mistake
             if name not in ways:
                 yield Mistake((*loc, index, "caller", number), _unknown(name, ways))
         named = [ways.get(name) for name in entry.caller]
-        if entry.scope and all(way is not None and way.network is not None for way in named):
+        if entry.scope and all(way is not None and _has_no_scope(way) for way in named):
             yield Mistake((*loc, index, "scope"), _NO_SCOPE, is_about_key=True)
+
+
+def _has_no_scope(way: WayModel) -> bool:
+    return not way.model_fields_set.isdisjoint(_WITHOUT_SCOPE)
 
 
 def _unknown(name: str, ways: Ways) -> str:

@@ -40,4 +40,16 @@ class Unsure:
     is_ours: bool = False
 
 
-Finding = Known | Bad | Unsure
+@dataclass(frozen=True, slots=True)
+class Slowed:
+    """It is not looked at: too many credentials from there were wrong.
+
+    Attributes:
+        retry_after_s: when one will be looked at, in whole seconds.
+    """
+
+    reason: str
+    retry_after_s: int
+
+
+Finding = Known | Bad | Unsure | Slowed

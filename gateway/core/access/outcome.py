@@ -6,6 +6,7 @@ The table, in the order in which it is read (``docs/access.md`` prints it):
 what was found                                        outcome
 ====================================================  ==============================================
 a credential is bad                                   `Reason.INVALID` (401), whatever else is good
+a credential is not looked at after too many failures `Reason.SLOWED` (429), whatever else is good
 a credential cannot be verified now                   `Reason.UNSURE` (503), whatever else is good
 an entry is satisfied                                 admitted
 all ways of an entry know the caller, but its scope   `Reason.SCOPE` (403)
@@ -27,7 +28,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from gateway.core.access.finding import Bad, Finding, Known, Unsure
+from gateway.core.access.finding import Bad, Finding, Known, Slowed, Unsure
 from gateway.core.access_settings import AccessEntry, AccessRule
 from gateway.core.caller import Caller, WayName
 
@@ -36,6 +37,7 @@ class Reason(Enum):
     """Why a caller is refused."""
 
     INVALID = "invalid"
+    SLOWED = "slowed"
     UNSURE = "unsure"
     SCOPE = "scope"
     CONDITION = "condition"
@@ -63,7 +65,7 @@ class Refused:
     Attributes:
         detail: a few words for the caller.
         scope: what it would need, for `Reason.SCOPE`.
-        retry_after_s, is_ours: for `Reason.UNSURE`, as in `Unsure`.
+        retry_after_s, is_ours: for `Reason.UNSURE` and `Reason.SLOWED`, as in `Unsure`.
         way: the way whose credential is bad or unsure.
     """
 
@@ -106,6 +108,9 @@ def _spoilt(findings: Mapping[WayName, Finding]) -> Refused | None:
     for name, found in findings.items():
         if isinstance(found, Bad):
             return Refused(Reason.INVALID, found.reason, way=name)
+    for name, found in findings.items():
+        if isinstance(found, Slowed):
+            return Refused(Reason.SLOWED, found.reason, retry_after_s=found.retry_after_s, way=name)
     for name, found in findings.items():
         if isinstance(found, Unsure):
             after_s, is_ours = found.retry_after_s, found.is_ours

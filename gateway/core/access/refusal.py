@@ -17,6 +17,7 @@ from gateway.core.access_errors import (
     CredentialInvalid,
     CredentialMissing,
     ScopeInsufficient,
+    TooManyFailures,
 )
 from gateway.core.caller import WayName
 from gateway.core.errors import GatewayError
@@ -43,6 +44,8 @@ def refusal_error(refused: Refused, challenges: Mapping[WayName, str]) -> Gatewa
             return ScopeInsufficient(refused.detail, fields=_scope_challenge(refused.scope, challenges))
         case Reason.CONDITION | Reason.PLACE:
             return CallerNotAllowed(refused.detail)
+        case Reason.SLOWED:
+            return TooManyFailures(refused.detail, retry_after_s=refused.retry_after_s)
         case Reason.UNSURE:
             kind = CallerFileUnusable if refused.is_ours else CallerUnverifiable
             return kind(refused.detail, retry_after_s=refused.retry_after_s)

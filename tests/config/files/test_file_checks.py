@@ -392,3 +392,70 @@ def test_a_file_where_a_socket_is_to_be_made_is_told(tmp_path, key):
     assert told(tmp_path, text) == []
     (tmp_path / "link").symlink_to(tmp_path / "g")
     assert told(tmp_path, text.replace("/g\n", "/link\n"))
+
+
+def way(kind, key, name):
+    return f"callers:\n  us: {{{kind}: {{{key}: {name}}}}}\n{ROUTE}"
+
+
+USERS = way("basic", "htpasswd", "users")
+HASHED = "$2y$05$" + "a" * 53
+
+
+def test_users_whose_hashes_are_weak_are_named_by_line(tmp_path):
+    (tmp_path / "users").write_text(f"ann:{HASHED}\nbob:$apr1$x$y\n")
+    (line,) = told(tmp_path, USERS)
+    assert line == (
+        "2:26: callers.us.basic.htpasswd: users line 2: an MD5 hash is guessed too fast: write it anew; bcrypt "
+        "(htpasswd -B) and argon2id are taken"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (f"ann:{HASHED}".encode(), []),
+        (
+            b"# nobody",
+            ["2:26: warning: callers.us.basic.htpasswd: users holds no user: no caller can be known by it"],
+        ),
+        (b"\xff", ["2:26: callers.us.basic.htpasswd: users is not UTF-8"]),
+    ],
+)
+def test_the_file_of_users(tmp_path, content, words):
+    (tmp_path / "users").write_bytes(content)
+    assert told(tmp_path, USERS) == words
+
+
+def test_without_the_library_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("gateway.config.files.caller_files.find_spec", lambda name: None)
+    (tmp_path / "users").write_text(f"ann:{HASHED}\n")
+    assert told(tmp_path, USERS) == [
+        "2:26: callers.us.basic.htpasswd: users needs bcrypt, which is not installed: install oauth-gateway[basic]"
+    ]
+
+
+ISSUER = "callers:\n  us: {jwt: {issuer: as, audience: us, keys: keys.json}}\n" + ROUTE
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"keys": [{"kty": "RSA", "n": "a", "e": "AQAB"}]}', []),
+        (
+            "nonsense",
+            ["2:46: callers.us.jwt.keys: keys.json is not a JSON object: expected a JSON Web Key Set"],
+        ),
+    ],
+)
+def test_the_keys_of_an_issuer(tmp_path, content, words):
+    (tmp_path / "keys.json").write_text(content)
+    assert told(tmp_path, ISSUER) == words
+
+
+def test_the_authorities_of_an_issuer(tmp_path):
+    text = "callers:\n  us: {jwt: {issuer: 'https://as.test', audience: us, tls: {ca: ca.pem}}}\n" + ROUTE
+    assert told(tmp_path, text) == [
+        "2:65: callers.us.jwt.tls.ca: ca.pem cannot be read: No such file or directory"
+    ]
+    assert checked(tmp_path, text).of_servers == ()

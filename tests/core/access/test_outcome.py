@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.access.finding import Bad, Known, Unsure
+from gateway.core.access.finding import Bad, Known, Slowed, Unsure
 from gateway.core.access.outcome import Admitted, Reason, Refused, judge
 from gateway.core.access_settings import AccessEntry, AccessRule
 from gateway.core.caller import Caller, WayName
@@ -33,6 +33,7 @@ def known(*callers):
 
 BAD = {STAFF: Bad("the token has expired")}
 UNSURE = {STAFF: Unsure("no keys", 7)}
+SLOWED = {STAFF: Slowed("too many were wrong", 5)}
 
 ADMITTED = {
     "any entry will do": (rule(entry(STAFF), entry(PARTNER)), known(ACME), ACME, 1),
@@ -80,6 +81,18 @@ REFUSED = {
     "bad beside good": (rule(entry(STAFF), entry(PARTNER)), BAD | known(ACME), Reason.INVALID),
     "unsure": (rule(entry(STAFF)), UNSURE, Reason.UNSURE),
     "unsure beside good": (rule(entry(STAFF), entry(PARTNER)), UNSURE | known(ACME), Reason.UNSURE),
+    "slowed": (rule(entry(STAFF)), SLOWED, Reason.SLOWED),
+    "slowed beside good": (rule(entry(STAFF), entry(PARTNER)), SLOWED | known(ACME), Reason.SLOWED),
+    "slowed before unsure": (
+        rule(entry(STAFF), entry(PARTNER)),
+        SLOWED | {PARTNER: Unsure("no file")},
+        Reason.SLOWED,
+    ),
+    "bad before slowed": (
+        rule(entry(STAFF), entry(PARTNER)),
+        SLOWED | {PARTNER: Bad("the API key is unknown")},
+        Reason.INVALID,
+    ),
     "bad before unsure": (
         rule(entry(STAFF), entry(PARTNER)),
         UNSURE | {PARTNER: Bad("the API key is unknown")},
@@ -117,7 +130,11 @@ def test_an_outage_says_when_to_come_back():
 
 NAMES = st.sampled_from([STAFF, PARTNER, OFFICE])
 FINDINGS = st.dictionaries(
-    NAMES, st.sampled_from([Known(ALICE), Known(ACME), Known(DESK), Bad("bad"), Unsure("unsure")]), max_size=3
+    NAMES,
+    st.sampled_from(
+        [Known(ALICE), Known(ACME), Known(DESK), Bad("bad"), Unsure("unsure"), Slowed("slowed", 1)]
+    ),
+    max_size=3,
 )
 ENTRIES = st.builds(
     AccessEntry,
