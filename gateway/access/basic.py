@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 from base64 import b64decode
 from binascii import Error as BadBase64
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from gateway.access.failures import Failures
 from gateway.access.flights import Flights
 from gateway.access.password_hashes import PasswordDesk, QueueFull, has_library
 from gateway.access.verified import Verified
-from gateway.access.watched_text import WatchedText
+from gateway.access.watched_text import WatchedText, file_state
 from gateway.access.way import Pending
 from gateway.core.access.evidence import Slot, is_too_long
 from gateway.core.access.finding import Bad, Finding, Known, Slowed, Unsure
@@ -104,6 +104,20 @@ class Basic:
     def files(self) -> Iterable[tuple[str, WatchedFile]]:
         """Return the file of users."""
         return (("basic.htpasswd", self.file),)
+
+    def state(self) -> Mapping[str, object]:
+        """Return how the file of users stands, and how many of them are remembered."""
+        users = self.file.content
+        return {
+            "kind": "basic",
+            "remembered": len(self.verified),
+            "users": len(users.by_name) if users is not None else None,
+            "useless_lines": len(users.flaws) if users is not None else None,
+            "file": file_state(self.file),
+        }
+
+    def key_set(self) -> None:
+        """Return nothing: no keys are fetched."""
 
     def start(self) -> None:
         """Begin nothing: the file was read."""

@@ -43,6 +43,7 @@ class Ways:
     Attributes:
         credentials: those that look at what a caller adds to a request.
         places: those that look at where it comes from.
+        desk: verifies passwords, once there is a way that needs it; the same one after a reload.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Ways:
     ) -> None:
         self._settings = dict(settings)
         self._parts = parts
-        self._desk: PasswordDesk | None = before._desk if before is not None else None
+        self.desk: PasswordDesk | None = before.desk if before is not None else None
         self.credentials: dict[WayName, CredentialWay] = {}
         self.places: dict[WayName, PlaceWay] = {}
         for name, way in settings.items():
@@ -119,8 +120,8 @@ class Ways:
         from gateway.access.basic import Basic  # noqa: PLC0415 - likewise
         from gateway.access.password_hashes import PasswordDesk  # noqa: PLC0415
 
-        self._desk = self._desk or PasswordDesk()
-        return Basic(name, settings, self._desk, self._parts.clock)
+        self.desk = self.desk or PasswordDesk()
+        return Basic(name, settings, self.desk, self._parts.clock)
 
     def _make(self, name: WayName, settings: WaySettings) -> None:
         match settings.way:

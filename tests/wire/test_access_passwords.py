@@ -45,7 +45,7 @@ def way_of(at):
 
 def counted(at):
     """Count what the threads verify from now on."""
-    desk, passwords = at.gateway.generation.ways._desk, []
+    desk, passwords = at.gateway.generation.ways.desk, []
     matches = desk._matches
 
     def counting(password, hashed):
@@ -205,3 +205,12 @@ async def test_a_file_that_htpasswd_wrote(tmp_path):
         ]
 
     assert answers == [200, 200, 401, 401]
+
+
+async def test_what_is_shown_of_the_way_names_nobody(file):
+    async with rig(file) as at:
+        await at.get("/", basic("ann", "secret"))
+        state = way_of(at).state()
+
+    assert (state["users"], state["useless_lines"], state["remembered"]) == (2, 1, 1)
+    assert not any(secret in repr(state) for secret in ("ann:", "secret", ANN))
