@@ -3,24 +3,17 @@
 Exit status: 0 done; 1 it could not be done (a port taken, a file unreadable, no token); 2 the configuration
 or the command line is wrong. Messages for people go to stderr, results to stdout.
 
-Imports stand inside the commands: a gateway that runs needs little of what the others need, and would pay for
-it with start-up time and idle memory.
+Imports stand inside the commands, and a command itself is imported once it is called (`called`): a gateway
+that runs needs little of what the others need, and would pay for it with idle memory; a health check, with
+the time of its start.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 import click
 
-from gateway.cli.doctor_commands import explain, token
-from gateway.cli.file_commands import check, schema
-from gateway.cli.key_commands import key
-from gateway.cli.running_commands import healthy, reload_
-from gateway.cli.serving_commands import demo, run
+from gateway.cli.called import Commands
 from gateway.cli.terminal import write_what_the_terminal_knows
-
-_COMMANDS: Final = (run, check, reload_, healthy, token, explain, key, schema, demo)
 
 
 def _say_version(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
@@ -31,7 +24,7 @@ def _say_version(context: click.Context, _: click.Parameter, is_asked: bool) -> 
         context.exit()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version",
     is_flag=True,
@@ -43,7 +36,3 @@ def _say_version(context: click.Context, _: click.Parameter, is_asked: bool) -> 
 def main() -> None:
     """An HTTP gateway that injects OAuth 2.0 access tokens, obtained with its own client credentials."""
     write_what_the_terminal_knows()
-
-
-for _command in _COMMANDS:
-    main.add_command(_command)

@@ -51,6 +51,7 @@ MISSED = [
     *((loads(name, failures=1), "requests under load") for name in CPU_US if name.startswith("gateway")),
     ({"memories": [*good().memories[1:], Memory("gateway-compiled", 40 * MIB + 1, 1)]}, "idle memory, compiled"),
     ({"memories": [*good().memories[::2], Memory("gateway", 40 * MIB + 1, 1)]}, "idle memory, pure Python"),
+    ({"memories": [Memory("gateway", 45 * MIB, 1), Memory("envoy", 64 * MIB, 1)]}, "idle memory, pure Python"),
     ({"starts": [Start("gateway-compiled", 1, 1.0)]}, "start to ready, compiled"),
     ({"starts": [Start("gateway", 1, 1.0)]}, "start to ready, pure Python"),
     ({"idles": [idle(calm=Calm.STARTED, wake_ups=21), idle(calm=Calm.SERVED)]},
