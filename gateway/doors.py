@@ -22,7 +22,7 @@ from gateway.core.http.entrance import Entrance
 from gateway.core.proxies import TrustedProxies
 from gateway.core.settings import Address, ListenerSettings, Settings
 from gateway.listening import asked_by
-from gateway.net.inherited_sockets import InheritedSockets
+from gateway.net.inherited_sockets import InheritedSockets, Where, where_is
 from gateway.net.tcp_sockets import BACKLOG, listening_sockets
 from gateway.net.unix_socket import SocketRefused, UnixSocket, listen_at
 from gateway.proxy.acceptor import Acceptor
@@ -61,6 +61,10 @@ class Door:
             return address
         host, port = self._sockets[0].getsockname()[:2]
         return Address(host, port)
+
+    def is_at(self, where: Where) -> bool:
+        """Whether it accepts callers there."""
+        return any(where_is(sock) == where for sock in self._sockets if sock.fileno() >= 0)
 
     def fits(self, settings: ListenerSettings) -> bool:
         """Whether it is what these settings ask for; they may name the port that it got when any would do."""
@@ -136,6 +140,7 @@ class Doors:
         self._inherited = inherited
         self._open: list[Door] = []
         self._given_up: list[Door] = []
+        self._adopted: dict[int, list[tuple[Acceptor, socket.socket]]] = {}
 
     async def plans(self, settings: Settings) -> list[Plan]:
         """Bind what is new, and load certificates; nothing changes for callers yet.
@@ -212,6 +217,22 @@ class Doors:
     async def drain(self, grace_s: float) -> None:
         """Let every call end within `grace_s`, then end what is left."""
         await asyncio.gather(*(listener.drain(grace_s) for listener in self.listeners()))
+
+    def adopt(self, slot: int, sockets: Iterable[socket.socket]) -> None:
+        """Accept callers from the sockets of another process at the same addresses, until `let_go`."""
+        self.let_go(slot)
+        for sock in sockets:
+            door = next((door for door in self._open if door.is_at(where_is(sock))), None)
+            if door is not None and door.acceptor is not None:
+                door.acceptor.also([sock])
+                self._adopted.setdefault(slot, []).append((door.acceptor, sock))
+            else:
+                sock.close()
+
+    def let_go(self, slot: int) -> None:
+        """Leave these sockets to their own process again."""
+        for acceptor, sock in self._adopted.pop(slot, ()):
+            acceptor.no_longer([sock])
 
     def listeners(self) -> list[Listener]:
         """Return what has connections: those of doors that were given up, too."""

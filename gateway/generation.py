@@ -276,6 +276,9 @@ def refuse_unchangeable(before: Settings, after: Settings) -> None:
     """
     if before.admin != after.admin:
         raise CannotChange("admin: its address cannot change while the gateway runs; restart it")
+    if before.workers != after.workers:
+        words = "the number of processes cannot change while the gateway runs; restart it"
+        raise CannotChange(f"workers: {words}")
     access = {each.address: each.access for each in before.listeners if each.address.path is not None}
     for each in after.listeners:
         if access.get(each.address, each.access) != each.access:

@@ -16,6 +16,7 @@ class Retired:
     Attributes:
         generations: those that are not closed yet.
         on_end: called once something of an earlier configuration is closed.
+        is_needed: whether another process still uses a generation.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -23,6 +24,7 @@ class Retired:
         self._ends: set[asyncio.Task[None]] = set()
         self.generations: list[Generation] = []
         self.on_end: Callable[[], None] = lambda: None
+        self.is_needed: Callable[[Generation], bool] = lambda _: False
 
     def add(self, before: Generation, now: Generation) -> None:
         """Let a generation end once `now` has taken over."""
@@ -41,7 +43,7 @@ class Retired:
 
     def end_those_over(self, busy: set[Route], now: Generation) -> bool:
         """Close the generations whose last exchange is over; return whether there are any."""
-        over = [old for old in self.generations if old.is_over(busy, now)]
+        over = [old for old in self.generations if old.is_over(busy, now) and not self.is_needed(old)]
         self.generations = [old for old in self.generations if old not in over]
         if over:
             self.end(self._close(over, now))

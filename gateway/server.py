@@ -21,7 +21,7 @@ from typing import Final
 
 import uvloop
 
-from gateway.app import UNROUTED, Gateway
+from gateway.app import ALL, UNROUTED, Gateway, Part
 from gateway.config_watch import ConfigWatch
 from gateway.core.config_state import ConfigState, Reading
 from gateway.core.settings import Settings
@@ -85,13 +85,15 @@ async def _serve(first: Reading, hooks: Hooks) -> None:
             await gateway.reload(with_descriptors(settings))
             hooks.use(settings)
 
-        reloads = Reloads(first, hooks.read, go_on, time.time, partial(_told, manager, gateway))
+        reloads = Reloads(
+            first, hooks.read, go_on, time.time, partial(told, manager, partial(listening_line, gateway))
+        )
         gateway.config = lambda: reloads.state
-        watch = ConfigWatch(reloads.watched, hooks.present, partial(_reload_changed, reloads))
+        watch = ConfigWatch(reloads.watched, hooks.present, partial(reload_changed, reloads))
         gateway.look_at_configuration = watch.look
-        gateway.retired.on_end = _quiet_garbage_collector
+        gateway.retired.on_end = quiet_garbage_collector
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, gateway, reloads)
-        _quiet_garbage_collector()
+        quiet_garbage_collector()
         for address in sockets.untaken():
             log.warning("the service manager passed a socket at %s, which is not in `listen`", address)
         hooks.told(listening_line(gateway))
@@ -105,11 +107,12 @@ async def _serve(first: Reading, hooks: Hooks) -> None:
     log.info("stopped")
 
 
-def _told(manager: ServiceManager, gateway: Gateway, state: ConfigState) -> None:
+def told(manager: ServiceManager, where: Callable[[], str], state: ConfigState) -> None:
+    """Tell the service manager how the configuration stands."""
     if state.is_reloading:
         manager.reloading()
     else:
-        manager.ready(status_of(state, listening_line(gateway)))
+        manager.ready(status_of(state, where()))
 
 
 def _reload(gateway: Gateway, reloads: Reloads) -> None:
@@ -118,7 +121,8 @@ def _reload(gateway: Gateway, reloads: Reloads) -> None:
     reloads.ask()
 
 
-def _reload_changed(reloads: Reloads) -> None:
+def reload_changed(reloads: Reloads) -> None:
+    """Reload because a file has changed."""
     log.info("the configuration has changed: reading it anew")
     reloads.ask()
 
@@ -141,11 +145,14 @@ def stop_signal() -> asyncio.Event:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, observer: Observer | None = None, inherited: InheritedSockets | None = None
+    settings: Settings,
+    observer: Observer | None = None,
+    inherited: InheritedSockets | None = None,
+    part: Part = ALL,
 ) -> AsyncIterator[Gateway]:
     """Run a gateway while the context lasts; drain it afterwards."""
     loop = asyncio.get_running_loop()
-    gateway = Gateway(with_descriptors(settings), observer, inherited=inherited)
+    gateway = Gateway(with_descriptors(settings), observer, inherited=inherited, part=part)
     loop.set_exception_handler(Faults(gateway.metrics.route(UNROUTED).failed_unasked, loop.time))
     await gateway.start()
     for number in (signal.SIGHUP, signal.SIGUSR1):
@@ -170,7 +177,7 @@ def listening_line(gateway: Gateway) -> str:
     return f"listening on {where}" + (f", admin on {admin}" if admin is not None else "")
 
 
-def _quiet_garbage_collector() -> None:
+def quiet_garbage_collector() -> None:
     """Collect what nothing needs any more, and look at the rest no further."""
     gc.unfreeze()  # a cycle that was frozen, such as a generation, would never be found
     gc.collect()

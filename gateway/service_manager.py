@@ -33,11 +33,15 @@ class ServiceManager:
     Args:
         address: of the socket for messages; empty: nobody asked for any.
         watchdog_s: after how long without a sign of life it acts; 0: it does not.
+        send: sends messages instead, by way of a process that it listens to.
     """
 
-    def __init__(self, address: str = "", watchdog_s: float = 0.0) -> None:
+    def __init__(
+        self, address: str = "", watchdog_s: float = 0.0, send: Callable[[str], None] | None = None
+    ) -> None:
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._watchdog_s = watchdog_s
+        self._send = send or self.tell
         self._timer: asyncio.TimerHandle | None = None
 
     def ready(self, status: str) -> None:
@@ -68,12 +72,21 @@ class ServiceManager:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _tell(self, *lines: str) -> None:
+    def through(self, send: Callable[[str], None]) -> ServiceManager:
+        """Return the same for another process, whose messages `send` brings here, to `tell`."""
+        return ServiceManager(self._address, self._watchdog_s, send)
+
+    def tell(self, text: str) -> None:
+        """Send a message, if anybody asked for any."""
         if not self._address:
             return
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
             sock.setblocking(False)
-            sock.sendto("\n".join(lines).encode(), self._address)
+            sock.sendto(text.encode(), self._address)
+
+    def _tell(self, *lines: str) -> None:
+        if self._address:
+            self._send("\n".join(lines))
 
 
 def service_manager(environ: MutableMapping[str, str], pid: int) -> ServiceManager:

@@ -46,6 +46,7 @@ def _ready(view: AdminView) -> Page:
     state = {
         "ready": readiness.is_ready,
         "draining": readiness.is_draining,
+        **({"starting": True} if readiness.is_starting else {}),
         "missing": [
             {
                 "client": missing.client,

@@ -126,8 +126,9 @@ def _tenants(tenants: TenantSettings) -> State:
     return {"by": tenants.by, "clients": clients, "default": default.client if default is not None else None}
 
 
-def config_state(state: ConfigState, generations: int) -> State:
-    """Return what ``/config`` shows."""
+def config_state(state: ConfigState, generations: int, pid: int = 0) -> State:
+    """Return what ``/config`` shows; `pid` is the process to be signalled, 0: this one."""
+    pid = pid or os.getpid()
     return {
         "sha256": state.sha256 or None,
         "loaded_at": _instant(state.loaded_at_s),
@@ -144,8 +145,8 @@ def config_state(state: ConfigState, generations: int) -> State:
             "problems": list(state.problems),
             "warnings": list(state.warnings),
         },
-        "pid": os.getpid(),
-        "started_ticks": started_ticks(),
+        "pid": pid,
+        "started_ticks": started_ticks(pid),
     }
 
 

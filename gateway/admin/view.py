@@ -29,15 +29,20 @@ class MissingToken:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether requests should be sent here, and if not, why."""
+    """Whether requests should be sent here, and if not, why.
+
+    Attributes:
+        is_starting: nobody accepts callers yet, or for the moment; known only where there are workers.
+    """
 
     is_draining: bool = False
     missing: tuple[MissingToken, ...] = ()
+    is_starting: bool = False
 
     @property
     def is_ready(self) -> bool:
         """Whether every required client has had a token and the process is not draining."""
-        return not self.is_draining and not self.awaited
+        return not self.is_draining and not self.is_starting and not self.awaited
 
     @property
     def awaited(self) -> tuple[MissingToken, ...]:

@@ -40,6 +40,7 @@ def check(config: ConfigPlace) -> None:
     if files.of_servers or files.of_clients or keys:
         end(1, f"{config}: valid, but what it names cannot be used ({counted(told, len(keys))})")
     parts = f"{plural(len(settings.routes), 'route')}, {plural(len(settings.clients), 'client')}"
+    parts += _workers(settings)
     say(f"{config}: valid ({parts})" + (f", {counted(told)}" if told else ""))
     for line in _rules(settings):
         say(line)
@@ -54,6 +55,21 @@ def _rules(settings: Settings) -> Iterator[str]:
     for route in settings.routes:
         limits = (limit_words(each) for each in route.gate.limits)
         yield f"  {route.name}: {'; '.join((gate_words(route.gate), *limits))}"
+
+
+def _workers(settings: Settings) -> str:
+    """Say what each of several workers may hold."""
+    from gateway.config import written
+    from gateway.core.crew.shares import share_of
+    from gateway.crew.cgroup import automatic_workers
+
+    if settings.workers == 1:
+        return ""
+    workers = settings.workers or automatic_workers()
+    share = share_of(settings.limits, workers)
+    here = "" if settings.workers else " here"
+    of_each = f"{written(share.buffers_bytes)} of buffers, {written(share.replay_total_bytes)} of replays"
+    return f"; {workers} workers{here}, each with {share.connections} connections, {of_each}"
 
 
 @click.command()

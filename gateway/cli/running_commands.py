@@ -52,6 +52,8 @@ def _not_well(page: dict[str, Any]) -> str:
 def _not_ready(page: dict[str, Any]) -> str:
     if page.get("draining"):
         return "not ready: it is stopping"
+    if page.get("starting"):
+        return "not ready: no worker accepts callers"
     missing = [
         f"{one.get('client')} ({one.get('error') or 'its first request is under way'})"
         for one in page.get("missing", ())

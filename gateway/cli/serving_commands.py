@@ -45,8 +45,10 @@ def run(config: ConfigPlace) -> None:
         from gateway.observe.line_stream import never_wait_for_readers
         from gateway.observe.log import set_up_logging, tell, warn
 
-        never_wait_for_readers("stderr")
         first = begun.reading()
+    workers = _workers(first.settings)
+    if workers == 1:  # otherwise this process has no thread, and each that it forks has one of its own
+        never_wait_for_readers("stderr")
     if first.settings is None:
         end(first.status, *first.problems)
     settings = first.settings
@@ -63,18 +65,29 @@ def run(config: ConfigPlace) -> None:
         forget(settings)
 
     forget(settings)
+    hooks = server.Hooks(
+        told=lambda line: tell(f"gateway {__version__}: {line}"),
+        read=reader.again,
+        present=lambda files: contents_now(config, files),
+        use=use,
+    )
+    if workers > 1:
+        from gateway.crew.run import run as run_crew
+
+        raise SystemExit(run_crew(first, hooks, workers, lambda error: cannot_start(config, error)))
     try:
-        server.run(
-            first,
-            server.Hooks(
-                told=lambda line: tell(f"gateway {__version__}: {line}"),
-                read=reader.again,
-                present=lambda files: contents_now(config, files),
-                use=use,
-            ),
-        )
+        server.run(first, hooks)
     except OSError as error:  # which ssl.SSLError is, too
         cannot_start(config, error)
+
+
+def _workers(settings: Settings | None) -> int:
+    """Return how many workers there are to be."""
+    if settings is None or settings.workers == 1:
+        return 1
+    from gateway.crew.cgroup import automatic_workers
+
+    return settings.workers or automatic_workers()
 
 
 @click.command()

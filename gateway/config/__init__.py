@@ -39,6 +39,7 @@ from gateway.config.problems import (
     in_order,
     plural,
 )
+from gateway.config.values.units import written
 
 __all__ = [
     "ConfigError",
@@ -55,4 +56,5 @@ __all__ = [
     "load",
     "load_all",
     "plural",
+    "written",
 ]

@@ -269,6 +269,7 @@ class Settings:
 
     Attributes:
         callers: the ways to know a caller, by name.
+        workers: how many processes serve callers; None: as many as there is processor time for.
         admin_place: where the address of `admin` is in the file, as ``2:8: admin``.
         referenced: values of ``${env:}`` and ``${file:}`` that may be secrets, and are never shown.
         warnings: what is probably not intended, each as a line with its place.
@@ -283,6 +284,7 @@ class Settings:
     limits: Limits = Limits()
     log: LogSettings = LogSettings()
     grace_s: float = 30.0
+    workers: int | None = 1
     reload: ReloadTrigger = ReloadTrigger.SIGNAL
     referenced: frozenset[str] = field(default=frozenset(), repr=False)
     warnings: tuple[str, ...] = ()

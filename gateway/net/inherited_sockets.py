@@ -41,6 +41,10 @@ class InheritedSockets:
         self._taken.add(where)
         return found.dup()
 
+    def all(self) -> list[socket.socket]:
+        """Return the sockets themselves."""
+        return list(self._sockets.values())
+
     def untaken(self) -> Iterator[str]:
         """Yield the addresses of sockets that nobody has asked for."""
         return (_shown(where) for where in self._sockets if where not in self._taken)

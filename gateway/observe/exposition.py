@@ -56,7 +56,8 @@ def pieces(counted: Counted, gauges: Gauges) -> Iterator[bytes]:
     yield generate_latest(
         _Of([*_process(gauges), *_reloaded(gauges.reloaded()), *_connections(gauges.connections())])
     )
-    yield generate_latest(_PROCESS)
+    processes = gauges.processes()
+    yield generate_latest(_Of(list(_of_each(processes))) if processes else _PROCESS)
 
 
 def _in_pieces(family: Family[_Owner], owners: Owners[_Owner]) -> Iterator[bytes]:
@@ -73,6 +74,14 @@ def _process_collector() -> CollectorRegistry:
 
 
 _PROCESS: Final = _process_collector()
+_OF_PROCESS: Final = {
+    "virtual_memory_bytes": "Virtual memory size in bytes.",
+    "resident_memory_bytes": "Resident memory size in bytes.",
+    "start_time_seconds": "Start time of the process since unix epoch in seconds.",
+    "cpu_seconds_total": "Total user and system CPU time spent in seconds.",
+    "open_fds": "Number of open file descriptors.",
+    "max_fds": "Maximum number of open file descriptors.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,14 @@ def _process(gauges: Gauges) -> Iterator[Metric]:
         (),
         [([], gauges.dropped_lines())],
     )
+
+
+def _of_each(processes: Mapping[str, Mapping[str, float]]) -> Iterator[Metric]:
+    """Build what prometheus_client says of a process, with a label that says of which."""
+    for end, text in _OF_PROCESS.items():
+        make = counter if end.endswith("_total") else gauge
+        samples = (([name], numbers[end]) for name, numbers in processes.items() if end in numbers)
+        yield make(f"process_{end.removesuffix('_total')}", text, ("worker",), samples)
 
 
 def _reloaded(reloaded: Reloaded) -> Iterator[Metric]:

@@ -38,7 +38,12 @@ class Reloaded:
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
-    """Where it comes from."""
+    """Where it comes from.
+
+    Attributes:
+        processes: what is known of each process, if there are several; the names of values as in
+            ``process_cpu_seconds_total``, without what they begin with.
+    """
 
     version: str
     is_ready: Callable[[], bool]
@@ -50,3 +55,4 @@ class Gauges:
     file_troubles: Callable[[], Sequence[str]] = list
     reloaded: Callable[[], Reloaded] = Reloaded
     key_sets: Callable[[], Mapping[str, KeySetState]] = dict
+    processes: Callable[[], Mapping[str, Mapping[str, float]]] = dict

@@ -99,6 +99,13 @@ def never_wait_for_readers(*names: str) -> None:
                 atexit.register(ours.end)
 
 
+def end_lines() -> None:
+    """Hand over what waits, in a process that ends without the interpreter's own end."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, LineStream):
+            stream.end()
+
+
 def dropped_lines() -> int:
     """Return how many lines could not be written to standard output and error since the start."""
     return sum(stream.dropped for stream in (sys.stdout, sys.stderr) if isinstance(stream, LineStream))

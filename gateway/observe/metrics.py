@@ -10,9 +10,10 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from gateway.core.resolution import LookUp
 from gateway.core.settings import RouteName
 from gateway.observe.gauges import Gauges
 from gateway.observe.resolutions import Resolutions
@@ -29,6 +30,9 @@ class Metrics:
     Args:
         gauges: asked at each scrape.
         wall_s: seconds since 1970.
+
+    Attributes:
+        shown_routes, shown_names: what is shown of routes, and of look-ups; by default what is counted here.
     """
 
     def __init__(self, gauges: Gauges, wall_s: Callable[[], float]) -> None:
@@ -36,6 +40,8 @@ class Metrics:
         self.routes: dict[RouteName, RouteMetrics] = {}
         self.tokens = TokenMetrics(wall_s)
         self.resolutions = Resolutions()
+        self.shown_routes: Callable[[], Mapping[RouteName, RouteMetrics]] = lambda: self.routes
+        self.shown_names: Callable[[], Mapping[str, Mapping[LookUp, int]]] = lambda: self.resolutions.failures
 
     def route(self, name: RouteName) -> RouteMetrics:
         """Return the counters of a route, the same for the same name; ``-``: of requests without one."""
@@ -54,9 +60,9 @@ class Metrics:
         from gateway.observe import exposition  # noqa: PLC0415
 
         counted = exposition.Counted(
-            list(self.routes.items()),
+            list(self.shown_routes().items()),
             list(self.tokens.clients.items()),
-            list(self.resolutions.failures.items()),
+            list(self.shown_names().items()),
         )
         yield from exposition.pieces(counted, self.gauges)
 

@@ -11,21 +11,26 @@ Rules:
   and when the disk is full or the pipe broken, whole lines are dropped and counted.
 - A line that was written in part is completed before anything else, or cut off by a line feed.
 - The first loss of an outage and its end are logged as warnings, with the name of what is written.
+- Where several processes write to the same (`share_streams`), each batch of lines goes out as a whole.
 - Closing waits `CLOSE_S` for the thread and no longer. It is a daemon, so it does not keep the process alive.
 """
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import select
 import signal
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from enum import Enum
 from queue import Empty, SimpleQueue
 from threading import Lock, RLock, Thread
 from typing import Final
+
+_shared: int | None = None
 
 QUEUE_CHARACTERS: Final = 4 * 1024 * 1024  # half a second of a busy gateway: a disk may pause as long
 CLOSE_S: Final = 0.5
@@ -164,7 +169,7 @@ class Sink:
         cut = b"\n" if self._is_in_line else b""
         rest = memoryview(cut + lines)
         try:
-            with _BUSY.get(self._target, _NOBODY):
+            with _BUSY.get(self._target, _NOBODY), _alone(self._target):
                 while rest:
                     rest = rest[self._written(rest) :]
         except OSError as error:
@@ -189,6 +194,27 @@ class Sink:
         poll.register(self._fd, select.POLLOUT)
         poll.poll(_LOOK_MS)
         time.sleep(_PAUSE_S)
+
+
+def share_streams() -> None:
+    """From now on, processes forked from this one do not cut each other's lines."""
+    global _shared  # noqa: PLW0603 - as global as the streams themselves
+    if _shared is None:
+        _shared = os.memfd_create("gateway-lines", os.MFD_CLOEXEC)
+
+
+@contextmanager
+def _alone(target: str) -> Iterator[None]:
+    """Write while no other process of the gateway does. A lock ends with the process that has it."""
+    if _shared is None:
+        yield
+        return
+    place = _STANDARD.get(target, 0)
+    fcntl.lockf(_shared, fcntl.LOCK_EX, 1, place)
+    try:
+        yield
+    finally:
+        fcntl.lockf(_shared, fcntl.LOCK_UN, 1, place)
 
 
 def _open(target: str) -> int:

@@ -81,6 +81,21 @@ class Acceptor:
         self._tls = tls
         self._handshake_s = self._listener.terms.limits.head_timeout_s if tls is not None else None
 
+    def also(self, sockets: list[socket.socket]) -> None:
+        """Accept from these, too; `no_longer` ends it."""
+        self.sockets += sockets
+        if self._pause is None:
+            for each in sockets:
+                self._loop.add_reader(each.fileno(), self._accept, each)
+
+    def no_longer(self, sockets: list[socket.socket]) -> None:
+        """Leave these to somebody else; the connections that were accepted stay."""
+        for each in sockets:
+            if each in self.sockets:
+                self.sockets.remove(each)
+                self._loop.remove_reader(each.fileno())
+            each.close()
+
     def retire(self) -> None:
         """Accept what is queued, then stop listening; handshakes continue."""
         for each in self.sockets:

@@ -51,5 +51,5 @@ def settings(document: Document, parts: Parts, root: Keys, sources: ReferenceVal
         limits=Limits(**given(document.limits)),
         log=log_settings(document.log),
         referenced=frozenset(sources.found),
-        **given(document, "grace_s", "reload"),
+        **given(document, "grace_s", "reload", "workers"),
     )

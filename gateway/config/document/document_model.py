@@ -25,6 +25,7 @@ from gateway.config.values.key_types import (
     ReloadWord,
     TrustedProxy,
     WayKey,
+    Workers,
 )
 from gateway.config.values.strict import Strict, optional, required
 
@@ -55,6 +56,9 @@ class Document(Strict):
     log: Log | None = optional("What is logged, and where.")
     grace_s: Duration | None = optional(
         "How long requests may take to finish after SIGTERM.", "30s", alias="grace"
+    )
+    workers: Workers | None = optional(
+        "How many processes serve callers; auto: as many as there is processor time for.", 1
     )
     reload: ReloadWord | None = optional(
         "When the configuration is read anew: at SIGHUP (signal), or when a file changes too (watch).",

@@ -153,6 +153,13 @@ Duration = Annotated[
     float, PlainValidator(reader_of_filled(units.duration_s)), _shown(units.DURATION_PATTERN)
 ]
 Size = Annotated[int, *_sized(units.LARGEST_BYTES)]
+Workers = Annotated[
+    int | None,
+    PlainValidator(reader_of_filled(units.workers)),
+    _or_references(
+        {"anyOf": [{"enum": ["auto"]}, {"type": "integer", "minimum": 1, "maximum": units.MOST_WORKERS}]}
+    ),
+]
 HeadSize = Annotated[int, *_sized(MIB)]
 
 ListeningAddress = Annotated[Address, PlainValidator(hosts.listening_address), _shown(patterns.ADDRESS)]

@@ -17,6 +17,7 @@ SIZE_PATTERN: Final = r"[0-9]{1,15}(B|KiB|MiB|GiB)"
 LONGEST_S: Final = 24 * 3600.0
 PACE_PATTERN: Final = r"[1-9][0-9]{0,3}/([1-9][0-9]{0,2})?(s|m|h)"
 RATE_PATTERN: Final = r"[1-9][0-9]{0,6}/([1-9][0-9]{0,2})?(s|m|h)"
+MOST_WORKERS: Final = 128
 _KIB: Final = 1024
 LARGEST_BYTES: Final = 1024 * _KIB**3
 
@@ -86,6 +87,19 @@ def size_bytes(value: object, at_most: int = LARGEST_BYTES) -> int:
     if not 1 <= size <= at_most:
         raise Wrong(f"expected a size from 1B to {written(at_most)}")
     return size
+
+
+def workers(value: object) -> int | None:
+    """Read a number of workers; None: as many as there is processor time for.
+
+    Raises:
+        Wrong: it is neither a number within bounds nor ``auto``.
+    """
+    if value == "auto":
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_WORKERS:
+        return value
+    raise Wrong(f"expected a number of processes from 1 to {MOST_WORKERS}, or auto")
 
 
 def written(size: int) -> str:

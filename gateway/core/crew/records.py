@@ -125,7 +125,7 @@ class Prepare:
     """Build a generation of this number, beside the one in use.
 
     Attributes:
-        settings: pickled by the keeper, for workers alone.
+        settings: packed by the keeper (`gateway.packing`), in base64; workers never send any.
         sockets: where there are listening sockets under it, as ``host port`` or a path. New ones accompany
             this record, in the order of `new`.
     """
@@ -153,6 +153,13 @@ class Abort:
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A generation is built, or in use already."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class InUse:
+    """The oldest generation that a worker still has requests of."""
 
     generation: int
 
@@ -225,14 +232,6 @@ class WorkerAt:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerGone:
-    """To the keeper: this worker has ended."""
-
-    slot: int
-    pid: int
-
-
-@dataclass(frozen=True, slots=True)
 class Hold:
     """To the supervisor: hold the sockets beside this record, one for each slot, or one for all.
 
@@ -276,20 +275,21 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class Remember:
-    """To the supervisor: give this to the next keeper, if this one ends before its time.
-
-    Attributes:
-        text: JSON with the counts of workers that have ended.
-    """
+    """To the supervisor: give this to the next keeper, if this one ends before its time."""
 
     text: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """To the supervisor: the file beside this record holds the configuration in use, for the next keeper."""
+
+
 Record = (
     TokenIs | KeyIs | NoTokenIs | Want | Rejected | Used | Renewed
-    | Prepare | Commit | Abort | Prepared | Refused | CountsWanted | Counts
-    | Ping | Pong | Ready | Stop | KeeperAt | WorkerAt | WorkerGone
-    | Hold | HoldOnly | Adopt | LetGo | Notify | Remember
+    | Prepare | Commit | Abort | Prepared | InUse | Refused | CountsWanted | Counts
+    | Ping | Pong | Ready | Stop | KeeperAt | WorkerAt
+    | Hold | HoldOnly | Adopt | LetGo | Notify | Remember | InForce
 )  # fmt: skip
 
 _KINDS: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in get_args(Record)}

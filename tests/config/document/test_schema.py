@@ -182,6 +182,7 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "log.access": log.access,
         "grace": 30.0,
         "reload": ReloadTrigger.SIGNAL.value,
+        "workers": 1,
     }
 
 

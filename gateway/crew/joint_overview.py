@@ -1,0 +1,76 @@
+"""What a gateway of several processes shows of itself: the keeper shows all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from gateway.admin.state import config_state
+from gateway.admin.view import Readiness, State
+from gateway.core.settings import RouteName
+from gateway.crew.links import Links
+from gateway.crew.tally import Tally
+from gateway.observe.gauges import Connections, Gauges
+from gateway.observe.line_stream import dropped_lines
+from gateway.observe.route_health import RouteHealth
+from gateway.overview import Overseen, Overview
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """What the keeper knows of the others.
+
+    Attributes:
+        is_open: whether a worker accepts callers.
+        most_connections: how many callers may have, with all workers together.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    links: Links
+    tally: Tally
+    is_open: Callable[[], bool]
+    most_connections: Callable[[], int]
+
+
+class JointOverview(Overview):
+    """Shows one gateway that is several processes."""
+
+    def __init__(self, gateway: Overseen, joint: Joint) -> None:
+        super().__init__(gateway)
+        self._joint = joint
+
+    def gauges(self) -> Gauges:
+        """Return what is asked at each scrape."""
+        tally = self._joint.tally
+        return replace(
+            super().gauges(),
+            dropped_access_records=lambda: tally.dropped("access"),
+            dropped_lines=lambda: dropped_lines() + tally.dropped("lines"),
+            routes=self.healths,
+            processes=tally.processes,
+        )
+
+    def readiness(self) -> Readiness:
+        """Return whether requests should come here, and if not, why."""
+        return replace(super().readiness(), is_starting=not self._joint.is_open())
+
+    def connections(self) -> Connections:
+        """Return how many connections callers have."""
+        return self._joint.tally.connections(self._joint.most_connections())
+
+    def healths(self) -> Mapping[RouteName, RouteHealth]:
+        """Return what keeps routes from their upstreams, as all workers find them."""
+        healths = {route.settings.name: route.health for route in self.gateway.generation.routes}
+        self._joint.tally.show(healths)
+        return healths
+
+    def config(self) -> State:
+        """Return how the configuration stands; who is to be signalled is the supervisor."""
+        return config_state(self.gateway.config(), self.gateway.generations, os.getppid())
+
+    def prepare_metrics(self) -> None:
+        """Wait for the newest counts; called in a thread."""
+        super().prepare_metrics()
+        asyncio.run_coroutine_threadsafe(self._joint.links.newest_counts(), self._joint.loop).result()

@@ -1,0 +1,85 @@
+"""What all workers have counted together, those that have ended too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+
+from gateway.core.crew.totals import Tree, added, laid_down, sum_of, updated
+from gateway.core.resolution import LookUp
+from gateway.core.settings import RouteName
+from gateway.crew.counting import names_of, process_numbers, route_numbers, route_of, show_health
+from gateway.observe.gauges import Connections
+from gateway.observe.metrics import Metrics
+from gateway.observe.route_health import RouteHealth
+from gateway.observe.route_metrics import RouteMetrics
+
+_ADDED = ("routes", "names", "refused", "dropped", "open")
+
+
+class Tally:
+    """Adds up counts, in the keeper.
+
+    Args:
+        base: the counts of workers that ended under an earlier keeper.
+
+    Attributes:
+        base: the counts of all workers that have ended.
+    """
+
+    def __init__(self, base: Tree) -> None:
+        self.base = base
+        self._told: dict[int, Tree] = {}
+        self._slots: dict[int, int] = {}
+
+    def took(self, pid: int, slot: int, text: str) -> None:
+        """Take over what a worker told; what makes no sense is left out."""
+        with suppress(ValueError, TypeError, KeyError, AttributeError):
+            told = updated(self._told.get(pid, {}), json.loads(text))
+            added(laid_down(told), self._sum())  # whether it fits
+            self._told[pid], self._slots[pid] = told, slot
+
+    def gone(self, pid: int) -> None:
+        """Keep the counts of a worker that has ended."""
+        if pid in self._told:
+            self.base = added(self.base, laid_down(self._told.pop(pid)))
+
+    def routes(self, own: Metrics) -> Mapping[RouteName, RouteMetrics]:
+        """Return the counters of all routes; those of this process are its own faults."""
+        ours = {str(name): route_numbers(route) for name, route in own.routes.items()}
+        total = added(ours, self._sum().get("routes", {}))
+        return {RouteName(name): route_of(numbers) for name, numbers in total.items()}
+
+    def names(self, own: Metrics) -> Mapping[str, Mapping[LookUp, int]]:
+        """Return failed look-ups, by name and outcome."""
+        ours = {
+            name: {outcome.value: count for outcome, count in counts.items()}
+            for name, counts in own.resolutions.failures.items()
+        }
+        return names_of(added(ours, self._sum().get("names", {})))
+
+    def connections(self, most: int) -> Connections:
+        """Return the connections of callers."""
+        total = self._sum()
+        return Connections(int(total.get("open", 0)), most, total.get("refused", {}))
+
+    def dropped(self, what: str) -> int:
+        """Return how many lines were lost: ``access`` records, or other ``lines``."""
+        return int(self._sum().get("dropped", {}).get(what, 0))
+
+    def processes(self) -> Mapping[str, Mapping[str, float]]:
+        """Return what is known of each process, by its number as a worker."""
+        of_workers = {str(self._slots[pid]): told.get("process", {}) for pid, told in self._told.items()}
+        return {"keeper": process_numbers(), **dict(sorted(of_workers.items()))}
+
+    def show(self, healths: Mapping[RouteName, RouteHealth]) -> None:
+        """Let routes be as troubled as workers find them."""
+        for name, health in healths.items():
+            told = [each["health"][name] for each in self._told.values() if name in each.get("health", {})]
+            with suppress(ValueError, TypeError, KeyError):
+                show_health(health, told)
+
+    def _sum(self) -> Tree:
+        living = ({name: told[name] for name in _ADDED if name in told} for told in self._told.values())
+        return sum_of([self.base, *living])
