@@ -200,6 +200,9 @@ def _two_authorizations(loc: Loc, route: RouteModel, clients: Clients) -> Iterat
                 decided[folded(each.name.encode())] = _CREDENTIAL
             case InCookie():
                 decided[b"cookie"] = _COOKIES
+    for name in route.identity or ():
+        if why := decided.get(folded(name.encode()), ""):
+            yield Mistake((*loc, "identity", name), why, is_about_key=True)
     rules = route.headers.request if route.headers is not None else None
     if rules is None:
         return
