@@ -103,6 +103,7 @@ def explain(settings: Settings, asked: Question, arrived: Arrival, who: Describe
         told = identity_lines(route.gate.identity, known)
         route = _for_tenant(route, known)
     plan = outbound_plan(route)
+    plan.admit(head, is_local=caller.is_local)  # again for a tenant, whose credential may go elsewhere
     is_ours = head.max_forwards == 0
     token = _token(plan, head)
     lines = b"" if is_ours else b"\r\n".join((*_outbound_lines(plan, head, caller, token), *told))

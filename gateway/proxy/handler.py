@@ -269,10 +269,15 @@ class Handler:
 
 
 def _admitted(call: Call, route: Route, admission: Admission) -> Route:
-    """Note that the caller was let in; return what the route is for it."""
+    """Note that the caller was let in; return what the route is for it.
+
+    Raises:
+        GatewayError: the request is refused, because of where this caller's credential goes.
+    """
     call.is_admitted(admission)
     if route.tenants is not None:
         call.route = route = route.tenants.of(admission.caller)
+        route.plan.admit(call.head, is_local=call.facts.caller.is_local)
     return route
 
 

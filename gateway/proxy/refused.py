@@ -50,10 +50,9 @@ def tells_refusal(exchange: Exchange, route: Route) -> bool | None:
         return True
     answer = exchange.answer.answer
     assert answer is not None
-    url = exchange.url()
-    seen = [
-        sign for sign in route.settings.refusal_signs if head_shows(sign, exchange.status, answer.lines, url)
-    ]
+    signs = [sign for sign in route.settings.refusal_signs if sign.status == exchange.status]
+    url = exchange.url() if any(sign.location for sign in signs) else ""
+    seen = [sign for sign in signs if head_shows(sign, exchange.status, answer.lines, url)]
     if not all(sign.json for sign in seen):
         return True
     if not seen or _is_too_long(exchange, answer):

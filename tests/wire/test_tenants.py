@@ -7,7 +7,8 @@ import pytest
 
 from gateway.core.access_settings import AccessEntry, AccessRule, ApiKeyWay, GateSettings, WaySettings
 from gateway.core.caller import WayName
-from gateway.core.settings import TenantSettings
+from gateway.core.carriers import InHeader, InQuery
+from gateway.core.settings import CallerAuthorization, TenantSettings
 from tests.wire.messages import ok, request
 from tests.wire.rig import Rig
 
@@ -130,3 +131,29 @@ async def test_a_reload_keeps_the_tokens_of_tenants(ways):
 
     assert before == after
     assert at.authorization_server.granted == 2
+
+
+async def test_what_a_route_refuses_for_where_the_credential_goes_it_refuses_for_each_tenant(ways):
+    """A query that names the parameter of this caller's credential, or the caller's second Authorization."""
+    own = "Authorization: Basic bWluZQ=="
+
+    def routes(rig):
+        def to(*carriers):
+            return rig.route("/", send=carriers, authorization=CallerAuthorization.KEEP)
+
+        tenants = TenantSettings(
+            "caller", (("acme", to(InQuery("key"))), ("beta", to(InHeader("X-T")))), None
+        )
+        return [rig.route("/", has_token=False, gate=GATE, tenants=tenants)]
+
+    async with Rig(routes=routes, callers=ways) as at:
+        refused = await at.get("/?k%65y=mine", "X-API-Key: acme")
+        passes = await at.get("/?key=mine", "X-API-Key: beta", "X-T: mine")
+        twice = await at.get("/", "X-API-Key: beta", own, own)
+        sent = await at.get("/a?b", "X-API-Key: acme")
+        heads = [each.head for each in at.upstream.requests]
+
+    assert (refused.status, refused.code, twice.status) == (400, "query_not_allowed", 400)
+    assert (passes.status, sent.status) == (200, 200)
+    assert [head.line for head in heads] == [b"GET /?key=mine HTTP/1.1", b"GET /a?b&key=token_1 HTTP/1.1"]
+    assert heads[0].value("X-T") == b"token_1"
