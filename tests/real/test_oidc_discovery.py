@@ -157,11 +157,11 @@ async def test_a_server_that_is_down_at_the_start_is_an_outage_like_any_other(tm
         async with gateway(tmp_path, document, observer=told) as running:
             status, problem = await answered(running, session)
             assert (status, problem["type"]) == (503, "urn:gateway:error:token_unavailable")
-            assert not running.gateway.readiness().is_ready
+            assert not running.gateway.overview.readiness().is_ready
 
             with late:
                 await told.until(lambda: told.obtained)
-            assert running.gateway.readiness().is_ready
+            assert running.gateway.overview.readiness().is_ready
             status, _ = await answered(running, session)
 
     assert (status, len(told.obtained)) == (200, 1)
