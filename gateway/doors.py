@@ -83,6 +83,8 @@ class Door:
 
     def open(self, plan: Plan, terms: Terms, proxies: TrustedProxies) -> None:
         """Accept callers, or go on under new settings."""
+        is_other = self.certificate is not None and self.certificate is not plan.certificate
+        trusted = self.settings.client_trust if is_other else None
         self.settings, self.certificate = plan.settings, plan.certificate
         entrance = Entrance.of(plan.settings, proxies)
         tls = plan.certificate.context if plan.certificate is not None else None
@@ -92,6 +94,21 @@ class Door:
         else:
             self.listener.go_on(terms, entrance)
             self.acceptor.go_on(tls)
+            if trusted is not None:
+                self.listener.end_connections()
+
+    def presents(self, settings: ListenerSettings) -> bool:
+        """Whether its certificate, and what it asks of callers, is what these settings ask for."""
+        ours = self.settings
+        return ours.tls == settings.tls and ours.client_trust == settings.client_trust
+
+    def look(self) -> None:
+        """Renew its certificate, and whom it trusts; connections whose authorities were replaced end."""
+        if self.certificate is None or not self.certificate.look():
+            return
+        if self.acceptor is not None and self.listener is not None:
+            self.acceptor.go_on(self.certificate.context)
+            self.listener.end_connections()
 
     def give_up(self) -> None:
         """Accept what is queued and no more; let the connections end."""
@@ -161,9 +178,12 @@ class Doors:
         return plans
 
     async def _plan(self, settings: ListenerSettings, kept: Door | None) -> Plan:
-        if kept is not None and kept.settings.tls == settings.tls:
+        is_same = kept is not None and kept.presents(settings)
+        if kept is not None and is_same:
             return Plan(settings, kept, kept.certificate)
-        certificate = ServerCertificate(settings.tls) if settings.tls is not None else None
+        certificate = (
+            ServerCertificate(settings.tls, settings.client_trust) if settings.tls is not None else None
+        )
         if kept is None:
             with asked_by(settings.place, settings.address):
                 kept = await self._bound_beside(settings)
@@ -248,7 +268,6 @@ class Doors:
         for listener in self.listeners():
             listener.look(now_s)
         for door in self._open:
-            if door.certificate is not None:
-                door.certificate.look()
+            door.look()
         if self._given_up:
             self._given_up = [door for door in self._given_up if door.has_connections]

@@ -42,6 +42,8 @@ def _of_servers(settings: Settings) -> Iterator[Named]:
         yield from _pem(f"routes[{index}].tls", route.upstream.ca_file, route.upstream.certificate)
     for index, listener in enumerate(settings.listeners):
         yield from _pem(f"listen[{index}].tls", None, listener.tls)
+        if listener.client_trust is not None:
+            yield f"listen[{index}].tls.client_ca", PemFile(listener.client_trust.ca_file)
 
 
 def _pem(here: str, ca_file: str | None, ours: TlsFiles | None) -> Iterator[Named]:

@@ -10,7 +10,7 @@ from gateway.access.allowance import Allowance
 from gateway.access.networks import Networks
 from gateway.access.way import CredentialWay, Documents, PlaceWay
 from gateway.core.access.key_set_state import KeySetState
-from gateway.core.access_settings import ApiKeyWay, BasicWay, JwtWay, NetworkWay, WaySettings
+from gateway.core.access_settings import ApiKeyWay, BasicWay, CertificateWay, JwtWay, NetworkWay, WaySettings
 from gateway.core.caller import WayName
 from gateway.core.clock import Clock
 from gateway.core.oauth.named_secret import WatchedFile
@@ -116,6 +116,11 @@ class Ways:
 
         return ApiKeys(name, settings, self._parts.clock)
 
+    def _certificates(self, name: WayName, settings: CertificateWay) -> PlaceWay:
+        from gateway.access.certificates import Certificates  # noqa: PLC0415 - it loads cryptography
+
+        return Certificates(name, settings, self._parts.clock.wall_s)
+
     def _passwords(self, name: WayName, settings: BasicWay) -> CredentialWay:
         from gateway.access.basic import Basic  # noqa: PLC0415 - likewise
         from gateway.access.password_hashes import PasswordDesk  # noqa: PLC0415
@@ -127,6 +132,8 @@ class Ways:
         match settings.way:
             case NetworkWay() as way:
                 self.places[name] = Networks(name, way)
+            case CertificateWay() as way:
+                self.places[name] = self._certificates(name, way)
             case ApiKeyWay() as way:
                 self.credentials[name] = self._api_keys(name, way)
             case BasicWay() as way:

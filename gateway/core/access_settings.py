@@ -65,6 +65,19 @@ class JwtWay:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateWay:
+    """Callers present a certificate to a listener that asks for one.
+
+    Attributes:
+        uri, dns, subject: patterns; of each kind that has any, one must fit.
+    """
+
+    uri: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+    subject: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class BasicWay:
     """Callers send a user name and a password.
 
@@ -75,7 +88,9 @@ class BasicWay:
     htpasswd: str
 
 
-Way = NetworkWay | ApiKeyWay | JwtWay | BasicWay
+Way = NetworkWay | ApiKeyWay | JwtWay | BasicWay | CertificateWay
+PLACES: Final = (NetworkWay, CertificateWay)
+"""Ways that know a caller by where it comes from, and not by what it adds to a request."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,19 @@ class TlsFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientTrust:
+    """Whose certificates a listener accepts from its callers.
+
+    Attributes:
+        ca_file: PEM file with the authorities.
+        is_required: whether a caller without one is refused in the handshake.
+    """
+
+    ca_file: str
+    is_required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """Everything that decides which token comes back: the key of the token store.
 

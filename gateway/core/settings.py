@@ -13,7 +13,7 @@ from typing import Final, NewType
 from gateway.core.access_settings import NOTHING, GateSettings, WaySettings
 from gateway.core.caller import WayName
 from gateway.core.carriers import USUAL, Carrier
-from gateway.core.client_settings import ClientName, ClientSettings, Grant, TlsFiles, TlsVersion
+from gateway.core.client_settings import ClientName, ClientSettings, ClientTrust, Grant, TlsFiles, TlsVersion
 from gateway.core.instances import InstanceSettings
 from gateway.core.proxies import NO_PROXIES, TrustedProxies
 from gateway.core.refusal_sign import RefusalSign
@@ -74,12 +74,14 @@ class ListenerSettings:
     Attributes:
         place: where its address is in the file, as ``3:5: listen[1]``.
         access: who may connect, if it is a unix socket.
+        client_trust: whose certificates callers may present; None: they are not asked for any.
     """
 
     address: Address
     tls: TlsFiles | None = None
     place: str = field(default="listen", compare=False)
     access: SocketAccess = SocketAccess()
+    client_trust: ClientTrust | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from gateway.core.access.finding import Finding, Known
 from gateway.core.access.outcome import Admitted, judge
 from gateway.core.access.refusal import refusal_error
 from gateway.core.access.rule_words import entry_words
-from gateway.core.access_settings import AccessRule, NetworkWay, WaySettings
+from gateway.core.access_settings import PLACES, AccessRule, NetworkWay, WaySettings
 from gateway.core.caller import Caller, WayName
 from gateway.core.errors import GatewayError
 from gateway.core.http.outbound import CallerFields
@@ -86,7 +86,7 @@ def admitted(
         seen = Networks(name, way).see(head, caller) if isinstance(way, NetworkWay) else None
         if seen is not None:
             findings.setdefault(name, seen)
-    presented = frozenset(name for name in rule.ways if not isinstance(ways[name].way, NetworkWay))
+    presented = frozenset(name for name in rule.ways if not isinstance(ways[name].way, PLACES))
     verdict = judge(rule, findings, presented)
     if isinstance(verdict, Admitted):
         return verdict.caller, verdict.entry

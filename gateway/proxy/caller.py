@@ -323,4 +323,6 @@ class CallerConnection(CallerLink):
 def caller_of(transport: asyncio.BaseTransport, entrance: Entrance) -> CallerFields:
     """Describe the caller, as far as the connection identifies it."""
     peer = transport.get_extra_info("peername")
-    return entrance.caller(peer[0] if isinstance(peer, tuple) else None)
+    ours = transport.get_extra_info("ssl_object") if entrance.asks_certificate else None
+    certificate = ours.getpeercert(binary_form=True) if ours is not None else None
+    return entrance.caller(peer[0] if isinstance(peer, tuple) else None, certificate)

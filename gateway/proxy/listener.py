@@ -52,6 +52,10 @@ class Listener(CallersServer):
         self.is_given_up = True
         self.pre_shutdown()
 
+    def end_connections(self) -> None:
+        """Close idle connections, and every other one after its request; new ones go on to come in."""
+        self.pre_shutdown()
+
     def busy_routes(self) -> Iterator[Route]:
         """Yield the routes of the current calls."""
         for connection in self._connections:

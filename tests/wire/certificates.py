@@ -47,7 +47,7 @@ class Authority:
             x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False
         )
         certificate = with_extensions(builder, key, self.key).sign(self.key, hashes.SHA256())
-        stem = f"{names[0]}.{certificate.serial_number}"
+        stem = f"{names[0].replace('/', '-')}.{certificate.serial_number}"
         files = TlsFiles(str(self.folder / f"{stem}.pem"), str(self.folder / f"{stem}.key"))
         Path(files.certificate).write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         Path(files.key).write_bytes(
@@ -73,6 +73,8 @@ def _name(text: str) -> x509.Name:
 
 
 def _alternative(name: str) -> x509.GeneralName:
+    if ":" in name:
+        return x509.UniformResourceIdentifier(name)
     return x509.IPAddress(IPv4Address(name)) if name[0].isdigit() else x509.DNSName(name)
 
 

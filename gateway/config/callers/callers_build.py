@@ -14,6 +14,7 @@ from gateway.core.access_settings import (
     JWT_ALGORITHMS,
     ApiKeyWay,
     BasicWay,
+    CertificateWay,
     JwtWay,
     NetworkWay,
     Way,
@@ -34,6 +35,9 @@ def way_settings(callers: Mapping[str, WayModel], root: Keys, folder: Path) -> d
 def _way(model: WayModel, folder: Path) -> Way:
     if model.api_key is not None:
         return ApiKeyWay(str(folder / model.api_key.file), **given(model.api_key, "header"))
+    if model.certificate is not None:
+        of = model.certificate
+        return CertificateWay(unique(of.uri), unique(of.dns), unique(of.subject))
     if model.basic is not None:
         return BasicWay(str(folder / model.basic.htpasswd))
     if model.jwt is not None:

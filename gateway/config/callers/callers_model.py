@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from gateway.config.values.certificate_patterns import DnsPatterns, SubjectPatterns, UriPatterns
 from gateway.config.values.key_types import (
     Audience,
     CallerNetwork,
@@ -58,11 +59,22 @@ class PasswordsModel(Strict):
     htpasswd: FilePath = required("The file of users that `htpasswd -B` writes: bcrypt or argon2id.")
 
 
+class CertificateModel(Strict):
+    """Callers present a certificate; a name of it fits a pattern of each key."""
+
+    uri: UriPatterns | None = optional("URIs among its alternative names: spiffe://example.org/ns/shop/*")
+    dns: DnsPatterns | None = optional("DNS names among its alternative names: *.shop.example.com")
+    subject: SubjectPatterns | None = optional("Its whole subject, as in RFC 4514: CN=*,O=Example")
+
+
 class WayModel(Strict):
     """One way to know a caller: exactly one of these keys."""
 
     jwt: JwtModel | None = optional("By an access token that is a JWT.")
     api_key: ApiKeyModel | None = optional("By a key of ours that the caller sends.")
+    certificate: CertificateModel | None = optional(
+        "By a certificate that it presents to a listener with `client_ca`."
+    )
     basic: PasswordsModel | None = optional("By a user name and a password.")
     network: (
         Annotated[

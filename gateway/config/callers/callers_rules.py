@@ -22,6 +22,7 @@ _OF_FETCHING: Final = (
     ("tls", "tls"),
     ("allow_insecure", "allow_insecure"),
 )
+_NO_PATTERN: Final = "says nothing of whose certificates: expected uri, dns or subject"
 _KINDS: Final = tuple(WayModel.model_fields)
 
 
@@ -31,6 +32,8 @@ def callers_findings(callers: Mapping[str, WayModel | None], wrong: frozenset[Lo
         loc: Loc = ("callers", name)
         if way is None or any(loc == place[: len(loc)] for place in wrong):
             continue
+        if way.certificate is not None and not way.certificate.model_fields_set:
+            yield Mistake((*loc, "certificate"), _NO_PATTERN)
         if way.jwt is not None:
             yield from _jwt_findings((*loc, "jwt"), way.jwt)
         kinds = [kind for kind in _KINDS if kind in way.model_fields_set]

@@ -34,6 +34,10 @@ from gateway.config.values.hosts import is_private
 from gateway.core.server_url import is_loopback
 from gateway.core.settings import Scheme
 
+_UNASKED: Final = (
+    "no listener asks its callers for a certificate: add client_ca, the authorities that sign them, to the "
+    "tls of a listener"
+)
 _UNGUARDED: Final = (
     "other machines can reach the listener on line {}, and any caller would act with this client's "
     "credentials: write access: anyone if that is intended, or listen on 127.0.0.1 or a unix socket"
@@ -51,6 +55,7 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Mistake]:
         return find(root, loc).node.place.line
 
     yield from callers_findings(parts.callers, parts.wrong)
+    yield from _unasked_certificates(parts)
     for name, client in parts.clients.items():
         if client is not None:
             yield from _insecure_endpoints(("clients", name), client, parts.wrong)
@@ -98,6 +103,19 @@ def _insecure_upstream(loc: Loc, route: RouteModel, wrong: frozenset[Loc]) -> It
 
 def _crosses_openly(scheme: Scheme, host: str) -> bool:
     return scheme is Scheme.HTTP and not is_loopback(host)
+
+
+def _unasked_certificates(parts: Parts) -> Iterator[Mistake]:
+    """Yield each way that knows callers by a certificate, if no listener asks for one."""
+    asks = any(
+        one.tls is not None and one.tls.client_ca is not None for one in parts.process.listeners.values()
+    )
+    if asks or any(loc[:1] == ("listen",) for loc in parts.wrong):
+        return
+    for name, way in parts.callers.items():
+        loc = ("callers", name, "certificate")
+        if way is not None and way.certificate is not None and loc not in parts.wrong:
+            yield Mistake(loc, _UNASKED, is_about_key=True)
 
 
 def _allows_insecure(loc: Loc, part: ClientModel | RouteModel, wrong: frozenset[Loc]) -> bool:

@@ -68,6 +68,7 @@ _KINDS: Final = {
     "certificate": FileKind.CERTIFICATE,
     "key": FileKind.KEY,
     "ca": FileKind.AUTHORITIES,
+    "client_ca": FileKind.AUTHORITIES,
     "assertion_certificate": FileKind.CERTIFICATE,
 }
 
@@ -113,6 +114,7 @@ class _Walk:
             yield from self._socket(("listen", index, "address"))
             yield from self._group(("listen", index, "group"))
             yield from self._tls(("listen", index, "tls"))
+            yield from self._file(("listen", index, "tls", "client_ca"))
         yield from self._socket(("admin",))
         for index in range(_length(self.root, "routes")):
             yield from self._tls(("routes", index, "tls"))

@@ -8,6 +8,7 @@ from typing import Final
 
 from gateway.config.problems import Loc, dotted
 from gateway.config.process.process_model import ListenerModel, Log, ProcessSections
+from gateway.config.tls.tls_build import client_trust
 from gateway.config.tree import Keys, find
 from gateway.config.values.hosts import UnixPeers
 from gateway.config.values.strict import given
@@ -28,10 +29,11 @@ def listener_settings(
 
 def _listener(listener: ListenerModel, folder: Path, place: str) -> ListenerSettings:
     mode = _MODE_OF_A_GROUP if listener.mode is None and listener.group is not None else listener.mode
-    access, files = SocketAccess(mode, listener.group), None
+    access, files, trust = SocketAccess(mode, listener.group), None, None
     if listener.tls is not None:
         files = TlsFiles(str(folder / listener.tls.certificate), str(folder / listener.tls.key))
-    return ListenerSettings(listener.address, files, place, access)
+        trust = client_trust(listener.tls, folder)
+    return ListenerSettings(listener.address, files, place, access, trust)
 
 
 def trusted_proxies(parts: ProcessSections) -> TrustedProxies:

@@ -16,7 +16,7 @@ Ways = Mapping[str, WayModel | None]
 _NO_SCOPE: Final = "callers that are known in these ways have no scope: no caller could satisfy this"
 
 
-_WITHOUT_SCOPE: Final = ("network", "basic")
+_WITHOUT_SCOPE: Final = ("network", "basic", "certificate")
 
 
 def access_findings(loc: Loc, route: RouteModel, ways: Ways) -> Iterator[Mistake]:

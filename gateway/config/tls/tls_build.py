@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gateway.config.tls.tls_model import PeerTls
-from gateway.core.client_settings import TlsFiles, TlsVersion
+from gateway.config.tls.tls_model import ListenerTls, PeerTls
+from gateway.config.values.key_types import ClientCertificate
+from gateway.core.client_settings import ClientTrust, TlsFiles, TlsVersion
 
 
 def own_certificate(tls: PeerTls | None, folder: Path) -> TlsFiles | None:
@@ -13,6 +14,13 @@ def own_certificate(tls: PeerTls | None, folder: Path) -> TlsFiles | None:
     if tls is None or tls.certificate is None or tls.key is None:
         return None
     return TlsFiles(str(folder / tls.certificate), str(folder / tls.key))
+
+
+def client_trust(tls: ListenerTls, folder: Path) -> ClientTrust | None:
+    """Return whose certificates a listener takes from its callers; None if it asks for none."""
+    if tls.client_ca is None:
+        return None
+    return ClientTrust(str(folder / tls.client_ca), tls.client_certificate is ClientCertificate.REQUIRED)
 
 
 def authorities(tls: PeerTls | None, folder: Path) -> str | None:

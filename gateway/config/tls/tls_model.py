@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import ConfigDict, model_validator
 
 from gateway.config.problems import Wrong
-from gateway.config.values.key_types import Flag, HostName, Text, TlsVersionWord
+from gateway.config.values.key_types import ClientCertificateWord, Flag, HostName, Text, TlsVersionWord
 from gateway.config.values.strict import Strict, optional, required
 
 
@@ -16,6 +16,19 @@ class ListenerTls(Strict):
 
     certificate: Text = required("PEM file: our certificate, followed by its chain.")
     key: Text = required("PEM file: the private key of the certificate, not encrypted.")
+    client_ca: Text | None = optional(
+        "PEM file: the authorities that sign the certificates of callers, who are asked for one then."
+    )
+    client_certificate: ClientCertificateWord | None = optional(
+        "optional: callers may present one; required: a caller without one is refused in the handshake.",
+        "optional",
+    )
+
+    @model_validator(mode="after")
+    def _has_authorities(self) -> Self:
+        if self.client_certificate is not None and self.client_ca is None:
+            raise Wrong("client_certificate has no effect without client_ca: add the authorities of callers")
+        return self
 
 
 class PeerTls(Strict):

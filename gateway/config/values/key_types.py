@@ -44,6 +44,13 @@ class LogLevel(Enum):
     ERROR = "error"
 
 
+class ClientCertificate(Enum):
+    """Whether callers must present a certificate to a listener."""
+
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
 class JwtType(Enum):
     """Which JWTs of an issuer are access tokens."""
 
@@ -248,6 +255,7 @@ CertificateHeaders = Annotated[
 ]
 SigningAlgorithmWord = Annotated[SigningAlgorithm, *_word_of(SigningAlgorithm)]
 CallerAuthorizationWord = Annotated[CallerAuthorization, *_word_of(CallerAuthorization)]
+ClientCertificateWord = Annotated[ClientCertificate, *_word_of(ClientCertificate)]
 TlsVersionWord = Annotated[TlsVersion, *_word_of(TlsVersion)]
 LogFormatWord = Annotated[LogFormat, *_word_of(LogFormat)]
 LifeUnitWord = Annotated[LifeUnit, *_word_of(LifeUnit)]

@@ -17,12 +17,14 @@ class Entrance:
     Attributes:
         is_unix: callers connect over a unix socket, and have no address.
         is_tls: callers connect with TLS.
+        asks_certificate: callers may present a certificate, which is verified.
         is_local: it listens on a loopback address, which any web page can reach through a local browser.
     """
 
     is_unix: bool
     is_tls: bool
     is_local: bool
+    asks_certificate: bool
     proxies: TrustedProxies
 
     @classmethod
@@ -31,20 +33,26 @@ class Entrance:
         address = listener.address
         is_unix = address.path is not None
         is_local = not is_unix and names_this_machine(address.host)
-        return cls(is_unix, listener.tls is not None, is_local, proxies)
+        asks_certificate = listener.client_trust is not None
+        return cls(is_unix, listener.tls is not None, is_local, asks_certificate, proxies)
 
-    def caller(self, peer: str | None) -> CallerFields:
+    def caller(self, peer: str | None, certificate: bytes | None = None) -> CallerFields:
         """Describe the caller.
 
         Args:
             peer: the address of the socket's peer; None on unix sockets, and if the peer is already gone.
+            certificate: the one that it presented and that was verified, in DER.
         """
         proto = b"https" if self.is_tls else b"http"
         if self.is_unix:
-            return CallerFields(UNKNOWN, proto, self.proxies.unix, is_unix=True, proxies=self.proxies)
+            return CallerFields(
+                UNKNOWN, proto, self.proxies.unix, is_unix=True, proxies=self.proxies, certificate=certificate
+            )
         address = plain_address(peer) if peer is not None else None
         if address is None:
             return CallerFields(UNKNOWN, proto, is_trusted=False, is_local=self.is_local)
         is_trusted = self.proxies.trusts(address)
         name = str(address).encode("ascii")
-        return CallerFields(name, proto, is_trusted, self.is_local, proxies=self.proxies)
+        return CallerFields(
+            name, proto, is_trusted, self.is_local, proxies=self.proxies, certificate=certificate
+        )

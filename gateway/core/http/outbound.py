@@ -43,6 +43,7 @@ class CallerFields:
         is_local: it connected to a loopback address, which any web page can reach through a local browser.
         is_unix: it connected over a unix socket, where nobody has an address.
         proxies: the trusted proxies.
+        certificate: the one that it presented and that its listener verified, in DER; None: none.
         lines: the forwarded fields, ready for a request that brings none of its own.
         name: the address as it appears in records.
     """
@@ -53,6 +54,7 @@ class CallerFields:
     is_local: bool = False
     is_unix: bool = False
     proxies: TrustedProxies = NO_PROXIES
+    certificate: bytes | None = field(default=None, repr=False)
     lines: bytes = field(init=False)
     name: str = field(init=False)
 

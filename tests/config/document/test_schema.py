@@ -168,6 +168,7 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "routes[].timeouts.connect": timeouts.connect_s,
         "routes[].timeouts.response": timeouts.response_s,
         "routes[].timeouts.idle": timeouts.idle_s,
+        "listen[].tls.client_certificate": "optional",
         "limits.target": limits.target_bytes,
         "limits.header_bytes": limits.header_bytes,
         "limits.headers": limits.headers,

@@ -453,6 +453,17 @@ def test_the_keys_of_an_issuer(tmp_path, content, words):
     assert told(tmp_path, ISSUER) == words
 
 
+def test_the_authorities_of_callers(tmp_path):
+    write_pair(tmp_path)
+    text = (
+        "listen: {address: 127.0.0.1:1, tls: {certificate: cert.pem, key: key.pem, client_ca: ca.pem}}\n"
+        + ROUTE
+    )
+    (tmp_path / "ca.pem").write_text("nonsense")
+    assert told(tmp_path, text) == ["1:86: listen.tls.client_ca: ca.pem contains no certificate in PEM form"]
+    assert checked(tmp_path, text).of_clients == ()
+
+
 def test_the_authorities_of_an_issuer(tmp_path):
     text = "callers:\n  us: {jwt: {issuer: 'https://as.test', audience: us, tls: {ca: ca.pem}}}\n" + ROUTE
     assert told(tmp_path, text) == [
