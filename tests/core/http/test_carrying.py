@@ -66,8 +66,9 @@ def test_the_credential_goes_beside_a_kept_authorization():
 
 
 def test_two_authorizations_never_pass():
+    """Refused at once, before anything is asked for the request: a token, or a connection."""
     with pytest.raises(MalformedRequest):
-        out(head_of(OWN, OWN), FIELD)
+        outbound_plan(route(send=FIELD, authorization=KEEP)).admit(head_of(OWN, OWN))
 
 
 @pytest.mark.parametrize(
