@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 from gateway.core.http.answer_head import Body, may_be_trailer
 
-_NOTHING: Final[Mapping[bytes, bytes]] = MappingProxyType({})
+_NOTHING: Final[dict[bytes, bytes]] = {}
 _NO_BODY: Final = Body.NONE  # looking up a member of an Enum is slow before Python 3.12
 
 Data: TypeAlias = bytes | memoryview
@@ -19,6 +18,8 @@ class Answer:
     """An upstream's response, as far as it has arrived.
 
     Attributes:
+        reason: that of the status line, as far as a parser has read it.
+        start: the status line as the caller gets it, once the head is complete.
         fields: the fields of the head until it is complete, then those of the trailers.
         lines: the fields of the head that pass, each as ``Name: value``.
         special: hop-by-hop and framing fields, lower-case name -> value.
@@ -28,13 +29,14 @@ class Answer:
     # Not slotted: defaults in the class cost nothing per response.
     status = 0
     reason = b""
+    start = b""
     has_head = False
     is_complete = False
 
     def __init__(self) -> None:
         self.fields: list[tuple[bytes, bytes]] = []
         self.lines: Sequence[bytes] = ()
-        self.special: Mapping[bytes, bytes] = _NOTHING
+        self.special: dict[bytes, bytes] = _NOTHING  # not changed, once it is read
         self.body = _NO_BODY
         self.chunks: list[Data] = []
 

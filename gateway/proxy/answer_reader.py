@@ -153,11 +153,11 @@ class AnswerReader:
             if end <= KEPT_BYTES:
                 self._last_head, self._plain = last, head
         end = len(last)
-        status, reason, length, lines, special = head
+        status, start, length, lines, special = head
         left_bytes = length - (len(data) - end)
         if left_bytes < 0:
             return False
-        answer.status, answer.reason, answer.body = status, reason, _LENGTH
+        answer.status, answer.start, answer.body = status, start, _LENGTH
         answer.lines, answer.special = lines, special
         answer.has_head = True
         self.has_head, self.status = True, status
@@ -242,6 +242,7 @@ class AnswerReader:
         assert answer is not None
         assert parser is not None
         answer.status = status = parser.get_status_code()
+        answer.start = b"HTTP/1.1 %d %b" % (status, answer.reason)
         if len(answer.fields) > self._limits.headers or self._is_too_large(answer):
             raise UpstreamAnswerTooLarge("the response header is too large")
         if status == 101:

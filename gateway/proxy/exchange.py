@@ -233,8 +233,7 @@ class Exchange(ExchangeFacts):
             elif not call.head.is_http10:
                 lines = callers_lines(self.token, answer)
                 lines = self._route.answer_lines(lines, dropped_names(answer.special), self)
-                status = b"HTTP/1.1 %d %b" % (answer.status, answer.reason)
-                call.link.write(b"\r\n".join((status, *lines, b"\r\n")))
+                call.link.write(b"\r\n".join((answer.start, *lines, b"\r\n")))
         upstream.informational.clear()
 
     # ── holding, and the end ──────────────────────────────────────────────────────────────────────

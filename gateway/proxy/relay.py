@@ -30,11 +30,12 @@ def relay_at_once(call: Call, route: Route, upstream: UpstreamConnection | Whole
         return False
     body = caller_body(answer.body, is_http10=call.head.is_http10)
     _decide_keep_alive(call, body)
-    length = upstream.buffered_bytes
-    parts = [_head(call, route, answer, body), *upstream.take()]
-    if body is _CHUNKED:
-        parts[1:] = [*_framed(parts[1:], body), *_end(call, route, answer, body)]
-    call.begin_answer(answer.status, b"".join(parts), length)
+    length, head, chunks = upstream.buffered_bytes, _head(call, route, answer, body), upstream.take()
+    if len(chunks) == 1 and body is not _CHUNKED:
+        data = head + chunks[0]  # the usual case
+    else:
+        data = b"".join((head, *_framed(chunks, body), *_end(call, route, answer, body)))
+    call.begin_answer(answer.status, data, length)
     return True
 
 
@@ -67,7 +68,7 @@ async def relay(call: Call, route: Route, upstream: UpstreamConnection | WholeAn
 def _head(call: Call, route: Route, answer: Answer, body: Body) -> bytes:
     """Format the status line, the fields that pass, and one framing field."""
     lines = route.answer_lines(answer.lines, dropped_names(answer.special), call.exchange)
-    out = [b"HTTP/1.1 %d %b" % (answer.status, answer.reason), *lines]
+    out = [answer.start, *lines]
     if call.answer_lines:
         out += call.answer_lines
     special = answer.special

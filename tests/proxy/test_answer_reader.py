@@ -27,7 +27,7 @@ def read(parts, limits=ROOMY, *, is_head=False, ends=False):
     answer = reader.answer
     return {
         "status": answer.status,
-        "reason": answer.reason,
+        "reason": answer.start[13:],
         "lines": answer.lines,
         "trailers": answer.trailers() if answer.is_complete else [],
         "content": b"".join(answer.chunks),

@@ -280,7 +280,7 @@ def seen_of(reader):
     """What the rest of the gateway can see of an answer and of its connection."""
     answer = reader.answer
     return {
-        "status": (answer.status, reader.status, answer.reason, answer.body),
+        "status": (answer.status, reader.status, answer.start, answer.body),
         "head": (
             answer.has_head,
             reader.has_head,
@@ -289,7 +289,7 @@ def seen_of(reader):
             list(answer.fields),
         ),
         "body": (b"".join(answer.chunks), reader.buffered_bytes, answer.is_complete),
-        "informational": [(one.status, one.reason, list(one.lines)) for one in reader.informational],
+        "informational": [(one.status, one.start, list(one.lines)) for one in reader.informational],
         "connection": (reader.is_reusable, reader.was_answered, type(reader.error), str(reader.error)),
     }
 

@@ -37,7 +37,7 @@ _BODILESS: Final = frozenset({b"204", b"304"})
 ANSWER_NAMES: Final = PlainFieldNames(ANSWER_SPECIAL, _PLAIN)
 """The field names seen in responses, shared by all upstreams."""
 PlainAnswer: TypeAlias = tuple[int, bytes, int, list[bytes], dict[bytes, bytes]]
-"""The status, the reason, the length of the body, the lines that pass, the special fields."""
+"""The status, the status line, the length of the body, the lines that pass, the special fields."""
 # Trailers with these names would change how a message is read (RFC 9110 section 6.5.1).
 _NO_TRAILERS: Final = ANSWER_SPECIAL | {
     b"authorization",
@@ -114,7 +114,7 @@ def read_plain_answer(head: bytes, most_fields: int) -> PlainAnswer | None:
         return None
     if special.get(b"connection", b"keep-alive") != b"keep-alive":
         return None
-    return int(digits), first[13:], int(length), fields[0], special
+    return int(digits), first, int(length), fields[0], special
 
 
 def caller_body(body: Body, *, is_http10: bool) -> Body:

@@ -250,15 +250,16 @@ class HeadReader:
         """
         if len(data) > self._plain_bytes:
             return None
-        end = data.find(b"\r\n")
-        first = data[:end].split(b" ")
-        method = _PLAIN_METHODS.get(first[0])
-        if method is None or len(first) != 3 or first[2] != b"HTTP/1.1" or not _is_plain_path(first[1]):
+        end, blank = data.find(b"\r\n"), data.find(b" ")
+        if not 0 < blank < end - 9:  # no slice may end before it begins: compiled code would raise
+            return None
+        method, target = _PLAIN_METHODS.get(data[:blank]), data[blank + 1 : end - 9]
+        if method is None or data[end - 9 : end] != b" HTTP/1.1" or not _is_plain_path(target):
             return None
         block = data[end:]
         if before is None or before.block != block or before.names is not self._names:
             before = self._plain_fields(block)
-        return None if before is None else _plain(method, first[1], before)
+        return None if before is None else _plain(method, target, before)
 
     def _plain_fields(self, block: bytes) -> PlainFields | None:
         """Read what follows the request line; None if a parser must read it."""
