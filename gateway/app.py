@@ -23,6 +23,7 @@ from gateway.core.config_state import ConfigState
 from gateway.core.http_time import HttpDate
 from gateway.core.reserved import reserved_fields
 from gateway.core.settings import Address, RouteName, Settings
+from gateway.core.shortest_timeout import shortest_timeout_s
 from gateway.doors import Doors, Plan
 from gateway.files_in_use import watched_files
 from gateway.generation import Generation, MakeSources, ProcessParts, carried_over, refuse_unchangeable
@@ -37,7 +38,7 @@ from gateway.observe.access_log import AccessLog
 from gateway.observe.fanout import Observer
 from gateway.observe.file_watch import FileWatch
 from gateway.observe.metrics import Metrics
-from gateway.observe.sweeper import Look, Sweeper
+from gateway.observe.sweeper import REST_S, Look, Sweeper
 from gateway.observers import Observers
 from gateway.overview import Overseen, Overview
 from gateway.proxy.buffers import Buffers
@@ -118,6 +119,7 @@ class Gateway:
         self._trust = Trust()
         self.observers = Observers(settings, loop, self.metrics, observer)
         self._resolver = Resolver(self.metrics.resolutions, get_addr_info, loop.time)
+        self._is_hasty = shortest_timeout_s(settings) < REST_S
         self._sweeper = Sweeper(loop, (), self._is_busy)
         self.census = Census(settings.limits.connections, self._sweeper.wake)
         self._buffers = Buffers(settings.limits.buffers_bytes, self.census)
@@ -203,6 +205,7 @@ class Gateway:
         self._swap(prepared.settings, prepared.generation, prepared.access_log)
         self._open(prepared.plans)
         prepared.generation.start()
+        self._sweeper.wake()  # to end what gave way
 
     async def forget(self, prepared: Prepared) -> None:
         """Close what was prepared and is not to be used."""
@@ -218,6 +221,7 @@ class Gateway:
         self.census.most = limits.connections
         self._buffers = Buffers(limits.buffers_bytes, self.census)
         self._room.limits = limits
+        self._is_hasty = shortest_timeout_s(settings) < REST_S
         self.observers.go_on(settings, access_log)
         self.file_watch = self._watch(settings)
         self._handler.go_on(self._serving(settings))
@@ -311,7 +315,11 @@ class Gateway:
             self._admin.server.look(now_s)
 
     def _is_busy(self) -> bool:
-        return self.census.open > 0 or self._room.open > 0
+        """Whether a deadline can pass before a sweeper that rests looks again."""
+        if self._room.open or (self.census.open and self._is_hasty) or self.retired.generations:
+            return True
+        until_s = self._loop.time() + REST_S
+        return not all(listener.is_idle(until_s) for listener in self.doors.listeners())
 
     @property
     def is_stale(self) -> bool:

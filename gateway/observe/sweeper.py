@@ -1,9 +1,9 @@
-"""Looks at everything that has a deadline, ten times a second while anything is open.
+"""Looks at everything that has a deadline, ten times a second while anything can soon be late.
 
 Rules: each sweep schedules the next before it begins, and a fault in one look does not keep the others from
-theirs. A sweeper that has stopped is stale, and `/healthz` says so. While nothing is open, no deadline can
-pass and only files are left to look at: then it rests, and sweeps once a second. Whoever opens something
-wakes it first, and finds everything just looked at.
+theirs. A sweeper that has stopped is stale, and `/healthz` says so. While no deadline can pass within a
+second, only files are left to look at: then it rests, and sweeps once a second. Whoever opens something wakes
+it first, and finds everything just looked at; however many come, it is woken ten times a second at most.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Sweeper:
     """Calls each of `looks` with the loop's time, from `start` to `stop`.
 
     Args:
-        is_busy: whether anything is open that has a deadline.
+        is_busy: whether a deadline can pass within `REST_S`, including one that is not set yet.
     """
 
     def __init__(
@@ -58,17 +58,18 @@ class Sweeper:
             self._timer.cancel()
 
     def wake(self) -> None:
-        """Sweep at once if it rests: something has been opened."""
+        """Sweep at once if it rests, and soon again: something has been opened."""
         if self._rests:
-            self.stop()
-            self.start()
+            self._sweep(is_woken=True)
 
     def is_stale(self, now_s: float) -> bool:
         """Whether it should sweep, and has not for too long."""
         return self._is_wanted and now_s - self._swept_s > STALE_S
 
-    def _sweep(self) -> None:
-        self._rests = not self._is_busy()
+    def _sweep(self, *, is_woken: bool = False) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rests = not (is_woken or self._is_busy())
         self._timer = self._loop.call_later(REST_S if self._rests else SWEEP_S, self._sweep)
         self._swept_s = now_s = self._loop.time()
         for look in self._looks:

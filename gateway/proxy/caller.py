@@ -286,6 +286,10 @@ class CallerConnection(CallerLink):
 
     # ── deadlines ─────────────────────────────────────────────────────────────────────────────────
 
+    def is_idle(self, until_s: float) -> bool:
+        """Whether it waits for nothing but the head of a request, and may do so beyond `until_s`."""
+        return until_s < self.facts.read_deadline_s < inf  # infinite while a call is served, and at the end
+
     def check_deadlines(self, now_s: float) -> None:
         """Act on deadlines that have passed; called by the listener's sweeper."""
         if self._ending is not None:

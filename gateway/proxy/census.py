@@ -40,7 +40,7 @@ class Census:
     """The connections of all callers.
 
     Args:
-        comes: called when the first connection is accepted while none is open.
+        comes: called for each connection that is accepted.
 
     Attributes:
         most: how many may be open.
@@ -62,8 +62,7 @@ class Census:
         if self.open >= self.most:
             return False
         self.open += 1
-        if self.open == 1:
-            self._comes()
+        self._comes()
         return True
 
     def leave(self) -> None:

@@ -63,6 +63,10 @@ class Listener(CallersServer):
             if call is not None and call.route is not None:
                 yield call.route
 
+    def is_idle(self, until_s: float) -> bool:
+        """Whether each connection waits for nothing but a head, and may do so beyond `until_s`."""
+        return all(cast("CallerConnection", each).is_idle(until_s) for each in self._connections)
+
     def look(self, now_s: float) -> None:
         """Act on deadlines that have passed; called by the sweeper."""
         for connection in list(self._connections):

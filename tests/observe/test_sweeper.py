@@ -96,6 +96,17 @@ def test_it_is_not_woken_twice(loop):
     assert loop.run(SWEEP_S) == [SWEEP_S]
 
 
+def test_however_many_come_it_is_woken_ten_times_a_second_at_most(loop):
+    """Though none of them can soon be late."""
+    loop.sweeper.start()
+    for _ in range(50):
+        loop.sweeper.wake()
+
+    assert loop.sweeps == [100.0, 100.0]
+    assert loop.run(2.5) == [0.1, 1.1, 2.1]
+    assert len(loop.timers) == 1
+
+
 def test_it_is_not_woken_before_its_start_nor_after_its_end(loop):
     loop.sweeper.wake()
     loop.sweeper.start()

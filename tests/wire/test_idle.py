@@ -1,6 +1,7 @@
 """A gateway that has nothing to do hardly wakes the machine."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.wire.rig import LOOPBACK, Rig
 pytestmark = pytest.mark.time_lapse
 
 PATIENT = Limits(head_timeout_s=0.3, keepalive_timeout_s=600.0)
+UNHURRIED = Limits(head_timeout_s=3.0, keepalive_timeout_s=12.0)
 
 
 def sweeps_of(rig):
@@ -42,6 +44,75 @@ async def test_without_callers_it_wakes_once_a_second():
         await asyncio.sleep(5 * REST_S)
 
     assert 1 <= len(instants) <= 6, "the first may be due at once"
+
+
+async def idle_callers(rig, count=3):
+    """Callers that were served and keep their connections, once the sweeper rests."""
+    callers = [await rig.caller() for _ in range(count)]
+    for caller in callers:
+        assert (await caller.ask(request("GET", "/"))).status == 200
+    async with asyncio.timeout(100):
+        while rig.gateway._room.open or not rig.gateway._sweeper._rests:
+            await asyncio.sleep(0.1)
+    return callers
+
+
+async def test_callers_that_keep_idle_connections_do_not_wake_it_more_often():
+    async with Rig(limits=UNHURRIED) as rig:
+        await idle_callers(rig)
+        instants = sweeps_of(rig)
+        await asyncio.sleep(5 * REST_S)
+
+    assert 1 <= len(instants) <= 6, "the first may be due at once"
+
+
+async def test_an_idle_connection_is_closed_on_time():
+    async with Rig(limits=UNHURRIED) as rig:
+        loop = asyncio.get_running_loop()
+        (caller,) = await idle_callers(rig, count=1)
+        (connection,) = rig.gateway.doors.listeners()[0].connections
+        deadline_s, instants = connection.read_deadline_s, sweeps_of(rig)
+        assert await caller.rest() == b""
+
+        last_s = next(at_s for at_s in instants if at_s >= deadline_s)
+        before_s = max(at_s for at_s in instants if at_s < deadline_s)
+        assert last_s - before_s < REST_S / 2, "it came often once the end was near"
+        assert loop.time() >= deadline_s
+
+
+async def test_a_head_that_begins_while_it_rests_is_refused_on_time():
+    async with Rig(limits=UNHURRIED) as rig:
+        (caller,) = await idle_callers(rig, count=1)
+        instants = sweeps_of(rig)
+        await caller.send(b"GET / HTTP/1.1\r\n")
+        assert (await caller.answer()).status == 408
+
+    assert min(after - before for before, after in pairwise(instants)) < REST_S / 2, "it rests no more"
+
+
+async def test_it_does_not_rest_beside_callers_where_a_timeout_is_shorter_than_its_rest():
+    async with Rig(limits=PATIENT) as rig:
+        callers = [await rig.caller() for _ in range(2)]
+        for caller in callers:
+            await caller.ask(request("GET", "/"))
+        while rig.gateway._room.open:
+            await asyncio.sleep(0.1)
+        instants = sweeps_of(rig)
+        await asyncio.sleep(REST_S)
+
+        assert not rig.gateway._sweeper._rests
+        assert len(instants) > 3
+
+
+async def test_whoever_comes_beside_idle_callers_wakes_it_first():
+    async with Rig(limits=UNHURRIED) as rig:
+        await idle_callers(rig)
+        instants = sweeps_of(rig)
+        await rig.caller()
+        while rig.gateway.census.open < 4:
+            await asyncio.sleep(0)
+
+        assert instants
 
 
 async def test_whoever_comes_wakes_it_first():
