@@ -12,6 +12,7 @@ from gateway.core.http.refusal_signs import MOST_BODY_BYTES
 from gateway.core.json_condition import JsonCondition
 from gateway.core.json_pointer import read_pointer
 from gateway.core.refusal_sign import RefusalSign
+from gateway.core.settings import Timeouts
 from tests.wire.messages import ok, request
 from tests.wire.rig import Rig
 
@@ -178,3 +179,49 @@ async def test_a_head_request_has_no_body_to_tell():
         answer = await rig.ask(request("HEAD", "/"))
         assert answer.status == 200
         assert outcomes(rig) == [Recovery.NONE]
+
+
+# ── while a response is held ──────────────────────────────────────────────────────────────────────
+
+PART = CHUNKED + b"a\r\n" + b'{"a": "bcd' + b"\r\n"
+
+
+async def test_a_caller_that_leaves_ends_the_exchange():
+    async def holds(exchange):
+        exchange.write(PART)
+        await exchange.gone()
+
+    async with Rig(holds, routes=routes(ERRCODE)) as rig:
+        caller = await rig.caller()
+        await caller.send(request("GET", "/"))
+        await rig.upstream.until(lambda: rig.upstream.requests)
+        caller.leave()
+        await rig.told.until(lambda: rig.told.records)
+        assert rig.told.records[0].error == "caller_gone"
+        await rig.upstream.until(lambda: not rig.upstream.open)
+
+
+async def test_an_upstream_that_stalls_is_given_up():
+    async def holds(exchange):
+        exchange.write(PART)
+        await exchange.gone()
+
+    quick = Timeouts(connect_s=20.0, response_s=20.0, idle_s=0.3)
+    async with Rig(holds, routes=routes(ERRCODE, timeouts=quick)) as rig:
+        answer = await rig.get()
+        assert (answer.status, answer.code) == (504, "upstream_timeout")
+
+
+async def test_a_replay_that_breaks_off_leaves_nothing_behind():
+    async def breaks(exchange):
+        await exchange.body()
+        exchange.write(ok(DEAD, JSON) if exchange.token == "token_1" else PART)
+        if exchange.token != "token_1":
+            exchange.close()
+
+    async with Rig(breaks, routes=routes(ERRCODE)) as rig:
+        answer = await rig.get()
+        assert (answer.status, answer.code) == (502, "upstream_answer_incomplete")
+        assert rig.upstream.tokens == ["token_1", "token_2"]
+        (pool,) = rig.gateway.generation.pools.values()
+        assert not [each for each in pool._all if each.answer is not None]

@@ -1,5 +1,7 @@
 """Requests and responses of routes whose credential goes elsewhere than into Authorization: Bearer."""
 
+from urllib.parse import unquote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -215,3 +217,23 @@ def test_whatever_comes_exactly_one_credential_of_each_name_goes_out(pairs, targ
     assert [each for each in cookies if each.strip().lower().startswith(b"session=")] == [b"SESSION=token_1"]
     assert whole.count(b"access_token=token_1") == 1
     assert lines[0].startswith(f"GET {target}".encode())
+
+
+VISIBLE = st.text(
+    st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="#?\\"), max_size=30
+)
+
+
+@given(VISIBLE, st.none() | VISIBLE)
+def test_path_and_query_stay_as_they_are_byte_for_byte(path, query):
+    target = f"/{path}" if query is None else f"/{path}?{query}"
+    head = head_of(target=target)
+    try:
+        line = out(head, QUERY)[0]
+    except QueryNotAllowed:
+        assert "access" in unquote(unquote(query)).lower()
+        return
+    assert line.startswith(f"GET {target}".encode())
+    rest = line.removeprefix(f"GET {target}".encode()).removesuffix(b" HTTP/1.1")
+    assert rest.lstrip(b"?&") == b"access_token=token_1"
+    assert len(rest) - len(b"access_token=token_1") == (not target.endswith(("?", "&")) or query is None)
