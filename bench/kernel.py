@@ -83,12 +83,12 @@ def _of_threads(pid: int, name: str) -> Iterator[str]:
 
 def rss_bytes(pid: int) -> int:
     """Return the resident memory of the process and its descendants."""
-    return sum(_status_bytes(member, "VmRSS:") for member in family(pid))
+    return sum(status_bytes(member, "VmRSS:") for member in family(pid))
 
 
 def peak_rss_bytes(pid: int) -> int:
     """Return the highest resident memory since `reset_peak_rss`."""
-    return sum(_status_bytes(member, "VmHWM:") for member in family(pid))
+    return sum(status_bytes(member, "VmHWM:") for member in family(pid))
 
 
 def reset_peak_rss(pid: int) -> None:
@@ -107,7 +107,8 @@ def descriptors(pid: int) -> int:
     return sum(1 for _ in pathlib.Path(f"/proc/{pid}/fd").iterdir())
 
 
-def _status_bytes(pid: int, field: str) -> int:
+def status_bytes(pid: int, field: str) -> int:
+    """Return a size in `/proc/PID/status`."""
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(field):
             return int(line.split()[1]) * 1024

@@ -62,10 +62,12 @@ class Part:
     Attributes:
         make_sources: makes the token sources of a generation; None: they are of this process.
         oversee: makes what is shown.
+        watched: returns the settings whose files are watched here, given those in use.
     """
 
     make_sources: MakeSources | None = None
     oversee: Callable[[Overseen], Overview] = Overview
+    watched: Callable[[Settings], Settings] = lambda settings: settings
 
 
 ALL: Final = Part()
@@ -108,6 +110,7 @@ class Gateway:
     ) -> None:
         loop = asyncio.get_running_loop()
         self._settings = settings
+        self._part = part
         self._loop = loop
         self._clock = Clock(loop.time, time.time, random.random, time.perf_counter)
         self.is_draining = False
@@ -285,7 +288,7 @@ class Gateway:
         )
 
     def _watch(self, settings: Settings) -> FileWatch:
-        return FileWatch([*watched_files(settings), *self.generation.ways.files()])
+        return FileWatch([*watched_files(self._part.watched(settings)), *self.generation.ways.files()])
 
     def _front_terms(self, settings: Settings) -> FrontTerms:
         timeout_s = settings.limits.keepalive_timeout_s

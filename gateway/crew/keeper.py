@@ -129,7 +129,7 @@ class Keeper:
             lambda: any(link.oldest for link in self._links),
             lambda: self._settings.limits.connections,
         )
-        part = Part(oversee=lambda gateway: JointOverview(gateway, joint))
+        part = Part(oversee=lambda gateway: JointOverview(gateway, joint), watched=lambda _: self._settings)
         try:
             async with running(own_part(self._settings), part=part) as gateway:
                 self._begin(gateway, plan)
@@ -220,8 +220,8 @@ class Keeper:
             plan.drop()
             await gateway.forget(prepared)
             raise
-        gateway.commit(prepared)
         self._settings = settings
+        gateway.commit(prepared)
         self._use(record, plan)
         self._links.commit(record.generation)
         self._kept.hooks.use(settings)

@@ -22,7 +22,7 @@ import time
 from base64 import b64decode
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway.app import Gateway, Part, Prepared
@@ -110,6 +110,7 @@ class Worker:
         self._built: _Built | None = None
         self._numbers: dict[int, int] = {}
         self._in_use = 0
+        self._places: tuple[str, ...] = ()
         self._told_at_s = 0.0
         self._status = 0
 
@@ -176,7 +177,7 @@ class Worker:
 
     async def _begin(self, record: Prepare, settings: Settings) -> None:
         gateway = await self._stack.enter_async_context(
-            running(settings, inherited=self._held, part=Part(self._mirrors.of))
+            running(settings, inherited=self._held, part=Part(self._mirrors.of, watched=_watched_here))
         )
         self._gateway, self._counter = gateway, Counter(gateway)
         for number in (signal.SIGHUP, signal.SIGUSR1):
@@ -199,7 +200,8 @@ class Worker:
     def _is_in_use(self, record: Prepare, settings: Settings, generation: Generation) -> None:
         self._in_use = record.generation
         self._numbers[id(generation)] = record.generation
-        self._held.only(record.sockets)
+        self._places = record.sockets
+        self._held.only(self._places)
         self._use(settings)
 
     async def _abort(self, number: int) -> None:
@@ -208,6 +210,8 @@ class Worker:
         if built is not None and self._gateway is not None and number in {0, built.record.generation}:
             self._built = None
             await self._gateway.forget(built.prepared)
+        if self._built is None and self._gateway is not None:
+            self._held.only(self._places)
 
     def _has_retired(self) -> None:
         quiet_garbage_collector()
@@ -281,6 +285,11 @@ class Worker:
                 self._gateway.doors.let_go(slot)
             case _:
                 log.error("the supervisor sent a record that is not for a worker")
+
+
+def _watched_here(settings: Settings) -> Settings:
+    """Leave files to the keeper, which says once what is wrong with them."""
+    return replace(settings, listeners=(), routes=())
 
 
 def _prover(key: KeyIs, ath: str) -> Prover:
