@@ -7,6 +7,7 @@ import pickle
 import re
 import subprocess
 import sys
+from dataclasses import make_dataclass
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from gateway.config import load_all
 from gateway.core.client_settings import ClientName
 from gateway.core.oauth.named_secret import NamedReader
 from gateway.core.secret import Secret
-from gateway.core.settings import Settings
+from gateway.core.settings import Address, Settings
 from gateway.packing import CannotPack, packed, unpacked
 from gateway.text_file import TextFile
 from tests.config.documents import ENVIRON, ROUTE, SECRET, load_text
@@ -152,6 +153,16 @@ def test_bytes_that_were_never_packed_are_refused_and_run_nothing(content):
     with pytest.raises(CannotPack) as refusal:
         unpacked(content)
     assert SECRET not in str(refusal.value)
+
+
+def test_what_another_version_packed_is_refused_by_name(monkeypatch):
+    """After an upgrade under a running gateway, a value would end up in another member."""
+    content = packed(Address("localhost", 80))
+    other = make_dataclass("Address", [("port", int), ("host", str), ("path", str | None)], slots=True)
+    monkeypatch.setattr("gateway.core.settings.Address", other)
+
+    with pytest.raises(CannotPack, match="Address is of another version of the gateway: restart it"):
+        unpacked(content)
 
 
 def test_whoever_unpacks_loads_no_reader_of_the_configuration(tmp_path):

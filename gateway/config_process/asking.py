@@ -104,7 +104,7 @@ class BegunReading:
             result = unpacked(self._process.result())
         except ReadingFailed as failure:
             return failure
-        except CannotPack:
-            return ReadingFailed("what it told is cut short")
+        except CannotPack as failure:
+            return ReadingFailed(f"what it told cannot be used: {failure}")
         assert isinstance(result, Reading | Crashed)
         return result

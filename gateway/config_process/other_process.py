@@ -29,6 +29,7 @@ BOOTSTRAP: Final = (
 """Its program, which finds modules where this process does."""
 _LOADERS_READ: Final = ("DYLD_", "LD_")
 _PART_BYTES: Final = 256 * 1024
+_END_S: Final = 5.0
 
 
 class ReadingFailed(Exception):
@@ -78,7 +79,8 @@ class OtherProcess:
         """End it, if it has not ended by itself."""
         self._sock.close()
         self.process.kill()
-        self.process.wait()
+        with suppress(subprocess.TimeoutExpired):  # one that waits for a dead disk cannot end
+            self.process.wait(_END_S)
 
     def _parts(self) -> Iterator[bytes]:
         with suppress(ConnectionResetError):  # it ended before it had read all

@@ -9,7 +9,7 @@ import traceback
 from contextlib import suppress
 from typing import BinaryIO
 
-from gateway.config_process.conversation import Crashed, Request, Result
+from gateway.config_process.conversation import Crashed, Request
 from gateway.hardening import keep_memory_private
 from gateway.packing import packed, unpacked
 
@@ -22,19 +22,19 @@ def main(link: BinaryIO) -> None:
     """
     keep_memory_private()  # before it holds anything secret
     gc.disable()
-    request = unpacked(link.read())
-    assert isinstance(request, Request)
-    signal.alarm(int(request.patience_s) + 1)  # should the gateway be gone, too
-    content = packed(_result(request))
+    content = _result(link.read())
     with suppress(OSError), open(link.fileno(), "wb", closefd=False) as answer:
         answer.write(content)
     os._exit(0)  # there is nothing to clean up, and the gateway waits for the end
 
 
-def _result(request: Request) -> Result:
+def _result(content: bytes) -> bytes:
     try:
+        request = unpacked(content)
+        assert isinstance(request, Request)
+        signal.alarm(int(request.patience_s) + 1)  # should the gateway be gone, too
         from gateway.config_reading import reading  # noqa: PLC0415 - it loads what this process is for
 
-        return reading(request.place, request.environ)
+        return packed(reading(request.place, request.environ))
     except Exception:  # noqa: BLE001 - the top of this process
-        return Crashed(traceback.format_exc())
+        return packed(Crashed(traceback.format_exc()))
