@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from gateway.admin.view import MissingToken, State
+from gateway.core.carriers import USUAL
 from gateway.core.config_state import ConfigState
 from gateway.core.cut import some_of
+from gateway.core.http.carriage import described
 from gateway.core.masking import shown_url
 from gateway.core.oauth.named_secret import SecretName, WatchedFile
 from gateway.core.oauth.source_state import SourceState
@@ -110,10 +112,12 @@ def route_state(route: RouteSettings, health: RouteHealth | None = None) -> Stat
         "path": route.path,
         "methods": sorted(route.methods) if route.methods is not None else None,
         "upstream": where + route.base_path,
+        **({"instances": [*map(str, route.instances.allowed)]} if route.instances is not None else {}),
         "strip_prefix": route.strips_prefix,
         "client": route.grant.client if route.grant is not None else None,
         **({"tenants": _tenants(route.tenants)} if route.tenants is not None else {}),
         "scope": " ".join(route.grant.scope) if route.grant is not None else None,
+        **({} if route.send == USUAL else {"send": [*map(described, route.send)]}),
         "authorization": route.authorization.value,
         "recover_on": [*sorted(route.recover_on), *map(str, route.refusal_signs)],
         "last_error": _last_error(health),

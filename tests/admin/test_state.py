@@ -6,10 +6,13 @@ import pytest
 
 from gateway.admin.state import client_state, missing_token, route_state
 from gateway.admin.view import MissingToken
+from gateway.core.carriers import InCookie, InHeader
 from gateway.core.client_settings import ClientName
+from gateway.core.instances import InstancePattern, InstanceSettings
 from gateway.core.oauth.client_facts import ClientFacts
 from gateway.core.oauth.named_secret import SecretName
 from gateway.core.oauth.source_state import RequestCounts, SourceState, TokenState
+from gateway.core.refusal_sign import RefusalSign
 from gateway.core.secret import MASK
 from gateway.core.settings import RouteName, RouteSettings, Scheme, UpstreamSettings
 from tests.core.samples import GRANT, UPSTREAM, route
@@ -195,3 +198,20 @@ def test_a_route_is_shown_with_its_upstream(upstream: UpstreamSettings, where: s
 def test_nothing_of_a_grant_that_may_be_secret_is_shown():
     grant = replace(GRANT, headers=(("X-Key", "hunter2"),), parameters=(("pin", "hunter2"),))
     assert "hunter2" not in str(route_state(route("/", grant=grant)))
+
+
+def test_a_route_says_where_its_credential_goes_and_what_it_names_if_that_is_not_usual():
+    usual = route_state(route("/"))
+    odd = route_state(
+        route(
+            "/",
+            send=(InCookie("S"), InHeader("X-CSRF", part="csrf")),
+            instances=InstanceSettings("at", (InstancePattern("*.a.test"),)),
+            recover_on=frozenset({440}),
+            refusal_signs=(RefusalSign(302, "/login"),),
+        )
+    )
+    assert not {"send", "instances"} & usual.keys()
+    assert odd["send"] == ["the cookie S", "the header field X-CSRF"]
+    assert odd["instances"] == ["https://*.a.test"]
+    assert odd["recover_on"] == [440, "302 to /login"]
