@@ -114,14 +114,21 @@ class Tokens:
         caller = caller_of(token.claims, self._rules, self._wall_s())
         if isinstance(caller, Bad):
             return caller
+        if self._lacks_key(token):
+            return self._verified(token, caller)  # at no cost: no signature is verified
         if not self._may_know_key(token) or not self._allowance.take():
             return Pending(partial(self._verify_later, token, caller, digest))
-        return self.verified.put(digest, self._verified(token, caller))
+        return self._remembered(digest, self._verified(token, caller))
 
     def _may_know_key(self, token: UnverifiedToken) -> bool:
         """Whether a wait for the issuer's keys would change nothing."""
         keys = self.keys
         return bool(keys.candidates(token.key_id, token.algorithm)) or not keys.may_fetch()
+
+    def _lacks_key(self, token: UnverifiedToken) -> bool:
+        """Whether there is no key for a token, and none can be fetched now."""
+        keys = self.keys
+        return not keys.candidates(token.key_id, token.algorithm) and not keys.may_fetch()
 
     async def _verify_later(
         self, token: UnverifiedToken, caller: Caller, digest: bytes, deadline_s: float
@@ -130,7 +137,11 @@ class Tokens:
             await self.keys.fetched(deadline_s)
         if not await self._allowance.turn(deadline_s):
             return TOO_MANY
-        return self.verified.put(digest, self._verified(token, caller))
+        return self._remembered(digest, self._verified(token, caller))
+
+    def _remembered(self, digest: bytes, found: Finding) -> Finding:
+        # Its key may be published a moment later: each request with it may cause the next fetch.
+        return found if found is UNKNOWN_KEY else self.verified.put(digest, found)
 
     def _verified(self, token: UnverifiedToken, caller: Caller) -> Finding:
         keys = self.keys

@@ -146,6 +146,29 @@ async def test_a_new_key_is_known_within_one_cooldown():
     assert issuer.key_requests == 2
 
 
+async def test_a_token_that_was_refused_before_its_key_was_known_is_known_afterwards():
+    async with staffed() as (rig, issuer):
+        await rig.get("/", bearer(issuer.token()))
+        issuer.published["k2"] = "p384"
+        token = issuer.token("k2")
+        early = await rig.get("/", bearer(token))
+        rig.gateway.generation.ways.credentials[STAFF].keys._tried_at_s -= 30.0
+        late = await rig.get("/", bearer(token))
+
+    assert (early.status, late.status) == (401, 200)
+    assert issuer.key_requests == 2
+
+
+async def test_tokens_without_a_known_key_take_nothing_from_others():
+    async with staffed() as (rig, issuer):
+        await rig.get("/", bearer(issuer.token()))
+        taken = rig.gateway.generation.ways.credentials[STAFF]._allowance._state_ns
+        for number in range(5):
+            await rig.get("/", bearer(issuer.token(f"new{number}", "p256")))
+
+        assert rig.gateway.generation.ways.credentials[STAFF]._allowance._state_ns == taken
+
+
 async def test_while_the_issuer_is_down_known_keys_serve_on():
     async with staffed() as (rig, issuer):
         await rig.get("/", bearer(issuer.token()))
