@@ -13,7 +13,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gateway.access.allowance import Allowance
 from gateway.access.ways import WayParts
@@ -53,6 +53,9 @@ from gateway.retired import Retired
 from gateway.tls.trust import Trust
 
 UNROUTED: Final = RouteName("-")
+
+if TYPE_CHECKING:
+    from gateway.oauth.introspection import Introspection
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,8 @@ class Gateway:
         self._buffers = Buffers(settings.limits.buffers_bytes, self.census)
         self._room = Room(settings.limits, self.census)
         self._documents = Documents(self._trust, self._resolver)
-        ways = WayParts(self._clock, self._documents, Allowance(loop.time))
+        self._introspection: Introspection | None = None
+        ways = WayParts(self._clock, self._documents, Allowance(loop.time), self._introspector)
         self._parts = ProcessParts(
             loop, self._clock, self.metrics, self._trust, self._resolver, self._room, ways
         )
@@ -169,6 +173,8 @@ class Gateway:
         await self.retired.close(self.generation)
         await self.generation.close()
         await self._documents.close()
+        if self._introspection is not None:
+            await self._introspection.close()
         self._resolver.close()
         if self._admin is not None:
             await self._admin.close()
@@ -286,6 +292,15 @@ class Gateway:
             any(route.gate.cors is not None for route in settings.routes),
             self.observers.of_requests(),
         )
+
+    def _introspector(self) -> Introspection:
+        # Few ask about tokens: others do not pay for its modules.
+        from gateway.oauth.introspection import Introspection  # noqa: PLC0415
+
+        if self._introspection is None:
+            told = self.observers.of_tokens()
+            self._introspection = Introspection(self._clock, told, self._trust, self._resolver)
+        return self._introspection
 
     def _watch(self, settings: Settings) -> FileWatch:
         return FileWatch([*watched_files(self._part.watched(settings)), *self.generation.ways.files()])

@@ -106,7 +106,12 @@ class Generation:
         self._before = before
         earlier = before.sources if before is not None else None
         self.sources: TokenSources = make_sources(settings, earlier)
-        self.ways: Ways = Ways(settings.callers, process.ways, before.ways if before is not None else None)
+        self.ways: Ways = Ways(
+            settings.callers,
+            process.ways,
+            before.ways if before is not None else None,
+            settings.clients,
+        )
         self.limiters: dict[tuple[RouteName, tuple[Limit, ...]], Limiter] = {}
         self.pools: dict[UpstreamSettings, Pool] = {}
         self.acceptances: dict[tuple[UpstreamSettings, Grant | None], Acceptance] = {}

@@ -10,7 +10,7 @@ from gateway.core.access.evidence import Slot
 from gateway.core.access.finding import Finding
 from gateway.core.access.key_set_state import KeySetState
 from gateway.core.caller import WayName
-from gateway.core.client_settings import Reach
+from gateway.core.client_settings import ClientSettings, Reach
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import RequestHead
 from gateway.core.json_object import JsonObject
@@ -33,6 +33,20 @@ class Documents(Protocol):
 
     async def fetch(self, url: str, reach: Reach) -> JsonObject | str:
         """Return the JSON object at `url`, or a few words on why there is none; never raise."""
+
+
+class Introspector(Protocol):
+    """Asks authorization servers about tokens; see `oauth.introspection`."""
+
+    async def introspect(
+        self, client: ClientSettings, endpoint: str | None, token: bytes
+    ) -> JsonObject | tuple[str, float | None]:
+        """Return what the server says of a token, asked as `client`; never raise.
+
+        Returns:
+            the response, whose ``active`` is true or false; or a few words on why there is none, and in how
+            many seconds the server wants to be asked again, if it says so.
+        """
 
 
 class CredentialWay(Protocol):

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from gateway.access.allowance import Allowance
 from gateway.access.networks import Networks
-from gateway.access.way import CredentialWay, Documents, PlaceWay
+from gateway.access.way import CredentialWay, Documents, Introspector, PlaceWay
 from gateway.core.access.key_set_state import KeySetState
-from gateway.core.access_settings import ApiKeyWay, BasicWay, CertificateWay, JwtWay, NetworkWay, WaySettings
+from gateway.core.access_settings import (
+    ApiKeyWay,
+    BasicWay,
+    CertificateWay,
+    IntrospectionWay,
+    JwtWay,
+    NetworkWay,
+    WaySettings,
+)
 from gateway.core.caller import WayName
+from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.clock import Clock
 from gateway.core.oauth.named_secret import WatchedFile
 
@@ -25,11 +34,13 @@ class WayParts:
 
     Attributes:
         allowance: how many credentials are verified anew.
+        introspector: makes what asks about tokens, or returns the one that there is.
     """
 
     clock: Clock
     documents: Documents
     allowance: Allowance
+    introspector: Callable[[], Introspector]
 
 
 class Ways:
@@ -39,6 +50,7 @@ class Ways:
         settings: by name.
         parts: what they share with the ways before and after them.
         before: those of the configuration before; what is alike in both is kept.
+        clients: those of ours that ask about tokens.
 
     Attributes:
         credentials: those that look at what a caller adds to a request.
@@ -47,9 +59,14 @@ class Ways:
     """
 
     def __init__(
-        self, settings: Mapping[WayName, WaySettings], parts: WayParts, before: Ways | None = None
+        self,
+        settings: Mapping[WayName, WaySettings],
+        parts: WayParts,
+        before: Ways | None = None,
+        clients: Mapping[ClientName, ClientSettings] | None = None,
     ) -> None:
         self._settings = dict(settings)
+        self._clients = clients or {}
         self._parts = parts
         self.desk: PasswordDesk | None = before.desk if before is not None else None
         self.credentials: dict[WayName, CredentialWay] = {}
@@ -60,13 +77,17 @@ class Ways:
 
     def keeps(self, after: Ways, way: WaySettings) -> bool:
         """Hand a way on to the next configuration, if it is the same there."""
-        if self._settings.get(way.name) != way:
+        if self._settings.get(way.name) != way or self.client_of(way) != after.client_of(way):
             return False
         if (credential := self.credentials.get(way.name)) is not None:
             after.credentials[way.name] = credential
         if (place := self.places.get(way.name)) is not None:
             after.places[way.name] = place
         return True
+
+    def client_of(self, way: WaySettings) -> ClientSettings | None:
+        """Return the client that asks about tokens for a way."""
+        return self._clients.get(way.way.client) if isinstance(way.way, IntrospectionWay) else None
 
     def has_same(self, names: Iterable[WayName], before: Ways) -> bool:
         """Whether these ways are the very ones that the configuration before had."""
@@ -116,6 +137,14 @@ class Ways:
 
         return ApiKeys(name, settings, self._parts.clock)
 
+    def _introspected(self, settings: WaySettings, way: IntrospectionWay) -> CredentialWay:
+        from gateway.access.introspection_way import IntrospectedTokens, Questions  # noqa: PLC0415 - likewise
+
+        parts, client = self._parts, self.client_of(settings)
+        assert client is not None, "callers_rules finds a client that is not there"
+        questions = Questions(parts.introspector(), client, way.endpoint)
+        return IntrospectedTokens(settings.name, way, questions, parts.allowance, parts.clock)
+
     def _certificates(self, name: WayName, settings: CertificateWay) -> PlaceWay:
         from gateway.access.certificates import Certificates  # noqa: PLC0415 - it loads cryptography
 
@@ -138,6 +167,8 @@ class Ways:
                 self.credentials[name] = self._api_keys(name, way)
             case BasicWay() as way:
                 self.credentials[name] = self._passwords(name, way)
+            case IntrospectionWay() as way:
+                self.credentials[name] = self._introspected(settings, way)
             case JwtWay() as way:
                 self.credentials[name] = self._tokens(name, way)
             case _:

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Final
 
 from gateway.core.caller import WayName
-from gateway.core.client_settings import Reach
+from gateway.core.client_settings import ClientName, Reach
 from gateway.core.identity import IdentityField
 from gateway.core.proxies import Network
 
@@ -65,6 +65,27 @@ class JwtWay:
 
 
 @dataclass(frozen=True, slots=True)
+class IntrospectionWay:
+    """Callers send a token of an authorization server that is asked about it (RFC 7662).
+
+    Attributes:
+        client: which of our clients asks.
+        endpoint: where; None: the metadata of the client's issuer says so.
+        issuer: what the response must name as ``iss``; None: anything, or nothing.
+        audience: of which its ``aud`` must name one; empty: anything, or nothing.
+        cache_s: how long a response is remembered at most.
+        id_claim: the member that names the caller; None: ``sub``, else ``client_id``.
+    """
+
+    client: ClientName
+    endpoint: str | None = None
+    issuer: str | None = None
+    audience: tuple[str, ...] = ()
+    cache_s: float = 30.0
+    id_claim: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateWay:
     """Callers present a certificate to a listener that asks for one.
 
@@ -88,7 +109,7 @@ class BasicWay:
     htpasswd: str
 
 
-Way = NetworkWay | ApiKeyWay | JwtWay | BasicWay | CertificateWay
+Way = NetworkWay | ApiKeyWay | JwtWay | BasicWay | CertificateWay | IntrospectionWay
 PLACES: Final = (NetworkWay, CertificateWay)
 """Ways that know a caller by where it comes from, and not by what it adds to a request."""
 

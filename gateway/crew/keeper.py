@@ -30,6 +30,8 @@ from typing import Final, cast
 
 from gateway.app import Gateway, Part, Prepared
 from gateway.config_watch import ConfigWatch
+from gateway.core.access_settings import IntrospectionWay
+from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.clock import Clock
 from gateway.core.config_state import Reading
 from gateway.core.crew.records import (
@@ -348,16 +350,23 @@ def own_part(settings: Settings) -> Settings:
 
 
 def part_of_worker(settings: Settings, listeners: Sequence[ListenerSettings], workers: int) -> Settings:
-    """Return what each worker does: no client's secret is in it, and each limit is its share."""
+    """Return what each worker does: each limit is its share, and few clients' secrets are in it."""
     return replace(
         settings,
         admin=None,
         listeners=tuple(listeners),
-        clients={},
+        clients=clients_that_ask(settings),
         limits=share_of(settings.limits, workers),
         referenced=frozenset(),
         warnings=(),
     )
+
+
+def clients_that_ask(settings: Settings) -> dict[ClientName, ClientSettings]:
+    """Return the clients by which workers themselves ask about the tokens of callers (RFC 7662)."""
+    ways = (each.way for each in settings.callers.values())
+    names = {way.client for way in ways if isinstance(way, IntrospectionWay)}
+    return {name: client for name, client in settings.clients.items() if name in names}
 
 
 def left_by(legacy: Legacy, first: Reading | None) -> Reading:

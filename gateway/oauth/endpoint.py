@@ -31,7 +31,7 @@ from gateway.core.oauth.token_answer import read_revocation_answer
 from gateway.core.oauth.token_attempt import Asked, TokenAttempt, nonce_in
 from gateway.core.oauth.token_events import CredentialSwitched, MetadataObjected, TokenObserver
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted, Outcome
-from gateway.core.oauth.token_request import BuiltRequest, build_revocation_request, build_token_request
+from gateway.core.oauth.token_request import BuiltRequest, build_request_about, build_token_request
 from gateway.core.secret import Secret
 from gateway.core.server_url import origin_of
 from gateway.net.resolver import Resolver
@@ -250,7 +250,7 @@ class TokenEndpoint:
         if isinstance(proof, Failed):
             return proof
         try:
-            return build_revocation_request(grant, proof, token)
+            return build_request_about(grant, proof, token)
         except ValueError:
             return unusable(credential_key(client), UNFIT)
 

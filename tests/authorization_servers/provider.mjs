@@ -15,6 +15,7 @@
 //   clients      are added, or take the place of those of the same name
 //   drop_tokens  forgets all access tokens, in the same instant
 //   holds        true: token requests wait, until false
+//   rotates      true: signs with a new key from now on, and goes on publishing the others
 //
 // A resource (RFC 8707) makes a token a JWT; without one it is opaque, can be introspected (RFC 7662) and revoked
 // (RFC 7009). Ends on SIGTERM, and with its standard input.
@@ -54,6 +55,8 @@ function signingKey() {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   return { ...privateKey.export({ format: 'jwk' }), alg: 'RS256', use: 'sig' };
 }
+
+const keys = [signingKey()];
 
 function lifetime(ctx, token, client) {
   return client.lifetime_s ?? LIFETIME_S;
@@ -97,7 +100,7 @@ function configuration({ dpop = true }, aliases) {
     },
     extraClientMetadata: { properties: ['lifetime_s', 'dpop_requires_nonce'] },
     cookies: { keys: [randomBytes(32).toString('hex')] },
-    jwks: { keys: [signingKey()] },
+    jwks: { keys },
     ttl: { ClientCredentials: lifetime },
     features: {
       clientCredentials: { enabled: true },
@@ -135,7 +138,16 @@ if (tls) {
   aliases = { token_endpoint: at('/token'), revocation_endpoint: at('/token/revocation') };
 }
 // The issuer names the port, and so the provider is built when the ports are known.
-const provider = new Provider(`${secure ? 'https' : 'http'}://127.0.0.1:${ports[0]}`, configuration(settings, aliases));
+const issuer = `${secure ? 'https' : 'http'}://127.0.0.1:${ports[0]}`;
+let provider;
+let answer;
+
+function provide() {
+  provider = new Provider(issuer, configuration(settings, aliases));
+  answer = provider.callback();
+}
+
+provide();
 
 async function replace(some) {
   for (const client of some) {
@@ -144,7 +156,6 @@ async function replace(some) {
   }
 }
 
-const answer = provider.callback();
 let gate;
 let release;
 
@@ -160,6 +171,10 @@ for await (const line of lines) {
   const told = JSON.parse(line);
   await replace(told.clients ?? []);
   if (told.drop_tokens) tokens.clear();
+  if (told.rotates) {
+    keys.unshift(signingKey());
+    provide();
+  }
   if (told.holds) gate = new Promise((resolve) => { release = resolve; });
   if (told.holds === false) release();
   console.log(`done ${JSON.stringify(counts)}`);

@@ -72,6 +72,7 @@ def _required(parent: str) -> list[str]:
         "routes[].access[]": SCHEMA["$defs"]["AccessEntry"],
         "callers.<name>.api_key": SCHEMA["$defs"]["ApiKey"],
         "callers.<name>.basic": SCHEMA["$defs"]["Passwords"],
+        "callers.<name>.introspection": SCHEMA["$defs"]["Introspection"],
         "callers.<name>.jwt": SCHEMA["$defs"]["Jwt"],
     }
     return shapes.get(parent, {}).get("required", [])

@@ -188,6 +188,10 @@ class OidcProvider:
         """Let token requests wait from now on, or let them go."""
         self._tell({"holds": holds})
 
+    def rotate(self) -> None:
+        """Sign with a new key from now on, and go on publishing the others."""
+        self._tell({"rotates": True})
+
     def requests(self, what: str) -> int:
         """How many requests came so far, of those that are named like `http POST /token`."""
         return self._tell({}).get(what, 0)

@@ -15,13 +15,14 @@ from gateway.core.access_settings import (
     ApiKeyWay,
     BasicWay,
     CertificateWay,
+    IntrospectionWay,
     JwtWay,
     NetworkWay,
     Way,
     WaySettings,
 )
 from gateway.core.caller import WayName
-from gateway.core.client_settings import Reach
+from gateway.core.client_settings import ClientName, Reach
 
 
 def way_settings(callers: Mapping[str, WayModel], root: Keys, folder: Path) -> dict[WayName, WaySettings]:
@@ -35,6 +36,14 @@ def way_settings(callers: Mapping[str, WayModel], root: Keys, folder: Path) -> d
 def _way(model: WayModel, folder: Path) -> Way:
     if model.api_key is not None:
         return ApiKeyWay(str(folder / model.api_key.file), **given(model.api_key, "header"))
+    if model.introspection is not None:
+        asks = model.introspection
+        return IntrospectionWay(
+            client=ClientName(asks.client),
+            endpoint=asks.endpoint.url if asks.endpoint is not None else None,
+            audience=unique(asks.audience),
+            **given(asks, "issuer", "cache_s", "id_claim"),
+        )
     if model.certificate is not None:
         of = model.certificate
         return CertificateWay(unique(of.uri), unique(of.dns), unique(of.subject))

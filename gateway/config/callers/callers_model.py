@@ -59,6 +59,21 @@ class PasswordsModel(Strict):
     htpasswd: FilePath = required("The file of users that `htpasswd -B` writes: bcrypt or argon2id.")
 
 
+class IntrospectionModel(Strict):
+    """Callers send a token that its authorization server is asked about (RFC 7662)."""
+
+    client: Text = required("The name under `clients` of the registration by which the gateway asks.")
+    endpoint: ServerUrl | None = optional(
+        "Where to ask; by default the metadata of the client's issuer says so."
+    )
+    issuer: Text | None = optional("What the response must name as `iss`.")
+    audience: Audience | None = optional("What the `aud` of the response must name; of a list, one of them.")
+    cache_s: Duration | None = optional(
+        "How long an answer is remembered at most; never past the token's end.", "30s", alias="cache"
+    )
+    id_claim: Text | None = optional("The member that names the caller; by default sub, else client_id.")
+
+
 class CertificateModel(Strict):
     """Callers present a certificate; a name of it fits a pattern of each key."""
 
@@ -72,6 +87,9 @@ class WayModel(Strict):
 
     jwt: JwtModel | None = optional("By an access token that is a JWT.")
     api_key: ApiKeyModel | None = optional("By a key of ours that the caller sends.")
+    introspection: IntrospectionModel | None = optional(
+        "By a token that its authorization server is asked about."
+    )
     certificate: CertificateModel | None = optional(
         "By a certificate that it presents to a listener with `client_ca`."
     )

@@ -42,7 +42,7 @@ class ServerMetadata:
     """The members of an authorization server's metadata that are used here; None where one is absent.
 
     Attributes:
-        token_endpoint, revocation_endpoint: for clients without a certificate.
+        token_endpoint, revocation_endpoint, introspection_endpoint: for clients without a certificate.
         aliases: the same by name, for clients that present one.
         lifetime_s: how long this is valid.
     """
@@ -50,6 +50,7 @@ class ServerMetadata:
     issuer: str
     token_endpoint: str
     revocation_endpoint: str | None = None
+    introspection_endpoint: str | None = None
     aliases: Mapping[str, str] | None = None
     auth_methods: Words | None = None
     signing_algorithms: Words | None = None
@@ -66,6 +67,11 @@ class ServerMetadata:
         """Return where tokens are revoked, or None if the server names no such endpoint."""
         alias = (self.aliases or {}).get("revocation_endpoint") if shows_certificate else None
         return alias or self.revocation_endpoint
+
+    def introspection_endpoint_for(self, *, shows_certificate: bool) -> str | None:
+        """Return where tokens are introspected (RFC 7662), or None if the server names no such endpoint."""
+        alias = (self.aliases or {}).get("introspection_endpoint") if shows_certificate else None
+        return alias or self.introspection_endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,9 @@ def read_metadata(
         token_endpoint=endpoint,
         revocation_endpoint=_endpoint(
             document, "revocation_endpoint", issuer, allows_insecure=allows_insecure
+        ),
+        introspection_endpoint=_endpoint(
+            document, "introspection_endpoint", issuer, allows_insecure=allows_insecure
         ),
         aliases=_aliases(document, issuer, allows_insecure=allows_insecure),
         auth_methods=_words(document, "token_endpoint_auth_methods_supported"),
@@ -165,7 +174,7 @@ def _aliases(document: JsonObject, issuer: str, *, allows_insecure: bool) -> dic
     aliases = document.get("mtls_endpoint_aliases")
     if not isinstance(aliases, dict):
         return {}
-    names = ("token_endpoint", "revocation_endpoint")
+    names = ("token_endpoint", "revocation_endpoint", "introspection_endpoint")
     found = {name: _endpoint(aliases, name, issuer, allows_insecure=allows_insecure) for name in names}
     return {name: url for name, url in found.items() if url is not None}
 

@@ -104,6 +104,20 @@ def read_revocation_answer(answer: ServerAnswer | Failed, wall_now_s: float) -> 
     return replace(failed, reason=f"the authorization server answered {answer.status}")
 
 
+def read_introspection_answer(answer: ServerAnswer | Failed, wall_now_s: float) -> JsonObject | Failed:
+    """Return what the answer to an introspection says of the token (RFC 7662 section 2.2), or a failure."""
+    if isinstance(answer, Failed):
+        return answer
+    document = answer.document() if answer.status == 200 else None
+    if document is not None and isinstance(document.get("active"), bool):
+        return document
+    if answer.status == 200:
+        return Failed(FailureKind.INVALID, "the answer of the authorization server says nothing of the token")
+    kind = FailureKind.UNREACHABLE if is_transient_status(answer.status) else FailureKind.REFUSED
+    failed = _failed(answer, kind, answer.document(), wall_now_s)
+    return replace(failed, reason=f"the authorization server answered {answer.status}")
+
+
 def _kind_of(error: object) -> FailureKind:
     is_transient = isinstance(error, str) and error in TRANSIENT_CODES
     return FailureKind.UNREACHABLE if is_transient else FailureKind.REFUSED

@@ -14,7 +14,8 @@ Rules:
 - The owner's ``parameters`` come last; the owner's ``headers`` replace ours of the same name.
 - A shape (`shape_settings`) may rename fields or omit them, and place them in the query or in a JSON object,
   where a repeated field becomes a list. Each value is encoded as a whole: none can become syntax.
-- A revocation authenticates the client in the same way (RFC 7009 section 2.1).
+- A revocation, or an introspection, authenticates the client in the same way (RFC 7009 section 2.1, RFC 7662
+  section 2.1).
 """
 
 from __future__ import annotations
@@ -86,8 +87,8 @@ def token_fields(grant: Grant, proof: Secret) -> Fields:
     return *shaped, *grant.parameters
 
 
-def build_revocation_request(grant: Grant, proof: Secret, token: Secret) -> BuiltRequest:
-    """Build the request that revokes `token`.
+def build_request_about(grant: Grant, proof: Secret, token: Secret) -> BuiltRequest:
+    """Build the request that revokes or introspects `token`.
 
     Raises:
         UnicodeEncodeError: as above.

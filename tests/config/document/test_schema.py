@@ -15,7 +15,7 @@ from gateway.config.values import hosts, names, urls
 from gateway.config.values.key_types import JwtType
 from gateway.config.values.patterns import REFERENCES as WITH_REFERENCES
 from gateway.config.values.units import DURATION_PATTERN, SIZE_PATTERN, duration_s, size_bytes
-from gateway.core.access_settings import ApiKeyWay, CorsSettings
+from gateway.core.access_settings import ApiKeyWay, CorsSettings, IntrospectionWay
 from gateway.core.carriers import MAIN_PART
 from gateway.core.client_settings import AuthMethod, ClientSettings, GrantType, Reach, TlsVersion
 from gateway.core.oauth.client_assertion import JWT_BEARER
@@ -124,6 +124,7 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "callers.<name>.jwt.token_type": JwtType.ACCESS_TOKEN.value,
         "callers.<name>.jwt.timeout": _default(Reach, "timeout_s"),
         "callers.<name>.jwt.allow_insecure": False,
+        "callers.<name>.introspection.cache": _default(IntrospectionWay, "cache_s"),
         "callers.<name>.api_key.header": _default(ApiKeyWay, "header"),
         "clients.<name>.grant_type": GrantType.CLIENT_CREDENTIALS.value,
         "clients.<name>.token_endpoint_auth_method": AuthMethod.CLIENT_SECRET_BASIC.value,

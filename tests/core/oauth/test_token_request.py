@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.client_settings import AuthMethod, ClientName, Grant, GrantType
-from gateway.core.oauth.token_request import basic_credentials, build_revocation_request, build_token_request
+from gateway.core.oauth.token_request import basic_credentials, build_request_about, build_token_request
 from gateway.core.secret import Secret
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -174,7 +174,7 @@ def test_a_revocation_proves_who_we_are_as_a_token_request_does(
     method: AuthMethod, proving: list[tuple[str, str]]
 ):
     asked = grant(method, assertion_type="urn:x:y", scope=("a",), parameters=(("tenant", "acme"),))
-    request = build_revocation_request(asked, Secret("s"), Secret("a.b~+/="))
+    request = build_request_about(asked, Secret("s"), Secret("a.b~+/="))
     assert parse_qsl(request.body.decode()) == TOKEN + proving
     assert ("Authorization" in request.headers) == (method is AuthMethod.CLIENT_SECRET_BASIC)
     assert request.headers == build_token_request(asked, Secret("s")).headers
@@ -182,26 +182,24 @@ def test_a_revocation_proves_who_we_are_as_a_token_request_does(
 
 def test_where_an_assertion_was_the_grant_the_token_alone_says_whose_it_is():
     asked = grant(AuthMethod.NONE, grant_type=GrantType.JWT_BEARER)
-    assert (
-        parse_qsl(build_revocation_request(asked, Secret("a.b.c"), Secret("a.b~+/=")).body.decode()) == TOKEN
-    )
+    assert parse_qsl(build_request_about(asked, Secret("a.b.c"), Secret("a.b~+/=")).body.decode()) == TOKEN
 
 
 def test_a_revocation_has_the_owners_fields_too():
     asked = grant(headers=(("X-Tenant", "acme"),))
-    assert build_revocation_request(asked, Secret("s"), Secret("t")).headers["X-Tenant"] == "acme"
+    assert build_request_about(asked, Secret("s"), Secret("t")).headers["X-Tenant"] == "acme"
 
 
 @pytest.mark.parametrize("method", AuthMethod)
 def test_a_revocation_shows_neither_secret_nor_token(method: AuthMethod):
-    shown = repr(build_revocation_request(grant(method), Secret("hunter2"), Secret("hunter3")))
+    shown = repr(build_request_about(grant(method), Secret("hunter2"), Secret("hunter3")))
     assert "hunter" not in shown
 
 
 def test_what_cannot_be_written_in_utf_8_is_refused():
     for build in (
         build_token_request,
-        lambda asked, proof: build_revocation_request(asked, proof, Secret("t")),
+        lambda asked, proof: build_request_about(asked, proof, Secret("t")),
     ):
         with pytest.raises(UnicodeEncodeError):
             build(grant(), Secret("\udcff"))

@@ -1,0 +1,149 @@
+"""Callers known by a token that its authorization server is asked about (RFC 7662).
+
+Rules:
+
+- An answer is remembered for as long as the way says, and never past the token's end; a token that is not
+  active for 10 s. A failure is not remembered: the caller gets a 503, and is not blamed.
+- One question at a time for each token, however many requests wait for it.
+- After a failure nothing is asked for `PAUSE_S`, or for as long as the server asks: what callers send is no
+  load on a server that is sick. New tokens are rationed like all others (`allowance`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from math import ceil, inf
+from typing import Final
+
+from gateway.access.allowance import Allowance
+from gateway.access.flights import Flights
+from gateway.access.verified import Verified
+from gateway.access.way import Introspector, Pending
+from gateway.core.access.evidence import Slot, is_too_long
+from gateway.core.access.finding import Bad, Finding, Known, Unsure
+from gateway.core.access.introspected import introspected, is_token
+from gateway.core.access.jwt_token import TOO_LONG, issuer_of
+from gateway.core.access.refusal import BEARER
+from gateway.core.access.token_claims import ClaimRules
+from gateway.core.access_settings import IntrospectionWay
+from gateway.core.caller import WayName
+from gateway.core.client_settings import ClientSettings
+from gateway.core.clock import Clock
+from gateway.core.http.outbound import CallerFields
+from gateway.core.http.request_head import RequestHead
+from gateway.core.json_object import JsonObject
+from gateway.core.oauth.named_secret import WatchedFile
+
+PAUSE_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 60.0
+NO_TOKEN: Final = Bad("the token holds signs that no token has")
+BOUND: Final = Bad("the token is bound to a key, and the request proves no possession of it")
+TOO_MANY: Final = Unsure("too many new tokens arrive at once", is_ours=True)
+LATE: Final = Unsure("the authorization server does not answer in time")
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Whom to ask, and as whom.
+
+    Attributes:
+        client: which of ours authenticates.
+    """
+
+    introspector: Introspector
+    client: ClientSettings
+    endpoint: str | None
+
+    async def ask(self, token: bytes) -> JsonObject | tuple[str, float | None]:
+        """Return what the server says of a token, or why it does not, and when it wants to be asked again."""
+        return await self.introspector.introspect(self.client, self.endpoint, token)
+
+
+class IntrospectedTokens:
+    """Implements `CredentialWay`."""
+
+    slot = Slot.BEARER
+    header = b"authorization"
+    challenge = BEARER
+
+    def __init__(
+        self,
+        name: WayName,
+        settings: IntrospectionWay,
+        questions: Questions,
+        allowance: Allowance,
+        clock: Clock,
+    ) -> None:
+        self.name = name
+        self._issuer = settings.issuer
+        audience = frozenset(settings.audience)
+        self._rules = ClaimRules(name, settings.issuer, audience, settings.id_claim, needs_end=False)
+        self._questions = questions
+        self._allowance = allowance
+        self._now_s: Callable[[], float] = clock.now_s
+        self._wall_s: Callable[[], float] = clock.wall_s
+        self._flights = Flights(clock.now_s)
+        self._not_before_s = -inf
+        self._trouble = ""
+        self.verified = Verified(clock, settings.cache_s)
+
+    def is_for(self, credential: bytes) -> bool:
+        """Whether the token is opaque, or says that it is from the issuer of this way."""
+        issuer = issuer_of(credential)
+        return issuer is None or issuer == self._issuer
+
+    def look(self, credential: bytes, head: RequestHead, caller: CallerFields) -> Finding | Pending:  # noqa: ARG002
+        """Remember what was said of a token, or ask."""
+        digest = self.verified.digest(credential)
+        found = self.verified.get(digest)
+        if found is not None:
+            return found
+        if is_too_long(credential):
+            return TOO_LONG
+        if not is_token(credential):
+            return NO_TOKEN
+        if digest not in self._flights and (left_s := self._not_before_s - self._now_s()) > 0.0:
+            return Unsure(self._trouble, ceil(left_s))
+        return Pending(partial(self._found, bytes(credential), digest))
+
+    def files(self) -> Iterable[tuple[str, WatchedFile]]:
+        """Return no file: those of the client are watched with it."""
+        return ()
+
+    def state(self) -> Mapping[str, object]:
+        """Return as whom it asks, and how many tokens are remembered."""
+        return {
+            "kind": "introspection",
+            "client": self._questions.client.name,
+            "remembered": len(self.verified),
+            "trouble": self._trouble,
+        }
+
+    def key_set(self) -> None:
+        """Return nothing: no keys are fetched."""
+
+    def start(self) -> None:
+        """Begin nothing: the server is asked when there is a token."""
+
+    async def close(self) -> None:
+        """End the questions under way."""
+        await self._flights.close()
+
+    async def _found(self, token: bytes, digest: bytes, deadline_s: float) -> Finding:
+        if digest not in self._flights and not await self._allowance.turn(deadline_s):
+            return TOO_MANY
+        return await self._flights.join(digest, partial(self._ask, token, digest), deadline_s) or LATE
+
+    async def _ask(self, token: bytes, digest: bytes) -> Finding:
+        said = await self._questions.ask(token)
+        if isinstance(said, tuple):
+            self._trouble, pause_s = said[0], min(max(PAUSE_S, said[1] or 0.0), LONGEST_PAUSE_S)
+            self._not_before_s = self._now_s() + pause_s
+            return Unsure(self._trouble, ceil(pause_s))
+        self._trouble = ""
+        caller = introspected(said, self._rules, self._wall_s())
+        if isinstance(caller, Bad):
+            return self.verified.put(digest, caller)
+        return self.verified.put(digest, BOUND if "cnf" in caller.claims else Known(caller))
