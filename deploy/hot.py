@@ -8,7 +8,8 @@ where a call from one module to another is a call in C. Two rules apply:
 
 Left out, since nothing was gained: what derives from aiohttp's classes (`proxy.request_reader`, `link`,
 `caller`, `listener`), whose attributes are looked up as before (what each request asks of them stands in
-`proxy.caller_facts`); the token source, which is called once for a request; the settings, which are only read.
+`proxy.caller_facts`); the token source, which is called once for a request; the settings, which are only
+read.
 """
 
 from __future__ import annotations
