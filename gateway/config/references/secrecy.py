@@ -43,6 +43,7 @@ _NOT_TEXT: Final = frozenset(
         "assertion_lifetime",
         "body",
         "burst",
+        "cache",
         "credentials",
         "default_lifetime",
         "dpop_allow_bearer",
@@ -65,6 +66,7 @@ _NOT_TEXT: Final = frozenset(
         "strip_prefix",
         "timeout",
         "tls_client_certificate_bound_access_tokens",
+        "workers",
         "unit",
     }
 )
