@@ -95,7 +95,12 @@ def test_every_option_of_the_benchmark_exists(page):
 # ── gateway.yaml ──────────────────────────────────────────────────────────────────────────────────
 
 # Those of some pages are loaded by tests of their own, where there is more to say about them.
-ELSEWHERE = ("docs/configuration.md", "docs/client-authentication/", "docs/recipes.md")
+ELSEWHERE = (
+    "docs/configuration.md",
+    "docs/client-authentication/",
+    "docs/recipes.md",
+    "docs/legacy-logins.md",
+)
 EXAMPLES = [
     block
     for page in PAGES
