@@ -30,9 +30,9 @@ def _of_clients(settings: Settings) -> Iterator[Named]:
 
 
 def _readers(client: ClientSettings) -> Iterator[tuple[str, object]]:
-    key, are_several = credential_key(client), len(client.credentials) > 1
+    key, is_list = credential_key(client), len(client.credentials) > 1 and client.grant.login is None
     for number, reader in enumerate(client.credentials):
-        yield f"{key}[{number}]" if are_several else key, reader
+        yield f"{key}[{number}]" if is_list else key, reader
     yield "dpop_private_key", client.dpop_key
     yield from ((each.key, each.read) for each in client.referenced)
 
