@@ -25,6 +25,9 @@ The token's way::
                                          │                                └─ POST ── oauth.transport
                                          └── Token ◄─ core.oauth.bearer ◄─ core.oauth.token_answer ◄───┘
 
+Where there is no OAuth, the maker is `oauth.login_maker`: its steps are built by `core.oauth.login_request`
+and read by `core.oauth.login_answer`.
+
 Words: a *caller* sends us requests; a *client* is our registration at an *authorization server*; a *grant*
 decides which *token* comes back; a *route* leads to an *upstream*; an *exchange* is one request to one
 upstream and its response, which the code calls *answer*; *recovery* means to authenticate again after a 401
