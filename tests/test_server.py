@@ -307,6 +307,7 @@ NEVER_LOADED = {
     "gateway.doctor": "other commands",
     "gateway.demo": "the same",
     "aiohttp.web_app": "a framework",
+    "frozenlist._frozenlist": "the library of C++",
 }
 
 
