@@ -224,6 +224,7 @@ class Gateway:
 
     def _swap(self, settings: Settings, generation: Generation, access_log: AccessLog | None) -> None:
         """Let what is new take over, at once: nothing is awaited here."""
+        self._lane.catch_up()  # these heads were read by what was reserved then
         before, self._settings, self.generation = self.generation, settings, generation
         closed = self.observers.access_log
         limits = settings.limits

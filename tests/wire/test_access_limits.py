@@ -2,6 +2,7 @@
 
 import asyncio
 from hashlib import sha256
+from ipaddress import ip_network
 
 import pytest
 
@@ -13,6 +14,7 @@ from gateway.core.access_settings import (
     GateSettings,
     InFlightLimit,
     LimitKey,
+    NetworkWay,
     RateLimit,
     WaySettings,
 )
@@ -20,6 +22,7 @@ from gateway.core.caller import WayName
 from gateway.core.identity import IdentityField
 from tests.wire.messages import ok, request
 from tests.wire.rig import Rig
+from tests.wire.test_reload import others
 
 PARTNER = WayName("partner")
 RULE = AccessRule((AccessEntry((PARTNER,)),))
@@ -159,6 +162,21 @@ async def test_pages_see_our_own_errors_too(keys):
         assert answer.head.value("Access-Control-Allow-Origin") == APP.encode()
 
 
+async def test_pages_see_what_refuses_them_before_the_rule_does(keys):
+    gate = GateSettings(RULE, (PER_NETWORK,), CorsSettings(frozenset({APP})))
+    async with rig(callers=keys, gate=gate, max_body_bytes=1) as at:
+        fields = (f"Origin: {APP}", "X-API-Key: acme")
+        large = await at.ask(request("POST", "/", *fields, body=b"xx"))
+        await at.ask(request("GET", "/", *fields))
+        asked = await at.ask(request("OPTIONS", "/", *fields, "Max-Forwards: 0"))
+        often = await at.ask(request("GET", "/", *fields))
+
+    assert [each.status for each in (large, asked, often)] == [413, 204, 429]
+    for answer in (large, asked, often):
+        assert answer.head.values("Access-Control-Allow-Origin") == [APP.encode()]
+    assert asked.head.value("RateLimit") is not None
+
+
 async def test_there_is_one_policy_and_it_is_ours(keys):
     script = ok(b"", "Access-Control-Allow-Origin: *", "access-control-allow-credentials: true")
     async with rig(script, callers=keys, gate=CORS) as at:
@@ -225,3 +243,28 @@ async def test_no_caller_tells_it_in_any_spelling_on_any_route(keys):
 
     assert len(at.upstream.requests) == 2 * len(ALIASES)
     assert len(ALIASES) > 200
+
+
+async def test_a_head_that_was_read_before_a_name_was_reserved_reaches_nobody_who_believes_it():
+    """A reload in the very round of the loop in which a request arrived."""
+    office = WayName("office")
+    way = {office: WaySettings(office, NetworkWay((ip_network("127.0.0.0/8"),)))}
+    told = GateSettings(
+        AccessRule((AccessEntry((office,)),)), identity=(IdentityField.of("X-Caller", "{caller.way}"),)
+    )
+    head = request("GET", "/", "X-Caller: mallory")
+    async with rig() as at:
+        caller = await at.caller()
+        await caller.ask(head)
+        await at._settle()
+        (connection,) = at.gateway.doors.listeners()[0].connections
+        prepared = await at.gateway.prepare(others(at, callers=way, routes=(at.route("/", gate=told),)))
+        connection.front.data_received(head)
+        at.gateway.commit(prepared)
+        await caller.answer()
+        await caller.ask(head)
+
+    values = [each.head.values("X-Caller") for each in at.upstream.requests]
+    assert values[0] == [b"mallory"]
+    assert values[1] in ([b"mallory"], [b"office"])  # the slow way reads the head later
+    assert values[2] == [b"office"]
