@@ -84,15 +84,14 @@ class Gate:
         self._told: dict[Caller, Lines] = {}
         self.cors = Cors(asked.cors) if asked.cors is not None else None
 
-    def arrive(self, head: RequestHead, caller: CallerFields, now_s: float) -> Lines:
-        """Count a request by where it comes from; return the fields that every response to it has.
+    def arrive(self, head: RequestHead, caller: CallerFields, now_s: float) -> None:
+        """Count a request by where it comes from.
 
         Raises:
             RateExceeded, CapacityExceeded: it is one too many.
         """
         if self._limiter is not None:
             self._limiter.arrive(address_of(head, caller), now_s)
-        return self.cors.lines(head) if self.cors is not None else ()
 
     def now(self, head: RequestHead, caller: CallerFields, now_s: float) -> Admission | None:
         """Let a caller in without a wait; None if that needs one. This is on the hot path.

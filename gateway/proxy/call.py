@@ -182,8 +182,8 @@ class Call:
         closing = "" if self.keeps_alive else "Connection: close\r\n"
         allow = ", ".join(sorted(methods or ALL_METHODS))
         date = self.facts.date().decode("ascii")
-        head = f"HTTP/1.1 204 No Content\r\nDate: {date}\r\nAllow: {allow}\r\n{closing}\r\n"
-        self.facts.write(head.encode("ascii"))
+        head = f"HTTP/1.1 204 No Content\r\nDate: {date}\r\nAllow: {allow}\r\n{closing}\r\n".encode("ascii")
+        self.facts.write(with_lines(head, self.answer_lines) if self.answer_lines else head)
 
     def _decide_keep_alive(self, *, closes: bool) -> None:
         """Close after an early response, since nobody reads the rest of the request body."""

@@ -160,6 +160,9 @@ class Handler:
         else:
             call.route = route = self._router.match(head.host, head.target.path, head.method)
         route.counters.started()
+        gate = route.gate
+        if gate is not None and gate.cors is not None:
+            call.answer_lines = gate.cors.lines(head)  # before anything can refuse it: pages see why
         route.plan.admit(head, is_local=facts.caller.is_local)
         if head.is_chunked or head.content_length:
             call.body = RequestBody(
@@ -169,8 +172,8 @@ class Handler:
                 most=route.settings.max_body_bytes,
                 budget=self._budget,
             )
-        if route.gate is not None:
-            call.answer_lines = route.gate.arrive(head, facts.caller, call.started_s)
+        if gate is not None:
+            gate.arrive(head, facts.caller, call.started_s)
         if route.timeouts.total_s is not None:
             facts.total_deadline_s = call.started_s + route.timeouts.total_s
         return route

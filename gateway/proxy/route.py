@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from gateway.core.access.cors import REPLACED, Cors
 from gateway.core.access_errors import CallerNotAllowed
-from gateway.core.admission import Admission, Lines
+from gateway.core.admission import Admission
 from gateway.core.caller import Caller
 from gateway.core.http.carrying import CarryingPlan, outbound_plan
 from gateway.core.http.fields import without
@@ -35,8 +35,8 @@ class Gate(Protocol):
     def cors(self) -> Cors | None:
         """The policy for pages of other origins, if there is one."""
 
-    def arrive(self, head: RequestHead, caller: CallerFields, now_s: float) -> Lines:
-        """Count a request, or raise that it is one too many; return the fields of all its responses."""
+    def arrive(self, head: RequestHead, caller: CallerFields, now_s: float) -> None:
+        """Count a request, or raise that it is one too many."""
 
     def now(self, head: RequestHead, caller: CallerFields, now_s: float) -> Admission | None:
         """Let a caller in, or raise what it gets; None if that needs a wait."""
