@@ -1,7 +1,8 @@
 """How many credentials are verified anew in a second, so that invented ones starve nobody.
 
-Known callers are not concerned: what was verified is remembered. Beyond the rate, new credentials wait their
-turn, and beyond the queue they are told to come back.
+Known callers are not concerned: what was verified is remembered, and what was good once is verified again
+without a turn. Beyond the rate, new credentials wait their turn, and beyond the queue they are told to come
+back.
 """
 
 from __future__ import annotations

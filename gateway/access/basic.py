@@ -51,6 +51,8 @@ NO_FILE: Final = Unsure("the file of users cannot be used", is_ours=True)
 NO_LIBRARY: Final = Unsure("the library that verifies passwords is not installed", is_ours=True)
 BUSY: Final = Unsure("too many passwords are to be verified at once", is_ours=True)
 LATE: Final = Unsure("it takes too long to verify the password", is_ours=True)
+REMEMBERED_S: Final = 3600.0
+"""What was compared once would be found equal again: the hash is part of what is remembered."""
 _TOO_MANY: Final = "too many passwords from there were wrong"
 _LOGGER: Final = logging.getLogger("gateway.file")
 
@@ -67,7 +69,7 @@ class Basic:
         self._desk = desk
         self._failures = Failures(clock.now_s)
         self._flights = Flights(clock.now_s)
-        self.verified = Verified(clock)
+        self.verified = Verified(clock, REMEMBERED_S)
         read = partial(_read_and_tell, f"callers.{name}.basic.htpasswd: {settings.htpasswd}")
         self.file: WatchedText[Users] = WatchedText(settings.htpasswd, read, clock.now_s)
 
@@ -91,7 +93,8 @@ class Basic:
         if found is not None:
             return found
         network = network_of(address_of(head, caller))
-        wait_s = self._failures.wait_s(network) if digest not in self._flights else 0
+        is_due = digest in self._flights or self.verified.was_good(digest)
+        wait_s = 0 if is_due else self._failures.wait_s(network)
         if wait_s:
             return Slowed(_TOO_MANY, wait_s)
         compared = hashed or self._some_hash(users, user)
@@ -142,7 +145,8 @@ class Basic:
     ) -> Finding:
         if not has_library(hashed.kind):
             return NO_LIBRARY
-        if wait_s := self._failures.wait_s(network):
+        wait_s = self._failures.wait_s(network)
+        if wait_s and not self.verified.was_good(digest):
             return Slowed(_TOO_MANY, wait_s)
         attempt = self._failures.attempt(network)
         try:

@@ -6,7 +6,7 @@ Rules:
   active for 10 s. A failure is not remembered: the caller gets a 503, and is not blamed.
 - One question at a time for each token, however many requests wait for it.
 - After a failure nothing is asked for `PAUSE_S`, or for as long as the server asks: what callers send is no
-  load on a server that is sick. New tokens are rationed like all others (`allowance`).
+  load on a server that is sick. Tokens that were never good are rationed as everywhere (`allowance`).
 """
 
 from __future__ import annotations
@@ -132,7 +132,8 @@ class IntrospectedTokens:
         await self._flights.close()
 
     async def _found(self, token: bytes, digest: bytes, deadline_s: float) -> Finding:
-        if digest not in self._flights and not await self._allowance.turn(deadline_s):
+        is_due = digest in self._flights or self.verified.was_good(digest)
+        if not is_due and not await self._allowance.turn(deadline_s):
             return TOO_MANY
         return await self._flights.join(digest, partial(self._ask, token, digest), deadline_s) or LATE
 

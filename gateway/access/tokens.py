@@ -116,7 +116,7 @@ class Tokens:
             return caller
         if self._lacks_key(token):
             return self._verified(token, caller)  # at no cost: no signature is verified
-        if not self._may_know_key(token) or not self._allowance.take():
+        if not self._may_know_key(token) or not (self.verified.was_good(digest) or self._allowance.take()):
             return Pending(partial(self._verify_later, token, caller, digest))
         return self._remembered(digest, self._verified(token, caller))
 
@@ -135,7 +135,7 @@ class Tokens:
     ) -> Finding:
         if not self._may_know_key(token):
             await self.keys.fetched(deadline_s)
-        if not await self._allowance.turn(deadline_s):
+        if not self.verified.was_good(digest) and not await self._allowance.turn(deadline_s):
             return TOO_MANY
         return self._remembered(digest, self._verified(token, caller))
 

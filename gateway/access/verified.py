@@ -7,6 +7,8 @@ Rules:
   tables of their own, so that no flood of bad credentials displaces a good one.
 - What could not be decided is not remembered at all.
 - `forget` empties both, for whoever finds its keys or files changed.
+- That a credential was good once is remembered longer, and admits nobody: it is verified again before
+  credentials that nobody knows, so that no flood of those delays it.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ class Verified:
         now_s = clock.now_s
         self._good: TLRUCache[bytes, Known, float] = TLRUCache(MOST_GOOD, ttu=_for(good_s), timer=now_s)
         self._bad: TLRUCache[bytes, Bad, float] = TLRUCache(MOST_BAD, ttu=_for(BAD_S), timer=now_s)
+        self._once: dict[bytes, None] = {}  # in the order of their last verification
 
     def __len__(self) -> int:
         return len(self._good)
@@ -62,14 +65,26 @@ class Verified:
         """Remember a finding, and return it."""
         if isinstance(found, Known):
             self._good[digest] = found
+            self._note_good(digest)
         elif isinstance(found, Bad):
             self._bad[digest] = found
+            self._once.pop(digest, None)
         return found
 
+    def was_good(self, digest: bytes) -> bool:
+        """Whether a credential was good when it was verified last, however long ago."""
+        return digest in self._once
+
     def forget(self) -> None:
-        """Remember nothing."""
+        """Remember no finding."""
         self._good.clear()
         self._bad.clear()
+
+    def _note_good(self, digest: bytes) -> None:
+        self._once.pop(digest, None)
+        self._once[digest] = None
+        if len(self._once) > MOST_GOOD:
+            del self._once[next(iter(self._once))]
 
 
 def _for(life_s: float) -> Callable[[object, object, float], float]:

@@ -82,3 +82,34 @@ def test_everything_can_be_forgotten(hands):
     verified.forget()
 
     assert verified.get(verified.digest(b"a")) is verified.get(verified.digest(b"b")) is None
+
+
+def test_that_one_was_good_is_remembered_longer_and_tells_nothing_else(hands):
+    verified = Verified(hands.clock)
+    digest = verified.digest(b"token")
+    assert not verified.was_good(digest)
+    verified.put(digest, known(hands))
+    hands.pass_s(GOOD_S)
+    verified.forget()
+
+    assert verified.was_good(digest)
+    assert verified.get(digest) is None
+
+
+def test_until_it_is_bad(hands):
+    verified = Verified(hands.clock)
+    digest = verified.digest(b"token")
+    verified.put(digest, known(hands))
+    verified.put(digest, Bad("no"))
+
+    assert not verified.was_good(digest)
+
+
+def test_those_verified_last_are_remembered(hands):
+    verified, found = Verified(hands.clock), known(hands)
+    digests = [verified.digest(b"%d" % number) for number in range(MOST_GOOD)]
+    for digest in (*digests, digests[0], verified.digest(b"one more")):
+        verified.put(digest, found)
+
+    assert verified.was_good(digests[0])
+    assert not verified.was_good(digests[1])

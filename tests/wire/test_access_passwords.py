@@ -125,6 +125,17 @@ async def test_beyond_a_few_wrong_ones_no_new_one_is_looked_at(file):
     assert known.status == 200
 
 
+async def test_guesses_do_not_keep_out_a_user_whose_password_was_right_before(file):
+    async with rig(file) as at:
+        assert (await at.get("/", basic("ann", "secret"))).status == 200
+        for number in range(BURST):
+            await at.get("/", basic("ann", f"guess {number}"))
+        at.gateway.generation.ways.credentials[OPS].verified.forget()
+
+        assert (await at.get("/", basic("ann", "secret"))).status == 200
+        assert (await at.get("/", basic("ann", "guess"))).status == 429
+
+
 async def test_guesses_at_once_count_like_guesses_in_turn(file):
     async with rig(file) as at:
         passwords = counted(at)

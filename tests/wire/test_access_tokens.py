@@ -10,6 +10,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from gateway.access.allowance import MOST_WAITING
 from gateway.core.access_settings import AccessEntry, AccessRule, GateSettings, JwtWay, WaySettings
 from gateway.core.caller import WayName
 from gateway.core.settings import RouteName
@@ -167,6 +168,20 @@ async def test_tokens_without_a_known_key_take_nothing_from_others():
             await rig.get("/", bearer(issuer.token(f"new{number}", "p256")))
 
         assert rig.gateway.generation.ways.credentials[STAFF]._allowance._state_ns == taken
+
+
+async def test_invented_tokens_delay_no_caller_that_was_known_before():
+    """Their turns are used up, and the token must be verified again: its minute is over."""
+    async with staffed() as (rig, issuer):
+        token, tokens = issuer.token(), rig.gateway.generation.ways.credentials[STAFF]
+        assert (await rig.get("/", bearer(token))).status == 200
+        tokens.verified.forget()
+        while tokens._allowance.take():
+            pass
+        tokens._allowance._waiting = MOST_WAITING
+
+        assert (await rig.get("/", bearer(token))).status == 200
+        assert (await rig.get("/", bearer(issuer.token(sub="new")))).status == 503
 
 
 async def test_while_the_issuer_is_down_known_keys_serve_on():
