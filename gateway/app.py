@@ -48,6 +48,7 @@ from gateway.proxy.fast_lane import FastLane
 from gateway.proxy.front import FrontTerms
 from gateway.proxy.handler import Handler, Serving
 from gateway.proxy.room import Room
+from gateway.proxy.tunnels import Tunnels
 from gateway.request_ids import RequestIds
 from gateway.retired import Retired
 from gateway.tls.trust import Trust
@@ -140,7 +141,10 @@ class Gateway:
         self.generation = Generation(settings, self._parts, self._make_sources)
         self.file_watch = self._watch(settings)
         self.retired = Retired(loop)
-        self._handler = Handler(self._serving(settings), self._clock, self.metrics.route(UNROUTED))
+        self.tunnels = Tunnels(settings.limits, loop)
+        self._handler = Handler(
+            self._serving(settings), self._clock, self.metrics.route(UNROUTED), self.tunnels
+        )
         self._date = HttpDate()
         self._ids = RequestIds()
         self._lane = FastLane(self._handler, loop, self._clock.now_s)
@@ -168,6 +172,7 @@ class Gateway:
         """Stop accepting, let calls end within `grace_s` (the settings' grace if None), end the rest."""
         self.is_draining = True
         self.doors.close()
+        self.tunnels.drain((self._settings.grace_s if grace_s is None else grace_s) / 2)
         await self.doors.drain(self._settings.grace_s if grace_s is None else grace_s)
         self._sweeper.stop()
         await self.retired.close(self.generation)
@@ -235,6 +240,7 @@ class Gateway:
         self.observers.go_on(settings, access_log)
         self.file_watch = self._watch(settings)
         self._handler.go_on(self._serving(settings))
+        self.tunnels.go_on(limits, settings.permitted())
         self.front = self._front_terms(settings)
         self.retired.add(before, generation)
         self._sweeper.go_on(self._looks())

@@ -16,6 +16,7 @@ from gateway.observe.line_stream import dropped_lines
 from gateway.observe.metrics import Metrics
 from gateway.observers import Observers
 from gateway.proxy.census import Census
+from gateway.proxy.tunnels import Tunnels
 
 
 class Overseen(Protocol):
@@ -27,6 +28,7 @@ class Overseen(Protocol):
     observers: Observers
     file_watch: FileWatch
     census: Census
+    tunnels: Tunnels
 
     @property
     def is_draining(self) -> bool:
@@ -60,6 +62,7 @@ class Overview:
             lambda: {route.settings.name: route.health for route in gateway.generation.routes},
             lambda: [key for key, _ in gateway.file_watch.troubles()],
             self._reloaded,
+            lambda: dict(gateway.tunnels.counts()),
             lambda: gateway.generation.ways.key_sets(),  # noqa: PLW0108 - they are made later
         )
 
@@ -74,6 +77,7 @@ class Overview:
             self.prepare_metrics,
             self.stale,
             self._callers,
+            self._tunnels,
         )
 
     def readiness(self) -> Readiness:
@@ -108,6 +112,9 @@ class Overview:
 
     def _routes(self) -> Iterator[State]:
         return (route_state(route.settings, route.health) for route in self.gateway.generation.routes)
+
+    def _tunnels(self) -> Iterator[State]:
+        return (each.state() for each in list(self.gateway.tunnels.open))
 
     def _callers(self) -> Iterator[State]:
         return self.gateway.generation.ways.states()

@@ -81,6 +81,10 @@ def _callers(view: AdminView) -> Page:
     return Page(200, JSON_TYPE, _listed("callers", view.callers()))
 
 
+def _tunnels(view: AdminView) -> Page:
+    return Page(200, JSON_TYPE, _listed("tunnels", view.tunnels()))
+
+
 def _config(view: AdminView) -> Page:
     return _json_page(view.config())
 
@@ -111,6 +115,7 @@ PAGES: Final[dict[str, tuple[str, Callable[[AdminView], Page]]]] = {
     "/clients": ("the clients and their tokens, without secrets", _clients),
     "/routes": ("the routes", _routes),
     "/callers": ("the ways to know a caller: keys, files, what is remembered", _callers),
+    "/tunnels": ("the open tunnels of WebSocket", _tunnels),
     "/config": ("the configuration in use, and how the last reload went", _config),
 }
 

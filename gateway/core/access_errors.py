@@ -9,9 +9,11 @@
         ├── TooManyFailures      429  too many credentials from there were wrong
         ├── ScopeInsufficient    403  the caller is known, but its scope is not enough
         ├── CallerNotAllowed     403  the caller is known, or is elsewhere, and the route is not for it
-        └── RateExceeded         429  the caller sends too many requests
+        ├── RateExceeded         429  the caller sends too many requests
+        └── CallerTunnelsExceeded 429 the caller has too many tunnels
     Overloaded
-    └── CapacityExceeded         503  all callers of the route together do
+    ├── CapacityExceeded         503  all callers of the route together send too many requests
+    └── TunnelsExceeded          503  all callers together have too many tunnels
     GatewayError
     └── VerificationError        503  nobody can be verified in this way now
         ├── CallerUnverifiable   an authorization server is needed for it, and is not there
@@ -65,6 +67,18 @@ class RateExceeded(AccessError):
     """The caller's own quota is used up (RFC 6585 section 4)."""
 
     code, status, title = "rate_exceeded", 429, "Too many requests"
+
+
+class CallerTunnelsExceeded(AccessError):
+    """The caller has as many tunnels as ``limits.tunnels_per_caller`` allows."""
+
+    code, status, title = "too_many_tunnels_of_caller", 429, "The caller has too many tunnels"
+
+
+class TunnelsExceeded(Overloaded):
+    """Callers have as many tunnels as ``limits.tunnels`` allows."""
+
+    code, status, title = "too_many_tunnels", 503, "The gateway has too many tunnels"
 
 
 class CapacityExceeded(Overloaded):

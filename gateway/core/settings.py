@@ -155,6 +155,25 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class TunnelSettings:
+    """How long a tunnel may last; times are in seconds.
+
+    Attributes:
+        idle_s: without a byte in either direction; also for event streams.
+        max_age_s: in all; None: unbounded.
+        ends_with_token: it ends when the token expires that opened it.
+        half_close_s: without a byte, once one side has ended.
+        close_timeout_s: for the peers to answer a Close of ours.
+    """
+
+    idle_s: float = 300.0
+    max_age_s: float | None = None
+    ends_with_token: bool = False
+    half_close_s: float = 10.0
+    close_timeout_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
 class TenantSettings:
     """Whose token is injected, by who calls.
 
@@ -191,6 +210,8 @@ class RouteSettings:
             if the configuration names it.
         refuses_foreign_pages: whether loopback listeners refuse pages of other sites (`core.http.foreign`).
         gate: what stands before it.
+        websocket: whether WebSocket may be used.
+        tunnel: how long its tunnels may last.
         tenants: whose token is injected, by who calls; then the route itself has no grant.
         passes: request fields that carry a caller's credential on other routes, and pass on this one.
     """
@@ -215,6 +236,8 @@ class RouteSettings:
     max_body_bytes: int | None = None
     refuses_foreign_pages: bool = False
     gate: GateSettings = NOTHING
+    websocket: bool = True
+    tunnel: TunnelSettings = TunnelSettings()
     tenants: TenantSettings | None = None
     passes: tuple[str, ...] = ()
 
@@ -227,6 +250,8 @@ class Limits:
         replay_bytes: the longest request body that can be replayed after a 401.
         replay_total_bytes: for the replays of all requests together.
         connections: connections of callers, for all listeners together.
+        tunnels: tunnels, for all routes together.
+        tunnels_per_caller: tunnels of one caller, or of one network where callers are not known.
         buffers_bytes: for the buffers of all connections together, without replays.
     """
 
@@ -238,6 +263,8 @@ class Limits:
     replay_bytes: int = 64 * KIB
     replay_total_bytes: int = 64 * MIB
     connections: int = 10_000
+    tunnels: int = 1_000
+    tunnels_per_caller: int = 100
     buffers_bytes: int = 256 * MIB
 
 
@@ -298,3 +325,10 @@ class Settings:
         tenants = (route.tenants.all for route in self.routes if route.tenants is not None)
         each = (*self.routes, *chain.from_iterable(tenants))
         return tuple(dict.fromkeys(route.grant for route in each if route.grant is not None))
+
+    def permitted(self) -> dict[RouteName, tuple[RouteSettings, ...]]:
+        """Return the routes by name, each with what it is for its tenants."""
+        return {
+            route.name: (route, *(route.tenants.all if route.tenants is not None else ()))
+            for route in self.routes
+        }

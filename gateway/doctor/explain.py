@@ -24,6 +24,7 @@ from gateway.core.http.outbound import (
 )
 from gateway.core.http.request_head import HeadReader, RawHeaders, RequestHead
 from gateway.core.http.routing import Router
+from gateway.core.http.websocket import UPGRADE_LINES, offered_key
 from gateway.core.identity import identity_lines
 from gateway.core.masking import Mask
 from gateway.core.reserved import reserved_fields
@@ -105,6 +106,9 @@ def explain(settings: Settings, asked: Question, arrived: Arrival, who: Describe
     plan = outbound_plan(route)
     plan.admit(head, is_local=caller.is_local)  # again for a tenant, whose credential may go elsewhere
     is_ours = head.max_forwards == 0
+    if head.wants_websocket:
+        offered_key(head, is_taken=route.websocket)
+        told += UPGRADE_LINES
     token = _token(plan, head)
     lines = b"" if is_ours else b"\r\n".join((*_outbound_lines(plan, head, caller, token), *told))
     first, *after = (_text(lines) if token is None else legible(_text(lines), token)).split("\r\n")

@@ -79,8 +79,12 @@ def _json_line(record: AccessRecord, time: str) -> str:
         f',"request_bytes":{r.request_bytes},"answer_bytes":{r.answer_bytes}'
         f',"total_ms":{total_ms},"token_ms":{token_ms},"upstream_ms":{upstream_ms}'
         f',"token":"{r.token}","recovery":"{recovery}","cause":"{r.cause}"'
-        f',"caller_id":{_quoted(r.caller_id)}}}\n'
+        f',"caller_id":{_quoted(r.caller_id)}{_of_tunnel(r) if r.tunnel else ""}}}\n'
     )
+
+
+def _of_tunnel(record: AccessRecord) -> str:
+    return f',"tunnel":"{record.tunnel}","close_code":{record.close_code or "null"}'
 
 
 def _text_line(record: AccessRecord, time: str) -> str:
@@ -94,6 +98,8 @@ def _text_line(record: AccessRecord, time: str) -> str:
         parts.append(f"upstream={r.upstream_status} in {r.upstream_s * 1000:.2f} ms")
     if r.caller_id:
         parts.append(f"as={r.caller_id}")
+    if r.tunnel:
+        parts.append(f"tunnel={r.tunnel} close={r.close_code or '-'}")
     if r.token:
         parts.append(f"token={r.token}")
     if r.recovery is not _NO_RECOVERY:

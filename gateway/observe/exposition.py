@@ -19,7 +19,15 @@ from gateway.core.resolution import LookUp
 from gateway.observe.families import counter, gauge
 from gateway.observe.gauges import Connections, Gauges, Reloaded
 from gateway.observe.route_metrics import RouteMetrics
-from gateway.observe.series import CLIENTS, KEY_SETS, ROUTES, Family, Owners, name_resolutions
+from gateway.observe.series import (
+    CLIENTS,
+    KEY_SETS,
+    ROUTES,
+    Family,
+    Owners,
+    name_resolutions,
+    open_tunnels,
+)
 from gateway.observe.standings import CLIENT_STANDINGS, file_troubles, route_troubles
 from gateway.observe.token_metrics import ClientMetrics
 
@@ -50,6 +58,7 @@ def pieces(counted: Counted, gauges: Gauges) -> Iterator[bytes]:
     key_sets = list(gauges.key_sets().items())
     for of_sets in KEY_SETS:
         yield from _in_pieces(of_sets, key_sets)
+    yield from _in_pieces(open_tunnels, list(gauges.tunnels().items()))
     yield from _in_pieces(route_troubles, list(gauges.routes().items()))
     yield generate_latest(_Of([file_troubles(gauges.file_troubles())]))
     yield from _in_pieces(name_resolutions, counted.names)

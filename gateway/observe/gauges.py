@@ -54,5 +54,6 @@ class Gauges:
     routes: Callable[[], Mapping[RouteName, RouteHealth]] = dict
     file_troubles: Callable[[], Sequence[str]] = list
     reloaded: Callable[[], Reloaded] = Reloaded
+    tunnels: Callable[[], Mapping[RouteName, int]] = dict
     key_sets: Callable[[], Mapping[str, KeySetState]] = dict
     processes: Callable[[], Mapping[str, Mapping[str, float]]] = dict

@@ -11,7 +11,7 @@ from typing import Final
 
 from gateway.core.errors import InternalError
 from gateway.core.http.recovery import Recovery
-from gateway.observe.histogram import BOUNDS_S, Histogram
+from gateway.observe.histogram import BOUNDS_S, TUNNEL_BOUNDS_S, Histogram
 
 _NO_RECOVERY: Final = Recovery.NONE  # the attribute of an Enum class is a slow look-up before Python 3.12
 
@@ -31,6 +31,8 @@ class RouteMetrics:
         "request_bytes",
         "started_requests",
         "statuses",
+        "tunnel_durations",
+        "tunnels",
         "upstream_durations",
     )
 
@@ -46,6 +48,8 @@ class RouteMetrics:
         self.recoveries: dict[Recovery, int] = {}
         self.errors: dict[str, int] = {}
         self.own_statuses: dict[int, int] = {}
+        self.tunnels: dict[str, int] = {}
+        self.tunnel_durations = Histogram(TUNNEL_BOUNDS_S)
         self.accesses: dict[tuple[str, str], int] = {}
 
     def started(self) -> None:
@@ -58,6 +62,16 @@ class RouteMetrics:
         `way` is the one that knows it, or whose credential is not good; ``-`` if there is none.
         """
         self.accesses[way, outcome] = self.accesses.get((way, outcome), 0) + 1
+
+    def tunnel_ended(self, outcome: str, duration_s: float) -> None:
+        """Count a tunnel that is over, by what ended it."""
+        self.tunnels[outcome] = self.tunnels.get(outcome, 0) + 1
+        self.tunnel_durations.observe(duration_s)
+
+    def tunnelled(self, request_bytes: int, answer_bytes: int) -> None:
+        """Count bytes of a tunnel as they pass."""
+        self.request_bytes += request_bytes
+        self.answer_bytes += answer_bytes
 
     def connection_retried(self) -> None:
         """Count a request that was sent again because its pooled connection had died before."""

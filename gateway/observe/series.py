@@ -84,6 +84,24 @@ def _accesses(routes: Owners[RouteMetrics]) -> Metric:
     )
 
 
+def _tunnels(routes: Owners[RouteMetrics]) -> Metric:
+    return counter(
+        "gateway_tunnels",
+        "Tunnels of WebSocket that are over, by what ended them.",
+        ("route", "outcome"),
+        (([name, outcome], count) for name, route in routes for outcome, count in route.tunnels.items()),
+    )
+
+
+def _tunnel_durations(routes: Owners[RouteMetrics]) -> Metric:
+    return histogram(
+        "gateway_tunnel_duration_seconds",
+        "From the beginning of a tunnel to its end.",
+        "route",
+        ((name, route.tunnel_durations) for name, route in routes if route.tunnels),
+    )
+
+
 def _upstream_errors(routes: Owners[RouteMetrics]) -> Metric:
     return counter(
         "gateway_upstream_errors",
@@ -137,6 +155,8 @@ ROUTES: Final[tuple[Family[RouteMetrics], ...]] = (
         lambda route: route.answer_bytes,
     ),
     _accesses,
+    _tunnels,
+    _tunnel_durations,
     _errors,
     _upstream_errors,
     _upstream_durations,
@@ -265,6 +285,16 @@ KEY_SETS: Final[tuple[Family[KeySetState], ...]] = (
         lambda state: state.unknown,
     ),
 )
+
+
+def open_tunnels(routes: Owners[int]) -> Metric:
+    """Build the gauge of tunnels, by route."""
+    return gauge(
+        "gateway_tunnels_open",
+        "Tunnels of WebSocket that are open.",
+        ("route",),
+        (([name], count) for name, count in routes),
+    )
 
 
 def name_resolutions(names: Owners[Mapping[LookUp, int]]) -> Metric:

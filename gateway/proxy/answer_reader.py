@@ -52,6 +52,7 @@ class AnswerReader:
         answer: the response that is being read or was read last; None if none is expected.
         informational: 1xx responses that nobody has passed on yet.
         buffered_bytes: the bytes of the body that have arrived and were not taken.
+        has_switched: the response was a switch of protocols; what follows is its body.
         has_head, status: those of the final response, once its head is complete.
         error: why the response will not be complete; after that, nothing more is read.
         is_reusable: the connection may serve another exchange, as far as its responses go.
@@ -66,12 +67,14 @@ class AnswerReader:
         "_last_head",
         "_left_bytes",
         "_limits",
+        "_may_switch",
         "_parser",
         "_plain",
         "answer",
         "buffered_bytes",
         "error",
         "has_head",
+        "has_switched",
         "informational",
         "is_reusable",
         "status",
@@ -85,6 +88,7 @@ class AnswerReader:
         self._plain: PlainAnswer | None = None  # the reading of the last head, if it was plain
         self._is_11 = False
         self._is_head = False
+        self._may_switch = False
         self._head_bytes = 0
         self._left_bytes = 0
         self._keeps_alive = False
@@ -93,14 +97,17 @@ class AnswerReader:
         self.buffered_bytes = 0
         self.error: GatewayError | None = None
         self.has_head = False
+        self.has_switched = False
         self.status = 0
         self.is_reusable = False
         self.was_answered = False
 
-    def begin(self, *, is_head: bool) -> None:
-        """Expect a response from now on."""
+    def begin(self, *, is_head: bool, may_switch: bool = False) -> None:
+        """Expect a response from now on; `may_switch`: it may be a switch of protocols."""
         self.answer = Answer()
         self._is_head = is_head
+        self._may_switch = may_switch
+        self.has_switched = False
         self._head_bytes = self._left_bytes = self.buffered_bytes = 0
         self.is_reusable = self.was_answered = self.has_head = self._is_11 = False
         if self.informational:
@@ -120,6 +127,8 @@ class AnswerReader:
             return
         if answer is None or answer.is_complete or self._parser is None:
             self.is_reusable = False
+            if self.has_switched and answer is not None:
+                self._take_switched(data)
             return
         self.was_answered = True
         if not answer.has_head:
@@ -128,16 +137,34 @@ class AnswerReader:
                 return
             self._is_11 = not self._head_bytes and data.startswith(b"HTTP/1.1 ")
             self._head_bytes += len(data)
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._parse_failed(error)
+        if not self._parse(self._parser, data):
+            return
         answer = self.answer  # a new one, if an informational response ended
         assert answer is not None
         if not answer.has_head and self._head_bytes > self._limits.header_bytes:
             self.note(UpstreamAnswerTooLarge("the response header is too large"))
         if answer.body is _LENGTH and answer.has_head and not answer.is_complete:
             self._end_parsing(answer)
+
+    def _parse(self, parser: httptools.HttpResponseParser, data: Data) -> bool:
+        """Let llhttp read; return whether there is anything more to decide."""
+        try:
+            parser.feed_data(data)
+        except httptools.HttpParserUpgrade as error:
+            if self.has_switched:
+                self._take_switched(data[error.args[0] :])
+                return False
+            self._parse_failed(error)
+        except httptools.HttpParserError as error:
+            self._parse_failed(error)
+        return not self.has_switched
+
+    def _take_switched(self, data: Data) -> None:
+        """Keep what follows a switch of protocols."""
+        assert self.answer is not None
+        if data:
+            self.answer.chunks.append(data)
+            self.buffered_bytes += len(data)
 
     def _read_plain(self, answer: Answer, data: bytes) -> bool:
         """Read a response whose head is complete and plain (`plain_head`); return whether it was one."""
@@ -245,7 +272,7 @@ class AnswerReader:
         answer.start = b"HTTP/1.1 %d %b" % (status, answer.reason)
         if len(answer.fields) > self._limits.headers or self._is_too_large(answer):
             raise UpstreamAnswerTooLarge("the response header is too large")
-        if status == 101:
+        if status == 101 and not self._may_switch:
             raise UpstreamAnswerInvalid("the upstream switched protocols without being asked")
         version = "1.1" if self._is_11 else parser.get_http_version()
         if status < 100 or version not in _VERSIONS:
@@ -254,6 +281,9 @@ class AnswerReader:
             raise UpstreamAnswerInvalid("the reason phrase contains a control byte")
         answer.lines, answer.special = ANSWER_NAMES.sort(answer.fields)
         answer.fields = []
+        if status == 101:
+            self._switch(answer)
+            return
         is_11 = version == "1.1"
         answer.body = body = upstream_body(status, answer.special, is_head=self._is_head, is_11=is_11)
         answer.has_head = True
@@ -261,6 +291,13 @@ class AnswerReader:
             self.has_head, self.status = True, status
         if body is _NO_BODY and status >= 200:
             self._end_without_body(answer, parser)
+
+    def _switch(self, answer: Answer) -> None:
+        """Read no HTTP any more: what follows belongs to the protocol that was asked for."""
+        answer.body = Body.UNTIL_CLOSE
+        answer.has_head = self.has_head = self.has_switched = True
+        self.status = answer.status
+        self._parser = None
 
     def _is_too_large(self, answer: Answer) -> bool:
         if self._head_bytes <= self._limits.header_bytes:

@@ -40,6 +40,7 @@ from gateway.proxy.census import Census
 from gateway.proxy.front import Front, FrontTerms
 from gateway.proxy.handler import Handler
 from gateway.proxy.link import CallerLink, CallersServer, LinkTerms
+from gateway.proxy.tunnels import OpenTunnel
 from gateway.proxy.unsent import unsent_bytes
 from gateway.proxy.upstream import UpstreamConnection
 
@@ -64,9 +65,10 @@ class CallerConnection(CallerLink):
     Attributes:
         was_made: it counts as open until it is lost.
         front: the protocol of its transport.
+        opened: the tunnel that its last call opened.
     """
 
-    __slots__ = ("_entrance", "_listener", "_next", "_terms", "front", "was_made")
+    __slots__ = ("_entrance", "_listener", "_next", "_terms", "front", "opened", "was_made")
 
     def __init__(
         self,
@@ -81,6 +83,7 @@ class CallerConnection(CallerLink):
         self._entrance = entrance
         self._next: tuple[Terms, Entrance] | None = None
         self.front = Front(self, terms.front, self._call_at_hand)
+        self.opened: OpenTunnel | None = None
         self.was_made = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -92,6 +95,8 @@ class CallerConnection(CallerLink):
         self.wire_is(cast("asyncio.Transport", transport))  # uvloop's is no subclass
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        if self.opened is not None:
+            self.opened.tunnel.caller_is_gone()
         self._wire = None
         self._terms.census.leave()
         super().connection_lost(exc)
@@ -100,6 +105,33 @@ class CallerConnection(CallerLink):
     def is_ending(self) -> bool:
         """Whether no further request will be served."""
         return self._listener.is_given_up or super().is_ending
+
+    # ── a tunnel ──────────────────────────────────────────────────────────────────────────────────
+
+    def begins_tunnel(self, opened: object) -> None:
+        """Relay whatever the caller sends from now on; the task runs the tunnel after the call."""
+        assert isinstance(opened, OpenTunnel)
+        self.opened = opened
+        self.facts.total_deadline_s = inf
+
+    async def _run_tunnel(self) -> None:
+        """Run the tunnel that the last call opened, if it opened one, to its end."""
+        if self.opened is not None:
+            self.relay_raw(self.opened.tunnel.caller_sent)
+            await self._terms.handler.run_tunnel(self.opened)
+
+    def caller_ends(self) -> bool:
+        return self.opened is not None and self.opened.tunnel.caller_ended()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.opened is not None:
+            self.opened.tunnel.caller_is_slow()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self.opened is not None:
+            self.opened.tunnel.caller_reads()
 
     # ── a reload ──────────────────────────────────────────────────────────────────────────────────
 
@@ -197,6 +229,7 @@ class CallerConnection(CallerLink):
                 if not call.keeps_alive:
                     break
                 await self._give_way()
+            await self._run_tunnel()
         except CallerGone:
             pass
         except asyncio.CancelledError:

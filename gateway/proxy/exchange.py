@@ -19,6 +19,7 @@ from gateway.core.errors import UpstreamClosed
 from gateway.core.http.answer_head import dropped_names
 from gateway.core.http.outbound import expectation_lines, framing_lines
 from gateway.core.http.recovery import may_send_again
+from gateway.core.http.websocket import UPGRADE_LINES
 from gateway.core.token import Token
 from gateway.proxy.answer import WholeAnswer
 from gateway.proxy.body import RequestBody
@@ -187,7 +188,9 @@ class Exchange(ExchangeFacts):
             lines.append(self._proofs.line())
         if call.admission is not None:
             lines += call.admission.request_lines
-        upstream.begin(is_head=call.is_head)
+        if head.wants_websocket:
+            lines += UPGRADE_LINES
+        upstream.begin(is_head=call.is_head, may_switch=head.wants_websocket)
         if body is not None:
             self._send_with_body(upstream, lines, body)
             return
@@ -274,6 +277,13 @@ class Exchange(ExchangeFacts):
         if self._pump is not None:
             self._pump.stop()
         self._route.pool.release(upstream)
+
+    def switched(self) -> UpstreamConnection:
+        """Detach the connection, which serves a tunnel from now on."""
+        upstream, self.upstream = self.upstream, None
+        assert upstream is not None
+        self._route.pool.let_go(upstream)
+        return upstream
 
     async def abandon(self) -> None:
         """Close, wait for the pump to release the body, and rewind the body for the next attempt."""

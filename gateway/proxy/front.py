@@ -130,9 +130,9 @@ class Front(Awaiter):
         self._facts.was_fed = True
         self.link.data_received(data)
 
-    def eof_received(self) -> None:
-        """Let the transport close: a caller that closes its side has left."""
-        self.link.eof_received()
+    def eof_received(self) -> bool:
+        """Let the transport close: a caller that closes its side has left, unless it has a tunnel."""
+        return self.link.caller_ends()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell the connection that its transport is gone."""

@@ -28,6 +28,9 @@ from gateway.proxy.exchange import Exchange
 from gateway.proxy.refused import is_refused, recover, tells_refusal
 from gateway.proxy.relay import relay, relay_at_once
 from gateway.proxy.route import Route
+from gateway.proxy.switching import SWITCHING, Switch
+from gateway.proxy.tunnel import TunnelEnd
+from gateway.proxy.tunnels import OpenTunnel, Tunnels
 
 _NO_RECOVERY: Final = Recovery.NONE  # looking up a member of an Enum is slow before Python 3.12
 _RECOVERED: Final = Recovery.RECOVERED
@@ -58,9 +61,10 @@ class Handler:
         reader: reads request heads.
     """
 
-    def __init__(self, by: Serving, clock: Clock, unrouted: RouteMetrics) -> None:
+    def __init__(self, by: Serving, clock: Clock, unrouted: RouteMetrics, tunnels: Tunnels) -> None:
         self._clock = clock
         self._unrouted = unrouted
+        self._tunnels = tunnels
         self._router = by.router
         self._observer = by.observer
         self._limits = by.limits
@@ -87,32 +91,16 @@ class Handler:
         """
         try:
             route = call.route or self._match(call)
-            gate = route.gate
-            if gate is not None and call.admission is None:
-                if is_preflight(call.head) and gate.cors is not None:
-                    call.answer_preflight(gate.cors.preflight_lines(call.head, route.settings.methods))
+            if route.gate is not None and call.admission is None:
+                if self._answers_preflight(call, route):
                     return
-                deadline_s = call.started_s + call.within(route.timeouts.response_s)
-                admission = await gate.wait(call.head, call.facts.caller, call.started_s, deadline_s)
-                route = _admitted(call, route, admission)
+                route = await self._admitted(call, route)
             if call.head.max_forwards == 0:
                 call.answer_options(route.settings.methods)
-                return
-            exchange = begun or self._with_token_at_hand(call, route)
-            if exchange is None:
-                exchange = await self._with_awaited_token(call, route)
-            await exchange.run()
-            try:
-                if self.must_recover(exchange, route) and await is_refused(exchange, route):
-                    exchange = await recover(call, route, exchange)
-                    if call.recovery is _RECOVERED:
-                        self.note_accepted(call, exchange, route)
-                else:
-                    self.note_accepted(call, exchange, route)
-                if not relay_at_once(call, route, exchange.answer):
-                    await relay(call, route, exchange.answer)
-            finally:
-                exchange.close()
+            elif call.head.wants_websocket:
+                await self._switch(call, route)
+            else:
+                await self._serve(call, route, begun)
         except asyncio.CancelledError:
             call.refuse(CallerGone("the caller closed the connection"))
             raise
@@ -120,6 +108,47 @@ class Handler:
             self.failed(call, error)
         finally:
             self.done(call)
+
+    async def _serve(
+        self, call: Call, route: Route, begun: Exchange | None, switch: Switch | None = None
+    ) -> None:
+        """Get a response and relay it; or open a tunnel, if the response begins one."""
+        exchange = begun or self._with_token_at_hand(call, route)
+        if exchange is None:
+            exchange = await self._with_awaited_token(call, route)
+        await exchange.run()
+        try:
+            if self.must_recover(exchange, route) and await is_refused(exchange, route):
+                exchange = await recover(call, route, exchange)
+                if call.recovery is _RECOVERED:
+                    self.note_accepted(call, exchange, route)
+            else:
+                self.note_accepted(call, exchange, route)
+            if exchange.status == SWITCHING:
+                assert switch is not None  # or the upstream's 101 was an error
+                switch.open(call, route, exchange)
+            elif not relay_at_once(call, route, exchange.answer):
+                await relay(call, route, exchange.answer)
+        finally:
+            exchange.close()
+
+    async def _switch(self, call: Call, route: Route) -> None:
+        """Take a handshake of WebSocket as far as its response; a tunnel goes on beyond the call."""
+        switch = Switch(call, route, self._tunnels)
+        try:
+            await self._serve(call, route, None, switch)
+        finally:
+            switch.end()
+
+    async def run_tunnel(self, opened: OpenTunnel) -> None:
+        """Run a tunnel that a call opened, to its end, and record that."""
+        try:
+            await self._tunnels.run(opened)
+        finally:
+            duration_s = self._clock.now_s() - opened.tunnel.began_s
+            opened.counters.tunnel_ended((opened.tunnel.end or TunnelEnd.ERROR).value, duration_s)
+            if self._observer is not None:
+                self._observer.request_done(opened.record(self._clock.wall_s(), duration_s))
 
     def refuse(self, call: Call, error: GatewayError) -> None:
         """Respond to what could not be read as a request."""
@@ -146,7 +175,9 @@ class Handler:
             admission = gate.now(call.head, call.facts.caller, call.started_s)
             if admission is None:
                 return None
-            route = _admitted(call, route, admission)
+            route = _let_in(call, route, admission)
+        if call.head.wants_websocket:
+            return None
         return None if call.head.max_forwards == 0 else self._with_token_at_hand(call, route)
 
     # ── the steps ─────────────────────────────────────────────────────────────────────────────────
@@ -187,6 +218,23 @@ class Handler:
         except CallerError:
             pass  # nothing would follow it: it is a request as all others
         return self._router.match(head.host, head.target.path, head.method)
+
+    @staticmethod
+    def _answers_preflight(call: Call, route: Route) -> bool:
+        """Answer a browser that asks in advance, if the route has a policy for it."""
+        cors = route.gate.cors if route.gate is not None else None
+        if cors is None or not is_preflight(call.head):
+            return False
+        call.answer_preflight(cors.preflight_lines(call.head, route.settings.methods))
+        return True
+
+    @staticmethod
+    async def _admitted(call: Call, route: Route) -> Route:
+        """Let the caller in, after a wait if need be; return what the route is for it."""
+        assert route.gate is not None
+        deadline_s = call.started_s + call.within(route.timeouts.response_s)
+        admission = await route.gate.wait(call.head, call.facts.caller, call.started_s, deadline_s)
+        return _let_in(call, route, admission)
 
     def _read(self, call: Call) -> RequestHead:
         message = call.message
@@ -271,7 +319,7 @@ class Handler:
         call.exchange = None  # each knows the other, and only the garbage collector would free them
 
 
-def _admitted(call: Call, route: Route, admission: Admission) -> Route:
+def _let_in(call: Call, route: Route, admission: Admission) -> Route:
     """Note that the caller was let in; return what the route is for it.
 
     Raises:
@@ -285,8 +333,8 @@ def _admitted(call: Call, route: Route, admission: Admission) -> Route:
 
 
 def _lasts(token: Token, call: Call, source: TokenSource) -> bool:
-    """Whether a token will do: it should live a little longer if the body cannot be replayed."""
-    if call.body is None or call.body.can_be_replayed:
+    """Whether a token will do: for a tunnel, or a body that cannot be replayed, it must live a while."""
+    if (call.body is None or call.body.can_be_replayed) and not call.head.wants_websocket:
         return True
     return token.left_s(call.started_s) >= source.body_margin_s()
 

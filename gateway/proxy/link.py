@@ -263,6 +263,14 @@ class CallerLink(RequestReader):
             self._ending = Ending(self._loop.time(), unsent_bytes(transport))
         transport.close()
 
+    def begins_tunnel(self, opened: object) -> None:
+        """Relay whatever the caller sends from now on; see `proxy.tunnels`."""
+        raise NotImplementedError
+
+    def caller_ends(self) -> bool:
+        """Note that the caller sends nothing more; return whether its transport stays open."""
+        raise NotImplementedError
+
     def abort(self) -> None:
         """Reset the connection."""
         transport = self._wire

@@ -129,6 +129,13 @@ class Pool:
             else:
                 connection.abort()
 
+    def let_go(self, connection: UpstreamConnection) -> None:
+        """Forget a connection that serves something else from now on."""
+        connection.has_time()
+        if connection in self._all:
+            self._all.remove(connection)
+            self._room.open -= 1
+
     def give_up(self) -> None:
         """Keep no idle connections any more, and close those in use after their exchange."""
         self._most_idle = 0

@@ -8,9 +8,10 @@ RFC 9110 section 6.5 for trailers.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Final
 
-from gateway.core.http.answer_head import Body, caller_body, dropped_names
+from gateway.core.http.answer_head import Body, caller_body, dropped_names, is_event_stream
 from gateway.proxy.answer import Answer, Data, WholeAnswer
 from gateway.proxy.call import Call
 from gateway.proxy.route import Route
@@ -60,7 +61,11 @@ async def relay(call: Call, route: Route, upstream: UpstreamConnection | WholeAn
     length = sum(map(len, chunks))
     call.begin_answer(answer.status, b"".join((head, *_framed(chunks, body))), length)
     assert isinstance(upstream, UpstreamConnection)  # a response that is incomplete is on its connection
-    await Stream(call, upstream, answer, route.timeouts.idle_s, is_chunked=body is _CHUNKED).run()
+    idle_s = route.timeouts.idle_s
+    if is_event_stream(answer.lines):
+        idle_s = route.settings.tunnel.idle_s
+        call.facts.total_deadline_s = inf
+    await Stream(call, upstream, answer, idle_s, is_chunked=body is _CHUNKED).run()
     if end := _end(call, route, answer, body):
         call.link.write(b"".join(end))
 

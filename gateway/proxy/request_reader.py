@@ -16,10 +16,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from math import inf
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from aiohttp import StreamReader
-from aiohttp.http import HttpRequestParser, RawRequestMessage
+from aiohttp.http import HttpParser, HttpRequestParser, RawRequestMessage
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
@@ -37,6 +37,7 @@ MOST_QUEUED: Final = 2  # requests read while another one is being served
 # How much chunk headers and extensions may add to the data: 16 bytes per byte, and a fixed amount.
 _CHUNK_OVERHEAD: Final = 16
 _CHUNK_OVERHEAD_START_BYTES: Final = 16 * KIB
+_MOST_HELD_BYTES: Final = 64 * KIB
 _HEAD_END: Final = b"\r\n\r\n"
 
 
@@ -46,6 +47,7 @@ class RequestReader(RequestHandler):
     Attributes:
         read_deadline_s: when the data awaited from the caller is late, monotonic.
         heard_at_s: when the caller last sent data that nobody reads any more, monotonic.
+        held: what followed an upgrade, until it is decided.
         had_odd_read: some head did not arrive in a single read of at most ``limits.header_bytes``.
     """
 
@@ -61,11 +63,13 @@ class RequestReader(RequestHandler):
         "_limits",
         "_most_head_bytes",
         "_pass_on",
+        "_raw",
         "_received_tail",
         "_refusal",
         "_rest_bytes",
         "had_odd_read",
         "heard_at_s",
+        "held",
         "read_deadline_s",
     )
 
@@ -88,6 +92,7 @@ class RequestReader(RequestHandler):
         self._rest_bytes = 0  # at most so many wait in the parser after the last request
         self._head_bytes = 0  # of an incomplete head
         self.had_odd_read = False
+        self.held = bytearray()
         self._last_payload: StreamReader = EMPTY_PAYLOAD
         self._left_bytes = 0
         self._pass_on: Callable[[bytes], bool] | None = None
@@ -97,6 +102,7 @@ class RequestReader(RequestHandler):
         self._has_begun_head = False
         self._is_last = False  # no further request is queued
         self._discards = False  # nothing more is read
+        self._raw: Callable[[bytes], None] | None = None  # takes what follows an upgrade to WebSocket
         self._refusal: GatewayError | None = None
         self.heard_at_s = 0.0
         self.read_deadline_s = inf
@@ -135,12 +141,17 @@ class RequestReader(RequestHandler):
         if self._discards or self._force_close or self._parser is None:
             self.heard_at_s = self._loop.time()
             return
-        if self._left_bytes:
+        if self._raw is not None:
+            self._raw(data)
+        elif self._left_bytes:
             self._take_raw(data)
-            return
+        else:
+            self._parse(self._parser, data)
+
+    def _parse(self, parser: HttpParser[Any], data: bytes) -> None:
         is_between = not self._has_begun_head and self._last_payload.is_eof()
         try:
-            messages, upgraded, _ = self._parser.feed_data(data)
+            messages, upgraded, _ = parser.feed_data(data)
         except HttpProcessingError as error:
             self._parse_failed(error, is_between=is_between)
             return
@@ -149,16 +160,23 @@ class RequestReader(RequestHandler):
         elif messages:  # one at most, see `_new_parser`
             message, payload = messages[0]
             self._queue(message, payload, data, is_last=upgraded)
-            end = data.find(_HEAD_END) + 4 + payload.total_bytes if is_between else 0
-            had_rest = self._rest_bytes > 0
-            if not is_between or len(data) > self._limits.header_bytes:
-                self.had_odd_read = True
-            if (had_rest or end != len(data)) and not message.chunked:  # otherwise `_end_of_chunked` checks
-                self._rest_bytes += max(1, len(data) - (0 if had_rest else max(0, end)))
-            if had_rest or len(self._messages) >= MOST_QUEUED:
-                self._hold_reading()
+            if not message.upgrade or not self._holds_what_follows(parser):
+                self._count_rest(message, payload, data, is_between=is_between)
         elif data and (is_between or self._has_begun_head):
             self._count_head(len(data), is_first=is_between)
+
+    def _count_rest(
+        self, message: RawRequestMessage, payload: StreamReader, data: bytes, *, is_between: bool
+    ) -> None:
+        """Count what waits in the parser behind a request that was read."""
+        end = data.find(_HEAD_END) + 4 + payload.total_bytes if is_between else 0
+        had_rest = self._rest_bytes > 0
+        if not is_between or len(data) > self._limits.header_bytes:
+            self.had_odd_read = True
+        if (had_rest or end != len(data)) and not message.chunked:  # otherwise `_end_of_chunked` checks
+            self._rest_bytes += max(1, len(data) - (0 if had_rest else max(0, end)))
+        if had_rest or len(self._messages) >= MOST_QUEUED:
+            self._hold_reading()
 
     def _count_head(self, count: int, *, is_first: bool) -> None:
         if is_first:
@@ -186,6 +204,37 @@ class RequestReader(RequestHandler):
             if not (payload.is_eof() or self._is_reading_chunked or self._is_last):
                 self._end_parsing(message)
         self._wake()
+
+    def _holds_what_follows(self, parser: HttpParser[Any]) -> bool:
+        """Keep what follows an upgrade to WebSocket, which is no HTTP if the upgrade comes about.
+
+        The parser, stopped at the end of the request, tells only now that it is one, and gives the rest back.
+        """
+        try:
+            _, is_upgraded, first = parser.feed_data(b"")
+        except HttpProcessingError:
+            return False
+        if not is_upgraded:
+            return False
+        self._rest_bytes = 0
+        held = self.held = bytearray(first)
+
+        def hold(data: bytes) -> None:
+            held.extend(data)
+            if len(held) >= _MOST_HELD_BYTES:
+                self._hold_reading()
+
+        self._raw = hold
+        return True
+
+    def relay_raw(self, take: Callable[[bytes], None]) -> None:
+        """Hand what followed an upgrade to `take`, and then whatever comes."""
+        self._raw = take
+        held, self.held = bytes(self.held), bytearray()
+        if held:
+            take(held)
+        if self._buffer_paused:
+            self._resume_reading_for_buffer()
 
     def _hold_reading(self) -> None:
         """Stop reading until requests have been served.

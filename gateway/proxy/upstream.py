@@ -106,9 +106,9 @@ class UpstreamConnection(UpstreamFlow):
 
     # ── what the exchange calls ───────────────────────────────────────────────────────────────────
 
-    def begin(self, *, is_head: bool) -> None:
+    def begin(self, *, is_head: bool, may_switch: bool = False) -> None:
         """Expect a response from now on."""
-        super().begin(is_head=is_head)
+        super().begin(is_head=is_head, may_switch=may_switch)
         self.exchanges += 1
         self.request_is_sent = False
 

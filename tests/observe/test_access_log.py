@@ -149,6 +149,10 @@ def json_line(each):
     names = {name: name.removesuffix("_s") + "_ms" for name in ("total_s", "token_s", "upstream_s")}
     names["started_at_s"] = "time"
     members = {names.get(name, name): in_json(name, getattr(each, name)) for name in MEMBERS}
+    if not each.tunnel:
+        del members["tunnel"], members["close_code"]
+    elif not each.close_code:
+        members["close_code"] = "null"
     return "{" + ",".join(f'"{name}":{text}' for name, text in members.items()) + "}\n"
 
 

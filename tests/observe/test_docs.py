@@ -43,12 +43,14 @@ def families():
             sources=lambda: {ClientName("crm"): [FAILING]},
             routes=lambda: {RouteName("/crm"): troubled()},
             file_troubles=lambda: ["clients.crm.client_secret"],
+            tunnels=lambda: {RouteName("/crm"): 1},
             key_sets=lambda: {"staff": KeySetState(("k1",), 1.0, 1, 0, "")},
         ),
         lambda: 0.0,
     )
     metrics.route(RouteName("/crm")).done(500, 0.1, 0.1, 0, 0, Recovery.HELD, "internal_error")
     metrics.route(RouteName("/crm")).done(500, 0.1, 0.1, 0, 0, Recovery.NONE, "")
+    metrics.route(RouteName("/crm")).tunnel_ended("caller", 1.0)
     metrics.route(RouteName("/crm")).accessed("staff", "admitted")
     metrics.resolutions.expect(["api.example.com"])
     metrics.tokens.told(TokenRequested(ClientName("crm"), Reason.FIRST))

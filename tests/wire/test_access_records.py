@@ -45,6 +45,8 @@ async def test_a_request_that_was_answered_by_its_upstream():
         "recovery": Recovery.NONE,
         "cause": "",
         "caller_id": "",
+        "tunnel": "",
+        "close_code": 0,
     }
     assert abs(record.started_at_s - sent_at_s) < 60
     assert record.token_s == 0 < record.upstream_s <= record.total_s
@@ -72,5 +74,7 @@ async def test_a_request_whose_upstream_is_not_there():
         "recovery": Recovery.NONE,
         "cause": "connection_refused",
         "caller_id": "",
+        "tunnel": "",
+        "close_code": 0,
     }
     assert record.token_s == 0 < record.upstream_s <= record.total_s

@@ -70,7 +70,7 @@ REQUESTS = [
     ("GET", "/", ("X-Request-ID: mine",), b""),
     ("GET", "/", ("X-Request-ID: not mine",), b""),
     ("GET", "/", ("Upgrade: h2c", "Connection: Upgrade"), b""),
-    ("GET", "/", ("Upgrade: websocket", "Connection: Upgrade"), b""),
+    ("GET", "/", ("Upgrade: h2c", "Connection: Upgrade"), b""),
     ("GET", "/", ("DPoP: a.b.c",), b""),
     ("GET", "/keep", ("Authorization: Basic abc",), b""),
     ("GET", "/keep", ("Authorization: Basic abc", "Authorization: Basic def"), b""),

@@ -64,6 +64,12 @@ class LimitRules(Strict):
     replay_total_bytes: Size | None = optional(
         "The memory for replays, for all requests together.", "64MiB", alias="replay_total"
     )
+    tunnels: _ConnectionCount | None = optional(
+        "The most tunnels of WebSocket, for all routes together.", 1_000
+    )
+    tunnels_per_caller: _ConnectionCount | None = optional(
+        "The most tunnels of one caller, or of one network where callers are not known.", 100
+    )
     connections: _ConnectionCount | None = optional(
         "The most connections of callers, for all listeners together.", 10_000
     )

@@ -13,8 +13,10 @@ from gateway.config.routes.access_build import credentials_of_others, gate_setti
 from gateway.config.routes.client_key import ClientsByCaller
 from gateway.config.routes.recovery_model import RefusalModel
 from gateway.config.routes.route_model import RequestRules, ResponseRules, RouteModel
+from gateway.config.routes.tunnel_model import TunnelModel
 from gateway.config.tls.tls_build import authorities, oldest_version, own_certificate
 from gateway.config.values.strict import given, unique
+from gateway.config.values.units import TOKEN
 from gateway.core.access_settings import NOTHING, GateSettings, WaySettings
 from gateway.core.caller import WayName
 from gateway.core.carriers import USUAL, Carrier
@@ -29,6 +31,7 @@ from gateway.core.settings import (
     RouteSettings,
     TenantSettings,
     Timeouts,
+    TunnelSettings,
     UpstreamSettings,
 )
 
@@ -114,6 +117,8 @@ class RouteBuilder:
             max_body_bytes=route.max_body,
             refuses_foreign_pages=route.client is not None and not route.allow_foreign_pages,
             gate=gate,
+            websocket=route.websocket,
+            tunnel=_tunnel(route.tunnel),
             passes=credentials_of_others(self._ways, gate.rule),
         )
 
@@ -189,6 +194,17 @@ def _sign(written: RefusalModel) -> RefusalSign:
 def _instances(route: RouteModel) -> InstanceSettings | None:
     named = route.upstream.instance
     return None if named is None else InstanceSettings(named.part, unique(route.instances), named.is_host)
+
+
+def _tunnel(model: TunnelModel | None) -> TunnelSettings:
+    if model is None:
+        return TunnelSettings()
+    age = model.max_age
+    return TunnelSettings(
+        max_age_s=age if isinstance(age, float) else None,
+        ends_with_token=age == TOKEN,
+        **given(model, "idle_s", "half_close_s", "close_timeout_s"),
+    )
 
 
 def _laid_over(fields: Fields, others: Mapping[str, str]) -> Fields:

@@ -12,6 +12,7 @@ from gateway.config.routes.access_model import Access
 from gateway.config.routes.client_key import ClientsByCaller, RouteClient
 from gateway.config.routes.gate_model import CorsModel, LimitModel
 from gateway.config.routes.recovery_model import Refusals
+from gateway.config.routes.tunnel_model import TunnelModel
 from gateway.config.tls.tls_model import UpstreamTls
 from gateway.config.values.key_types import (
     Audience,
@@ -119,6 +120,12 @@ class RouteModel(Strict):
         "Who may use the route: anyone, or a list of entries, of which one must be satisfied; required if it "
         "injects a token and another machine can reach a listener."
     )
+    websocket: Flag = Field(
+        default=True,
+        description="Take WebSocket handshakes; otherwise they get 501.",
+        json_schema_extra={"default": True},
+    )
+    tunnel: TunnelModel | None = optional("How long tunnels of WebSocket may last.")
     limits: list[LimitModel] | None = optional("How many requests are served.")
     cors: CorsModel | None = optional("Which pages of other origins may use the route in a browser.")
     identity: dict[RequestField, Text] | None = optional(

@@ -14,6 +14,7 @@ from gateway.config.problems import Loc, Mistake
 from gateway.config.routes.client_key import ClientsByCaller
 from gateway.config.routes.route_model import RouteModel
 from gateway.config.spelling import close_to
+from gateway.config.values.units import TOKEN
 from gateway.core.carriers import MAIN_PART, Carrier, InCookie, InHeader, InQuery
 from gateway.core.http.fields import folded
 from gateway.core.settings import CallerAuthorization, Scheme
@@ -101,6 +102,8 @@ def _unknown_client(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[M
 
 def _needs_client(loc: Loc, route: RouteModel) -> Iterator[Mistake]:
     if route.client is None:
+        if route.tunnel is not None and route.tunnel.max_age == TOKEN:
+            yield Mistake((*loc, "tunnel", "max_age"), _NO_CLIENT.replace("this key", "token"))
         for key in (
             "scope",
             "audience",

@@ -287,6 +287,11 @@ JwtAlgorithms = Annotated[
     Field(min_length=1),
     BeforeValidator(one_or_many, json_schema_input_type=str | list[str]),
 ]
+TunnelAge = Annotated[
+    float | str,
+    PlainValidator(reader_of_filled(units.tunnel_age)),
+    _shown(rf"token|{units.DURATION_PATTERN}"),
+]
 RequestRate = Annotated[tuple[int, float], PlainValidator(units.request_rate), _shown(units.RATE_PATTERN)]
 InFlight = Annotated[int, *whole_number(1, 1_000_000)]
 LimitName = Annotated[str, AfterValidator(names.limit_name)]

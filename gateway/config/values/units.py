@@ -18,6 +18,7 @@ LONGEST_S: Final = 24 * 3600.0
 PACE_PATTERN: Final = r"[1-9][0-9]{0,3}/([1-9][0-9]{0,2})?(s|m|h)"
 RATE_PATTERN: Final = r"[1-9][0-9]{0,6}/([1-9][0-9]{0,2})?(s|m|h)"
 MOST_WORKERS: Final = 128
+TOKEN: Final = "token"
 _KIB: Final = 1024
 LARGEST_BYTES: Final = 1024 * _KIB**3
 
@@ -57,6 +58,15 @@ def login_pace(value: object) -> LoginPace:
     if found is None:
         raise Wrong("expected a number of logins and a time, such as 6/m for six in any minute, or 10/5m")
     return LoginPace(int(found["count"]), float(found["amount"] or 1) * _UNIT_S[found["unit"]])
+
+
+def tunnel_age(value: object) -> float | str:
+    """Read how old a tunnel may become: a duration in seconds, or ``token``.
+
+    Raises:
+        Wrong: it is neither.
+    """
+    return TOKEN if value == TOKEN else duration_s(value)
 
 
 def request_rate(value: object) -> tuple[int, float]:

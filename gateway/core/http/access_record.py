@@ -27,6 +27,8 @@ class AccessRecord:
         upstream_s: how long it waited for the head of the upstream's response; None if there was no exchange.
         token: the fingerprint of the token that the last exchange carried, or empty.
         cause: why it failed, if `error` alone does not say (`core.cause`), or empty.
+        tunnel: what ended a tunnel, in its last record; empty in all others.
+        close_code: of the first Close that passed in it; 0 if none did.
         caller_id: by which way the caller is known, and as whom: ``staff:alice``; empty if nobody asked.
     """
 
@@ -49,6 +51,8 @@ class AccessRecord:
     recovery: Recovery
     cause: str
     caller_id: str
+    tunnel: str
+    close_code: int
 
     # Written out for compiled wheels: there `dataclass` would make an interpreted one, ten times as slow.
     def __init__(  # noqa: PLR0913, PLR0917
@@ -72,6 +76,8 @@ class AccessRecord:
         recovery: Recovery,
         cause: str = "",
         caller_id: str = "",
+        tunnel: str = "",
+        close_code: int = 0,
     ) -> None:
         self.started_at_s = started_at_s
         self.request_id = request_id
@@ -92,6 +98,8 @@ class AccessRecord:
         self.recovery = recovery
         self.cause = cause
         self.caller_id = caller_id
+        self.tunnel = tunnel
+        self.close_code = close_code
 
 
 class RequestObserver(Protocol):

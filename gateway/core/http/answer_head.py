@@ -149,6 +149,11 @@ def challenges(lines: Iterable[bytes]) -> list[bytes]:
     return [line[17:].strip() for line in lines if line[:17].lower() == b"www-authenticate:"]
 
 
+def is_event_stream(lines: Iterable[bytes]) -> bool:
+    """Whether a response goes on for as long as its reader likes (server-sent events, HTML standard)."""
+    return any(line[:31].lower() == b"content-type: text/event-stream" for line in lines)
+
+
 def has_control(reason: bytes) -> bool:
     """Whether a reason phrase contains control characters, which RFC 9112 section 4 forbids."""
     return any((byte < 0x20 and byte != 0x09) or byte == 0x7F for byte in reason)

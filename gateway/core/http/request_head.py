@@ -21,7 +21,6 @@ from gateway.core.errors import (
     MethodUnsupported,
     TargetTooLong,
     TransferCodingUnsupported,
-    UpgradeUnsupported,
     VersionUnsupported,
 )
 from gateway.core.http.fields import folded, options
@@ -132,7 +131,8 @@ class RequestHead:
         content_length: of the body, or None when it is chunked or there is none.
         is_chunked, is_http10, expects_continue, wants_trailers: claims.
         repeats_authorization: the field is not a list (RFC 9110 section 5.3), so the request is ambiguous.
-        offers_upgrade: an upgrade other than WebSocket was offered, and is ignored.
+        offers_upgrade: an upgrade was offered; any but WebSocket is ignored.
+        wants_websocket: it is WebSocket alone (`core.http.websocket`).
         plain_fields: the fields of a plain head, to compare with those of the next one.
     """
 
@@ -145,6 +145,7 @@ class RequestHead:
     expects_continue = False
     wants_trailers = False
     offers_upgrade = False
+    wants_websocket = False
     repeats_authorization = False
     plain_fields: PlainFields | None = None
 
@@ -368,8 +369,7 @@ def _read_framing(head: RequestHead) -> None:
 
 def _read_connection(head: RequestHead, listed: frozenset[bytes]) -> None:
     if b"upgrade" in listed and b"upgrade" in head.special:
-        if b"websocket" in options(head.special[b"upgrade"]):
-            raise UpgradeUnsupported("WebSocket is not supported")
+        head.wants_websocket = head.special[b"upgrade"].lower() == b"websocket" and not head.is_http10
         head.offers_upgrade = True
     if b"te" in listed and b"te" in head.special:
         head.wants_trailers = b"trailers" in options(head.special[b"te"])

@@ -26,6 +26,7 @@ from gateway.core.settings import (
     LogSettings,
     ReloadTrigger,
     Timeouts,
+    TunnelSettings,
     UpstreamSettings,
 )
 from gateway.core.shape_settings import RequestShape
@@ -162,6 +163,12 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "routes[].authorization": CallerAuthorization.REPLACE.value,
         "clients.<name>.send[].part": MAIN_PART,
         "routes[].send[].part": MAIN_PART,
+        "routes[].websocket": True,
+        "routes[].tunnel.idle": _default(TunnelSettings, "idle_s"),
+        "routes[].tunnel.half_close": _default(TunnelSettings, "half_close_s"),
+        "routes[].tunnel.close_timeout": _default(TunnelSettings, "close_timeout_s"),
+        "limits.tunnels": limits.tunnels,
+        "limits.tunnels_per_caller": limits.tunnels_per_caller,
         "routes[].client.default": "none",
         "routes[].cors.credentials": False,
         "routes[].cors.max_age": _default(CorsSettings, "max_age_s"),

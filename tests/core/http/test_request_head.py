@@ -12,7 +12,6 @@ from gateway.core.errors import (
     MethodUnsupported,
     TargetTooLong,
     TransferCodingUnsupported,
-    UpgradeUnsupported,
     VersionUnsupported,
 )
 from gateway.core.http.request_head import OVERRIDES, SPECIAL, HeadReader, host_of
@@ -240,10 +239,9 @@ def test_what_connection_lists_beyond_the_known_is_dropped(listed, dropped):
     assert head_of(f"Connection: {listed}").dropped == dropped
 
 
-@pytest.mark.parametrize("upgrade", ["websocket", "WebSocket", "h2c, websocket"])
-def test_websocket_is_refused(upgrade):
-    with pytest.raises(UpgradeUnsupported):
-        head_of("Connection: keep-alive, Upgrade", f"Upgrade: {upgrade}")
+@pytest.mark.parametrize("upgrade", ["websocket", "WebSocket"])
+def test_websocket_is_noted(upgrade):
+    assert head_of("Connection: keep-alive, Upgrade", f"Upgrade: {upgrade}").wants_websocket
 
 
 @pytest.mark.parametrize("connection", ["Connection: close", "X-Foo: Upgrade"])

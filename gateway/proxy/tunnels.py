@@ -1,0 +1,162 @@
+"""All tunnels of a process: how many there may be, which there are, and how they end together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.core.access_errors import CallerTunnelsExceeded, TunnelsExceeded
+from gateway.core.access_settings import GateSettings
+from gateway.core.client_settings import Grant
+from gateway.core.http.access_record import AccessRecord
+from gateway.core.http.frames import GOING_AWAY, SERVICE_RESTART
+from gateway.core.http.recovery import Recovery
+from gateway.core.settings import Limits, RouteName, RouteSettings, UpstreamSettings
+from gateway.observe.route_metrics import RouteMetrics
+from gateway.proxy.tunnel import Tunnel, TunnelEnd
+
+RELOAD_SPREAD_S: Final = 300.0
+"""Over which tunnels are ended that a reload leaves without their permission: all at once would come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What let a tunnel begin; after a reload that changes it, the tunnel ends."""
+
+    route: RouteName
+    upstream: UpstreamSettings
+    grant: Grant | None
+    gate: GateSettings
+
+    @classmethod
+    def of(cls, route: RouteSettings) -> Permission:
+        """Return what lets tunnels of a route begin."""
+        return cls(route.name, route.upstream, route.grant, route.gate)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenTunnel:
+    """A tunnel, and what may be shown of it.
+
+    Attributes:
+        caller: the peer's address.
+        token: the fingerprint of the token that opened it, or empty.
+        request_id, path: those of its handshake.
+        counters: those of its route.
+    """
+
+    tunnel: Tunnel
+    permission: Permission
+    caller: str
+    token: str
+    request_id: str
+    path: str
+    counters: RouteMetrics
+
+    def state(self) -> dict[str, object]:
+        """Return what may be shown of it."""
+        tunnel = self.tunnel
+        return {
+            "route": self.permission.route,
+            "request_id": self.request_id,
+            "caller": self.caller,
+            "age_s": round(asyncio.get_running_loop().time() - tunnel.began_s, 1),
+            "request_bytes": tunnel.to_upstream.passed_bytes,
+            "answer_bytes": tunnel.to_caller.passed_bytes,
+            "token": self.token,
+        }
+
+    def record(self, wall_s: float, duration_s: float) -> AccessRecord:
+        """Return its last record; the first one was that of its handshake."""
+        tunnel = self.tunnel
+        return AccessRecord(
+            wall_s - duration_s,
+            self.request_id,
+            self.permission.route,
+            self.caller,
+            "",
+            "GET",
+            self.path,
+            101,
+            101,
+            "",
+            tunnel.to_upstream.passed_bytes,
+            tunnel.to_caller.passed_bytes,
+            duration_s,
+            0.0,
+            None,
+            self.token,
+            Recovery.NONE,
+            tunnel=(tunnel.end or TunnelEnd.ERROR).value,
+            close_code=tunnel.close_code or 0,
+        )
+
+
+class Tunnels:
+    """Counts and ends tunnels."""
+
+    def __init__(self, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
+        self.limits = limits
+        self._loop = loop
+        self._by_caller: dict[str, int] = {}
+        self._count = 0
+        self.open: set[OpenTunnel] = set()
+
+    def enter(self, caller: str) -> Callable[[], None]:
+        """Reserve a place for a caller's tunnel; return what gives it back.
+
+        Raises:
+            TunnelsExceeded, CallerTunnelsExceeded: there is none.
+        """
+        if self._count >= self.limits.tunnels:
+            raise TunnelsExceeded("there are as many tunnels as the gateway allows", retry_after_s=1)
+        if self._by_caller.get(caller, 0) >= self.limits.tunnels_per_caller:
+            raise CallerTunnelsExceeded("the caller has as many tunnels as it may", retry_after_s=1)
+        self._count += 1
+        self._by_caller[caller] = self._by_caller.get(caller, 0) + 1
+        is_in = [True]
+
+        def leave() -> None:
+            if is_in:
+                is_in.clear()
+                self._leave(caller)
+
+        return leave
+
+    def _leave(self, caller: str) -> None:
+        self._count -= 1
+        left = self._by_caller.pop(caller) - 1
+        if left:
+            self._by_caller[caller] = left
+
+    async def run(self, opened: OpenTunnel) -> None:
+        """Run a tunnel to its end."""
+        self.open.add(opened)
+        try:
+            await opened.tunnel.run()
+        finally:
+            self.open.discard(opened)
+
+    def drain(self, within_s: float) -> None:
+        """End all tunnels, spread over `within_s`: whoever comes back does not come with everybody else."""
+        self._end(list(self.open), within_s, GOING_AWAY, TunnelEnd.DRAIN)
+
+    def go_on(self, limits: Limits, routes: Mapping[RouteName, tuple[RouteSettings, ...]]) -> None:
+        """Go on after a reload: tunnels stay, but for those whose route lets nobody in as it did."""
+        self.limits = limits
+        known = {Permission.of(each) for of_name in routes.values() for each in of_name}
+        lost = [each for each in self.open if each.permission not in known]
+        self._end(lost, RELOAD_SPREAD_S, SERVICE_RESTART, TunnelEnd.RELOAD)
+
+    def _end(self, tunnels: list[OpenTunnel], within_s: float, code: int, end: TunnelEnd) -> None:
+        for number, each in enumerate(tunnels):
+            self._loop.call_later(within_s * number / len(tunnels), each.tunnel.close, code, end)
+
+    def counts(self) -> Iterator[tuple[RouteName, int]]:
+        """Yield how many tunnels each route has open; routes without one are left out."""
+        counts: dict[RouteName, int] = {}
+        for each in self.open:
+            counts[each.permission.route] = counts.get(each.permission.route, 0) + 1
+        yield from counts.items()
