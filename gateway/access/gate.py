@@ -9,7 +9,7 @@ from gateway.access.limiter import Limiter
 from gateway.access.way import CredentialWay, Pending
 from gateway.access.ways import Ways
 from gateway.core.access.cors import Cors
-from gateway.core.access.evidence import Slot, api_key, authorization
+from gateway.core.access.evidence import Slot, api_key, authorization, token
 from gateway.core.access.finding import Finding
 from gateway.core.access.limits import address_of
 from gateway.core.access.outcome import Admitted, judge
@@ -54,7 +54,7 @@ class Field:
     def _credential(self, head: RequestHead) -> bytes | None:
         if self._slot is Slot.API_KEY:
             return api_key(head, self._header)
-        return authorization(head, self._slot)
+        return token(head) if self._slot is Slot.BEARER else authorization(head, self._slot)
 
     def _way_for(self, credential: bytes) -> CredentialWay:
         ways = self._ways

@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import ceil, inf
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gateway.access.allowance import Allowance
 from gateway.access.flights import Flights
 from gateway.access.verified import Verified
 from gateway.access.way import Introspector, Pending
-from gateway.core.access.evidence import Slot, is_too_long
+from gateway.core.access.binding import Bound, known_or_bound
+from gateway.core.access.evidence import Slot, is_too_long, without_scheme
 from gateway.core.access.finding import Bad, Finding, Known, Unsure
 from gateway.core.access.introspected import introspected, is_token
 from gateway.core.access.jwt_token import TOO_LONG, issuer_of
@@ -36,10 +37,12 @@ from gateway.core.http.request_head import RequestHead
 from gateway.core.json_object import JsonObject
 from gateway.core.oauth.named_secret import WatchedFile
 
+if TYPE_CHECKING:
+    from gateway.access.possession import Possession
+
 PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
 NO_TOKEN: Final = Bad("the token holds signs that no token has")
-BOUND: Final = Bad("the token is bound to a key, and the request proves no possession of it")
 TOO_MANY: Final = Unsure("too many new tokens arrive at once", is_ours=True)
 LATE: Final = Unsure("the authorization server does not answer in time")
 
@@ -85,28 +88,31 @@ class IntrospectedTokens:
         self._now_s: Callable[[], float] = clock.now_s
         self._wall_s: Callable[[], float] = clock.wall_s
         self._flights = Flights(clock.now_s)
+        self._possession: Possession | None = None
+        self._clock = clock
         self._not_before_s = -inf
         self._trouble = ""
         self.verified = Verified(clock, settings.cache_s)
 
     def is_for(self, credential: bytes) -> bool:
         """Whether the token is opaque, or says that it is from the issuer of this way."""
-        issuer = issuer_of(credential)
+        issuer = issuer_of(without_scheme(credential)[0])
         return issuer is None or issuer == self._issuer
 
-    def look(self, credential: bytes, head: RequestHead, caller: CallerFields) -> Finding | Pending:  # noqa: ARG002
+    def look(self, credential: bytes, head: RequestHead, caller: CallerFields) -> Finding | Pending:
         """Remember what was said of a token, or ask."""
         digest = self.verified.digest(credential)
         found = self.verified.get(digest)
         if found is not None:
-            return found
-        if is_too_long(credential):
+            return found if type(found) is not Bound else self._proven(found, credential, head, caller)
+        token, _ = without_scheme(credential)
+        if is_too_long(token):
             return TOO_LONG
-        if not is_token(credential):
+        if not is_token(token):
             return NO_TOKEN
         if digest not in self._flights and (left_s := self._not_before_s - self._now_s()) > 0.0:
             return Unsure(self._trouble, ceil(left_s))
-        return Pending(partial(self._found, bytes(credential), digest))
+        return Pending(partial(self._found, credential, digest, head, caller))
 
     def files(self) -> Iterable[tuple[str, WatchedFile]]:
         """Return no file: those of the client are watched with it."""
@@ -131,20 +137,35 @@ class IntrospectedTokens:
         """End the questions under way."""
         await self._flights.close()
 
-    async def _found(self, token: bytes, digest: bytes, deadline_s: float) -> Finding:
+    def _proven(self, found: Finding, credential: bytes, head: RequestHead, caller: CallerFields) -> Finding:
+        """Return a finding, unless the request does not prove what its token is bound to."""
+        if not isinstance(found, Bound):
+            return found
+        if self._possession is None:
+            # Loads the libraries for signatures, which nobody else needs here.
+            from gateway.access.possession import Possession  # noqa: PLC0415
+
+            self._possession = Possession(self._clock)
+        return self._possession.judged(found, without_scheme(credential)[0], head, caller)
+
+    async def _found(
+        self, credential: bytes, digest: bytes, head: RequestHead, caller: CallerFields, deadline_s: float
+    ) -> Finding:
         is_due = digest in self._flights or self.verified.was_good(digest)
         if not is_due and not await self._allowance.turn(deadline_s):
             return TOO_MANY
-        return await self._flights.join(digest, partial(self._ask, token, digest), deadline_s) or LATE
+        ask = partial(self._ask, credential, digest)
+        found = await self._flights.join(digest, ask, deadline_s) or LATE
+        return self._proven(found, credential, head, caller)
 
-    async def _ask(self, token: bytes, digest: bytes) -> Finding:
+    async def _ask(self, credential: bytes, digest: bytes) -> Finding:
+        token, has_proof_scheme = without_scheme(credential)
         said = await self._questions.ask(token)
         if isinstance(said, tuple):
             self._trouble, pause_s = said[0], min(max(PAUSE_S, said[1] or 0.0), LONGEST_PAUSE_S)
             self._not_before_s = self._now_s() + pause_s
             return Unsure(self._trouble, ceil(pause_s))
         self._trouble = ""
-        caller = introspected(said, self._rules, self._wall_s())
-        if isinstance(caller, Bad):
-            return self.verified.put(digest, caller)
-        return self.verified.put(digest, BOUND if "cnf" in caller.claims else Known(caller))
+        who = introspected(said, self._rules, self._wall_s())
+        found = who if isinstance(who, Bad) else known_or_bound(Known(who), has_proof_scheme=has_proof_scheme)
+        return self.verified.put(digest, found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Final
 
@@ -10,16 +10,18 @@ from gateway.access.allowance import Allowance
 from gateway.access.file_keys import FileKeys
 from gateway.access.issuer_keys import IssuerKeys
 from gateway.access.key_set import KeySet
+from gateway.access.possession import Possession
 from gateway.access.verified import Verified
 from gateway.access.way import Documents, Pending
-from gateway.core.access.evidence import Slot
+from gateway.core.access.binding import Bound, known_or_bound
+from gateway.core.access.evidence import Slot, without_scheme
 from gateway.core.access.finding import Bad, Finding, Known, Unsure
 from gateway.core.access.jwt_token import UnverifiedToken, issuer_of, read_token
 from gateway.core.access.key_set_state import KeySetState
 from gateway.core.access.refusal import BEARER
 from gateway.core.access.token_claims import ClaimRules, caller_of
 from gateway.core.access_settings import JwtWay
-from gateway.core.caller import Caller, WayName
+from gateway.core.caller import WayName
 from gateway.core.clock import Clock
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import RequestHead
@@ -27,7 +29,6 @@ from gateway.core.oauth.named_secret import WatchedFile
 
 BAD_SIGNATURE: Final = Bad("the signature of the token is not valid")
 UNKNOWN_KEY: Final = Bad("the token is signed with a key that the issuer does not publish")
-BOUND: Final = Bad("the token is bound to a key, and the request proves no possession of it")
 TOO_MANY: Final = Unsure("too many new tokens arrive at once", is_ours=True)
 _MOST_CANDIDATES: Final = 4
 """A token without a key id is tried with so many keys of its kind."""
@@ -64,23 +65,27 @@ class Tokens:
         self._rules = ClaimRules(name, settings.issuer, audience, settings.id_claim)
         self._allowance = allowance
         self._wall_s: Callable[[], float] = clock.wall_s
+        self._possession = Possession(clock)
         self.verified = Verified(clock)
         self._generation = keys.generation
 
     def is_for(self, credential: bytes) -> bool:
         """Whether the token says that it is from this issuer."""
         return self.verified.get(self.verified.digest(credential)) is not None or (
-            issuer_of(credential) == self._issuer
+            issuer_of(without_scheme(credential)[0]) == self._issuer
         )
 
-    def look(self, credential: bytes, head: RequestHead, caller: CallerFields) -> Finding | Pending:  # noqa: ARG002 - for bound tokens
+    def look(self, credential: bytes, head: RequestHead, caller: CallerFields) -> Finding | Pending:
         """Verify a token, or remember what came of it."""
         if self._generation != self.keys.generation:
             self._generation = self.keys.generation
             self.verified.forget()
         digest = self.verified.digest(credential)
         found = self.verified.get(digest)
-        return found if found is not None else self._look_anew(credential, digest)
+        if found is None:
+            return self._look_anew(credential, digest, head, caller)
+        # What is bound to nothing, and that is nearly everything, goes on at once.
+        return found if type(found) is not Bound else self._proven(found, credential, head, caller)
 
     def files(self) -> Iterable[tuple[str, WatchedFile]]:
         """Return the file of its keys, if they are in one."""
@@ -107,18 +112,40 @@ class Tokens:
         """End the fetch under way."""
         await self.keys.close()
 
-    def _look_anew(self, credential: bytes, digest: bytes) -> Finding | Pending:
-        token = read_token(credential, self._algorithms, takes_any_type=self._takes_any_type)
+    def _proven(self, found: Finding, credential: bytes, head: RequestHead, caller: CallerFields) -> Finding:
+        """Return a finding, unless the request does not prove what its token is bound to."""
+        if not isinstance(found, Bound):
+            return found
+        return self._possession.judged(found, without_scheme(credential)[0], head, caller)
+
+    def _look_anew(
+        self, credential: bytes, digest: bytes, head: RequestHead, caller: CallerFields
+    ) -> Finding | Pending:
+        text, has_proof_scheme = without_scheme(credential)
+        token = read_token(text, self._algorithms, takes_any_type=self._takes_any_type)
         if isinstance(token, Bad):
             return token
-        caller = caller_of(token.claims, self._rules, self._wall_s())
-        if isinstance(caller, Bad):
-            return caller
+        who = caller_of(token.claims, self._rules, self._wall_s())
+        if isinstance(who, Bad):
+            return who
+        claimed = known_or_bound(Known(who), has_proof_scheme=has_proof_scheme)
         if self._lacks_key(token):
-            return self._verified(token, caller)  # at no cost: no signature is verified
+            return self._verified(token, claimed)  # at no cost: no signature is verified
         if not self._may_know_key(token) or not (self.verified.was_good(digest) or self._allowance.take()):
-            return Pending(partial(self._verify_later, token, caller, digest))
-        return self._remembered(digest, self._verified(token, caller))
+            later = partial(self._verify_later, token, claimed, digest)
+            return Pending(partial(self._proven_later, later, credential, head, caller))
+        found = self._remembered(digest, self._verified(token, claimed))
+        return self._proven(found, credential, head, caller)
+
+    async def _proven_later(
+        self,
+        verify: Callable[[float], Awaitable[Finding]],
+        credential: bytes,
+        head: RequestHead,
+        caller: CallerFields,
+        deadline_s: float,
+    ) -> Finding:
+        return self._proven(await verify(deadline_s), credential, head, caller)
 
     def _may_know_key(self, token: UnverifiedToken) -> bool:
         """Whether a wait for the issuer's keys would change nothing."""
@@ -131,19 +158,20 @@ class Tokens:
         return not keys.candidates(token.key_id, token.algorithm) and not keys.may_fetch()
 
     async def _verify_later(
-        self, token: UnverifiedToken, caller: Caller, digest: bytes, deadline_s: float
+        self, token: UnverifiedToken, claimed: Known | Bad, digest: bytes, deadline_s: float
     ) -> Finding:
         if not self._may_know_key(token):
             await self.keys.fetched(deadline_s)
         if not self.verified.was_good(digest) and not await self._allowance.turn(deadline_s):
             return TOO_MANY
-        return self._remembered(digest, self._verified(token, caller))
+        return self._remembered(digest, self._verified(token, claimed))
 
     def _remembered(self, digest: bytes, found: Finding) -> Finding:
         # Its key may be published a moment later: each request with it may cause the next fetch.
         return found if found is UNKNOWN_KEY else self.verified.put(digest, found)
 
-    def _verified(self, token: UnverifiedToken, caller: Caller) -> Finding:
+    def _verified(self, token: UnverifiedToken, claimed: Known | Bad) -> Finding:
+        """Return what a token claims to be worth, if its signature is valid."""
         keys = self.keys
         if not keys.is_usable:
             return Unsure("the keys of the issuer cannot be had", keys.retry_after_s)
@@ -153,4 +181,4 @@ class Tokens:
             return UNKNOWN_KEY
         if not any(key.verifies(token.signed, token.signature, token.algorithm) for key in candidates):
             return BAD_SIGNATURE
-        return BOUND if "cnf" in token.claims else Known(caller)
+        return claimed

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from contextlib import asynccontextmanager
+from functools import partial
 
 import aiohttp
 import aiohttp.web
 import pytest
 
 from gateway.core.caller import WayName
+from gateway.core.oauth.dpop_proof import token_hash
+from gateway.core.signing_settings import DpopSettings
+from gateway.oauth.dpop_key import make_dpop_key
 from tests.real.gateways import gateway
 from tests.real.oidc_provider import OidcProvider, Registration
 from tests.real.upstreams import serving, until
@@ -54,14 +60,14 @@ def asked_about(provider, **more):
     return {"way": {"introspection": {"client": "asker"} | more}, "clients": {"asker": client}}
 
 
-async def token(session, provider, **more):
+async def token(session, provider, headers=None, **more):
     form = {
         "grant_type": "client_credentials",
         "client_id": CALLER.client_id,
         "client_secret": CALLER.client_secret,
         "scope": "orders.read",
     }
-    async with session.post(provider.token_endpoint, data=form | more) as answer:
+    async with session.post(provider.token_endpoint, data=form | more, headers=headers) as answer:
         return (await answer.json())["access_token"]
 
 
@@ -126,6 +132,30 @@ async def test_while_it_is_down_known_keys_serve_and_when_it_is_back_new_ones_do
 
     assert down == [200, 200]
     assert back == 200
+
+
+@pytest.mark.parametrize("is_jwt", [True, False])
+async def test_a_token_that_it_bound_to_a_key_needs_proofs_by_this_key(own_provider, tmp_path, is_jwt):
+    way = verified_here(own_provider) if is_jwt else asked_about(own_provider)
+    key = make_dpop_key(DpopSettings(), time.time, partial(secrets.token_urlsafe, 16))
+    thief = make_dpop_key(DpopSettings(), time.time, partial(secrets.token_urlsafe, 16))
+    async with stage(tmp_path, way) as (running, session):
+        proof = key.proof("POST", own_provider.token_endpoint)
+        more = {"resource": AUDIENCE} if is_jwt else {}
+        bound = await token(session, own_provider, {"DPoP": proof}, **more)
+
+        async def presented(scheme, by):
+            url = running.url + "/orders"
+            fields = {"DPoP": by.proof("GET", url, ath=token_hash(bound))} if by is not None else {}
+            async with session.get(url, headers={"Authorization": f"{scheme} {bound}"} | fields) as answer:
+                return answer.status
+
+        statuses = [
+            await presented(*each)
+            for each in (("DPoP", key), ("DPoP", key), ("DPoP", thief), ("DPoP", None), ("Bearer", None))
+        ]
+
+    assert statuses == [200, 200, 401, 401, 401]
 
 
 async def test_it_is_asked_about_opaque_tokens(own_provider, tmp_path):

@@ -29,6 +29,8 @@ class Slot(Enum):
     API_KEY = "api_key"
 
 
+PROOF_MARK: Final = b"DPoP\0"
+"""No field has such a byte."""
 _SCHEMES: Final = {Slot.BEARER: (b"bearer", b"dpop"), Slot.BASIC: (b"basic",)}
 
 
@@ -45,6 +47,29 @@ def authorization(head: RequestHead, slot: Slot) -> bytes | None:
         raise MalformedRequest("the request has more than one Authorization")
     scheme, _, credentials = value.partition(b" ")
     return credentials.strip(b" ") if scheme.lower() in _SCHEMES[slot] else None
+
+
+def token(head: RequestHead) -> bytes | None:
+    """Return the token in ``Authorization``; with the scheme ``DPoP`` it begins with `PROOF_MARK`.
+
+    Raises:
+        MalformedRequest: the field is repeated.
+    """
+    value = head.special.get(b"authorization")
+    if value is None:
+        return None
+    if head.repeats_authorization:
+        raise MalformedRequest("the request has more than one Authorization")
+    scheme, _, credentials = value.partition(b" ")
+    scheme = scheme.lower()
+    if scheme == b"bearer":
+        return credentials.strip(b" ")
+    return PROOF_MARK + credentials.strip(b" ") if scheme == b"dpop" else None
+
+
+def without_scheme(credential: bytes) -> tuple[bytes, bool]:
+    """Return a token, and whether it came with the scheme ``DPoP``."""
+    return credential.removeprefix(PROOF_MARK), credential.startswith(PROOF_MARK)
 
 
 def api_key(head: RequestHead, name: bytes) -> bytes | None:

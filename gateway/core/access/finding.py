@@ -20,9 +20,11 @@ class Bad:
 
     Attributes:
         reason: a few words for the caller, without anything that it sent: "the token has expired".
+        needs_proof: whether a proof of possession is at issue (RFC 9449 section 7.1).
     """
 
     reason: str
+    needs_proof: bool = False
 
 
 @dataclass(frozen=True, slots=True)

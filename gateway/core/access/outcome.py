@@ -67,6 +67,7 @@ class Refused:
         scope: what it would need, for `Reason.SCOPE`.
         retry_after_s, is_ours: for `Reason.UNSURE` and `Reason.SLOWED`, as in `Unsure`.
         way: the way whose credential is bad or unsure.
+        needs_proof: as in `Bad`.
     """
 
     reason: Reason
@@ -75,6 +76,7 @@ class Refused:
     retry_after_s: int | None = None
     is_ours: bool = False
     way: WayName | None = None
+    needs_proof: bool = False
 
 
 Verdict = Admitted | Refused
@@ -107,7 +109,7 @@ def judge(rule: AccessRule, findings: Mapping[WayName, Finding], presented: froz
 def _spoilt(findings: Mapping[WayName, Finding]) -> Refused | None:
     for name, found in findings.items():
         if isinstance(found, Bad):
-            return Refused(Reason.INVALID, found.reason, way=name)
+            return Refused(Reason.INVALID, found.reason, way=name, needs_proof=found.needs_proof)
     for name, found in findings.items():
         if isinstance(found, Slowed):
             return Refused(Reason.SLOWED, found.reason, retry_after_s=found.retry_after_s, way=name)

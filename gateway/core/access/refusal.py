@@ -1,7 +1,8 @@
 """A refusal as the caller sees it: the error, with the challenges of a 401 (RFC 9110 section 11.6.1).
 
 Rules of RFC 6750 section 3.1: a request without a credential gets a challenge without an error code; a bad
-one gets ``invalid_token``, one that is not enough ``insufficient_scope`` with the scope that is.
+one gets ``invalid_token``, one that is not enough ``insufficient_scope`` with the scope that is. Where a
+proof of possession is at issue, the challenge is that of RFC 9449 section 7.1.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from gateway.core.access_errors import (
     ScopeInsufficient,
     TooManyFailures,
 )
+from gateway.core.access_settings import JWT_ALGORITHMS
 from gateway.core.caller import WayName
 from gateway.core.errors import GatewayError
 
 Fields = tuple[tuple[str, str], ...]
 BEARER: Final = 'Bearer realm="gateway"'
+_DPOP: Final = f'DPoP realm="gateway", error="invalid_dpop_proof", algs="{" ".join(JWT_ALGORITHMS)}"'
 BASIC: Final = 'Basic realm="gateway", charset="UTF-8"'
 
 
@@ -39,7 +42,8 @@ def refusal_error(refused: Refused, challenges: Mapping[WayName, str]) -> Gatewa
             return CredentialMissing(refused.detail, fields=_asking(challenges.values()))
         case Reason.INVALID:
             blamed = challenges.get(refused.way, "") if refused.way is not None else ""
-            return CredentialInvalid(refused.detail, fields=_asking(_blaming(blamed, challenges.values())))
+            asked = _blaming(blamed, challenges.values(), needs_proof=refused.needs_proof)
+            return CredentialInvalid(refused.detail, fields=_asking(asked))
         case Reason.SCOPE:
             return ScopeInsufficient(refused.detail, fields=_scope_challenge(refused.scope, challenges))
         case Reason.CONDITION | Reason.PLACE:
@@ -57,9 +61,13 @@ def _asking(challenges: Iterable[str]) -> Fields:
     return tuple(("WWW-Authenticate", text) for text in dict.fromkeys(challenges) if text)
 
 
-def _blaming(blamed: str, challenges: Iterable[str]) -> Iterator[str]:
+def _blaming(blamed: str, challenges: Iterable[str], *, needs_proof: bool) -> Iterator[str]:
     for challenge in challenges:
         is_blamed = challenge == blamed and challenge.startswith(BEARER)
+        if is_blamed and needs_proof:
+            yield _DPOP
+            yield challenge
+            continue
         yield f'{challenge}, error="invalid_token"' if is_blamed else challenge
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.access.evidence import Slot, api_key, authorization
+from gateway.core.access.evidence import Slot, api_key, authorization, token, without_scheme
 from gateway.core.errors import MalformedRequest
 from gateway.core.http.request_head import HeadReader
 from gateway.core.settings import Limits
@@ -50,3 +50,27 @@ def test_a_name_that_only_folds_to_it_is_no_key_and_does_not_pass(name):
 def test_two_keys_are_refused():
     with pytest.raises(MalformedRequest):
         api_key(head(("X-API-Key", "a"), ("X-API-Key", "a")), b"x-api-key")
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("Bearer abc", (b"abc", False)),
+        ("bearer  abc ", (b"abc", False)),
+        ("DPoP abc", (b"abc", True)),
+        ("dpop abc", (b"abc", True)),
+        ("Bearer DPoP abc", (b"DPoP abc", False)),
+    ],
+)
+def test_a_token_tells_its_scheme(value, found):
+    assert without_scheme(token(head(("Authorization", value)))) == found
+
+
+@pytest.mark.parametrize("value", ["Basic abc", "abc", "", "DPoPabc"])
+def test_other_schemes_have_no_token(value):
+    assert token(head(("Authorization", value))) is None
+
+
+def test_two_tokens_are_refused():
+    with pytest.raises(MalformedRequest):
+        token(head(("Authorization", "DPoP a"), ("authorization", "Bearer a")))
