@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from gateway.core.http.request_head import NOTED, OVERRIDES, SPECIAL
+from gateway.core.http.request_fields import NOTED, OVERRIDES, SPECIAL
 
 ODD_BYTES = b'\x00\t\n\r \x0b\x0c\x1f\x7f\x80\xa0\xc3\xff:;,#"\\<>^`{|}_-.'
 ODD_PARTS = [

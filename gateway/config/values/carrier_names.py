@@ -8,7 +8,7 @@ from typing import Final
 from gateway.config.problems import Wrong
 from gateway.config.values.names import request_field_name
 from gateway.core.http.fields import folded
-from gateway.core.http.request_head import SPECIAL
+from gateway.core.http.request_fields import SPECIAL
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _PREFIX: Final = re.compile(r"(?:[\x21-\x7e][\x20-\x7e]*)?")

@@ -10,7 +10,7 @@ from gateway.config.problems import Wrong
 from gateway.config.template import TAKEN_NAME
 from gateway.core.client_settings import GrantType
 from gateway.core.http.fields import folded
-from gateway.core.http.request_head import OVERRIDES
+from gateway.core.http.request_fields import OVERRIDES
 from gateway.core.json_condition import ANYTHING, Presence, Scalar
 from gateway.core.json_pointer import BadPointer, JsonPointer, read_pointer
 from gateway.core.plain_text import text

@@ -19,7 +19,8 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.core.errors import ForeignPage, MalformedRequest
-from gateway.core.http.request_head import RequestHead, host_of
+from gateway.core.http.host import host_of
+from gateway.core.http.request_head import RequestHead
 from gateway.core.server_url import is_loopback
 
 USUAL_HOSTS: Final = frozenset({"", "127.0.0.1", "::1", "localhost"})

@@ -4,9 +4,7 @@ Rules: fields that pass are formatted for sending while they are read. Fields th
 sets itself or must not pass are kept apart in `special`. RFC 9110 sections 7.2, 7.6.1, 7.8, 10.1.1; RFC 9112
 sections 3.2, 6.1, 6.3.
 
-A field that looks like a special one (``X_Forwarded_For``, ``X.Forwarded.For``) never passes, because servers
-confuse the names (`fields.folded`). Some servers let a caller replace what was matched and permitted by
-fields of their own (`OVERRIDES`); those pass only if the route allows them by name.
+Which fields those are, stands in `core.http.request_fields`.
 """
 
 from __future__ import annotations
@@ -24,96 +22,23 @@ from gateway.core.errors import (
     VersionUnsupported,
 )
 from gateway.core.http.fields import folded, options
+from gateway.core.http.host import host_of
 from gateway.core.http.plain_head import KEPT_BYTES, PlainFieldNames, plain_lines
+from gateway.core.http.request_fields import NOTED, OVERRIDES, PLAIN, SPECIAL
 from gateway.core.http.target import Target, read_target
 from gateway.core.settings import Limits
 
 RawHeaders = Collection[tuple[bytes, bytes]]
 
-# Never copied from a request: hop-by-hop (RFC 9110 section 7.6.1), framing, and what the gateway sets.
-SPECIAL: Final = frozenset(
-    {
-        b"authorization",
-        b"connection",
-        b"content-length",
-        b"dpop",
-        b"expect",
-        b"forwarded",
-        b"host",
-        b"http2-settings",
-        b"keep-alive",
-        b"max-forwards",
-        b"proxy-authorization",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-        b"via",
-        b"x-real-ip",
-        b"x-request-id",
-    }
-)
-# What some frameworks and servers believe instead of method, target, Host or scheme, or use as a setting of
-# their own. `Proxy` and `Script-Name` become variables of CGI (CVE-2016-5385) and WSGI.
-OVERRIDES: Final = frozenset(
-    {
-        b"front-end-https",
-        b"path-info",
-        b"proxy",
-        b"script-name",
-        b"x-envoy-original-host",
-        b"x-envoy-original-path",
-        b"x-host",
-        b"x-http-host-override",
-        b"x-http-method",
-        b"x-http-method-override",
-        b"x-http-path-override",
-        b"x-method-override",
-        b"x-original-host",
-        b"x-original-method",
-        b"x-original-path",
-        b"x-original-uri",
-        b"x-original-url",
-        b"x-override-method",
-        b"x-override-url",
-        b"x-rewrite-uri",
-        b"x-rewrite-url",
-        b"x-scheme",
-        b"x-script-name",
-        b"x-url-scheme",
-        b"x-waws-unencoded-url",
-    }
-)
-# What a browser says about the page that caused the request: it passes, and decisions depend on it
-# (`core.http.foreign`, `core.access.cors`).
-NOTED: Final = frozenset({b"access-control-request-method", b"origin", b"sec-fetch-site"})
 # Connection options whose fields never pass anyway.
 _KNOWN_OPTIONS: Final = frozenset({b"close", b"http2-settings", b"keep-alive", b"te", b"upgrade"})
-_NAME_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_~%!$&'()*+;="
 _NOTHING: Final[frozenset[bytes]] = frozenset()
-_IPV6_BYTES: Final = b"ABCDEFabcdef0123456789.:"
 _LENGTH_DIGITS: Final = 18  # below 2**63
-_HOST_BYTES: Final = 255  # the longest name possible (RFC 1035 section 2.3.4)
-_PORT_DIGITS: Final = 5
-# Special fields allowed in a head that is read without a parser: nothing about framing, or about a body.
-_PLAIN: Final = frozenset(
-    {
-        b"authorization",
-        b"connection",
-        b"host",
-        b"via",
-        b"x-forwarded-for",
-        b"x-forwarded-host",
-        b"x-forwarded-proto",
-        b"x-request-id",
-    }
-)
 _PLAIN_METHODS: Final = {b"GET": "GET", b"HEAD": "HEAD", b"DELETE": "DELETE"}
 _PLAIN_TARGET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/?%"
 # Changes every other byte; a quarter of the time of deleting these to see whether anything is left.
 _ONLY_PLAIN: Final = bytes(byte if byte in _PLAIN_TARGET else byte ^ 0xFF for byte in range(0x100))
-_HOSTS_KEPT: Final = 1024  # each at most `_HOST_BYTES` and a port: less than half a MiB
+_HOSTS_KEPT: Final = 1024  # each at most 255 bytes and a port: less than half a MiB
 
 
 class RequestHead:
@@ -292,27 +217,7 @@ class HeadReader:
 
 
 def _field_names(credentials: frozenset[bytes]) -> PlainFieldNames:
-    return PlainFieldNames(SPECIAL | OVERRIDES | credentials, _PLAIN | credentials, b"x-forwarded-", NOTED)
-
-
-def host_of(authority: bytes) -> str:
-    """Return the host of ``host[:port]`` in lower case, without a final dot.
-
-    Raises:
-        MalformedRequest: it has another form, or is too long.
-    """
-    if authority[:1] == b"[":
-        host, mark, rest = authority[1:].partition(b"]")
-        colon, port = rest[:1], rest[1:]
-        is_good = mark and not host.translate(None, _IPV6_BYTES) and colon in (b"", b":")
-    else:
-        host, _, port = authority.partition(b":")
-        is_good = not host.translate(None, _NAME_BYTES)
-    if not is_good or (port and not port.isdigit()):
-        raise MalformedRequest("Host is not a host name or address with an optional port")
-    if len(host) > _HOST_BYTES or len(port) > _PORT_DIGITS:
-        raise MalformedRequest(f"Host is longer than {_HOST_BYTES} bytes, or its port than five digits")
-    return host.decode("ascii").lower().removesuffix(".")
+    return PlainFieldNames(SPECIAL | OVERRIDES | credentials, PLAIN | credentials, b"x-forwarded-", NOTED)
 
 
 def _plain(method: str, target: bytes, fields: PlainFields) -> RequestHead:
