@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from gateway.admin.state import config_state
 from gateway.admin.view import Readiness, State
 from gateway.core.settings import RouteName
-from gateway.crew.links import Links
+from gateway.crew.links import COUNTS_S, Links
 from gateway.crew.tally import Tally
 from gateway.observe.gauges import Connections, Gauges
 from gateway.observe.line_stream import dropped_lines
@@ -73,4 +74,6 @@ class JointOverview(Overview):
     def prepare_metrics(self) -> None:
         """Wait for the newest counts; called in a thread."""
         super().prepare_metrics()
-        asyncio.run_coroutine_threadsafe(self._joint.links.newest_counts(), self._joint.loop).result()
+        asked = asyncio.run_coroutine_threadsafe(self._joint.links.newest_counts(), self._joint.loop)
+        with suppress(TimeoutError):  # a busy loop: what was told last is shown
+            asked.result(2 * COUNTS_S)

@@ -30,8 +30,6 @@ from typing import Final, cast
 
 from gateway.app import Gateway, Part, Prepared
 from gateway.config_watch import ConfigWatch
-from gateway.core.access_settings import IntrospectionWay
-from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.clock import Clock
 from gateway.core.config_state import Reading
 from gateway.core.crew.records import (
@@ -51,7 +49,6 @@ from gateway.core.crew.records import (
     Want,
     WorkerAt,
 )
-from gateway.core.crew.shares import share_of
 from gateway.core.settings import ListenerSettings, Settings
 from gateway.crew.berths import BerthPlan, Berths
 from gateway.crew.channel import Channel
@@ -59,12 +56,13 @@ from gateway.crew.joint_overview import Joint, JointOverview
 from gateway.crew.links import Link, Links
 from gateway.crew.mirrors import KEYS_OF_A_KEEPER
 from gateway.crew.packets import Received
+from gateway.crew.parts import own_part, part_of_worker
 from gateway.crew.publisher import Publisher
-from gateway.crew.supervisor import Legacy
+from gateway.crew.supervision import Legacy
 from gateway.crew.tally import Tally
 from gateway.generation import Generation, refuse_unchangeable
 from gateway.oauth.store import Sources
-from gateway.packing import packed, unpacked
+from gateway.packing import packed
 from gateway.reloading import Reloads
 from gateway.server import Hooks, quiet_garbage_collector, reload_changed, running, told
 from gateway.service_manager import ServiceManager
@@ -217,7 +215,8 @@ class Keeper:
             plan = await self._berths.plan(settings)
             record = await self._prepared_by_all(settings, plan, prepared)
         except BaseException:
-            self._links.abort(self._newest)
+            if self._in_force is not None and self._newest > self._in_force.generation:
+                self._links.abort(self._newest)
             self._supervisor.send(HoldOnly(tuple(self._berths.places)))
             plan.drop()
             await gateway.forget(prepared)
@@ -232,11 +231,14 @@ class Keeper:
     async def _prepared_by_all(self, settings: Settings, plan: BerthPlan, prepared: Prepared) -> Prepare:
         self._hold(plan)
         record = self._prepare(settings, plan, prepared.generation)
-        for link in self._links:
-            if link.channel is not None:
-                link.channel.send(record, [plan.new[place].of(link.slot) for place in record.new])
+        self._tell_to_prepare(record, plan)
         await self._links.prepared(record.generation)
         return record
+
+    def _tell_to_prepare(self, record: Prepare, plan: BerthPlan) -> None:
+        for link in self._links:
+            if link.prepared < record.generation and link.channel is not None:
+                link.channel.send(record, [plan.new[place].of(link.slot) for place in record.new])
 
     def _prepare(self, settings: Settings, plan: BerthPlan, generation: Generation) -> Prepare:
         self._newest += 1
@@ -249,13 +251,12 @@ class Keeper:
 
     def _use(self, record: Prepare, plan: BerthPlan) -> None:
         """Let a configuration be the one in use, for workers to come as well."""
-        has_had_none, self._in_force = self._in_force is None, replace(record, new=())
+        self._in_force = replace(record, new=())
         self._listeners = plan.listeners
         self._berths.places = frozenset(plan.places) - self._kept.lent
         self._supervisor.send(HoldOnly(tuple(self._berths.places)))
+        self._tell_to_prepare(record, plan)  # those who have come meanwhile
         plan.close()
-        if has_had_none:
-            self._links.tell_all(self._in_force)
 
     def _hold(self, plan: BerthPlan) -> None:
         for place, new in plan.new.items():
@@ -342,41 +343,6 @@ class Keeper:
         finally:
             os.close(number)
         self._remember()
-
-
-def own_part(settings: Settings) -> Settings:
-    """Return what the keeper itself does of a configuration."""
-    return replace(settings, listeners=(), log=replace(settings.log, access=None))
-
-
-def part_of_worker(settings: Settings, listeners: Sequence[ListenerSettings], workers: int) -> Settings:
-    """Return what each worker does: each limit is its share, and few clients' secrets are in it."""
-    return replace(
-        settings,
-        admin=None,
-        listeners=tuple(listeners),
-        clients=clients_that_ask(settings),
-        limits=share_of(settings.limits, workers),
-        referenced=frozenset(),
-        warnings=(),
-    )
-
-
-def clients_that_ask(settings: Settings) -> dict[ClientName, ClientSettings]:
-    """Return the clients by which workers themselves ask about the tokens of callers (RFC 7662)."""
-    ways = (each.way for each in settings.callers.values())
-    names = {way.client for way in ways if isinstance(way, IntrospectionWay)}
-    return {name: client for name, client in settings.clients.items() if name in names}
-
-
-def left_by(legacy: Legacy, first: Reading | None) -> Reading:
-    """Return the configuration in use."""
-    if legacy.in_force is None:
-        assert first is not None
-        return first
-    with open(legacy.in_force, "rb", closefd=False) as file:
-        file.seek(0)
-        return cast("Reading", unpacked(file.read()))
 
 
 async def keep(sock: socket.socket, kept: Kept, refuse: Callable[[OSError], None]) -> int:

@@ -13,7 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.core.crew.records import BadRecord, Record, decoded, encoded
+from gateway.core.crew.packet_form import BadRecord, decoded, encoded
+from gateway.core.crew.records import Record
 from gateway.core.settings import KIB, MIB
 
 LONGEST_PACKET: Final = 64 * KIB  # the smallest buffer that systems give a socket is three times as long

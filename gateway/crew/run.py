@@ -19,8 +19,10 @@ import uvloop
 
 from gateway.core.config_state import Reading
 from gateway.crew.held import HeldSockets
-from gateway.crew.keeper import Kept, keep, left_by
-from gateway.crew.supervisor import Legacy, Supervisor, Work
+from gateway.crew.keeper import Kept, keep
+from gateway.crew.parts import left_by
+from gateway.crew.supervision import Legacy, Work
+from gateway.crew.supervisor import Supervisor
 from gateway.crew.worker import serve
 from gateway.hardening import forget_variables
 from gateway.net.inherited_sockets import inherited_sockets

@@ -22,9 +22,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.core.crew.records import (
@@ -45,6 +44,7 @@ from gateway.crew.child import KEEPER, Child, how_it_died
 from gateway.crew.held import HeldSockets
 from gateway.crew.offspring import start
 from gateway.crew.packets import Received, pair, receive
+from gateway.crew.supervision import Ending, Legacy, Work
 from gateway.first_process import end_at_next
 
 log: Final = logging.getLogger("gateway.crew")
@@ -52,47 +52,6 @@ log: Final = logging.getLogger("gateway.crew")
 PING_S: Final = 5.0
 _ENDS: Final = (signal.SIGTERM, signal.SIGINT)
 _PASSED_ON: Final = (signal.SIGHUP, signal.SIGUSR1)
-
-
-@dataclass(slots=True)
-class Legacy:
-    """What a keeper leaves to the next one.
-
-    Attributes:
-        number: how many keepers there have been.
-        text: what it asked to remember.
-        in_force: a descriptor of the file with the configuration in use; None: that of the start.
-    """
-
-    number: int = 0
-    text: str = ""
-    in_force: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What the children do, and what is done for them.
-
-    Attributes:
-        keep, serve: run in a child, and return its exit status.
-        notify: tells the service manager something.
-        forget: forgets the configuration of the start: its successors are kept in a file.
-    """
-
-    keep: Callable[[socket.socket, HeldSockets, Legacy], int]
-    serve: Callable[[socket.socket, int, list[socket.socket]], int]
-    notify: Callable[[str], None]
-    forget: Callable[[], None]
-
-
-@dataclass(slots=True)
-class _Ending:
-    """How the supervisor ends: with a status, once asked to, at once at the second time."""
-
-    is_wanted: bool = False
-    status: int = 0
-    asked: int = 0
-    by: int = field(default=int(signal.SIGTERM))
 
 
 class Supervisor:
@@ -111,7 +70,7 @@ class Supervisor:
         self._keeper = Child(KEEPER)
         self._workers = [Child(slot) for slot in range(workers)]
         self._legacy = Legacy()
-        self._ending = _Ending()
+        self._ending = Ending()
         self._has_started = False
         self._ping_at_s = time.monotonic() + ping_s
         self._selector = selectors.DefaultSelector()

@@ -15,7 +15,7 @@ from gateway.observe.metrics import Metrics
 from gateway.observe.route_health import RouteHealth
 from gateway.observe.route_metrics import RouteMetrics
 
-_ADDED = ("routes", "names", "refused", "dropped", "open")
+_NOTHING = route_numbers(RouteMetrics())
 
 
 class Tally:
@@ -36,9 +36,11 @@ class Tally:
     def took(self, pid: int, slot: int, text: str) -> None:
         """Take over what a worker told; what makes no sense is left out."""
         with suppress(ValueError, TypeError, KeyError, AttributeError):
-            told = updated(self._told.get(pid, {}), json.loads(text))
-            added(laid_down(told), self._sum())  # whether it fits
-            self._told[pid], self._slots[pid] = told, slot
+            told = json.loads(text)
+            for numbers in told["routes"].values():
+                added(_NOTHING, numbers)  # or it does not fit
+            laid_down(told)
+            self._told[pid], self._slots[pid] = updated(self._told.get(pid, {}), told), slot
 
     def gone(self, pid: int) -> None:
         """Keep the counts of a worker that has ended."""
@@ -48,7 +50,7 @@ class Tally:
     def routes(self, own: Metrics) -> Mapping[RouteName, RouteMetrics]:
         """Return the counters of all routes; those of this process are its own faults."""
         ours = {str(name): route_numbers(route) for name, route in own.routes.items()}
-        total = added(ours, self._sum().get("routes", {}))
+        total = added(ours, self._total("routes"))
         return {RouteName(name): route_of(numbers) for name, numbers in total.items()}
 
     def names(self, own: Metrics) -> Mapping[str, Mapping[LookUp, int]]:
@@ -57,16 +59,16 @@ class Tally:
             name: {outcome.value: count for outcome, count in counts.items()}
             for name, counts in own.resolutions.failures.items()
         }
-        return names_of(added(ours, self._sum().get("names", {})))
+        return names_of(added(ours, self._total("names")))
 
     def connections(self, most: int) -> Connections:
         """Return the connections of callers."""
-        total = self._sum()
-        return Connections(int(total.get("open", 0)), most, total.get("refused", {}))
+        are_open = sum(int(told.get("open", 0)) for told in self._told.values())
+        return Connections(are_open, most, self._total("refused"))
 
     def dropped(self, what: str) -> int:
         """Return how many lines were lost: ``access`` records, or other ``lines``."""
-        return int(self._sum().get("dropped", {}).get(what, 0))
+        return int(self._total("dropped").get(what, 0))
 
     def processes(self) -> Mapping[str, Mapping[str, float]]:
         """Return what is known of each process, by its number as a worker."""
@@ -80,6 +82,5 @@ class Tally:
             with suppress(ValueError, TypeError, KeyError):
                 show_health(health, told)
 
-    def _sum(self) -> Tree:
-        living = ({name: told[name] for name in _ADDED if name in told} for told in self._told.values())
-        return sum_of([self.base, *living])
+    def _total(self, name: str) -> Tree:
+        return sum_of(tree.get(name, {}) for tree in (self.base, *self._told.values()))

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.crew.records import Ping, Remember, Want, encoded
+from gateway.core.crew.packet_form import encoded
+from gateway.core.crew.records import Ping, Remember, Want
 from gateway.crew import packets
 from gateway.crew.channel import Channel
 

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.crew.records import KeyIs, NoTokenIs, TokenIs, Want, decoded, encoded
+from gateway.core.crew.packet_form import decoded, encoded
+from gateway.core.crew.records import KeyIs, NoTokenIs, TokenIs, Want
 from gateway.core.errors import TokenRefused, TokenTimeout, TokenUnavailable
 from gateway.core.oauth.token_events import Reason
 from gateway.core.oauth.token_outcome import Granted

@@ -15,7 +15,8 @@ import logging, os, select, signal, socket, sys, time
 from gateway.core.crew.records import *
 from gateway.crew.held import HeldSockets
 from gateway.crew.packets import receive, send
-from gateway.crew.supervisor import Supervisor, Work
+from gateway.crew.supervision import Work
+from gateway.crew.supervisor import Supervisor
 from gateway.net.inherited_sockets import InheritedSockets
 
 logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)

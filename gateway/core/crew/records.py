@@ -5,22 +5,13 @@ Rules:
 - No record is the answer to another, so none can be taken for the answer to something else, however late it
   comes. Each says what is the case, or what is wanted, and names its key and its number. Whoever gets it
   twice, or late, does nothing the second time.
-- A record is a JSON array: its kind, then its fields in the order of the class. What cannot be read is a
-  `BadRecord`, and its sender is no longer believed.
 - Instants are seconds of CLOCK_MONOTONIC, which is the same for all processes of a machine.
 - Tokens and keys are in the fields, hence the `repr` of records shows no more than their kind and numbers.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field, fields
-from typing import Any, Final, get_args, get_origin, get_type_hints
-
-
-class BadRecord(ValueError):
-    """A packet holds no record that is known here."""
-
+from dataclasses import dataclass, field
 
 # ── tokens: from the keeper to workers ────────────────────────────────────────────────────────────
 
@@ -291,50 +282,3 @@ Record = (
     | Ping | Pong | Ready | Stop | KeeperAt | WorkerAt
     | Hold | HoldOnly | Adopt | LetGo | Notify | Remember | InForce
 )  # fmt: skip
-
-_KINDS: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in get_args(Record)}
-_TYPES: Final = {
-    name: tuple(get_type_hints(kind)[each.name] for each in fields(kind)) for name, kind in _KINDS.items()
-}
-
-
-def encoded(record: Record) -> bytes:
-    """Write a record as a packet."""
-    values = [getattr(record, each.name) for each in fields(record)]
-    return json.dumps([type(record).__name__, *values], separators=(",", ":")).encode("ascii")
-
-
-def decoded(packet: bytes) -> Record:
-    """Read a packet.
-
-    Raises:
-        BadRecord: it holds none.
-    """
-    try:
-        kind, *values = json.loads(packet)
-        wanted = _TYPES[kind]
-        if len(values) == len(wanted):
-            record: Record = _KINDS[kind](*map(_value, values, wanted))
-            return record
-    except (ValueError, TypeError, KeyError, RecursionError):
-        pass
-    raise BadRecord("a packet between processes of the gateway is not a record")
-
-
-def _value(value: object, wanted: Any) -> object:
-    """Return a value as its field has it: JSON knows no tuples, and writes whole numbers without a point."""
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if get_origin(wanted) is tuple:
-        return _tuple(value, get_args(wanted))
-    if type(value) is not wanted:
-        raise TypeError(wanted)
-    return value
-
-
-def _tuple(value: object, members: tuple[Any, ...]) -> tuple[object, ...]:
-    if not isinstance(value, list):
-        raise TypeError(members)
-    if members[1:] == (...,):
-        return tuple(_value(each, members[0]) for each in value)
-    return tuple(_value(each, wanted) for each, wanted in zip(value, members, strict=True))

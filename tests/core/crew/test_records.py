@@ -9,16 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.crew.records import (
-    BadRecord,
-    KeyIs,
-    Prepare,
-    Record,
-    TokenIs,
-    Want,
-    decoded,
-    encoded,
-)
+from gateway.core.crew.packet_form import BadRecord, decoded, encoded
+from gateway.core.crew.records import KeyIs, Prepare, Record, TokenIs, Want
 
 VALUES = {
     int: st.integers(),

@@ -1,0 +1,50 @@
+"""Which process does what of a configuration, and how a keeper leaves it to the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
+
+from gateway.core.access_settings import IntrospectionWay
+from gateway.core.client_settings import ClientName, ClientSettings
+from gateway.core.config_state import Reading
+from gateway.core.crew.shares import share_of
+from gateway.core.settings import ListenerSettings, Settings
+from gateway.crew.supervision import Legacy
+from gateway.packing import unpacked
+
+
+def own_part(settings: Settings) -> Settings:
+    """Return what the keeper itself does of a configuration."""
+    return replace(settings, listeners=(), log=replace(settings.log, access=None))
+
+
+def part_of_worker(settings: Settings, listeners: Sequence[ListenerSettings], workers: int) -> Settings:
+    """Return what each worker does: each limit is its share, and few clients' secrets are in it."""
+    return replace(
+        settings,
+        admin=None,
+        listeners=tuple(listeners),
+        clients=clients_that_ask(settings),
+        limits=share_of(settings.limits, workers),
+        referenced=frozenset(),
+        warnings=(),
+    )
+
+
+def clients_that_ask(settings: Settings) -> dict[ClientName, ClientSettings]:
+    """Return the clients by which workers themselves ask about the tokens of callers (RFC 7662)."""
+    ways = (each.way for each in settings.callers.values())
+    names = {way.client for way in ways if isinstance(way, IntrospectionWay)}
+    return {name: client for name, client in settings.clients.items() if name in names}
+
+
+def left_by(legacy: Legacy, first: Reading | None) -> Reading:
+    """Return the configuration in use."""
+    if legacy.in_force is None:
+        assert first is not None
+        return first
+    with open(legacy.in_force, "rb", closefd=False) as file:
+        file.seek(0)
+        return cast("Reading", unpacked(file.read()))
