@@ -6,8 +6,8 @@ Rules:
   that ends other processes at once has a handler here, from the first moment on.
 - Whoever loses its parent becomes a child of PID 1, and stays a zombie until that one has taken note. So the
   kernel is told that nobody waits for any. A process that the gateway starts itself says by a result how it
-  went, not by its exit status (`config_process`). The supervisor of several workers waits for its own children,
-  and so for everybody.
+  went, not by its exit status (`config_process`). The supervisor of several workers waits for its children
+  itself, and so for everybody.
 - Another process than PID 1 is left as it is.
 """
 

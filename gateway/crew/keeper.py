@@ -34,6 +34,7 @@ from gateway.core.clock import Clock
 from gateway.core.config_state import Reading
 from gateway.core.crew.records import (
     Counts,
+    End,
     Hold,
     HoldOnly,
     InForce,
@@ -120,7 +121,6 @@ class Keeper:
 
     async def keep(self) -> int:
         """Do all that until the supervisor wants its end; return the exit status."""
-        self._loop.add_signal_handler(signal.SIGTERM, self._stopped.set)
         plan = await self._berths.plan(self._settings)
         joint = Joint(
             self._loop,
@@ -148,6 +148,8 @@ class Keeper:
         self._hold(plan)
         self._use(self._prepare(self._settings, plan, gateway.generation), plan)
         self._leave(self._kept.first)
+        # A service manager may send SIGTERM to all; workers need tokens until their end, which `End` tells.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         self._supervisor.send(Ready())
 
     async def _go_on(self, gateway: Gateway) -> None:
@@ -315,6 +317,8 @@ class Keeper:
                     link.tell(self._in_force)
             case Stop():
                 self._begin_to_stop()
+            case End():
+                self._end()
             case _:
                 log.error("the supervisor sent a record that is not for the keeper")
 

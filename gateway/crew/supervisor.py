@@ -9,7 +9,7 @@ Rules:
 - Later, whoever dies is replaced (`core.crew.restarts`). Callers stay in the queue of the socket, which is
   held here. If a replacement has to wait, a sibling accepts from it meanwhile.
 - Whoever does not answer pings is ended by SIGABRT, so that it writes where it hangs, and then by SIGKILL.
-- SIGTERM is passed on once, to the workers; when they have ended, to the keeper. A second one ends all.
+- SIGTERM is passed on once, to the workers; when they have ended, the keeper is told. A second one ends all.
 - As PID 1 it reaps whoever is left to it, silently.
 """
 
@@ -28,6 +28,7 @@ from typing import Final
 
 from gateway.core.crew.records import (
     Adopt,
+    End,
     Hold,
     HoldOnly,
     InForce,
@@ -108,9 +109,9 @@ class Supervisor:
         ours, theirs = pair()
         if child is self._keeper:
             self._legacy.number += 1
-            number = start(lambda: self._keep(theirs))
+            number = start(lambda: self._keep(ours, theirs))
         else:
-            number = start(lambda: self._serve(child.slot, theirs))
+            number = start(lambda: self._serve(child.slot, ours, theirs))
         theirs.close()
         child.started(number, ours, time.monotonic())
         self._selector.register(ours, selectors.EVENT_READ, child)
@@ -126,17 +127,18 @@ class Supervisor:
             for end in ends:
                 end.close()
 
-    def _keep(self, sock: socket.socket) -> int:
-        self._leave_to_child(None)
+    def _keep(self, supervisors: socket.socket, sock: socket.socket) -> int:
+        self._leave_to_child(None, supervisors)
         return self._work.keep(sock, self._held, self._legacy)
 
-    def _serve(self, slot: int, sock: socket.socket) -> int:
+    def _serve(self, slot: int, supervisors: socket.socket, sock: socket.socket) -> int:
         sockets = self._held.of_slot(slot)
-        self._leave_to_child(slot)
+        self._leave_to_child(slot, supervisors)
         return self._work.serve(sock, slot, sockets)
 
-    def _leave_to_child(self, slot: int | None) -> None:
-        """In a child: close what is the supervisor's."""
+    def _leave_to_child(self, slot: int | None, supervisors: socket.socket) -> None:
+        """In a child: close what is the supervisor's, whose end would otherwise never show."""
+        supervisors.close()
         self._held.leave_to(slot)
         for child in self._all():
             child.hang_up()
@@ -306,7 +308,11 @@ class Supervisor:
 
     def _go_on_ending(self) -> None:
         """Let the keeper end last: running requests may need tokens."""
-        if not any(worker.is_alive for worker in self._workers):
+        if any(worker.is_alive for worker in self._workers):
+            return
+        if self._keeper.is_ready:
+            self._keeper.tell(End())
+        else:  # it has not come to listening
             self._keeper.signal(signal.SIGTERM)
 
     def _end_at_once(self) -> None:

@@ -92,6 +92,13 @@ async def sample(child, line):
     return float(re.search(rf"(?m)^{re.escape(line)} (\S+)$", body.decode())[1])
 
 
+async def in_progress(child):
+    """Wait until a worker has a request."""
+    async with asyncio.timeout(20):
+        while await sample(child, 'gateway_requests_in_progress{route="/"}') != 1:
+            await asyncio.sleep(0.01)
+
+
 async def test_two_workers_are_one_gateway(tmp_path, upstream, authorization_server):
     async with running(tmp_path, document(upstream, authorization_server), SECRET) as child:
         assert [await answered(child.address) for _ in range(8)] == [200] * 8
@@ -261,10 +268,26 @@ async def test_running_requests_finish_and_may_still_need_tokens(tmp_path, upstr
     authorization_server.gate.clear()
     async with running(tmp_path, document(upstream, authorization_server), SECRET) as child:
         asking = asyncio.ensure_future(answered(child.address))
-        await authorization_server.until(lambda: authorization_server.requests)
+        await in_progress(child)
         child.signal(signal.SIGTERM)
         await child.until_told("stopping")
         assert (await page(child, "/readyz"))[0] == 503
+        authorization_server.gate.set()
+        assert await asking == 200
+        assert await child.ended() == 0
+
+
+async def test_a_sigterm_to_all_processes_leaves_tokens_to_whoever_waits(
+    tmp_path, upstream, authorization_server
+):
+    """A service manager sends it to each of them."""
+    authorization_server.gate.clear()
+    async with running(tmp_path, document(upstream, authorization_server), SECRET) as child:
+        asking = asyncio.ensure_future(answered(child.address))
+        await in_progress(child)
+        for pid in (*children(child.pid), child.pid):
+            os.kill(pid, signal.SIGTERM)
+        await child.until_told("stopping")
         authorization_server.gate.set()
         assert await asking == 200
         assert await child.ended() == 0
@@ -275,7 +298,7 @@ async def test_a_second_sigterm_ends_everything_at_once(tmp_path, upstream, auth
     async with running(tmp_path, document(upstream, authorization_server), SECRET) as child:
         caller = await RawCaller.connect(child.address)
         await caller.send(request("GET", "/"))
-        await authorization_server.until(lambda: authorization_server.requests)
+        await in_progress(child)
         processes = children(child.pid)
         child.signal(signal.SIGTERM)
         await child.until_told("stopping")

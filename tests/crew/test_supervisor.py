@@ -29,6 +29,8 @@ def obey(sock, on=lambda record: None, answers=lambda: True):
     while (received := receive(sock)) is not None:
         if isinstance(received.record, Ping) and answers():
             send(sock, Pong())
+        if isinstance(received.record, End):
+            return
         on(received)
         received.drop()
 

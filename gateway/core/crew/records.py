@@ -206,7 +206,12 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End, letting others finish first. To the keeper: the workers have been told."""
+    """To the keeper: the workers have been told to end, and may still need tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """To the keeper: the workers have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +284,6 @@ class InForce:
 Record = (
     TokenIs | KeyIs | NoTokenIs | Want | Rejected | Used | Renewed
     | Prepare | Commit | Abort | Prepared | InUse | Refused | CountsWanted | Counts
-    | Ping | Pong | Ready | Stop | KeeperAt | WorkerAt
+    | Ping | Pong | Ready | Stop | End | KeeperAt | WorkerAt
     | Hold | HoldOnly | Adopt | LetGo | Notify | Remember | InForce
 )  # fmt: skip
