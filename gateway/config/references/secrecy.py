@@ -74,7 +74,6 @@ _NOT_TEXT: Final = frozenset(
         "tls_client_certificate_bound_access_tokens",
         "workers",
         "unit",
-        "workers",
     }
 )
 """Keys of numbers, sizes, durations, and of what is true or false."""
