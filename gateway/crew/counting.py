@@ -40,6 +40,8 @@ ROUTE_COUNTS: Final = (
     "request_bytes",
     "started_requests",
     "statuses",
+    "tunnel_durations",
+    "tunnels",
     "upstream_durations",
 )
 """All that `RouteMetrics` counts."""
@@ -49,6 +51,7 @@ _KEYS: Final[Mapping[str, Callable[[str], object]]] = {
     "own_statuses": int,
     "recoveries": Recovery,
     "errors": str,
+    "tunnels": str,
     "accesses": lambda key: tuple(key.split(_TAB)),
 }
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
@@ -83,6 +86,7 @@ class Counter:
             "refused": {reason.value: count for reason, count in census.refused.items()},
             "dropped": {"access": self._gateway.observers.dropped_records(), "lines": dropped_lines()},
             "open": census.open,
+            "tunnels": [each.state() for each in self._gateway.tunnels.open],
             "health": {
                 route.settings.name: health_numbers(route.health)
                 for route in self._gateway.generation.routes
@@ -96,7 +100,8 @@ class Counter:
 
 def _mark(route: RouteMetrics) -> tuple[int, ...]:
     done, failed = sum(route.statuses.values()), sum(route.errors.values())
-    return route.started_requests, done, failed
+    passed_bytes, tunnels = route.request_bytes + route.answer_bytes, sum(route.tunnels.values())
+    return route.started_requests, done, failed, passed_bytes, tunnels
 
 
 def route_numbers(route: RouteMetrics) -> dict[str, Any]:
@@ -108,8 +113,13 @@ def route_of(numbers: Tree) -> RouteMetrics:
     """Return counters that show these counts."""
     route = RouteMetrics()
     for name in ROUTE_COUNTS:
-        if name in numbers:
-            setattr(route, name, _counter(name, numbers[name]))
+        if name not in numbers:
+            continue
+        histogram, value = getattr(route, name), numbers[name]
+        if isinstance(histogram, Histogram):
+            histogram.counts, histogram.sum_s = list(value["counts"]), float(value["sum_s"])
+        else:
+            setattr(route, name, _counter(name, value))
     return route
 
 
@@ -130,10 +140,6 @@ def _text(key: object) -> str:
 def _counter(name: str, value: Any) -> Any:
     if name in _KEYS:
         return {_KEYS[name](key): count for key, count in value.items()}
-    if isinstance(value, Mapping):
-        histogram = Histogram()
-        histogram.counts, histogram.sum_s = list(value["counts"]), float(value["sum_s"])
-        return histogram
     return value
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -50,8 +51,12 @@ class JointOverview(Overview):
             dropped_access_records=lambda: tally.dropped("access"),
             dropped_lines=lambda: dropped_lines() + tally.dropped("lines"),
             routes=self.healths,
+            tunnels=lambda: Counter(RouteName(str(each.get("route"))) for each in tally.tunnels()),
             processes=tally.processes,
         )
+
+    def _tunnels(self) -> Iterator[State]:
+        return iter(self._joint.tally.tunnels())
 
     def readiness(self) -> Readiness:
         """Return whether requests should come here, and if not, why."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 from gateway.core.crew.totals import Tree, added, laid_down, sum_of, updated
 from gateway.core.resolution import LookUp
@@ -65,6 +66,10 @@ class Tally:
         """Return the connections of callers."""
         are_open = sum(int(told.get("open", 0)) for told in self._told.values())
         return Connections(are_open, most, self._total("refused"))
+
+    def tunnels(self) -> list[Mapping[str, Any]]:
+        """Return the open tunnels, as they were told last."""
+        return [each for told in self._told.values() for each in told.get("tunnels", ())]
 
     def dropped(self, what: str) -> int:
         """Return how many lines were lost: ``access`` records, or other ``lines``."""

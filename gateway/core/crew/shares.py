@@ -18,6 +18,7 @@ def share_of(limits: Limits, workers: int) -> Limits:
     return replace(
         limits,
         connections=ceil(limits.connections / workers),
+        tunnels=ceil(limits.tunnels / workers),
         buffers_bytes=ceil(limits.buffers_bytes / workers),
         replay_total_bytes=max(limits.replay_bytes, ceil(limits.replay_total_bytes / workers)),
     )
