@@ -17,6 +17,7 @@ from gateway.core.client_settings import ClientName, ClientSettings, ClientTrust
 from gateway.core.instances import InstanceSettings
 from gateway.core.proxies import NO_PROXIES, TrustedProxies
 from gateway.core.refusal_sign import RefusalSign
+from gateway.core.rewrite_settings import USUAL_REWRITES, RewriteSettings
 
 RouteName = NewType("RouteName", str)
 
@@ -240,6 +241,7 @@ class RouteSettings:
     tunnel: TunnelSettings = TunnelSettings()
     tenants: TenantSettings | None = None
     passes: tuple[str, ...] = ()
+    rewrite: RewriteSettings = USUAL_REWRITES
 
 
 @dataclass(frozen=True, slots=True)

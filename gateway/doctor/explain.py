@@ -28,6 +28,7 @@ from gateway.core.http.websocket import UPGRADE_LINES, offered_key
 from gateway.core.identity import identity_lines
 from gateway.core.masking import Mask
 from gateway.core.reserved import reserved_fields
+from gateway.core.rewrite_settings import CookieDomain
 from gateway.core.secret import Secret
 from gateway.core.settings import Address, RouteSettings, Scheme, Settings
 from gateway.core.tenants import selected
@@ -201,6 +202,23 @@ def _credential_lines(route: RouteSettings) -> tuple[str, ...]:
     return f"credential {credential_words(route)}", f"recovers   {recovery_words(route)}"
 
 
+def _rewrite_lines(route: RouteSettings) -> tuple[str, ...]:
+    rewrite, named = route.rewrite, []
+    if rewrite.location:
+        named.append("Location and Content-Location")
+    if rewrite.cookie_path:
+        named.append("the Path of cookies")
+    if rewrite.cookie_domain is not CookieDomain.KEEP:
+        named.append("the Domain of cookies")
+    if not named:
+        return ()
+    scheme = "https" if route.upstream.scheme is Scheme.HTTPS else "http"
+    inside = route.base_path + ("" if route.strips_prefix or route.path == "/" else route.path)
+    also = ", or at the caller's Host" if route.preserves_host else ""
+    led = f"at {scheme}://{route.upstream.authority}{inside}{also}, into {route.path}"
+    return (f"rewrites   {', '.join(named)}: what is {led}",)
+
+
 def render(explanation: Explanation) -> str:
     """Render an explanation for a terminal."""
     route = explanation.route
@@ -213,6 +231,7 @@ def render(explanation: Explanation) -> str:
             f"caller     {explanation.caller}",
             *((f"access     {explanation.access}",) if explanation.access != "anyone" else ()),
             *_credential_lines(route),
+            *_rewrite_lines(route),
             "before",
             *(f"  {line}" for line in explanation.before),
             "after",

@@ -72,11 +72,13 @@ async def relay(call: Call, route: Route, upstream: UpstreamConnection | WholeAn
 
 def _head(call: Call, route: Route, answer: Answer, body: Body) -> bytes:
     """Format the status line, the fields that pass, and one framing field."""
-    lines = route.answer_lines(answer.lines, dropped_names(answer.special), call.exchange)
+    special, lines = answer.special, answer.lines
+    if b"location" in special or b"content-location" in special or route.edits_cookies:
+        lines = route.rewritten(lines, call.head.authority, call.exchange)
+    lines = route.answer_lines(lines, dropped_names(special), call.exchange)
     out = [answer.start, *lines]
     if call.answer_lines:
         out += call.answer_lines
-    special = answer.special
     # RFC 9110 section 6.6.1: whoever forwards a response without a date adds one.
     if not route.leaves_date:
         out.append(b"Date: " + (special.get(b"date") or call.facts.date()))

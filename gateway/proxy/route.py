@@ -14,6 +14,7 @@ from gateway.core.http.fields import without
 from gateway.core.http.outbound import CallerFields, added_lines, removed_names
 from gateway.core.http.recovery import Acceptance, RefusalMemory, target_digest
 from gateway.core.http.request_head import RequestHead
+from gateway.core.http.rewriting import rewriting_of
 from gateway.core.settings import RouteSettings
 from gateway.core.tenants import selected
 from gateway.core.token import Token, TokenSource
@@ -76,6 +77,7 @@ class Route:
         alarms: the status codes of responses that may say that the token was refused (`proxy.refused`).
         refusals: what the route remembers about refused tokens.
         gate: what stands before it; None: nothing.
+        edits_cookies: something of the cookies that the upstream sets is rewritten.
         instances: leads to the upstream that the credential names; None if the configuration names it.
         tenants: what it is for each caller, if the token depends on who calls; else None.
         acceptance: the last token that the upstream accepted; shared by routes with this source and upstream.
@@ -87,9 +89,11 @@ class Route:
         "_carrying",
         "_edits_answers",
         "_renews",
+        "_rewriting",
         "acceptance",
         "alarms",
         "counters",
+        "edits_cookies",
         "gate",
         "has_tokens",
         "health",
@@ -141,6 +145,8 @@ class Route:
         self._edits_answers = self._carrying is not None or bool(self._answer_removed)
         login = settings.grant.login if settings.grant is not None else None
         self._renews = login is not None and login.is_rolling
+        self._rewriting = rewriting_of(settings)
+        self.edits_cookies = settings.rewrite.edits_cookies
         self.leaves_date = b"date" in self._answer_removed
 
     def __repr__(self) -> str:
@@ -163,6 +169,18 @@ class Route:
                 self._renew(lines, exchange)
             lines = self.without_removed(lines, dropped, exchange)
         return [*lines, *self._answer_added] if self._answer_added else lines
+
+    def rewritten(
+        self, lines: Sequence[bytes], authority: bytes, exchange: ExchangeFacts | None
+    ) -> Sequence[bytes]:
+        """Return the lines of a response's head, with what led past the gateway led back into the route.
+
+        `authority` is the caller's ``Host``; `exchange` brought the response.
+        """
+        rewriting = self._rewriting
+        if self.instances is not None and exchange is not None and exchange.token is not None:
+            rewriting = self.instances.of(exchange.token)._rewriting  # noqa: SLF001 - of this class
+        return lines if rewriting is None else rewriting.lines(lines, authority)
 
     def _renew(self, lines: Sequence[bytes], exchange: ExchangeFacts) -> None:
         """Hand what the response sets of our cookies to the source, if it accepted the token."""

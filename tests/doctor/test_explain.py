@@ -11,6 +11,7 @@ from gateway.core.json_condition import JsonCondition
 from gateway.core.json_pointer import read_pointer
 from gateway.core.proxies import TrustedProxies
 from gateway.core.refusal_sign import RefusalSign
+from gateway.core.rewrite_settings import CookieDomain, RewriteSettings
 from gateway.core.settings import (
     Address,
     CallerAuthorization,
@@ -164,6 +165,33 @@ def test_an_upstream_that_the_credential_names_is_told_with_its_bounds():
         "upstream   https://{token.at}/v1/x",
         "instances  https://*.a.test or https://b.test:8443",
     ]
+
+
+@pytest.mark.parametrize(
+    ("members", "told"),
+    [
+        (
+            {"base_path": "/v2", "strips_prefix": True},
+            "Location and Content-Location: what is at https://api.example.com/v2, into /crm",
+        ),
+        (
+            {
+                "rewrite": RewriteSettings(location=False, cookie_domain=CookieDomain.REMOVE),
+                "preserves_host": True,
+            },
+            "the Domain of cookies: what is at https://api.example.com/crm, or at the caller's Host, into /crm",
+        ),
+        (
+            {"rewrite": RewriteSettings(location=False, cookie_path=True), "upstream": LEGACY},
+            "the Path of cookies: what is at http://localhost/crm, into /crm",
+        ),
+        ({"rewrite": RewriteSettings(location=False)}, ""),
+    ],
+)
+def test_what_is_rewritten_in_the_response_is_told(members, told):
+    lines = render(explain(settings(route("/crm", **members)), "GET", "/crm", ())).splitlines()
+
+    assert [line for line in lines if line.startswith("rewrites")] == ([f"rewrites   {told}"] if told else [])
 
 
 def test_without_a_client_there_is_none():

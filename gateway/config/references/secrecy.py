@@ -101,8 +101,8 @@ def is_in_login(loc: Loc) -> bool:
 def may_be_secret(loc: Loc, template: Template, look_up: Callable[[Reference], str]) -> Iterator[str]:
     """Yield the values, or parts of them, that the references at `loc` give and that may be secret."""
     keys = [part for part in loc if isinstance(part, str)]
-    if keys[0] == "limits" or keys[-2:-1] == ["timeouts"]:
-        return  # sections of numbers alone
+    if keys[0] == "limits" or keys[-2:-1] in (["timeouts"], ["rewrite"]):
+        return  # sections of numbers, or of what is true or false, alone
     if not _OWNERS.isdisjoint(keys) or keys[-2:-1] == ["query"]:
         yield from map(look_up, template.references)
     elif keys[-1] in _URLS:

@@ -12,6 +12,7 @@ from gateway.config.clients.send_build import carriers, sends_authorization
 from gateway.config.routes.access_build import credentials_of_others, gate_settings, reads_authorization
 from gateway.config.routes.client_key import ClientsByCaller
 from gateway.config.routes.recovery_model import RefusalModel
+from gateway.config.routes.rewrite_model import rewrite_settings
 from gateway.config.routes.route_model import RequestRules, ResponseRules, RouteModel
 from gateway.config.routes.tunnel_model import TunnelModel
 from gateway.config.tls.tls_build import authorities, oldest_version, own_certificate
@@ -113,6 +114,7 @@ class RouteBuilder:
             **_refusals(route.recover_on),
             request_headers=_header_rules(headers.request if headers is not None else None),
             response_headers=_header_rules(headers.response if headers is not None else None),
+            rewrite=rewrite_settings(route.rewrite),
             timeouts=Timeouts(total_s=route.timeout, **given(route.timeouts)),
             max_body_bytes=route.max_body,
             refuses_foreign_pages=route.client is not None and not route.allow_foreign_pages,

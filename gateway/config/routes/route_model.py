@@ -12,6 +12,7 @@ from gateway.config.routes.access_model import Access
 from gateway.config.routes.client_key import ClientsByCaller, RouteClient
 from gateway.config.routes.gate_model import CorsModel, LimitModel
 from gateway.config.routes.recovery_model import Refusals
+from gateway.config.routes.rewrite_model import RewriteModel
 from gateway.config.routes.tunnel_model import TunnelModel
 from gateway.config.tls.tls_model import UpstreamTls
 from gateway.config.values.key_types import (
@@ -146,6 +147,9 @@ class RouteModel(Strict):
     timeouts: RouteTimeouts | None = optional("Limits on parts of a request.")
     max_body: Size | None = optional("The longest request body that is accepted; unlimited by default.")
     headers: Headers | None = optional("Changes to header fields.")
+    rewrite: RewriteModel | None = optional(
+        "What of the upstream's responses is rewritten, so that callers stay on the route."
+    )
     tls: UpstreamTls | None = optional("How an https:// upstream is verified, and our certificate for it.")
 
     @property

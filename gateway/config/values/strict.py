@@ -29,6 +29,11 @@ def flag(description: str, *, alias: str | None = None) -> Any:
     return Field(default=False, alias=alias, description=description, json_schema_extra={"default": False})
 
 
+def flag_on(description: str) -> Any:
+    """Describe a key that is true or false; true by default."""
+    return Field(default=True, description=description, json_schema_extra={"default": True})
+
+
 def optional(description: str, default: Default = None, *, alias: str | None = None) -> Any:
     """Describe an optional key; `default` is shown in editors, as it would be written in the file."""
     shown: JsonDict = {} if default is None else {"default": default}

@@ -34,7 +34,9 @@ ANSWER_SPECIAL: Final = frozenset(
 _PLAIN: Final = frozenset({b"connection", b"content-length", b"date", b"keep-alive"})
 _PLAIN_LENGTH_DIGITS: Final = 15
 _BODILESS: Final = frozenset({b"204", b"304"})
-ANSWER_NAMES: Final = PlainFieldNames(ANSWER_SPECIAL, _PLAIN)
+# They pass, and may lead past the gateway (`core.http.rewriting`).
+_LEADING: Final = frozenset({b"content-location", b"location"})
+ANSWER_NAMES: Final = PlainFieldNames(ANSWER_SPECIAL, _PLAIN, noted=_LEADING)
 """The field names seen in responses, shared by all upstreams."""
 PlainAnswer: TypeAlias = tuple[int, bytes, int, list[bytes], dict[bytes, bytes]]
 """The status, the status line, the length of the body, the lines that pass, the special fields."""

@@ -29,6 +29,7 @@ UNKNOWN: Final = b"unknown"
 _VIA: Final = b"1.1 gateway"
 _VIA_10: Final = b"1.0 gateway"
 _REQUEST_ID_BYTES: Final = 128
+_PREFIX: Final = b"x-forwarded-prefix"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class OutboundPlan:
         "_host",
         "_keeps",
         "_origins",
+        "_prefix",
         "_refuses_pages",
         "_removed",
         "_scheme",
@@ -100,8 +102,9 @@ class OutboundPlan:
         self._cut = len(settings.path) if settings.strips_prefix and settings.path != "/" else 0
         self._host = None if settings.preserves_host else line("Host", settings.upstream.authority)
         self._scheme = "https" if settings.upstream.scheme is Scheme.HTTPS else "http"
-        self._added = added_lines(rules)
         self._removed = removed_names(rules)
+        self._prefix = _stripped(settings, rules, self._removed)
+        self._added = (*added_lines(rules), *self._prefix)
         self._refuses_pages = settings.refuses_foreign_pages
         cors = settings.gate.cors
         self._origins = frozenset(one.encode() for one in cors.origins) if cors is not None else NO_ORIGINS
@@ -187,6 +190,8 @@ class OutboundPlan:
         ]
         if caller.is_trusted or head.is_http10 or b"via" in special or not head.authority:
             out[-2:] = _forwarded(head, caller, self._removed)
+            if self._prefix and caller.is_trusted and _PREFIX in special:
+                _put_before(out, special[_PREFIX], self._prefix[0])
         if self._keeps and self.keeps_callers(head):
             out.append(b"Authorization: " + special[b"authorization"])
         elif token is not None:
@@ -230,6 +235,28 @@ def removed_names(rules: HeaderRules) -> frozenset[bytes]:
     return frozenset(
         folded(name.encode("ascii")) for name in (*rules.remove, *(name for name, _ in rules.set))
     )
+
+
+def _stripped(settings: RouteSettings, rules: HeaderRules, removed: frozenset[bytes]) -> tuple[bytes, ...]:
+    """Return the line that says which prefix was stripped, unless the route's rules decide about it."""
+    is_ruled = _PREFIX in removed or any(name.lower() == "x-forwarded-prefix" for name, _ in rules.add)
+    if is_ruled or not settings.strips_prefix or settings.path == "/":
+        return ()
+    return (line("X-Forwarded-Prefix", settings.path),)
+
+
+def _put_before(out: list[bytes], before: bytes, ours: bytes) -> None:
+    """Write one prefix for what the proxies before us and the route stripped, in this order.
+
+    Spring reads a list as one path, others take its last element: one path means the same to all.
+    """
+    told = _PREFIX + b": " + before
+    if told in out:
+        out.remove(told)
+    parts = (part.strip(b" \t").rstrip(b"/") for part in before.split(b","))
+    prefix = b"".join(part for part in parts if part[:1] == b"/")
+    name, _, path = ours.partition(b": ")
+    out[out.index(ours)] = name + b": " + prefix + path
 
 
 def _forwarded(head: RequestHead, caller: CallerFields, removed: frozenset[bytes]) -> list[bytes]:

@@ -19,6 +19,7 @@ from gateway.core.access_settings import ApiKeyWay, CorsSettings, IntrospectionW
 from gateway.core.carriers import MAIN_PART
 from gateway.core.client_settings import AuthMethod, ClientSettings, GrantType, Reach, TlsVersion
 from gateway.core.oauth.client_assertion import JWT_BEARER
+from gateway.core.rewrite_settings import USUAL_REWRITES
 from gateway.core.secret_shape import is_unfilled
 from gateway.core.settings import (
     CallerAuthorization,
@@ -173,6 +174,9 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "routes[].cors.credentials": False,
         "routes[].cors.max_age": _default(CorsSettings, "max_age_s"),
         "routes[].recover_on": [401],
+        "routes[].rewrite.location": USUAL_REWRITES.location,
+        "routes[].rewrite.cookie_path": USUAL_REWRITES.cookie_path,
+        "routes[].rewrite.cookie_domain": False,
         "routes[].timeouts.connect": timeouts.connect_s,
         "routes[].timeouts.response": timeouts.response_s,
         "routes[].timeouts.idle": timeouts.idle_s,

@@ -318,6 +318,34 @@ def test_a_trusted_proxys_claims_are_kept_and_appended_to():
     assert fields(lines, "Forwarded") == [b"for=6.6.6.6"]
 
 
+STRIPS = {"path": "/crm", "strips_prefix": True}
+
+
+@pytest.mark.parametrize(
+    ("members", "caller", "claims", "told"),
+    [
+        (STRIPS, STRANGER, [], [b"/crm"]),
+        (STRIPS | {"base_path": "/v2"}, STRANGER, [], [b"/crm"]),
+        (STRIPS, STRANGER, ["X-Forwarded-Prefix: /evil"], [b"/crm"]),
+        (STRIPS, PROXY, [], [b"/crm"]),
+        (STRIPS, PROXY, ["X-Forwarded-Prefix: /outer"], [b"/outer/crm"]),
+        (STRIPS, PROXY, ["X-Forwarded-Prefix: /a/, /b", "X-Forwarded-Prefix: /c"], [b"/a/b/c/crm"]),
+        (STRIPS, PROXY, ["X-Forwarded-Prefix: nonsense"], [b"/crm"]),
+        (STRIPS, PROXY, ["X-Forwarded-Prefix:"], [b"/crm"]),
+        ({"path": "/crm"}, STRANGER, ["X-Forwarded-Prefix: /evil"], []),
+        ({"path": "/crm"}, PROXY, ["X-Forwarded-Prefix: /outer"], [b"/outer"]),
+        ({"path": "/", "strips_prefix": True}, STRANGER, [], []),
+        (STRIPS | {"request_headers": HeaderRules(remove=("x-forwarded-prefix",))}, PROXY, CLAIMS, []),
+        (STRIPS | {"request_headers": HeaderRules(set=(("X-Forwarded-Prefix", "/o"),))}, PROXY, [], [b"/o"]),
+        (STRIPS | {"request_headers": HeaderRules(add=(("X-Forwarded-Prefix", "/o"),))}, STRANGER, [], [b"/o"]),
+    ],
+)  # fmt: skip
+def test_the_upstream_is_told_which_prefix_was_stripped(members, caller, claims, told):
+    lines = out(head_of(*claims, target="/crm/a"), caller=caller, **members)
+
+    assert fields(lines, "X-Forwarded-Prefix") == told
+
+
 def test_a_rule_replaces_what_a_trusted_proxy_says():
     rules = HeaderRules(set=(("X-Forwarded-Prefix", "/ours"),), remove=("X-Real-IP",))
     claims = head_of("X-Forwarded-Prefix: /p", "X-Real-IP: 6.6.6.6", "Forwarded: for=6.6.6.6")
