@@ -182,5 +182,6 @@ def _read_and_tell(where: str, text: str) -> Users:
         _LOGGER.warning("%s %s", where, words)
     for kind in users.kinds():
         if not has_library(kind):
-            _LOGGER.warning("%s needs %s: install oauth-gateway[basic]", where, LIBRARIES[kind])
+            words = "%s needs %s, which is not installed: pip install %s"
+            _LOGGER.warning(words, where, LIBRARIES[kind], LIBRARIES[kind])
     return users

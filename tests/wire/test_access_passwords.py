@@ -136,6 +136,17 @@ async def test_guesses_do_not_keep_out_a_user_whose_password_was_right_before(fi
         assert (await at.get("/", basic("ann", "guess"))).status == 429
 
 
+async def test_a_password_that_was_right_before_is_no_guess(file):
+    async with rig(file) as at:
+        assert (await at.get("/", basic("ann", "secret"))).status == 200
+        way_of(at).verified.forget()  # as after a while
+        for number in range(BURST + 1):
+            await at.get("/", basic("ann", f"guess {number}"))
+        answers = [await at.get("/", basic(*each)) for each in (("ann", "secret"), ("bob", "other"))]
+
+    assert [each.status for each in answers] == [200, 429]
+
+
 async def test_guesses_at_once_count_like_guesses_in_turn(file):
     async with rig(file) as at:
         passwords = counted(at)
@@ -187,7 +198,7 @@ async def test_without_the_library_nobody_is_blamed(file, monkeypatch, caplog):
         answer = await at.get("/", basic("ann", "secret"))
 
     assert answer.status == 503
-    assert "needs bcrypt: install oauth-gateway[basic]" in caplog.text
+    assert "needs bcrypt, which is not installed: pip install bcrypt" in caplog.text
 
 
 async def test_two_credentials_are_refused(file):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from importlib.util import find_spec
-from typing import Final
 
 from gateway.config.problems import plural
 from gateway.core.access.api_keys import BadKeys, read_keys
@@ -14,7 +13,6 @@ from gateway.core.access.key_set_text import flaw_in_key_set
 
 Flaw = tuple[str, bool]
 """What is wrong, and whether it is only a warning."""
-_INSTALL: Final = "is not installed: install oauth-gateway[basic]"
 
 
 def api_keys(path: str, text: str, at: datetime) -> Iterator[Flaw]:
@@ -42,7 +40,8 @@ def users(path: str, text: str, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001
         yield f"{path} {words}", False
     for kind in read.kinds():
         if find_spec(kind.value) is None:
-            yield f"{path} needs {LIBRARIES[kind]}, which {_INSTALL}", False
+            library = LIBRARIES[kind]
+            yield f"{path} needs {library}, which is not installed: pip install {library}", False
     if not read.by_name and not read.flaws:
         yield f"{path} holds no user: no caller can be known by it", True
 

@@ -431,7 +431,7 @@ def test_without_the_library_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("gateway.config.files.caller_files.find_spec", lambda name: None)
     (tmp_path / "users").write_text(f"ann:{HASHED}\n")
     assert told(tmp_path, USERS) == [
-        "2:26: callers.us.basic.htpasswd: users needs bcrypt, which is not installed: install oauth-gateway[basic]"
+        "2:26: callers.us.basic.htpasswd: users needs bcrypt, which is not installed: pip install bcrypt"
     ]
 
 
