@@ -58,8 +58,9 @@ def manager(tmp_path):
     made.sock.close()
 
 
-async def test_a_life_is_told_from_ready_to_stopping(tmp_path, manager):
-    document = {"admin": f"unix:{tmp_path}/admin.sock", "routes": [ROUTE], "grace": "7s"}
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_life_is_told_from_ready_to_stopping(tmp_path, manager, workers):
+    document = {"workers": workers, "admin": f"unix:{tmp_path}/admin.sock", "routes": [ROUTE], "grace": "7s"}
     async with running(tmp_path, document, {"NOTIFY_SOCKET": manager.path}) as child:
         ready = await manager.message("READY=1")
         assert ready["STATUS"].startswith("listening on 127.0.0.1:")
@@ -157,13 +158,15 @@ def high(sock):
     return moved
 
 
-async def test_a_passed_socket_is_used_and_outlives_listener_and_process(tmp_path):
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_passed_socket_is_used_and_outlives_listener_and_process(tmp_path, workers):
     with (
         high(socket.create_server(("127.0.0.1", 0))) as ours,
         high(socket.create_server(("127.0.0.1", 0))) as unasked,
     ):
         here = f"127.0.0.1:{ours.getsockname()[1]}"
-        document = {"admin": f"unix:{tmp_path}/admin.sock", "listen": here, "routes": [ROUTE]}
+        document = {"workers": workers, "listen": here, "routes": [ROUTE]}
+        document["admin"] = f"unix:{tmp_path}/admin.sock"
         async with launched(tmp_path, [ours, unasked], document) as child:
             address = child.address
             assert str(address) == here

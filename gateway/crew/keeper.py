@@ -117,6 +117,7 @@ class Keeper:
         self._in_force: Prepare | None = None
         self._numbers: dict[int, int] = {}
         self._listeners: Sequence[ListenerSettings] = ()
+        self._places: tuple[str, ...] = ()
         self._gateway: Gateway | None = None
 
     async def keep(self) -> int:
@@ -182,7 +183,7 @@ class Keeper:
     def _tell_of_start(self) -> None:
         for warning in self._kept.first.warnings:
             log.warning("%s", warning)
-        for place in sorted(self._kept.lent.difference(self._in_force.sockets if self._in_force else ())):
+        for place in sorted(self._kept.lent.difference(self._places)):
             where = place if place.startswith(("/", "\0")) else place.replace(" ", ":")
             log.warning("the service manager passed a socket at %s, which is not in `listen`", where)
         self._kept.hooks.told(self._where())
@@ -249,12 +250,13 @@ class Keeper:
         keys = {grant: self._publisher.key_of(source) for grant, source in sources.items()}
         of_worker = part_of_worker(settings, plan.listeners, self._kept.workers)
         text = b64encode(packed((of_worker, keys))).decode("ascii")
-        return Prepare(self._newest, text, tuple(plan.places), tuple(plan.new))
+        places = dict.fromkeys((*plan.places, *self._kept.lent))  # what is lent stays, wanted or not
+        return Prepare(self._newest, text, tuple(places), tuple(plan.new))
 
     def _use(self, record: Prepare, plan: BerthPlan) -> None:
         """Let a configuration be the one in use, for workers to come as well."""
         self._in_force = replace(record, new=())
-        self._listeners = plan.listeners
+        self._listeners, self._places = plan.listeners, tuple(plan.places)
         self._berths.places = frozenset(plan.places) - self._kept.lent
         self._supervisor.send(HoldOnly(tuple(self._berths.places)))
         self._tell_to_prepare(record, plan)  # those who have come meanwhile
@@ -326,8 +328,10 @@ class Keeper:
         """Be not ready from now on; tokens go on until the workers have ended."""
         grace_s = self._settings.grace_s
         log.info("stopping: running requests have %g s to finish", grace_s)
+        self._loop.add_signal_handler(signal.SIGHUP, lambda: None)  # no reload any more
         if self._gateway is not None:
             self._gateway.is_draining = True
+            self._gateway.look_at_configuration = lambda _: None
         self._manager.stopping(grace_s)
 
     def _end(self) -> None:

@@ -286,11 +286,11 @@ class Supervisor:
                     self._pass_on(number)
 
     def _pass_on(self, number: int) -> None:
-        if number == signal.SIGHUP:
+        if number == signal.SIGHUP and not self._ending.is_wanted:
             log.info("SIGHUP: reading the configuration anew, and reopening the access log")
             self._keeper.signal(number)
         else:
-            log.info("SIGUSR1: reopening the access log")
+            log.info("%s: reopening the access log", signal.Signals(number).name)
         for worker in self._workers:
             worker.signal(number)
 

@@ -293,6 +293,14 @@ async def test_a_sigterm_to_all_processes_leaves_tokens_to_whoever_waits(
         assert await child.ended() == 0
 
 
+async def test_a_sigterm_during_a_reload_ends_it_too(tmp_path, upstream):
+    async with running(tmp_path, document(upstream)) as child:
+        child.signal(signal.SIGHUP)
+        await child.until_told("SIGHUP")
+        child.signal(signal.SIGTERM)
+        assert await child.ended() == 0
+
+
 async def test_a_second_sigterm_ends_everything_at_once(tmp_path, upstream, authorization_server):
     authorization_server.gate.clear()
     async with running(tmp_path, document(upstream, authorization_server), SECRET) as child:
