@@ -33,6 +33,7 @@ HOT: Final = {
         "gateway.proxy.relay",
         "gateway.proxy.route",
         "gateway.proxy.stream",
+        "gateway.proxy.target_pool",
         "gateway.proxy.tls_upstream",
         "gateway.proxy.upstream",
         "gateway.proxy.upstream_flow",

@@ -46,6 +46,7 @@ config_process            the configuration, read by a process of its own
 config_reading            what prevents a start or a reload, and what is only a warning
 doors, reloading          the addresses where callers come in; the configuration, read anew
 config_watch              whether it has changed
+upstreams                 groups of upstream addresses, and the choice for each request
 proxy, oauth              the request's way, the token's way
 access                    who may use a route
 admin, config             the admin listener; the reader of `gateway.yaml`

@@ -324,6 +324,7 @@ class Gateway:
             self._end_retired,
         ]
         looks += [pool.sweep for pool in self.retired.pools_with(self.generation)]
+        looks += [group.sweep for group in self.retired.groups_with(self.generation)]
         looks += [instances.sweep for instances in self.retired.instances_with(self.generation)]
         looks.append(lambda now_s: self.look_at_configuration(now_s))  # noqa: PLW0108 - it is set later
         return [*looks, lambda _now_s: self._trust.look(), self.file_watch.look]

@@ -39,7 +39,8 @@ def _readers(client: ClientSettings) -> Iterator[tuple[str, object]]:
 
 def _of_servers(settings: Settings) -> Iterator[Named]:
     for index, route in enumerate(settings.routes):
-        yield from _pem(f"routes[{index}].tls", route.upstream.ca_file, route.upstream.certificate)
+        here = f"routes[{index}].tls" if route.group is None else f"upstreams.{route.group.name}.tls"
+        yield from _pem(here, route.upstream.ca_file, route.upstream.certificate)
     for index, listener in enumerate(settings.listeners):
         yield from _pem(f"listen[{index}].tls", None, listener.tls)
         if listener.client_trust is not None:

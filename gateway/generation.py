@@ -27,7 +27,14 @@ from gateway.core.http.recovery import Acceptance
 from gateway.core.http.routing import Router
 from gateway.core.oauth.named_secret import NamedReader
 from gateway.core.oauth.source_state import SourceState
-from gateway.core.settings import RouteName, RouteSettings, Settings, TenantSettings, UpstreamSettings
+from gateway.core.settings import (
+    GroupSettings,
+    RouteName,
+    RouteSettings,
+    Settings,
+    TenantSettings,
+    UpstreamSettings,
+)
 from gateway.core.token import TokenSource
 from gateway.instances import Instances
 from gateway.net.resolver import Resolver
@@ -36,7 +43,10 @@ from gateway.observe.route_health import RouteHealth
 from gateway.proxy.pool import Pool
 from gateway.proxy.room import Room
 from gateway.proxy.route import Route, RouteInstances, Tenants
+from gateway.proxy.target_pool import TargetPool
 from gateway.tls.trust import Trust
+from gateway.upstreams.group import Group
+from gateway.upstreams.group_routes import GroupRoutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +101,7 @@ class Generation:
         ways: those to know a caller.
         limiters: one for each route with limits.
         pools: one for each upstream, however many routes lead there.
+        groups: one for each group of upstream addresses, by the same rule.
         routes: in the order of the configuration.
         acceptances: of the tokens of a grant at an upstream.
     """
@@ -114,6 +125,7 @@ class Generation:
         )
         self.limiters: dict[tuple[RouteName, tuple[Limit, ...]], Limiter] = {}
         self.pools: dict[UpstreamSettings, Pool] = {}
+        self.groups: dict[GroupSettings, Group] = {}
         self.acceptances: dict[tuple[UpstreamSettings, Grant | None], Acceptance] = {}
         try:
             self.routes = [self._route(route, index) for index, route in enumerate(settings.routes)]
@@ -142,11 +154,15 @@ class Generation:
         await self.ways.close([other.ways for other in others])
 
     def _close_pools(self, others: Sequence[Generation]) -> None:
-        """Close the pools that none of `others` has."""
-        kept = {id(pool) for other in others for pool in other.pools.values()}
-        for pool in self.pools.values():
-            if id(pool) not in kept:
-                pool.close()
+        """Close the pools and groups that none of `others` has."""
+        kept = {id(each) for other in others for each in other.connections()}
+        for each in self.connections():
+            if id(each) not in kept:
+                each.close()
+
+    def connections(self) -> list[Pool | Group]:
+        """Return what holds connections to upstreams that the configuration names."""
+        return [*self.pools.values(), *self.groups.values()]
 
     def instances(self) -> list[RouteInstances]:
         """Return the upstreams that credentials name, by the routes for which they do."""
@@ -154,9 +170,10 @@ class Generation:
 
     def give_way(self, to: Generation) -> None:
         """Keep no idle connection to an upstream that `to` does not have."""
-        for upstream, pool in self.pools.items():
-            if to.pools.get(upstream) is not pool:
-                pool.give_up()
+        kept = {id(each) for each in to.connections()}
+        for each in self.connections():
+            if id(each) not in kept:
+                each.give_up()
         for instances in set(self.instances()).difference(to.instances()):
             instances.give_up()
 
@@ -172,7 +189,8 @@ class Generation:
     def _route(self, settings: RouteSettings, index: int) -> Route:
         process = self._process
         source = self.sources[settings.grant] if settings.grant is not None else None
-        pool = self._pool(settings.upstream)
+        group = self._group(settings.group) if settings.group is not None else None
+        pool = group.pool if group is not None else self._pool(settings.upstream)
         acceptance = self._acceptance(settings, source)
         gate = self._gate(settings)
         kept = self._kept_route(settings, pool, source, index)
@@ -182,7 +200,7 @@ class Generation:
         health = RouteHealth(settings.name, f"routes[{index}]", client, process.loop.time)
         counters = process.metrics.route(settings.name)
         route = Route(settings, pool, source, counters, acceptance, health, gate)
-        self._lead_to_instances(route)
+        self._lead_elsewhere(route)
         if settings.tenants is not None:
             route.tenants = self._tenants(settings.tenants, route)
         return route
@@ -200,13 +218,17 @@ class Generation:
         source = self.sources[settings.grant] if settings.grant is not None else None
         acceptance = self._acceptance(settings, source)
         route = Route(settings, whole.pool, source, whole.counters, acceptance, whole.health)
-        self._lead_to_instances(route)
+        self._lead_elsewhere(route)
         return route
 
-    def _lead_to_instances(self, route: Route) -> None:
-        """Let a route's credential lead to its upstream, if the configuration does not name one."""
-        if route.settings.instances is not None:
-            route.instances = Instances(route.settings, partial(_to_instance, self._process, route))
+    def _lead_elsewhere(self, route: Route) -> None:
+        """Let a route's credential lead to its upstream, or its group choose an address of it."""
+        settings = route.settings
+        if settings.instances is not None:
+            route.leads = route.instances = Instances(settings, partial(_to_instance, self._process, route))
+        elif settings.group is not None:
+            group = self.groups[settings.group]
+            route.leads = route.targets = GroupRoutes(settings, group, partial(_to_target, route))
 
     def _kept_route(
         self, settings: RouteSettings, pool: Pool, source: TokenSource | None, index: int
@@ -248,6 +270,16 @@ class Generation:
             kept = self._before.acceptances.get(key) if is_same else None
         return self.acceptances.setdefault(key, kept or Acceptance())
 
+    def _group(self, settings: GroupSettings) -> Group:
+        group = self.groups.get(settings)
+        if group is None and self._before is not None:
+            group = self._before.groups.get(settings)
+        if group is None:
+            process = self._process
+            group = Group(settings, partial(_new_target_pool, process), process.resolver.name)
+        self.groups[settings] = group
+        return group
+
     def _pool(self, upstream: UpstreamSettings) -> Pool:
         pool = self.pools.get(upstream)
         if pool is None and self._before is not None:
@@ -258,8 +290,17 @@ class Generation:
         return pool
 
 
+def _to_target(route: Route, settings: RouteSettings, pool: TargetPool) -> Route:
+    """Make a route to an address of the group of `route`."""
+    return Route(settings, pool, route.source, route.counters, route.acceptance, route.health)
+
+
 def _new_pool(process: ProcessParts, upstream: UpstreamSettings) -> Pool:
     return Pool(upstream, process.room, process.loop, process.trust, process.resolver)
+
+
+def _new_target_pool(process: ProcessParts, upstream: UpstreamSettings) -> TargetPool:
+    return TargetPool(upstream, process.room, process.loop, process.trust, process.resolver)
 
 
 def _to_instance(process: ProcessParts, route: Route, settings: RouteSettings) -> Route:

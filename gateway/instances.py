@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from gateway.core.http.instance_choice import instance_of
+from gateway.core.http.request_head import RequestHead
 from gateway.core.settings import RouteSettings, UpstreamSettings
 from gateway.core.token import Token
 from gateway.proxy.pool import Pool
@@ -33,6 +34,14 @@ class Instances:
         self._leaving: list[Pool] = []
         self._token: Token | None = None
         self._latest: Route | None = None
+
+    def to(self, route: Route, head: RequestHead, token: Token | None) -> Route:  # noqa: ARG002 - see `RouteLeads`
+        """Return the route to the upstream that `token` names; `route` itself for a request without one.
+
+        Raises:
+            InstanceNotAllowed: it names none, or one that is not allowed.
+        """
+        return route if token is None else self.of(token)
 
     def of(self, token: Token) -> Route:
         """Return the route to the upstream that `token` names.

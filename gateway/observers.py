@@ -8,7 +8,7 @@ from gateway.core.client_settings import ClientName
 from gateway.core.http.access_record import RequestObserver
 from gateway.core.oauth.token_events import TokenObserver
 from gateway.core.server_url import is_address, origin_of, url_host
-from gateway.core.settings import RouteSettings, Settings
+from gateway.core.settings import RouteSettings, Settings, UpstreamSettings
 from gateway.observe.access_log import AccessLog
 from gateway.observe.fanout import Fanout, Observer
 from gateway.observe.metrics import Metrics
@@ -83,14 +83,20 @@ class Observers:
 
 def names_in(settings: Settings) -> list[str]:
     """Return the names that the gateway will look up, as far as the configuration holds them."""
-    upstreams = [route.upstream for route in settings.routes if _is_named(route)]
+    upstreams = [place for route in settings.routes if _is_named(route) for place in _places(route)]
     urls = [url for client in settings.clients.values() for url in client.endpoints]
-    hosts = [upstream.host for upstream in upstreams] + [url_host(url) for url in urls]
+    hosts = [upstream.host for upstream in upstreams if upstream.socket_path is None] + [
+        url_host(url) for url in urls
+    ]
     return [host for host in dict.fromkeys(hosts) if host and not is_address(host)]
 
 
+def _places(route: RouteSettings) -> list[UpstreamSettings]:
+    return [route.upstream] if route.group is None else [each.place for each in route.group.addresses]
+
+
 def _is_named(route: RouteSettings) -> bool:
-    return route.upstream.socket_path is None and route.instances is None
+    return route.instances is None
 
 
 def servers_of(settings: Settings) -> dict[ClientName, str]:

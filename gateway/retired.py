@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from gateway.generation import Generation
 from gateway.proxy.pool import Pool
 from gateway.proxy.route import Route, RouteInstances
+from gateway.upstreams.group import Group
 
 
 class Retired:
@@ -30,6 +31,11 @@ class Retired:
         """Let a generation end once `now` has taken over."""
         self.generations.append(before)
         before.give_way(now)
+
+    def groups_with(self, now: Generation) -> list[Group]:
+        """Return all groups of upstream addresses in use, those of `now` too, each once."""
+        used = (group for each in (now, *self.generations) for group in each.groups.values())
+        return list(dict.fromkeys(used))
 
     def pools_with(self, now: Generation) -> list[Pool]:
         """Return all pools in use, those of `now` too, each once."""

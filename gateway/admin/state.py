@@ -16,7 +16,7 @@ from gateway.core.masking import shown_url
 from gateway.core.oauth.named_secret import SecretName, WatchedFile
 from gateway.core.oauth.source_state import SourceState
 from gateway.core.oauth.token_answer import missing_scope
-from gateway.core.settings import RouteSettings, TenantSettings
+from gateway.core.settings import RouteSettings, TenantSettings, UpstreamSettings
 from gateway.observe.route_health import RouteHealth
 from gateway.process_identity import started_ticks
 
@@ -98,20 +98,21 @@ def _last_error(health: RouteHealth | None) -> State | None:
     }
 
 
+def url_of(upstream: UpstreamSettings) -> str:
+    """Return the URL of an upstream as the file has it, without its path."""
+    if upstream.socket_path:
+        return f"unix:{upstream.socket_path}"
+    return f"{upstream.scheme.value}://{upstream.authority}"
+
+
 def route_state(route: RouteSettings, health: RouteHealth | None = None) -> State:
     """Show one route."""
-    upstream = route.upstream
-    where = (
-        f"unix:{upstream.socket_path}"
-        if upstream.socket_path
-        else f"{upstream.scheme.value}://{upstream.authority}"
-    )
     return {
         "route": route.name,
         "host": route.host,
         "path": route.path,
         "methods": sorted(route.methods) if route.methods is not None else None,
-        "upstream": where + route.base_path,
+        "upstream": url_of(route.upstream) + route.base_path if route.group is None else route.group.name,
         **({"instances": [*map(str, route.instances.allowed)]} if route.instances is not None else {}),
         "strip_prefix": route.strips_prefix,
         "client": route.grant.client if route.grant is not None else None,

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Final, NewType
 
 from gateway.core.access_settings import NOTHING, GateSettings, WaySettings
+from gateway.core.balance_settings import WARM, BalanceSettings
 from gateway.core.caller import WayName
 from gateway.core.carriers import USUAL, Carrier
 from gateway.core.client_settings import ClientName, ClientSettings, ClientTrust, Grant, TlsFiles, TlsVersion
@@ -20,6 +21,7 @@ from gateway.core.refusal_sign import RefusalSign
 from gateway.core.rewrite_settings import USUAL_REWRITES, RewriteSettings
 
 RouteName = NewType("RouteName", str)
+GroupName = NewType("GroupName", str)
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -123,6 +125,32 @@ class UpstreamSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressSettings:
+    """An address of a group: a URL of the list, which may have several addresses of the network.
+
+    Attributes:
+        service: what requests to it name: ``Host``, and the name in its certificate.
+        place: where connections go; with the verified name of the service.
+        weight: its share of the requests, compared with the others'.
+        is_backup: it serves only while no other address does.
+    """
+
+    service: UpstreamSettings
+    place: UpstreamSettings
+    weight: int = 1
+    is_backup: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSettings:
+    """Several addresses that serve the same: an entry of ``upstreams``."""
+
+    name: GroupName
+    addresses: tuple[AddressSettings, ...]
+    balance: BalanceSettings = WARM
+
+
+@dataclass(frozen=True, slots=True)
 class HeaderRules:
     """Changes to a header: first ``remove``, then ``set``, then ``add``.
 
@@ -202,6 +230,7 @@ class RouteSettings:
         path: a prefix of whole segments, without a final slash, except ``/`` itself.
         host: in lower case, without port; ``*.example.com`` matches any name below it; None: any.
         methods: None: any.
+        upstream: the service; where there is a `group`, that of its first address.
         base_path: what is prepended to the forwarded path, without a final slash; may be empty.
         grant: the grant whose token is injected; None: none is.
         send: where the parts of the credential go; what the client says, unless the route says otherwise.
@@ -215,6 +244,7 @@ class RouteSettings:
         tunnel: how long its tunnels may last.
         tenants: whose token is injected, by who calls; then the route itself has no grant.
         passes: request fields that carry a caller's credential on other routes, and pass on this one.
+        group: the addresses that share its requests; None: `upstream` is the only one.
     """
 
     name: RouteName
@@ -242,6 +272,7 @@ class RouteSettings:
     tenants: TenantSettings | None = None
     passes: tuple[str, ...] = ()
     rewrite: RewriteSettings = USUAL_REWRITES
+    group: GroupSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.core.access.rule_words import entry_words
 from gateway.core.access_errors import CallerNotAllowed
+from gateway.core.balance_settings import Balance
 from gateway.core.caller import Caller
 from gateway.core.errors import NoRoute
 from gateway.core.http.carrying import outbound_plan
@@ -30,7 +32,7 @@ from gateway.core.masking import Mask
 from gateway.core.reserved import reserved_fields
 from gateway.core.rewrite_settings import CookieDomain
 from gateway.core.secret import Secret
-from gateway.core.settings import Address, RouteSettings, Scheme, Settings
+from gateway.core.settings import Address, AddressSettings, RouteSettings, Scheme, Settings
 from gateway.core.tenants import selected
 from gateway.core.token import Token
 from gateway.doctor.admittance import NOBODY, Described, admitted
@@ -38,6 +40,11 @@ from gateway.doctor.arrival import Arrival
 from gateway.doctor.credential_words import credential_words, legible, recovery_words, stand_in
 from gateway.doctor.near_routes import near_routes
 
+_HOW: Final = {
+    Balance.WARM: "the fewest requests, then one with an idle connection, then in turn",
+    Balance.ROUND_ROBIN: "in turn",
+    Balance.HASH: "by the value of {}; in turn without it",
+}
 PROOF_SHOWN = b"DPoP: <a new proof>"
 ID_SHOWN = b"<a new id>"
 
@@ -196,6 +203,23 @@ def _instance_lines(route: RouteSettings) -> tuple[str, ...]:
     return () if named is None else (f"instances  {' or '.join(map(str, named.allowed))}",)
 
 
+def _group_lines(route: RouteSettings) -> tuple[str, ...]:
+    """Say which addresses the request could go to; the upstream shown is that of the first."""
+    group = route.group
+    if group is None:
+        return ()
+    each = (f"           {_address(one)}" for one in group.addresses)
+    return f"addresses  of {group.name}: {_HOW[group.balance.kind].format(group.balance.header)}", *each
+
+
+def _address(one: AddressSettings) -> str:
+    place = one.place
+    where = f"unix:{place.socket_path}" if place.scheme is Scheme.UNIX else f"{place.host}:{place.port}"
+    weight = f", weight {one.weight}" if one.weight != 1 else ""
+    backup = ", while no other can serve" if one.is_backup else ""
+    return f"{where} as {one.service.authority}{weight}{backup}"
+
+
 def _credential_lines(route: RouteSettings) -> tuple[str, ...]:
     if route.grant is None:
         return ()
@@ -228,6 +252,7 @@ def render(explanation: Explanation) -> str:
             f"route      {route.name} ({client})",
             f"upstream   {explanation.upstream_url or 'none: the gateway answers itself (Max-Forwards: 0)'}",
             *_instance_lines(route),
+            *_group_lines(route),
             f"caller     {explanation.caller}",
             *((f"access     {explanation.access}",) if explanation.access != "anyone" else ()),
             *_credential_lines(route),

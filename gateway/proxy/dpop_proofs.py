@@ -22,16 +22,24 @@ from gateway.proxy.route import Route
 
 
 class DpopProofs:
-    """Makes the proofs of one request, and takes nonces from the responses."""
+    """Makes the proofs of one request, and takes nonces from the responses.
 
-    __slots__ = ("_call", "_has_repeated", "_pool", "_prover", "_uri")
+    Attributes:
+        has_repeated: the last response asked for a nonce, and the request is sent again for it.
+    """
+
+    __slots__ = ("_call", "_pool", "_prover", "_uri", "has_repeated")
 
     def __init__(self, call: Call, route: Route, prover: Prover) -> None:
         self._call = call
-        self._pool = route.pool
         self._prover = prover
-        self._uri = route.plan.uri(call.head)
-        self._has_repeated = False
+        self.has_repeated = False
+        self.lead(route)
+
+    def lead(self, route: Route) -> None:
+        """Make proofs for the upstream of `route` from now on."""
+        self._pool = route.pool
+        self._uri = route.plan.uri(self._call.head)
 
     def line(self) -> bytes:
         """Make the ``DPoP`` field for one exchange."""
@@ -43,11 +51,11 @@ class DpopProofs:
         nonce = nonce_of_head(answer.lines)
         self._pool.nonce = nonce or self._pool.nonce
         answer.lines = without_nonce(answer.lines)
-        if not nonce or self._has_repeated:
+        if not nonce or self.has_repeated:
             return False
         is_replayable = self._call.may_be_replayed
-        self._has_repeated = is_replayable and upstream_wants_nonce(answer.status, challenges(answer.lines))
-        return self._has_repeated
+        self.has_repeated = is_replayable and upstream_wants_nonce(answer.status, challenges(answer.lines))
+        return self.has_repeated
 
 
 def callers_lines(token: Token | None, answer: Answer) -> Sequence[bytes]:

@@ -27,7 +27,7 @@ from gateway.proxy.call import Call
 from gateway.proxy.dpop_proofs import DpopProofs, callers_lines
 from gateway.proxy.exchange_facts import ExchangeFacts
 from gateway.proxy.pump import Pump, framed, last_part
-from gateway.proxy.route import Route
+from gateway.proxy.route import Route, RouteTargets
 from gateway.proxy.upstream import Awaiter, UpstreamConnection
 
 
@@ -38,7 +38,7 @@ class Exchange(ExchangeFacts):
         answer: the response once its head is complete, on its connection or detached from it.
     """
 
-    __slots__ = ("_call", "_invited", "_proofs", "_pump", "_route", "_was_used", "answer")
+    __slots__ = ("_avoids", "_call", "_invited", "_proofs", "_pump", "_route", "_was_used", "answer")
 
     answer: UpstreamConnection | WholeAnswer
 
@@ -47,8 +47,9 @@ class Exchange(ExchangeFacts):
         last_status = before.status if before is not None else 0
         super().__init__(token, call.facts.stopwatch_s(), last_status, token_is_new=token_is_new)
         prover = token.prover if token is not None else None
-        if route.instances is not None and token is not None:
-            route = route.instances.of(token)
+        if route.leads is not None:
+            route = route.leads.to(route, call.head, token)
+            self._avoids = False  # the address that `_route` leads to failed this request
         self._call = call
         self._route = route
         self._proofs = DpopProofs(call, route, prover) if prover is not None else None
@@ -100,6 +101,7 @@ class Exchange(ExchangeFacts):
             if upstream is None or not self._may_be_sent_again(upstream):
                 raise
             self._route.counters.connection_retried()
+            self._avoids = True
             return False
         self.status = upstream.status
         self.answer = upstream
@@ -109,9 +111,22 @@ class Exchange(ExchangeFacts):
         return True
 
     async def _connection(self) -> UpstreamConnection:
-        pool = self._route.pool
-        timeout_s = self._route.timeouts.connect_s
-        return pool.idle_connection() or await pool.connect(self._call.within(timeout_s))
+        route = self._route
+        most_s = self._call.within(route.timeouts.connect_s)
+        if route.targets is None:
+            return route.pool.idle_connection() or await route.pool.connect(most_s)
+        return await self._to_a_target(route.targets, most_s)
+
+    async def _to_a_target(self, targets: RouteTargets, most_s: float) -> UpstreamConnection:
+        route, proofs, connection = self._route, self._proofs, None
+        if proofs is not None and proofs.has_repeated and not self._avoids:
+            connection = route.pool.idle_connection()  # the nonce that it gave is its own
+        if connection is None:
+            route, connection = await targets.connect(self._call.head, most_s, route, is_again=self._avoids)
+            self._route = route
+        if proofs is not None:
+            proofs.lead(route)
+        return connection
 
     async def _head(self, upstream: UpstreamConnection) -> None:
         while True:

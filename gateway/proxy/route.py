@@ -22,6 +22,7 @@ from gateway.observe.route_health import RouteHealth
 from gateway.observe.route_metrics import RouteMetrics
 from gateway.proxy.exchange_facts import ExchangeFacts
 from gateway.proxy.pool import Pool
+from gateway.proxy.upstream import UpstreamConnection
 
 _NO_REFERRER: Final = b"Referrer-Policy: no-referrer"
 
@@ -48,7 +49,32 @@ class Gate(Protocol):
         """Let a caller in, or raise what it gets, after a wait until `deadline_s` if need be."""
 
 
-class RouteInstances(Protocol):
+class RouteLeads(Protocol):
+    """Where the requests of a route go, if it depends on the request."""
+
+    def to(self, route: Route, head: RequestHead, token: Token | None) -> Route:
+        """Return the route for a request on `route`, which is that itself if the request decides nothing.
+
+        Raises:
+            GatewayError: the request can go nowhere.
+        """
+
+
+class RouteTargets(RouteLeads, Protocol):
+    """The addresses of a group that a route leads to; see `gateway.upstreams`."""
+
+    async def connect(
+        self, head: RequestHead, most_s: float, route: Route, *, is_again: bool
+    ) -> tuple[Route, UpstreamConnection]:
+        """Connect to the one that `route` leads to, or another one; `is_again`: rather to another one.
+
+        Raises:
+            UpstreamError: none can.
+            OutOfDescriptors: the process has no file descriptor left.
+        """
+
+
+class RouteInstances(RouteLeads, Protocol):
     """The upstreams that the credentials of a route name; see `gateway.instances`."""
 
     def of(self, token: Token) -> Route:
@@ -78,7 +104,9 @@ class Route:
         refusals: what the route remembers about refused tokens.
         gate: what stands before it; None: nothing.
         edits_cookies: something of the cookies that the upstream sets is rewritten.
+        leads: says where a request goes; None: to the upstream of `settings`, as most do.
         instances: leads to the upstream that the credential names; None if the configuration names it.
+        targets: leads to the addresses of a group; None if there is no group.
         tenants: what it is for each caller, if the token depends on who calls; else None.
         acceptance: the last token that the upstream accepted; shared by routes with this source and upstream.
     """
@@ -98,12 +126,14 @@ class Route:
         "has_tokens",
         "health",
         "instances",
+        "leads",
         "leaves_date",
         "plan",
         "pool",
         "refusals",
         "settings",
         "source",
+        "targets",
         "tenants",
         "timeouts",
     )
@@ -125,7 +155,9 @@ class Route:
         self.source = source
         self.has_tokens = source is not None or settings.tenants is not None
         self.gate = gate
+        self.leads: RouteLeads | None = None
         self.instances: RouteInstances | None = None
+        self.targets: RouteTargets | None = None
         self.tenants: Tenants | None = None
         self.counters = counters
         self.alarms = settings.recover_on | {sign.status for sign in settings.refusal_signs}

@@ -143,13 +143,15 @@ class FakeServer(Changes):
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
-    async def start(self, ssl: tls.SSLContext | None = None, path: str | None = None) -> None:
+    async def start(
+        self, ssl: tls.SSLContext | None = None, path: str | None = None, host: str = "127.0.0.1"
+    ) -> None:
         self.path = path
         if path is not None:
             self._server = await asyncio.start_unix_server(self._accept, path, limit=HEAD_LIMIT)
             return
         self._server = await asyncio.start_server(
-            self._accept, "127.0.0.1", self.port, ssl=ssl, limit=HEAD_LIMIT // 32, backlog=BACKLOG
+            self._accept, host, self.port, ssl=ssl, limit=HEAD_LIMIT // 32, backlog=BACKLOG
         )
         self.port = self._server.sockets[0].getsockname()[1]
 

@@ -20,6 +20,7 @@ from gateway.config.process.process_build import (
 from gateway.config.references.expand import ReferenceValues
 from gateway.config.routes.route_build import RouteBuilder, UsedClient
 from gateway.config.tree import Keys
+from gateway.config.upstreams.upstreams_build import group_settings
 from gateway.config.values.strict import given
 from gateway.core.client_settings import ClientName
 from gateway.core.settings import Limits, Settings
@@ -36,6 +37,7 @@ def settings(document: Document, parts: Parts, root: Keys, sources: ReferenceVal
         for name, client in (document.clients or {}).items()
     }
     ways = way_settings(document.callers or {}, root, sources.folder)
+    groups = group_settings(document.upstreams or {}, sources.folder)
     used = {
         ClientName(name): UsedClient(clients[ClientName(name)].grant, client_carriers(client))
         for name, client in (document.clients or {}).items()
@@ -46,7 +48,7 @@ def settings(document: Document, parts: Parts, root: Keys, sources: ReferenceVal
         admin_place=address_place(root, ("admin",)),
         callers=ways,
         clients=clients,
-        routes=RouteBuilder(document.routes, used, ways, sources.folder).all(),
+        routes=RouteBuilder(document.routes, used, ways, groups, sources.folder).all(),
         trusted_proxies=trusted_proxies(parts.process),
         limits=Limits(**given(document.limits)),
         log=log_settings(document.log),

@@ -18,6 +18,7 @@ from gateway.config.callers.callers_model import WayModel
 from gateway.config.clients.client_model import ClientModel
 from gateway.config.process.process_model import LimitRules, Listeners, Log
 from gateway.config.routes.route_model import RouteModel
+from gateway.config.upstreams.upstreams_model import GroupModel
 from gateway.config.values.key_types import (
     AdminAddress,
     ClientKey,
@@ -28,6 +29,7 @@ from gateway.config.values.key_types import (
     Workers,
 )
 from gateway.config.values.strict import Strict, optional, required
+from gateway.config.values.upstream_types import GroupKey
 
 Clients = dict[ClientKey, ClientModel]
 
@@ -44,6 +46,10 @@ class Document(Strict):
     )
     clients: Clients | None = optional(
         "Our registrations at authorization servers, each under a name of your choice."
+    )
+    upstreams: dict[GroupKey, GroupModel] | None = optional(
+        "Groups of addresses that serve the same, each under a name of your choice; `upstream` of a route "
+        "names it."
     )
     routes: Annotated[list[RouteModel], Field(min_length=1)] = required(
         "Which requests go to which upstream."

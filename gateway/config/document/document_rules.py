@@ -26,11 +26,13 @@ from gateway.config.process.process_rules import process_findings
 from gateway.config.references.secret_warnings import secret_problems
 from gateway.config.routes.access_rules import access_findings
 from gateway.config.routes.gate_rules import GATE_KEYS, gate_findings
+from gateway.config.routes.group_rules import group_findings, of_group
 from gateway.config.routes.route_clashes import route_clashes
 from gateway.config.routes.route_model import RouteModel
 from gateway.config.routes.route_rules import route_findings
 from gateway.config.routes.route_warnings import route_warnings
 from gateway.config.tree import Keys, find
+from gateway.config.upstreams.upstreams_rules import upstreams_findings
 from gateway.config.values.hosts import is_private
 from gateway.core.server_url import is_loopback
 from gateway.core.settings import Scheme
@@ -67,12 +69,15 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Mistake]:
     # If `clients` is no mapping at all, no name is known to be wrong.
     names = dict.fromkeys(name for route in parts.routes.values() for name in ("", *route.client_names))
     clients = names if ("clients",) in parts.wrong else parts.clients
-    for index, route in parts.routes.items():
+    yield from upstreams_findings(parts.groups, parts.wrong)
+    for index, written in parts.routes.items():
+        yield from group_findings(("routes", index), written, parts.groups, parts.wrong)
+        route = of_group(written, parts.groups)
         yield from route_findings(("routes", index), route, clients, parts.wrong)
         if not route.model_fields_set.isdisjoint(GATE_KEYS):
             yield from access_findings(("routes", index, "access"), route, parts.callers)
             yield from gate_findings(("routes", index), route, parts.wrong)
-        yield from _insecure_upstream(("routes", index), route, parts.wrong)
+        yield from _insecure_upstream(("routes", index), route, parts)
     yield from route_clashes(_without(parts, "path", "host", "methods"), line_of)
     yield from route_warnings(_without(parts, "path", "host", "methods", "client"), line_of)
     yield from process_findings(parts.process, line_of)
@@ -95,11 +100,11 @@ def _insecure_endpoints(loc: Loc, client: ClientModel, wrong: frozenset[Loc]) ->
             yield Mistake((*loc, *key), _IN_THE_OPEN.format("client secret"))
 
 
-def _insecure_upstream(loc: Loc, route: RouteModel, wrong: frozenset[Loc]) -> Iterator[Mistake]:
-    upstream = route.upstream.settings
-    if route.client is None or not _crosses_openly(upstream.scheme, upstream.host):
-        return
-    if not _allows_insecure(loc, route, wrong):
+def _insecure_upstream(loc: Loc, route: RouteModel, parts: Parts) -> Iterator[Mistake]:
+    group = parts.groups.get(route.upstream.group)
+    places = [each.url.settings for each in group.addresses] if group is not None else []
+    crosses = any(_crosses_openly(one.scheme, one.host) for one in places or [route.upstream.settings])
+    if route.client is not None and crosses and not _allows_insecure(loc, route, parts.wrong):
         yield Mistake((*loc, "upstream"), _IN_THE_OPEN.format("token"))
 
 

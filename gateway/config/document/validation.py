@@ -26,6 +26,7 @@ from gateway.config.process.process_model import (
 )
 from gateway.config.routes.route_model import RouteModel
 from gateway.config.tree import Keys, plain
+from gateway.config.upstreams.upstreams_model import GroupModel
 from gateway.config.values.hosts import admin_address
 from gateway.config.values.key_types import one_or_many_with_keys
 from gateway.config.values.strict import Strict
@@ -33,8 +34,9 @@ from gateway.core.settings import Address
 
 M = TypeVar("M", bound=Strict)
 
-_STAND_INS: Final[dict[type[Strict], dict[str, str]]] = {
+_STAND_INS: Final[dict[type[Strict], dict[str, str | list[str]]]] = {
     RouteModel: {"path": "/", "upstream": "https://stand.in"},
+    GroupModel: {"addresses": ["https://stand.in"]},
 }
 """Values for required keys that are missing or invalid; no rule objects to them."""
 
@@ -46,6 +48,7 @@ class Parts:
     Attributes:
         callers: by name; None for one that is present but invalid.
         clients: the same.
+        groups: the same, of upstream addresses.
         routes: by their index in the list.
         wrong: keys of clients and routes that were left out, since they are invalid.
         document: None if anything is invalid.
@@ -54,6 +57,7 @@ class Parts:
     process: ProcessSections
     callers: Mapping[str, WayModel | None]
     clients: Mapping[str, ClientModel | None]
+    groups: Mapping[str, GroupModel | None]
     routes: Mapping[int, RouteModel]
     wrong: frozenset[Loc] = frozenset()
     document: Document | None = None
@@ -80,11 +84,14 @@ def _parts(document: Document) -> Parts:
         trusted_proxies=tuple(document.trusted_proxies or ()),
     )
     routes = dict(enumerate(document.routes))
-    return Parts(process, document.callers or {}, document.clients or {}, routes, document=document)
+    groups = document.upstreams or {}
+    return Parts(process, document.callers or {}, document.clients or {}, groups, routes, document=document)
 
 
 def _leftovers(data: Mapping[str, object], wrong: frozenset[Loc]) -> Parts:
     callers, clients, routes = data.get("callers"), data.get("clients"), data.get("routes")
+    groups = data.get("upstreams")
+    each_group = groups.items() if isinstance(groups, dict) else ()
     each_way = callers.items() if isinstance(callers, dict) else ()
     each_client = clients.items() if isinstance(clients, dict) else ()
     each_route = enumerate(routes if isinstance(routes, list) else ())
@@ -93,6 +100,7 @@ def _leftovers(data: Mapping[str, object], wrong: frozenset[Loc]) -> Parts:
         ProcessSections(_listeners(data), _admin(data), _valid(LimitRules, data.get("limits"))),
         callers={name: _valid(WayModel, way) for name, way in each_way},
         clients={name: _valid(ClientModel, client) for name, client in each_client},
+        groups={name: _valid(GroupModel, group) for name, group in each_group},
         routes={index: route for index, route in valid_routes if route is not None},
         wrong=wrong,
     )

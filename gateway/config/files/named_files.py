@@ -118,6 +118,8 @@ class _Walk:
         yield from self._socket(("admin",))
         for index in range(_length(self.root, "routes")):
             yield from self._tls(("routes", index, "tls"))
+        for name in _names(self.root, "upstreams"):
+            yield from self._tls(("upstreams", name, "tls"))
         yield from self._log(("log", "access"))
 
     def _tls(self, loc: Loc, *, is_clients: bool = False) -> Iterator[NamedFile]:

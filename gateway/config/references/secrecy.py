@@ -41,6 +41,7 @@ _NOT_TEXT: Final = frozenset(
         "allow_foreign_pages",
         "allow_insecure",
         "assertion_lifetime",
+        "backup",
         "body",
         "burst",
         "cache",
@@ -74,11 +75,12 @@ _NOT_TEXT: Final = frozenset(
         "tls_client_certificate_bound_access_tokens",
         "workers",
         "unit",
+        "weight",
     }
 )
 """Keys of numbers, sizes, durations, and of what is true or false."""
 _PUBLIC: Final = _OPEN | _NOT_TEXT
-_URLS: Final = frozenset({"upstream", "token_endpoint", "revocation_endpoint", "url"})
+_URLS: Final = frozenset({"upstream", "token_endpoint", "revocation_endpoint", "url", "addresses"})
 _OWNERS: Final = frozenset(
     {"parameters", "headers", "token_headers", "assertion_claims", "basic", "form", "json"}
 )

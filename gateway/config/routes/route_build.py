@@ -15,7 +15,8 @@ from gateway.config.routes.recovery_model import RefusalModel
 from gateway.config.routes.rewrite_model import rewrite_settings
 from gateway.config.routes.route_model import RequestRules, ResponseRules, RouteModel
 from gateway.config.routes.tunnel_model import TunnelModel
-from gateway.config.tls.tls_build import authorities, oldest_version, own_certificate
+from gateway.config.tls.tls_build import with_tls
+from gateway.config.upstreams.upstreams_build import UsedGroup
 from gateway.config.values.strict import given, unique
 from gateway.config.values.units import TOKEN
 from gateway.core.access_settings import NOTHING, GateSettings, WaySettings
@@ -27,6 +28,7 @@ from gateway.core.json_condition import JsonCondition
 from gateway.core.refusal_sign import RefusalSign
 from gateway.core.settings import (
     CallerAuthorization,
+    GroupName,
     HeaderRules,
     RouteName,
     RouteSettings,
@@ -66,11 +68,13 @@ class RouteBuilder:
         routes: Sequence[RouteModel],
         clients: Mapping[ClientName, UsedClient],
         ways: Mapping[WayName, WaySettings],
+        groups: Mapping[GroupName, UsedGroup],
         folder: Path,
     ) -> None:
         self._routes = routes
         self._clients = clients
         self._ways = ways
+        self._groups = groups
         self._folder = folder
         self._places = Counter(map(_place, routes))
 
@@ -98,13 +102,15 @@ class RouteBuilder:
 
     def _of_one_client(self, route: RouteModel) -> RouteSettings:
         headers, gate, send = route.headers, gate_settings(route), self._send(route)
+        group = self._groups.get(GroupName(route.upstream.group))
         return RouteSettings(
             name=self._name(route),
             path=route.path,
             host=route.host,
             methods=None if route.methods is None else frozenset(route.methods),
             upstream=self._upstream(route),
-            base_path=route.upstream.base_path,
+            group=group.settings if group is not None else None,
+            base_path=group.base_path if group is not None else route.upstream.base_path,
             strips_prefix=route.strip_prefix,
             preserves_host=route.preserve_host,
             grant=self._grant(route),
@@ -164,14 +170,10 @@ class RouteBuilder:
         return self._clients[ClientName(names[0])] if names else None
 
     def _upstream(self, route: RouteModel) -> UpstreamSettings:
-        return replace(
-            route.upstream.settings,
-            ca_file=authorities(route.tls, self._folder),
-            certificate=own_certificate(route.tls, self._folder),
-            min_tls=oldest_version(route.tls),
-            server_name=route.tls.server_name if route.tls is not None else None,
-            needs_close_notify=route.tls is None or route.tls.require_close_notify is not False,
-        )
+        group = self._groups.get(GroupName(route.upstream.group))
+        if group is not None:
+            return group.settings.addresses[0].service
+        return with_tls(route.upstream.settings, route.tls, self._folder)
 
 
 def _refusals(written: Sequence[RefusalModel] | None) -> _Refusals:

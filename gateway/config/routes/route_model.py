@@ -92,8 +92,8 @@ class RouteModel(Strict):
         "The host that matches; any by default. *.example.com matches every name below it."
     )
     upstream: Upstream = required(
-        "http://host[:port][/path] or https://..., whose path is prepended, unix:/path, or {token.PART}/path "
-        "if a part of the credential names it."
+        "http://host[:port][/path] or https://..., whose path is prepended, unix:/path, the name of a group "
+        "of `upstreams`, or {token.PART}/path if a part of the credential names it."
     )
     instances: Annotated[list[Instance], Field(min_length=1)] | None = optional(
         "The servers that the credential may name: https://host or https://*.example.com."

@@ -139,7 +139,8 @@ def _wider_scope(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mist
 
 
 def _needs_https(loc: Loc, route: RouteModel) -> Iterator[Mistake]:
-    if route.tls is not None and route.upstream.settings.scheme is not Scheme.HTTPS:
+    is_https = route.upstream.settings.scheme is Scheme.HTTPS or route.upstream.group
+    if route.tls is not None and not is_https:
         yield Mistake((*loc, "tls"), "has no effect unless the upstream is https://", is_about_key=True)
 
 
@@ -150,8 +151,9 @@ def _other_certificate(loc: Loc, route: RouteModel, clients: Clients) -> Iterato
         return
     ours = route.tls.certificate if route.tls is not None else None
     if route.upstream.settings.scheme is Scheme.HTTPS and ours != client.tls.certificate:
+        here = ("upstreams", route.upstream.group) if route.upstream.group else loc
         yield Mistake(
-            (*loc, "tls") if ours is None else (*loc, "tls", "certificate"), _BOUND, is_about_key=True
+            (*here, "tls") if ours is None else (*here, "tls", "certificate"), _BOUND, is_about_key=True
         )
 
 

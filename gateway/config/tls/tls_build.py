@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from gateway.config.tls.tls_model import ListenerTls, PeerTls
+from gateway.config.tls.tls_model import ListenerTls, PeerTls, UpstreamTls
 from gateway.config.values.key_types import ClientCertificate
 from gateway.core.client_settings import ClientTrust, TlsFiles, TlsVersion
+from gateway.core.settings import UpstreamSettings
 
 
 def own_certificate(tls: PeerTls | None, folder: Path) -> TlsFiles | None:
@@ -31,3 +33,15 @@ def authorities(tls: PeerTls | None, folder: Path) -> str | None:
 def oldest_version(tls: PeerTls | None) -> TlsVersion:
     """Return the oldest TLS version that is accepted."""
     return (tls.min_version if tls is not None else None) or TlsVersion.TLS_1_2
+
+
+def with_tls(settings: UpstreamSettings, tls: UpstreamTls | None, folder: Path) -> UpstreamSettings:
+    """Return an upstream with what a key `tls` says of it."""
+    return replace(
+        settings,
+        ca_file=authorities(tls, folder),
+        certificate=own_certificate(tls, folder),
+        min_tls=oldest_version(tls),
+        server_name=tls.server_name if tls is not None else None,
+        needs_close_notify=tls is None or tls.require_close_notify is not False,
+    )

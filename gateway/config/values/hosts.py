@@ -98,6 +98,19 @@ def authority(text: str) -> Authority:
     return Authority(host_name(name), _port(port) if colon else None)
 
 
+def service_name(value: object) -> Authority:
+    """Read the name of a service: ``host[:port]``.
+
+    Raises:
+        Wrong: it is something else, such as a URL.
+    """
+    if not isinstance(value, str):
+        raise Wrong("expected host or host:port, as in api.example.com")
+    if "://" in value or "/" in value:
+        raise Wrong("a name has neither scheme nor path: write host or host:port, as in api.example.com")
+    return authority(value)
+
+
 def host_name(text: str) -> str:
     """Read a name or an IPv4 address, in lower case and without a final dot.
 

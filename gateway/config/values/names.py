@@ -16,6 +16,7 @@ from gateway.core.json_pointer import BadPointer, JsonPointer, read_pointer
 from gateway.core.plain_text import text
 
 _CLIENT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+GROUP: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 _SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _GRANT_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,100}|[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]{1,250}")
@@ -96,6 +97,23 @@ def limit_name(value: str) -> str:
     if not _CLIENT.fullmatch(value):
         raise Wrong("a limit's name consists of at most 64 letters, digits, `_`, `-` and `.`")
     return value
+
+
+def group_name(value: str) -> str:
+    """Accept the name of a group of upstream addresses: a route cannot take it for a host or a URL."""
+    if not GROUP.fullmatch(value) or value == "localhost":
+        raise Wrong(
+            "a name under `upstreams` consists of at most 64 letters, digits, `_` and `-`, without dots"
+        )
+    return value
+
+
+def hashed_field_name(value: str) -> str:
+    """Accept the field of a request whose value chooses its address; only fields that are forwarded do."""
+    name = field_name(value)
+    if name.lower() in _HOP_BY_HOP | _FRAMING | {"host", "authorization"}:
+        raise Wrong("this field does not reach an upstream as the caller sends it: name another one")
+    return name
 
 
 def scope_token(value: str) -> str:

@@ -35,7 +35,11 @@ NETWORK: Final = r"[0-9A-Fa-f:.]+(?:/[0-9.]+)?"
 HOST: Final = rf"(?:\*\.)?{_HOST}|{_IPV6}"
 HOST_NAME: Final = _HOST
 PATH: Final = r"/[^\s?#\\]*"
-UPSTREAM: Final = rf"(?:{_HTTP}|\{{token\.[A-Za-z0-9_-]+\}})(?:/[^\s?#\\]*)?|unix:/.+"
+GROUP_ADDRESS: Final = rf"{_HTTP}(?:/[^\s?#\\]*)?|unix:/.+"
+SERVICE_NAME: Final = rf"(?:{_HOST}|{_IPV6})(?::{_PORT})?"
+UPSTREAM: Final = (
+    rf"(?:{_HTTP}|\{{token\.[A-Za-z0-9_-]+\}})(?:/[^\s?#\\]*)?|unix:/.+|[A-Za-z0-9_][A-Za-z0-9_-]*"
+)
 INSTANCE: Final = rf"https://(?:\*\.)?{_HOST}(?::{_PORT})?/?"
 ENDPOINT: Final = rf"{_HTTP}(?:[/?][^\s#\\]*)?"
 ISSUER: Final = rf"{_HTTP}(?:/[^\s?#\\]*)?"

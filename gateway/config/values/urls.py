@@ -12,6 +12,7 @@ from typing import Final
 
 from gateway.config.problems import Wrong
 from gateway.config.values.hosts import Authority, authority, socket_path
+from gateway.config.values.names import GROUP
 from gateway.core.errors import AmbiguousPath
 from gateway.core.http.target import other_readings
 from gateway.core.settings import Scheme, UpstreamSettings
@@ -28,6 +29,7 @@ _INSTANCE: Final = re.compile(
     r"(?P<scheme>https://)?\{token\.(?P<part>[A-Za-z_][A-Za-z0-9_-]{0,63})\}(?P<path>/.*)?"
 )
 
+NOBODY: Final = UpstreamSettings(Scheme.HTTPS, "group.invalid", 443)
 EXPECTED_UPSTREAM: Final = "expected http://host[:port][/path], https://host[:port][/path] or unix:/path"
 
 
@@ -45,11 +47,13 @@ class Upstream:
 
     Attributes:
         instance: what names it, if the configuration does not; then the host in `settings` stands for it.
+        group: the name of the group that it is, or empty; then `settings` are nobody's.
     """
 
     settings: UpstreamSettings
     base_path: str = ""
     instance: InstanceName | None = None
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +73,30 @@ class _Url:
     rest: str
 
 
+def upstream_or_group(value: object) -> Upstream:
+    """Read an upstream of a route, or the name of a group; raises what `upstream` raises."""
+    if isinstance(value, str) and GROUP.fullmatch(value) and value != "localhost":
+        return Upstream(NOBODY, group=value)
+    return upstream(value)
+
+
 def upstream(value: object) -> Upstream:
-    """Read an upstream.
+    """Read an upstream that is no group.
 
     Raises:
         Wrong: it is no URL of an upstream, or its path is ambiguous.
     """
+    return _instance(value) if isinstance(value, str) and "{" in value else address(value)
+
+
+def address(value: object) -> Upstream:
+    """Read the URL of an upstream.
+
+    Raises:
+        Wrong: it is none, or its path is ambiguous.
+    """
     if not isinstance(value, str):
         raise Wrong(EXPECTED_UPSTREAM)
-    if "{" in value:
-        return _instance(value)
     if value.startswith("unix:"):
         return Upstream(UpstreamSettings(Scheme.UNIX, "localhost", 80, socket_path=socket_path(value)))
     url = _http_url(value, EXPECTED_UPSTREAM)

@@ -16,12 +16,14 @@ from gateway.config.values.key_types import JwtType
 from gateway.config.values.patterns import REFERENCES as WITH_REFERENCES
 from gateway.config.values.units import DURATION_PATTERN, SIZE_PATTERN, duration_s, size_bytes
 from gateway.core.access_settings import ApiKeyWay, CorsSettings, IntrospectionWay
+from gateway.core.balance_settings import WARM
 from gateway.core.carriers import MAIN_PART
 from gateway.core.client_settings import AuthMethod, ClientSettings, GrantType, Reach, TlsVersion
 from gateway.core.oauth.client_assertion import JWT_BEARER
 from gateway.core.rewrite_settings import USUAL_REWRITES
 from gateway.core.secret_shape import is_unfilled
 from gateway.core.settings import (
+    AddressSettings,
     CallerAuthorization,
     Limits,
     LogSettings,
@@ -154,6 +156,11 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "clients.<name>.login.lifetime.body": False,
         "clients.<name>.login.lifetime.unit": LifeUnit.SECONDS.value,
         "clients.<name>.login.rolling": False,
+        "upstreams.<name>.addresses[].weight": _default(AddressSettings, "weight"),
+        "upstreams.<name>.addresses[].backup": _default(AddressSettings, "is_backup"),
+        "upstreams.<name>.balance": WARM.kind.value,
+        "upstreams.<name>.tls.min_version": TlsVersion.TLS_1_2.value,
+        "upstreams.<name>.tls.require_close_notify": _default(UpstreamSettings, "needs_close_notify"),
         "routes[].tls.min_version": TlsVersion.TLS_1_2.value,
         "routes[].tls.require_close_notify": _default(UpstreamSettings, "needs_close_notify"),
         "clients.<name>.allow_insecure": False,

@@ -1,0 +1,1 @@
+"""The section `upstreams`: groups of addresses that serve the same."""

@@ -1,0 +1,46 @@
+"""Models -> settings of groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gateway.config.tls.tls_build import with_tls
+from gateway.config.upstreams.upstreams_model import GroupModel
+from gateway.config.values.strict import given
+from gateway.core.settings import AddressSettings, GroupName, GroupSettings, Scheme, UpstreamSettings
+
+
+@dataclass(frozen=True, slots=True)
+class UsedGroup:
+    """What routes take from their group."""
+
+    settings: GroupSettings
+    base_path: str
+
+
+def group_settings(groups: Mapping[str, GroupModel], folder: Path) -> dict[GroupName, UsedGroup]:
+    """Build all groups, by name."""
+    return {GroupName(name): _group(GroupName(name), group, folder) for name, group in groups.items()}
+
+
+def _group(name: GroupName, group: GroupModel, folder: Path) -> UsedGroup:
+    settings = GroupSettings(name, tuple(_addresses(group, folder)), **given(group, "balance"))
+    return UsedGroup(settings, group.addresses[0].url.base_path)
+
+
+def _addresses(group: GroupModel, folder: Path) -> Iterator[AddressSettings]:
+    for each in group.addresses:
+        own = with_tls(each.url.settings, group.tls, folder)
+        service = _service(own, group)
+        place = replace(own, server_name=service.verified_name if own.scheme is Scheme.HTTPS else None)
+        yield AddressSettings(service, place, each.weight or 1, each.backup)
+
+
+def _service(own: UpstreamSettings, group: GroupModel) -> UpstreamSettings:
+    named = group.name
+    if named is None:
+        return own
+    usual = 443 if own.scheme is Scheme.HTTPS else 80
+    return replace(own, host=named.host, port=named.port or usual)

@@ -1,0 +1,48 @@
+"""The keys of `upstreams`, by the rules of `document_model`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from gateway.config.tls.tls_model import UpstreamTls
+from gateway.config.values.key_types import Flag
+from gateway.config.values.strict import Strict, flag, optional, required
+from gateway.config.values.upstream_types import AddressUrl, BalanceRule, ServiceName, Weight
+
+
+def _with_keys(value: object) -> object:
+    return {"url": value} if isinstance(value, str) else value
+
+
+class AddressModel(Strict):
+    """One address of a group."""
+
+    url: AddressUrl = required("http://host[:port][/path], https://host[:port][/path] or unix:/path.")
+    weight: Weight | None = optional("Its share of the requests, compared with those of the others.", 1)
+    backup: Flag = flag("Use it only while no other address serves.")
+
+
+AddressEntry = Annotated[
+    AddressModel, BeforeValidator(_with_keys, json_schema_input_type=AddressUrl | AddressModel)
+]
+
+
+class GroupModel(Strict):
+    """Several addresses that serve the same, shared by the routes that name the group."""
+
+    addresses: Annotated[list[AddressEntry], Field(min_length=1)] = required(
+        "Where requests can go: URLs, or mappings with `url`, `weight`, `backup`. All have one scheme and "
+        "one path. A host that has several addresses counts as each of them."
+    )
+    name: ServiceName | None = optional(
+        "host[:port] of the service that all of them are: what Host says, and the host in their "
+        "certificates. By default each has the name in its own URL."
+    )
+    balance: BalanceRule | None = optional(
+        "How an address is chosen: warm (the fewest requests, then one with an idle connection), "
+        "round_robin, or {hash: {header: X-User}}.",
+        "warm",
+    )
+    tls: UpstreamTls | None = optional("How https:// addresses are verified, and our certificate for them.")

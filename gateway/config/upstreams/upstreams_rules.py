@@ -1,0 +1,48 @@
+"""What must fit together in a group of addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from gateway.config.problems import Loc, Mistake
+from gateway.config.upstreams.upstreams_model import GroupModel
+from gateway.core.settings import Scheme
+
+_ONE_SCHEME: Final = (
+    "all addresses of a group have one scheme, here {}: write the others as a group of their own"
+)
+_ONE_PATH: Final = "all addresses of a group have one path, here {}: write the others as a group of their own"
+_TWICE: Final = "this address is in the list already: remove it, or write a weight"
+_ONLY_BACKUPS: Final = "every address is a backup, of nothing: remove backup from one at least"
+_SHOWN: Final = {Scheme.HTTP: "http://", Scheme.HTTPS: "https://", Scheme.UNIX: "unix:"}
+_NO_TLS: Final = "has no effect unless the addresses are https://"
+
+
+def upstreams_findings(groups: Mapping[str, GroupModel | None], wrong: frozenset[Loc]) -> Iterator[Mistake]:
+    """Yield what does not fit together; of lists that are `wrong` nobody knows what was meant."""
+    for name, group in groups.items():
+        loc: Loc = ("upstreams", name)
+        if group is None or loc in wrong:
+            continue
+        if (*loc, "addresses") not in wrong and group.addresses:
+            yield from _addresses((*loc, "addresses"), group)
+            is_tls = group.addresses[0].url.settings.scheme is Scheme.HTTPS
+            if group.tls is not None and not is_tls:
+                yield Mistake((*loc, "tls"), _NO_TLS, is_about_key=True)
+
+
+def _addresses(loc: Loc, group: GroupModel) -> Iterator[Mistake]:
+    first = group.addresses[0].url
+    seen = []
+    for index, each in enumerate(group.addresses):
+        url, here = each.url, (*loc, index)
+        if url.settings.scheme is not first.settings.scheme:
+            yield Mistake(here, _ONE_SCHEME.format(_SHOWN[first.settings.scheme]))
+        elif url.base_path != first.base_path:
+            yield Mistake(here, _ONE_PATH.format(first.base_path or "/"))
+        elif url in seen:
+            yield Mistake(here, _TWICE)
+        seen.append(url)
+    if all(each.backup for each in group.addresses):
+        yield Mistake(loc, _ONLY_BACKUPS)

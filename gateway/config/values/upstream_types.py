@@ -1,0 +1,70 @@
+"""The types of keys of `upstreams`, as those of `key_types`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, PlainValidator, WithJsonSchema
+
+from gateway.config.problems import Wrong
+from gateway.config.values import hosts, names, patterns, urls
+from gateway.config.values.filled import reader_of_filled
+from gateway.config.values.key_types import whole_number
+from gateway.core.balance_settings import Balance, BalanceSettings
+
+_EXPECTED_BALANCE: Final = "expected warm, round_robin or {hash: {header: X-User}}"
+_WORDS: Final = (Balance.WARM.value, Balance.ROUND_ROBIN.value)
+
+
+def balance(value: object) -> BalanceSettings:
+    """Read how an address is chosen.
+
+    Raises:
+        Wrong: it is no such word or mapping.
+    """
+    if isinstance(value, str) and value in _WORDS:
+        return BalanceSettings(Balance(value))
+    if value == Balance.HASH.value:
+        raise Wrong("hash needs to know of what: write {hash: {header: X-User}}")
+    if not isinstance(value, dict) or list(value) != [Balance.HASH.value]:
+        raise Wrong(_EXPECTED_BALANCE)
+    of = value[Balance.HASH.value]
+    if not isinstance(of, dict) or list(of) != ["header"] or not isinstance(of["header"], str):
+        raise Wrong(_EXPECTED_BALANCE)
+    return BalanceSettings(Balance.HASH, names.hashed_field_name(of["header"]))
+
+
+_HASH_SCHEMA: Final = {
+    "type": "object",
+    "required": ["hash"],
+    "additionalProperties": False,
+    "properties": {
+        "hash": {
+            "type": "object",
+            "description": "Requests with the same value go to the same address (rendezvous hashing).",
+            "required": ["header"],
+            "additionalProperties": False,
+            "properties": {
+                "header": {"type": "string", "description": "The field of the request whose value counts."}
+            },
+        }
+    },
+}
+
+GroupKey = Annotated[str, AfterValidator(names.group_name)]
+AddressUrl = Annotated[
+    urls.Upstream,
+    PlainValidator(urls.address),
+    WithJsonSchema({"type": "string", "pattern": patterns.or_references(patterns.GROUP_ADDRESS)}),
+]
+ServiceName = Annotated[
+    hosts.Authority,
+    PlainValidator(hosts.service_name),
+    WithJsonSchema({"type": "string", "pattern": patterns.or_references(patterns.SERVICE_NAME)}),
+]
+Weight = Annotated[int, *whole_number(1, 1000)]
+BalanceRule = Annotated[
+    BalanceSettings,
+    PlainValidator(reader_of_filled(balance)),
+    WithJsonSchema({"anyOf": [{"enum": list(_WORDS)}, _HASH_SCHEMA]}),
+]
