@@ -78,3 +78,10 @@ class TargetPool(Pool):
         if self.watch is not None:
             self.watch.ends(connection)
         Pool.release(self, connection)
+
+    def let_go(self, connection: UpstreamConnection) -> None:
+        """Forget a connection that becomes a tunnel; its handshake is over."""
+        self.running -= 1
+        if self.watch is not None:
+            self.watch.ends(connection)
+        Pool.let_go(self, connection)
