@@ -1,6 +1,7 @@
 """Callers with certificates, on the wire: real handshakes, real authorities."""
 
 import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,18 @@ async def test_without_authorities_nobody_is_asked(ours, theirs):
         caller = await at.caller(showing(ours, theirs.leaf(WEB)))
 
         assert (await caller.ask(request("GET", "/"))).status == 403
+
+
+async def test_a_reload_that_asks_for_no_certificate_believes_none(ours, theirs):
+    async with rig(ours, theirs) as at:
+        context = showing(ours, theirs.leaf(WEB))
+        caller = await at.caller(context)
+        assert (await caller.ask(request("GET", "/"))).status == 200
+        settings = at.gateway._settings
+        (listener,) = settings.listeners
+        await at.gateway.reload(replace(settings, listeners=(replace(listener, client_trust=None),)))
+
+        assert await caller.rest() == b""
+        assert (await (await at.caller(context)).ask(request("GET", "/"))).status == 403
+        await at.gateway.reload(settings)
+        assert (await (await at.caller(context)).ask(request("GET", "/"))).status == 200
