@@ -15,6 +15,7 @@ from gateway.core.balance_settings import WARM, BalanceSettings
 from gateway.core.caller import WayName
 from gateway.core.carriers import USUAL, Carrier
 from gateway.core.client_settings import ClientName, ClientSettings, ClientTrust, Grant, TlsFiles, TlsVersion
+from gateway.core.forward_proxy import ForwardProxy
 from gateway.core.instances import InstanceSettings
 from gateway.core.proxies import NO_PROXIES, TrustedProxies
 from gateway.core.refusal_sign import RefusalSign
@@ -99,6 +100,7 @@ class UpstreamSettings:
         server_name: the name that its certificate must have, also sent as SNI; None: `host`.
         needs_close_notify: whether a response that ends with a TLS connection is incomplete without a
             close_notify.
+        proxy: the forward proxy through which it is reached; None: directly.
     """
 
     scheme: Scheme
@@ -110,6 +112,7 @@ class UpstreamSettings:
     min_tls: TlsVersion = TlsVersion.TLS_1_2
     server_name: str | None = None
     needs_close_notify: bool = True
+    proxy: ForwardProxy | None = None
 
     @property
     def verified_name(self) -> str:

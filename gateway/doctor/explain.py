@@ -220,6 +220,11 @@ def _address(one: AddressSettings) -> str:
     return f"{where} as {one.service.authority}{weight}{backup}"
 
 
+def _proxy_lines(route: RouteSettings) -> tuple[str, ...]:
+    proxy = route.upstream.proxy
+    return () if proxy is None else (f"proxy      {proxy}, by CONNECT",)
+
+
 def _credential_lines(route: RouteSettings) -> tuple[str, ...]:
     if route.grant is None:
         return ()
@@ -253,6 +258,7 @@ def render(explanation: Explanation) -> str:
             f"upstream   {explanation.upstream_url or 'none: the gateway answers itself (Max-Forwards: 0)'}",
             *_instance_lines(route),
             *_group_lines(route),
+            *_proxy_lines(route),
             f"caller     {explanation.caller}",
             *((f"access     {explanation.access}",) if explanation.access != "anyone" else ()),
             *_credential_lines(route),

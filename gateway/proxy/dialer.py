@@ -6,8 +6,9 @@ request's way knows them.
 
 Rules: the addresses of a name are raced, and the one that worked goes first next time (`core.resolution`). If
 none can be reached, the name is looked up again before the failure is reported. TLS is verified before the
-first byte is sent. One timeout covers everything. Foreign exceptions become ours here. RFC 9110 section
-4.3.4.
+first byte is sent. If a forward proxy leads to the service, the addresses are the proxy's, and only the proxy
+looks the service's name up (`proxy.through_proxy`). One timeout covers everything. Foreign exceptions become
+ours here. RFC 9110 section 4.3.4.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from gateway.core.settings import Scheme, UpstreamSettings
 from gateway.net.race import connected
 from gateway.net.resolver import Name, Resolver
 from gateway.proxy.census import EXHAUSTED
+from gateway.proxy.through_proxy import lead_through, proxy_error
 from gateway.proxy.upstream import UpstreamConnection
 from gateway.tls.pem_files import CertificateUnusable
 from gateway.tls.tls_context import TrustSettings
@@ -54,7 +56,9 @@ class Dialer:
         self._settings = settings
         self._loop = loop
         self._trust = trust
-        self._name = _name_of(settings, resolver)
+        proxy = settings.proxy
+        self._host, self._port = (settings.host, settings.port) if proxy is None else (proxy.host, proxy.port)
+        self._name = _name_of(settings, self._host, resolver)
         self._moved: Callable[[], None] | None = None
         if settings.scheme is Scheme.HTTPS:
             with suppress(CertificateUnusable):  # its routes fail until the file can be used
@@ -72,13 +76,21 @@ class Dialer:
             async with asyncio.timeout(timeout_s) as bound:
                 return await self._dial(make, tls, bound)
         except TimeoutError:
-            is_nowhere = self._name is not None and not self._name.addresses
-            what = "the upstream's name was not resolved" if is_nowhere else "no connection to the upstream"
-            raise UpstreamConnectTimeout(f"{what} in time") from None
+            raise UpstreamConnectTimeout(f"{self._what_is_late()} in time") from None
         except (OSError, ssl.SSLError, UnicodeError) as error:
             if isinstance(error, OSError) and error.errno in EXHAUSTED:
                 raise OutOfDescriptors("the gateway cannot open a connection", retry_after_s=1) from None
+            if self._settings.proxy is not None:
+                raise proxy_error(error) from None
             raise connect_error(error, way_to(self._settings)) from None
+
+    def _what_is_late(self) -> str:
+        is_nowhere = self._name is not None and not self._name.addresses
+        if self._settings.proxy is not None:
+            name, no_way = "forward proxy", "no connection to the upstream through the forward proxy"
+        else:
+            name, no_way = "upstream", "no connection to the upstream"
+        return f"the {name}'s name was not resolved" if is_nowhere else no_way
 
     def is_elsewhere(self, connection: UpstreamConnection) -> bool:
         """Whether a connection leads to an address that the service no longer has."""
@@ -113,7 +125,7 @@ class Dialer:
             _, connection = await self._loop.create_unix_connection(make, settings.socket_path)  # type: ignore[type-var]
             return connection
         if self._name is None:
-            connection = await self._to_one(make, Ip(settings.host), tls)
+            connection = await self._to_any(make, (Ip(self._host),), tls, bound)
         else:
             connection = await self._to_name(make, self._name, tls, bound)
         connection.way = replace(way_to(settings), is_connected=True)
@@ -138,10 +150,10 @@ class Dialer:
     async def _to_any(
         self, make: Make, addresses: Sequence[Ip], tls: ssl.SSLContext | None, bound: asyncio.Timeout
     ) -> UpstreamConnection:
-        if len(addresses) == 1:
+        if len(addresses) == 1 and self._settings.proxy is None:
             connection = await self._to_one(make, addresses[0], tls)
         else:
-            sock, address = await connected(addresses, self._settings.port)
+            sock, address = await connected(addresses, self._port)
             with self._missing(address, bound):
                 connection = await self._over(make, sock, tls)
             connection.address = address
@@ -160,19 +172,24 @@ class Dialer:
             raise
 
     async def _over(self, make: Make, sock: socket.socket, tls: ssl.SSLContext | None) -> UpstreamConnection:
+        proxy = self._settings.proxy
         try:
+            if proxy is not None:
+                await lead_through(self._loop, sock, self._settings, proxy)
             _, connection = await self._loop.create_connection(  # type: ignore[type-var]
                 make, sock=sock, ssl=tls, server_hostname=self._verified(tls)
             )
-        except BaseException:
+        except BaseException as error:
             sock.close()
+            if proxy is not None and isinstance(error, OSError) and not isinstance(error, TimeoutError):
+                raise connect_error(error, way_to(self._settings)) from None  # the proxy did lead there
             raise
         return connection
 
     async def _to_one(self, make: Make, address: Ip, tls: ssl.SSLContext | None) -> UpstreamConnection:
         """Connect by the loop itself, which costs half of what a race does."""
         _, connection = await self._loop.create_connection(  # type: ignore[type-var]
-            make, address, self._settings.port, ssl=tls, server_hostname=self._verified(tls)
+            make, address, self._port, ssl=tls, server_hostname=self._verified(tls)
         )
         connection.address = address
         return connection
@@ -216,8 +233,8 @@ def connect_error(error: Exception, way: Way) -> UpstreamError:
     return UpstreamUnreachable(found.words, cause=found.cause)
 
 
-def _name_of(settings: UpstreamSettings, resolver: Resolver) -> Name | None:
+def _name_of(settings: UpstreamSettings, host: str, resolver: Resolver) -> Name | None:
     """Return the name to look up; None for an address or a unix socket."""
-    if settings.scheme is Scheme.UNIX or is_address(settings.host):
+    if settings.scheme is Scheme.UNIX or is_address(host):
         return None
-    return resolver.name(settings.host)
+    return resolver.name(host)

@@ -6,12 +6,14 @@ import pytest
 from gateway.core.carriers import InCookie, InHeader, InQuery
 from gateway.core.client_settings import TlsFiles
 from gateway.core.errors import AmbiguousPath, AuthorizationNotAllowed, MethodNotAllowed, NoRoute
+from gateway.core.forward_proxy import ForwardProxy
 from gateway.core.instances import InstancePattern, InstanceSettings
 from gateway.core.json_condition import JsonCondition
 from gateway.core.json_pointer import read_pointer
 from gateway.core.proxies import TrustedProxies
 from gateway.core.refusal_sign import RefusalSign
 from gateway.core.rewrite_settings import CookieDomain, RewriteSettings
+from gateway.core.secret import Secret
 from gateway.core.settings import (
     Address,
     CallerAuthorization,
@@ -192,6 +194,15 @@ def test_what_is_rewritten_in_the_response_is_told(members, told):
     lines = render(explain(settings(route("/crm", **members)), "GET", "/crm", ())).splitlines()
 
     assert [line for line in lines if line.startswith("rewrites")] == ([f"rewrites   {told}"] if told else [])
+
+
+def test_a_forward_proxy_is_told_without_its_password():
+    proxy = ForwardProxy("proxy.test", 3128, Secret("me:hunter2"))
+    there = UpstreamSettings(Scheme.HTTPS, "api.example.com", 443, proxy=proxy)
+    text = render(explain(settings(route("/", upstream=there)), "GET", "/", ()))
+
+    assert "proxy      proxy.test:3128, by CONNECT" in text.splitlines()
+    assert "hunter2" not in text
 
 
 def test_without_a_client_there_is_none():

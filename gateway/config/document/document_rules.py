@@ -34,6 +34,7 @@ from gateway.config.routes.route_warnings import route_warnings
 from gateway.config.tree import Keys, find
 from gateway.config.upstreams.upstreams_rules import upstreams_findings
 from gateway.config.values.hosts import is_private
+from gateway.config.values.urls import forward_proxy
 from gateway.core.server_url import is_loopback
 from gateway.core.settings import Scheme
 
@@ -103,7 +104,10 @@ def _insecure_endpoints(loc: Loc, client: ClientModel, wrong: frozenset[Loc]) ->
 def _insecure_upstream(loc: Loc, route: RouteModel, parts: Parts) -> Iterator[Mistake]:
     group = parts.groups.get(route.upstream.group)
     places = [each.url.settings for each in group.addresses] if group is not None else []
-    crosses = any(_crosses_openly(one.scheme, one.host) for one in places or [route.upstream.settings])
+    ways = [(one.scheme, one.host) for one in places or [route.upstream.settings]]
+    if route.proxy is not None:  # what goes through it passes there openly, whatever the upstream's name
+        ways.append((route.upstream.settings.scheme, forward_proxy(route.proxy).host))
+    crosses = any(_crosses_openly(scheme, host) for scheme, host in ways)
     if route.client is not None and crosses and not _allows_insecure(loc, route, parts.wrong):
         yield Mistake((*loc, "upstream"), _IN_THE_OPEN.format("token"))
 

@@ -67,8 +67,10 @@ def secret_warnings(root: Keys) -> Iterator[Mistake]:
         yield from (_warning(loc, f"the secret {one}") for one in odd)
         if not odd and len(text) < MASKED_FROM_CHARS:
             yield _warning(loc, _SHORT)
-    for name in _keys_of(root, ("clients",)):
-        for loc, leaf, text in _texts(root, ("clients", name, "proxy")):
+    owners: list[Loc] = [("clients", name) for name in _keys_of(root, ("clients",))]
+    owners += [("routes", index) for index in range(_count(root, ("routes",)))]
+    for keys in [(*owner, "proxy") for owner in owners]:
+        for loc, leaf, text in _texts(root, keys):
             if leaf.template is None and _password_in(text):
                 yield _warning(loc, _PLAIN.replace("the secret", "the password"))
             elif leaf.template is not None and _MARK in _password_in(leaf.template.fill(_marked)):

@@ -12,6 +12,10 @@ from gateway.config.spelling import close_to
 from gateway.config.upstreams.upstreams_model import GroupModel
 from gateway.config.values.urls import EXPECTED_UPSTREAM
 
+_DIRECTLY: Final = (
+    "the addresses of a group are connected to directly: remove this key, or write a URL as `upstream`"
+)
+
 Groups = Mapping[str, GroupModel | None]
 """By name; None for a group that is invalid itself."""
 
@@ -27,6 +31,8 @@ def group_findings(loc: Loc, route: RouteModel, groups: Groups, wrong: frozenset
         yield Mistake((*loc, "upstream"), _unknown(name, groups))
     if route.tls is not None:
         yield Mistake((*loc, "tls"), _OF_GROUP.format(name), is_about_key=True)
+    if route.proxy is not None:
+        yield Mistake((*loc, "proxy"), _DIRECTLY, is_about_key=True)
 
 
 def _unknown(name: str, groups: Groups) -> str:

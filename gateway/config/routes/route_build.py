@@ -19,6 +19,7 @@ from gateway.config.tls.tls_build import with_tls
 from gateway.config.upstreams.upstreams_build import UsedGroup
 from gateway.config.values.strict import given, unique
 from gateway.config.values.units import TOKEN
+from gateway.config.values.urls import forward_proxy
 from gateway.core.access_settings import NOTHING, GateSettings, WaySettings
 from gateway.core.caller import WayName
 from gateway.core.carriers import USUAL, Carrier
@@ -173,7 +174,8 @@ class RouteBuilder:
         group = self._groups.get(GroupName(route.upstream.group))
         if group is not None:
             return group.settings.addresses[0].service
-        return with_tls(route.upstream.settings, route.tls, self._folder)
+        proxy = forward_proxy(route.proxy) if route.proxy is not None else None
+        return replace(with_tls(route.upstream.settings, route.tls, self._folder), proxy=proxy)
 
 
 def _refusals(written: Sequence[RefusalModel] | None) -> _Refusals:

@@ -27,6 +27,7 @@ from gateway.config.values.key_types import (
     ParameterName,
     ParameterValue,
     Path,
+    Proxy,
     RequestField,
     RequestFields,
     Resource,
@@ -147,6 +148,11 @@ class RouteModel(Strict):
     timeouts: RouteTimeouts | None = optional("Limits on parts of a request.")
     max_body: Size | None = optional("The longest request body that is accepted; unlimited by default.")
     headers: Headers | None = optional("Changes to header fields.")
+    proxy: Proxy | None = Field(
+        default=None,
+        repr=False,
+        description="The forward proxy to the upstream: http://host:port.",
+    )
     rewrite: RewriteModel | None = optional(
         "What of the upstream's responses is rewritten, so that callers stay on the route."
     )

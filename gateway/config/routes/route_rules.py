@@ -78,6 +78,7 @@ def _of_client(loc: Loc, route: RouteModel, clients: Clients, wrong: frozenset[L
     yield from _narrows_login(loc, route, clients)
     yield from _wider_scope(loc, route, clients)
     yield from _needs_https(loc, route)
+    yield from _needs_network(loc, route)
     yield from _other_certificate(loc, route, clients)
     yield from _named_by_credential(loc, route, clients, wrong)
     if wrong.isdisjoint({(*loc, "send"), ("clients", _name(route), "send")}):
@@ -136,6 +137,11 @@ def _wider_scope(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mist
         return
     if not set(route.scope) <= set(client.scope):
         yield Mistake((*loc, "scope"), "exceeds the scope of the client, which a route can only narrow")
+
+
+def _needs_network(loc: Loc, route: RouteModel) -> Iterator[Mistake]:
+    if route.proxy is not None and route.upstream.settings.scheme is Scheme.UNIX:
+        yield Mistake((*loc, "proxy"), "no proxy leads to a unix socket: remove it", is_about_key=True)
 
 
 def _needs_https(loc: Loc, route: RouteModel) -> Iterator[Mistake]:

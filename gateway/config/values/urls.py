@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import unquote
 
 from gateway.config.problems import Wrong
 from gateway.config.values.hosts import Authority, authority, socket_path
 from gateway.config.values.names import GROUP
 from gateway.core.errors import AmbiguousPath
+from gateway.core.forward_proxy import ForwardProxy
 from gateway.core.http.target import other_readings
+from gateway.core.secret import Secret
 from gateway.core.settings import Scheme, UpstreamSettings
 
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
@@ -182,6 +185,16 @@ def proxy(value: object) -> str:
     if authority(where).port is None:
         raise Wrong(expected)
     return value
+
+
+def forward_proxy(url: str) -> ForwardProxy:
+    """Return the forward proxy of a URL that `proxy` has read; user and password may be percent-encoded."""
+    user, _, where = url.removeprefix("http://").removesuffix("/").rpartition("@")
+    at = authority(where)
+    assert at.port is not None
+    name, _, password = user.partition(":")
+    credentials = Secret(f"{unquote(name)}:{unquote(password)}") if user else None
+    return ForwardProxy(at.host, at.port, credentials)
 
 
 def resource(text: str) -> str:

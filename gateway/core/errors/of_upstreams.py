@@ -20,6 +20,14 @@ class UpstreamNameUnresolved(UpstreamError):
     proxy_error = "dns_error"
 
 
+class UpstreamProxyFailed(UpstreamError):
+    """The forward proxy on the way to it cannot be reached, or does not lead there; nothing was sent."""
+
+    code, status, title = "upstream_proxy_failed", 502, "The forward proxy does not lead to the upstream"
+    proxy_error = "connection_refused"
+    usual_cause = Cause.PROXY_FAILED
+
+
 class UpstreamTlsFailed(UpstreamError):
     """The TLS handshake failed, or the certificate is not trusted; nothing was sent."""
 

@@ -152,8 +152,10 @@ def rewriting_of(settings: RouteSettings) -> Rewriting | None:
 
 
 def _upstreams(settings: RouteSettings) -> tuple[UpstreamSettings, ...]:
-    """Return the services that are the route's own."""
-    return (settings.upstream,)
+    """Return the services that are the route's own: one, or those of its group."""
+    if settings.group is None:
+        return (settings.upstream,)
+    return tuple(each.service for each in settings.group.addresses)
 
 
 def _origin_of(upstream: UpstreamSettings) -> Origin:

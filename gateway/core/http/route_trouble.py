@@ -15,6 +15,7 @@ from gateway.core.errors import (
     UpstreamAnswerTooLarge,
     UpstreamConnectTimeout,
     UpstreamError,
+    UpstreamProxyFailed,
     UpstreamTimeout,
 )
 
@@ -22,6 +23,7 @@ TOKENS_REFUSED: Final = "tokens_refused"
 """Stands in for an error code: the upstream's own responses passed."""
 _KEYS: Final[dict[type[UpstreamError], str]] = {
     UpstreamConnectTimeout: "timeouts.connect",
+    UpstreamProxyFailed: "proxy",
     UpstreamTimeout: "timeouts.response",
     RouteTimeout: "timeout",
 }

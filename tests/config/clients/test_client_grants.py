@@ -161,6 +161,7 @@ def test_every_key_of_a_route_that_changes_the_grant_is_drawn():
         "send",
         "timeouts",
         "allow_insecure",
+        "proxy",
     }
 
 

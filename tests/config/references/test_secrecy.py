@@ -53,6 +53,8 @@ UPSTREAM = ("routes", 0, "upstream")
         (("clients", "crm", "client_secret", 1), "${env:KEY}", ["hunter2"]),
         (("clients", "crm", "private_key"), "${env:KEY}", ["hunter2"]),
         (("clients", "crm", "proxy"), "http://${env:KEY}@p", ["hunter2"]),
+        (("routes", 0, "proxy"), "http://${env:KEY}@p", ["hunter2"]),
+        (("routes", 0, "rewrite", "location"), "${env:PORT}", []),
         (("clients", "crm", "parameters", "audience"), "${env:KEY}", ["hunter2"]),
         (("clients", "crm", "headers", "host"), "${env:KEY}", ["hunter2"]),
         (("clients", "crm", "assertion_claims", "a", "path"), "${env:KEY}", ["hunter2"]),

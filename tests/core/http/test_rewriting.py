@@ -6,8 +6,8 @@ from gateway.core.http.outbound import OutboundPlan
 from gateway.core.http.rewriting import Rewriting, rewriting_of
 from gateway.core.http.target import read_target
 from gateway.core.rewrite_settings import CookieDomain, RewriteSettings
-from gateway.core.settings import Scheme, UpstreamSettings
-from tests.core.samples import route
+from gateway.core.settings import AddressSettings, GroupName, GroupSettings, Scheme, UpstreamSettings
+from tests.core.samples import UPSTREAM, route
 
 CALLER = b"gateway.example:8080"
 OCC = {"path": "/crm", "base_path": "/occ/v2", "strips_prefix": True}
@@ -103,6 +103,16 @@ def test_any_other_reference_stays_as_it_is(members, value):
 )
 def test_with_preserve_host_the_callers_host_is_the_upstreams_too(value, result):
     assert led(value, CRM | {"preserves_host": True}) == result
+
+
+def test_every_address_of_a_group_is_the_upstream_itself():
+    services = [UPSTREAM, PORT["upstream"]]
+    group = GroupSettings(GroupName("orders"), tuple(AddressSettings(each, each) for each in services))
+    members = OCC | {"group": group}
+
+    assert led(b"https://api.example.com/occ/v2/a", members) == b"/crm/a"
+    assert led(b"http://legacy.example.com:9500/occ/v2/a", members) == b"/crm/a"
+    assert led(b"http://legacy.example.com/occ/v2/a", members) is None
 
 
 def test_a_host_that_cannot_be_read_is_nobodys():
