@@ -228,7 +228,9 @@ class Generation:
             route.leads = route.instances = Instances(settings, partial(_to_instance, self._process, route))
         elif settings.group is not None:
             group = self.groups[settings.group]
-            route.leads = route.targets = GroupRoutes(settings, group, partial(_to_target, route))
+            route.leads = route.targets = GroupRoutes(
+                settings, group, partial(_to_target, route), self._process.clock.now_s
+            )
 
     def _kept_route(
         self, settings: RouteSettings, pool: Pool, source: TokenSource | None, index: int
@@ -276,7 +278,7 @@ class Generation:
             group = self._before.groups.get(settings)
         if group is None:
             process = self._process
-            group = Group(settings, partial(_new_target_pool, process), process.resolver.name)
+            group = Group(settings, partial(_new_target_pool, process), process.resolver.name, process.clock)
         self.groups[settings] = group
         return group
 

@@ -1,4 +1,4 @@
-"""How a group of upstream addresses shares requests out."""
+"""How a group of upstream addresses shares requests out, and what it does when some of them fail."""
 
 from __future__ import annotations
 
@@ -27,4 +27,34 @@ class BalanceSettings:
     header: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class EjectSettings:
+    """When an address that fails gets no requests for a while (`core.upstreams.ejection`).
+
+    Attributes:
+        after: failures in a row.
+        for_s: how long, the first time.
+        at_most: the share of the addresses that may be out together.
+    """
+
+    after: int = 5
+    for_s: float = 10.0
+    at_most: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class RetrySettings:
+    """How often a request is tried again on another address.
+
+    Attributes:
+        tries: for one request; 0: never.
+        budget: retries, as a share of the requests that run.
+    """
+
+    tries: int = 1
+    budget: float = 0.2
+
+
 WARM: Final = BalanceSettings()
+EJECT: Final = EjectSettings()
+RETRY: Final = RetrySettings()

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Final, NewType
 
 from gateway.core.access_settings import NOTHING, GateSettings, WaySettings
-from gateway.core.balance_settings import WARM, BalanceSettings
+from gateway.core.balance_settings import EJECT, RETRY, WARM, BalanceSettings, EjectSettings, RetrySettings
 from gateway.core.caller import WayName
 from gateway.core.carriers import USUAL, Carrier
 from gateway.core.client_settings import ClientName, ClientSettings, ClientTrust, Grant, TlsFiles, TlsVersion
@@ -146,11 +146,17 @@ class AddressSettings:
 
 @dataclass(frozen=True, slots=True)
 class GroupSettings:
-    """Several addresses that serve the same: an entry of ``upstreams``."""
+    """Several addresses that serve the same: an entry of ``upstreams``.
+
+    Attributes:
+        eject: None: no address is ejected.
+    """
 
     name: GroupName
     addresses: tuple[AddressSettings, ...]
     balance: BalanceSettings = WARM
+    eject: EjectSettings | None = EJECT
+    retry: RetrySettings = RETRY
 
 
 @dataclass(frozen=True, slots=True)

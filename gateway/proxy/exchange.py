@@ -5,7 +5,9 @@ Rules:
 - What is at hand goes out in one write. A longer body streams during the wait for the response
   (`proxy.pump`).
 - A request is sent again only if its pooled connection died before a byte of the response arrived, its method
-  is idempotent, and its body is at hand (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1).
+  is idempotent, and its body is at hand (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1). Where there are
+  other addresses, a new connection that died so is a reason to ask one of them, and so is a response that
+  says that this one cannot serve (`core.upstreams.signs`).
 - ``Expect: 100-continue`` goes to the upstream, and its 100 to the caller (RFC 9110 section 10.1.1).
 - A token that is bound to a key is accompanied by a new proof, which the upstream may want again with a nonce
   (`proxy.dpop_proofs`).
@@ -21,11 +23,12 @@ from gateway.core.http.outbound import expectation_lines, framing_lines
 from gateway.core.http.recovery import may_send_again
 from gateway.core.http.websocket import UPGRADE_LINES
 from gateway.core.token import Token
+from gateway.core.upstreams.signs import SICK, Sign
 from gateway.proxy.answer import WholeAnswer
 from gateway.proxy.body import RequestBody
 from gateway.proxy.call import Call
 from gateway.proxy.dpop_proofs import DpopProofs, callers_lines
-from gateway.proxy.exchange_facts import ExchangeFacts
+from gateway.proxy.exchange_facts import Again, ExchangeFacts
 from gateway.proxy.pump import Pump, framed, last_part
 from gateway.proxy.route import Route, RouteTargets
 from gateway.proxy.upstream import Awaiter, UpstreamConnection
@@ -38,7 +41,16 @@ class Exchange(ExchangeFacts):
         answer: the response once its head is complete, on its connection or detached from it.
     """
 
-    __slots__ = ("_avoids", "_call", "_invited", "_proofs", "_pump", "_route", "_was_used", "answer")
+    __slots__ = (
+        "_again",
+        "_call",
+        "_invited",
+        "_proofs",
+        "_pump",
+        "_route",
+        "_was_used",
+        "answer",
+    )
 
     answer: UpstreamConnection | WholeAnswer
 
@@ -49,7 +61,8 @@ class Exchange(ExchangeFacts):
         prover = token.prover if token is not None else None
         if route.leads is not None:
             route = route.leads.to(route, call.head, token)
-            self._avoids = False  # the address that `_route` leads to failed this request
+            if route.targets is not None:
+                self._again = Again()
         self._call = call
         self._route = route
         self._proofs = DpopProofs(call, route, prover) if prover is not None else None
@@ -98,13 +111,18 @@ class Exchange(ExchangeFacts):
                 self._send(upstream)
             await self._head(upstream)
         except UpstreamClosed:
-            if upstream is None or not self._may_be_sent_again(upstream):
+            if upstream is None or upstream.was_answered:
                 raise
-            self._route.counters.connection_retried()
-            self._avoids = True
-            return False
+            if self._was_used and self._may_be_sent_again():
+                self._route.counters.connection_retried()
+                return self._goes_elsewhere(None)
+            if not self._may_go_elsewhere(Sign.RESET):
+                raise
+            return self._goes_elsewhere(Sign.RESET)
         self.status = upstream.status
         self.answer = upstream
+        if self.status in SICK and self._may_go_elsewhere(sign := Sign(str(self.status))):
+            return self._goes_elsewhere(sign)
         if self._proofs is not None and self._proofs.must_repeat(upstream.answer):
             self._route.counters.nonce_retried()
             return False
@@ -119,10 +137,15 @@ class Exchange(ExchangeFacts):
 
     async def _to_a_target(self, targets: RouteTargets, most_s: float) -> UpstreamConnection:
         route, proofs, connection = self._route, self._proofs, None
-        if proofs is not None and proofs.has_repeated and not self._avoids:
+        again = self._again
+        if proofs is not None and proofs.has_repeated and not again.avoids:
             connection = route.pool.idle_connection()  # the nonce that it gave is its own
         if connection is None:
-            route, connection = await targets.connect(self._call.head, most_s, route, is_again=self._avoids)
+            head, reason = self._call.head, again.reason
+            again.reason = None
+            route, connection = await targets.connect(
+                head, most_s, route, is_again=again.avoids, reason=reason
+            )
             self._route = route
         if proofs is not None:
             proofs.lead(route)
@@ -137,10 +160,23 @@ class Exchange(ExchangeFacts):
                 return
             await upstream.happens()
 
-    def _may_be_sent_again(self, upstream: UpstreamConnection) -> bool:
-        call = self._call
-        died_unheard = self._was_used and not upstream.was_answered
-        return died_unheard and call.may_be_replayed and may_send_again(call.method)
+    def _may_be_sent_again(self) -> bool:
+        return self._call.may_be_replayed and may_send_again(self._call.method)
+
+    def _may_go_elsewhere(self, sign: Sign) -> bool:
+        """Whether another address of the group may be asked, because this one failed and nothing was said."""
+        targets = self._route.targets
+        if targets is None or self._again.has_told or not self._may_be_sent_again():
+            return False
+        return targets.may_retry(self._route, sign, self._again.tries)
+
+    def _goes_elsewhere(self, reason: Sign | None) -> bool:
+        """Note that the request is sent again, to another address if there is one; return False."""
+        if self._route.targets is not None:
+            again = self._again
+            again.avoids, again.reason = True, reason
+            again.tries += reason is not None
+        return False
 
     # ── without a task that waits ─────────────────────────────────────────────────────────────────
 
@@ -252,6 +288,8 @@ class Exchange(ExchangeFacts):
                 lines = callers_lines(self.token, answer)
                 lines = self._route.answer_lines(lines, dropped_names(answer.special), self)
                 call.link.write(b"\r\n".join((answer.start, *lines, b"\r\n")))
+                if self._route.targets is not None:
+                    self._again.has_told = True
         upstream.informational.clear()
 
     # ── holding, and the end ──────────────────────────────────────────────────────────────────────

@@ -1,8 +1,9 @@
-"""The facts of an exchange that others need: deadlines, buffers, the access record."""
+"""The facts of an exchange: those that others need, and why its request is sent again."""
 
 from __future__ import annotations
 
 from gateway.core.token import Token
+from gateway.core.upstreams.signs import Sign
 from gateway.proxy.upstream import UpstreamConnection
 
 
@@ -32,3 +33,22 @@ class ExchangeFacts:
     def answered_s(self) -> float:
         """When its response arrived, on the stopwatch."""
         return self.sent_s + (self.waited_s or 0.0)
+
+
+class Again:
+    """How a request is sent again that has a choice of addresses.
+
+    Attributes:
+        avoids: rather to another address than the last one.
+        reason: why it is retried; None: a connection had died before, as it would for a single address.
+        tries: how often it was retried.
+        has_told: the caller got an informational response, so its final one must come from there.
+    """
+
+    __slots__ = ("avoids", "has_told", "reason", "tries")
+
+    def __init__(self) -> None:
+        self.avoids = False
+        self.reason: Sign | None = None
+        self.tries = 0
+        self.has_told = False

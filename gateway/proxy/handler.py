@@ -21,6 +21,7 @@ from gateway.core.http.request_head import HeadReader, RequestHead
 from gateway.core.http.routing import Router
 from gateway.core.settings import Limits
 from gateway.core.token import Token, TokenSource
+from gateway.core.upstreams.signs import SICK
 from gateway.observe.route_metrics import RouteMetrics
 from gateway.proxy.body import ReplayBudget, RequestBody
 from gateway.proxy.call import Call
@@ -199,7 +200,7 @@ class Handler:
             call.body = RequestBody(
                 call.payload,
                 head,
-                keep=self._limits.replay_bytes if route.has_tokens else 0,
+                keep=self._limits.replay_bytes if route.keeps_bodies else 0,
                 most=route.settings.max_body_bytes,
                 budget=self._budget,
             )
@@ -268,8 +269,14 @@ class Handler:
 
     @staticmethod
     def must_recover(exchange: Exchange, route: Route) -> bool:
-        """Whether the response says, or may say in the rest of its body, that the token was refused."""
-        return exchange.status in route.alarms and tells_refusal(exchange, route) is not False
+        """Whether the response says, or may say in the rest of its body, that the token was refused.
+
+        So too if it says that another address should be asked, which `Exchange.run` decides.
+        """
+        if exchange.status not in route.alarms:
+            return False
+        is_sick = route.targets is not None and exchange.status in SICK
+        return is_sick or tells_refusal(exchange, route) is not False
 
     @staticmethod
     def note_accepted(call: Call, exchange: Exchange, route: Route) -> None:

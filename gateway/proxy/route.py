@@ -18,6 +18,7 @@ from gateway.core.http.rewriting import rewriting_of
 from gateway.core.settings import RouteSettings
 from gateway.core.tenants import selected
 from gateway.core.token import Token, TokenSource
+from gateway.core.upstreams.signs import SICK, Sign
 from gateway.observe.route_health import RouteHealth
 from gateway.observe.route_metrics import RouteMetrics
 from gateway.proxy.exchange_facts import ExchangeFacts
@@ -64,14 +65,19 @@ class RouteTargets(RouteLeads, Protocol):
     """The addresses of a group that a route leads to; see `gateway.upstreams`."""
 
     async def connect(
-        self, head: RequestHead, most_s: float, route: Route, *, is_again: bool
+        self, head: RequestHead, most_s: float, route: Route, *, is_again: bool, reason: Sign | None
     ) -> tuple[Route, UpstreamConnection]:
         """Connect to the one that `route` leads to, or another one; `is_again`: rather to another one.
+
+        `reason` is why the request is retried; None if it is not.
 
         Raises:
             UpstreamError: none can.
             OutOfDescriptors: the process has no file descriptor left.
         """
+
+    def may_retry(self, route: Route, reason: Sign, tries: int) -> bool:
+        """Whether to try a request again elsewhere that failed where `route` leads, after so many retries."""
 
 
 class RouteInstances(RouteLeads, Protocol):
@@ -98,9 +104,10 @@ class Route:
     """A rule of `gateway.yaml` with its connections, tokens, counters and health.
 
     Attributes:
-        has_tokens: requests get a token.
+        keeps_bodies: requests may be sent a second time: with another token, or to another address.
         leaves_date: the route's header rules decide about ``Date`` in responses, so none is added.
-        alarms: the status codes of responses that may say that the token was refused (`proxy.refused`).
+        alarms: the status codes of responses that may say that the token was refused (`proxy.refused`), or
+            that another address should be asked.
         refusals: what the route remembers about refused tokens.
         gate: what stands before it; None: nothing.
         edits_cookies: something of the cookies that the upstream sets is rewritten.
@@ -123,9 +130,9 @@ class Route:
         "counters",
         "edits_cookies",
         "gate",
-        "has_tokens",
         "health",
         "instances",
+        "keeps_bodies",
         "leads",
         "leaves_date",
         "plan",
@@ -153,7 +160,8 @@ class Route:
         self.plan = plan = outbound_plan(settings)
         self.pool = pool
         self.source = source
-        self.has_tokens = source is not None or settings.tenants is not None
+        is_sent_again = settings.group is not None and settings.group.retry.tries > 0
+        self.keeps_bodies = source is not None or settings.tenants is not None or is_sent_again
         self.gate = gate
         self.leads: RouteLeads | None = None
         self.instances: RouteInstances | None = None
@@ -161,6 +169,8 @@ class Route:
         self.tenants: Tenants | None = None
         self.counters = counters
         self.alarms = settings.recover_on | {sign.status for sign in settings.refusal_signs}
+        if settings.group is not None:
+            self.alarms |= SICK
         self.refusals = RefusalMemory()
         self.acceptance = acceptance
         self.health = health

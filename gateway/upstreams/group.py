@@ -1,24 +1,38 @@
 """A group of upstream addresses at work: its targets, as its names move, and the choice for each request.
 
 Rules: every address of a name is a target. A target whose address is gone gets no new request; its idle
-connections close, and running exchanges end. A name keeps being looked up while requests come
-(`core.resolution`).
+connections close, and running exchanges end. How it was is remembered, should it come back. A name keeps
+being looked up while requests come (`core.resolution`). What a request says of its target, who may be out,
+and how many may be retried is decided in `core.upstreams`.
 """
 
 from __future__ import annotations
 
+import logging
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final
 
 from gateway.core.balance_settings import Balance
+from gateway.core.clock import Clock
 from gateway.core.resolution import Ip
 from gateway.core.server_url import is_address
 from gateway.core.settings import AddressSettings, GroupSettings, Scheme, UpstreamSettings
 from gateway.core.upstreams.balance import choose, rotated
+from gateway.core.upstreams.budget import may_retry
+from gateway.core.upstreams.ejection import WELL, Health, asked_to_wait, failed, most_out, succeeded
+from gateway.core.upstreams.signs import Sign
 from gateway.net.resolver import Name
 from gateway.proxy.dialer import connect_error, way_to
 from gateway.proxy.target_pool import TargetPool
+from gateway.proxy.upstream import UpstreamConnection
 from gateway.upstreams.target import Target, TargetId, place_of
+
+MOST_GONE: Final = 64
+"""How many addresses that a name no longer has are remembered."""
+
+_LOGGER: Final = logging.getLogger("gateway.upstreams")
 
 MakePool = Callable[[UpstreamSettings], TargetPool]
 FindName = Callable[[str], Name]
@@ -29,15 +43,27 @@ class Group:
 
     Attributes:
         pool: stands in where a route has not chosen a target; it opens no connection.
-        targets: what requests can go to.
+        targets: what requests can go to, those that are out too.
+        retries: how often requests were retried, by reason and outcome.
+        ejections: how often a target was taken out, by reason.
     """
 
-    def __init__(self, settings: GroupSettings, make_pool: MakePool, find_name: FindName) -> None:
+    def __init__(
+        self, settings: GroupSettings, make_pool: MakePool, find_name: FindName, clock: Clock
+    ) -> None:
         self.settings = settings
         self._make_pool = make_pool
+        self._clock = clock
         self._names = [_name(each, find_name) for each in settings.addresses]
         self._header = settings.balance.header.lower().encode("ascii") + b": "
         self._leaving: list[Target] = []
+        self._gone: dict[TargetId, Health] = {}
+        self._out: list[Target] = []
+        self._serving: list[Target] = []
+        self._retrying: dict[UpstreamConnection, Sign] = {}
+        self._connecting = 0
+        self.retries: dict[tuple[Sign, str], int] = {}
+        self.ejections: dict[Sign, int] = {}
         self.pool = make_pool(settings.addresses[0].place)
         self.targets: list[Target] = []
         for name in self._watched():
@@ -50,8 +76,8 @@ class Group:
     # ── the choice ────────────────────────────────────────────────────────────────────────────────
 
     def pick(self, lines: Iterable[bytes], avoided: Iterable[Target] = ()) -> Target | None:
-        """Return the target for a request, given its header lines; None if none is left."""
-        able = self.targets
+        """Return the target that serves a request, given its header lines; None if none is left."""
+        able = self._serving
         if avoided:
             able = [each for each in able if each not in avoided]
         if not able:
@@ -65,11 +91,114 @@ class Group:
         It must be where counts decide: of requests that arrive together, each should see the others.
         """
         is_counted = self.settings.balance.kind is Balance.WARM
-        return chosen if not is_counted and chosen in self.targets else None
+        return chosen if not is_counted and chosen in self._serving else None
+
+    def is_trial_due(self, now_s: float) -> bool:
+        """Whether a request should try a target that is out; on the way of every request."""
+        return bool(self._out) and self.due(now_s) is not None
+
+    def due(self, now_s: float) -> Target | None:
+        """Return the target that should be tried."""
+        able = (each for each in self._out if not each.trial and now_s >= each.health.until_s)
+        return next(able, None)
+
+    def least_bad(self, avoided: Iterable[Target]) -> Target | None:
+        """Return the target that is out and would be tried first; None if there is none."""
+        able = [each for each in self._out if each not in avoided]
+        return min(able, key=lambda each: each.health.until_s, default=None)
 
     def _hashed(self, lines: Iterable[bytes]) -> bytes | None:
         start, length = self._header, len(self._header)
         return next((line[length:] for line in lines if line[:length].lower() == start), None)
+
+    # ── what becomes of requests ──────────────────────────────────────────────────────────────────
+
+    def learns(self, target: Target, sign: Sign, *, is_trial: bool, wait_s: float | None) -> None:
+        """Take a target out that fails, and back in that serves again."""
+        rule, before, now_s = self.settings.eject, target.health, self._clock.now_s()
+        if rule is None or target not in self.targets or (before.is_out and not is_trial):
+            return
+        may_leave = len(self._out) < most_out(len(self.targets), rule.at_most)
+        if sign is Sign.WELL:
+            target.health = succeeded(before, now_s)
+        elif sign.is_failure:
+            jitter = self._clock.jitter()
+            target.health = failed(before, now_s, rule, jitter, may_leave=may_leave)
+            if wait_s and (may_leave or target.health.is_out):
+                target.health = asked_to_wait(target.health, now_s, wait_s)
+        if target.health.is_out != before.is_out:
+            self._left_or_returned(target, sign)
+
+    def _left_or_returned(self, target: Target, sign: Sign) -> None:
+        name = self.settings.name
+        if target.health.is_out:
+            target.ejections += 1
+            self.ejections[sign] = self.ejections.get(sign, 0) + 1
+            for_s = target.health.until_s - self._clock.now_s()
+            _LOGGER.warning(
+                "upstream %s: %s gets no requests for %.0f s (%s)",
+                name,
+                target.name,
+                for_s,
+                sign.value,
+                extra={"fields": {"upstream": name, "address": target.name, "reason": sign.value}},
+            )
+        else:
+            _LOGGER.info(
+                "upstream %s: %s serves again",
+                name,
+                target.name,
+                extra={"fields": {"upstream": name, "address": target.name}},
+            )
+        self._sort_out()
+
+    def _sort_out(self) -> None:
+        """Divide the targets into those that serve and those that are out."""
+        self._out = [each for each in self.targets if each.health.is_out]
+        self._serving = [each for each in self.targets if not each.health.is_out]
+        rotated(self._serving)
+
+    # ── retries ───────────────────────────────────────────────────────────────────────────────────
+
+    def may_retry(self, failed_at: Target | None, reason: Sign, tries: int) -> bool:
+        """Whether a request that failed may be tried again elsewhere, after so many retries of its own."""
+        rule = self.settings.retry
+        if tries >= rule.tries or all(each is failed_at for each in self._serving):
+            return False
+        running = sum(each.running for each in (*self.targets, *self._leaving))
+        is_within = may_retry(running, len(self._retrying) + self._connecting, rule)
+        if not is_within:
+            self._count_retry(reason, "over_budget")
+        return is_within
+
+    @contextmanager
+    def retrying(self, reason: Sign | None) -> Iterator[None]:
+        """Count a retry that has no connection yet; nothing for a request that is none."""
+        if reason is None:
+            yield
+            return
+        self._connecting += 1
+        try:
+            yield
+        except BaseException:
+            self._count_retry(reason, "failed")
+            raise
+        finally:
+            self._connecting -= 1
+
+    def is_retry(self, connection: UpstreamConnection, reason: Sign | None) -> None:
+        """Note that the exchange on `connection` is a retry, unless there is no reason for one."""
+        if reason is not None:
+            self._retrying[connection] = reason
+
+    def ends(self, connection: UpstreamConnection, sign: Sign) -> None:
+        """Note that an exchange is over."""
+        reason = self._retrying.pop(connection, None) if self._retrying else None
+        if reason is not None:
+            self._count_retry(reason, "answered" if sign is Sign.WELL else "failed")
+
+    def _count_retry(self, reason: Sign, outcome: str) -> None:
+        self.retries[reason, outcome] = self.retries.get((reason, outcome), 0) + 1
 
     # ── names ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -108,8 +237,16 @@ class Group:
             if each.id not in wanted:
                 each.pool.give_up()
                 self._leaving.append(each)
+                self._remember(each)
         self.targets = [present.get(each) or self._target(each) for each in wanted]
-        rotated(self.targets)
+        self._sort_out()
+
+    def _remember(self, target: Target) -> None:
+        """Remember how a target was: its address may come back, and is no better for that."""
+        self._gone.pop(target.id, None)
+        self._gone[target.id] = target.health
+        if len(self._gone) > MOST_GONE:
+            del self._gone[next(iter(self._gone))]
 
     def _wanted(self) -> Iterable[TargetId]:
         for entry, name in enumerate(self._names):
@@ -120,7 +257,10 @@ class Group:
 
     def _target(self, target_id: TargetId) -> Target:
         address = self.settings.addresses[target_id.entry]
-        return Target(target_id, address, self._make_pool(place_of(address, target_id.ip)))
+        pool = self._make_pool(place_of(address, target_id.ip))
+        target = Target(target_id, address, pool, self, self._clock.wall_s)
+        target.health = self._gone.pop(target_id, WELL)
+        return target
 
     # ── as time passes ────────────────────────────────────────────────────────────────────────────
 

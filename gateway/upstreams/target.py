@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from gateway.core.errors import UpstreamError
+from gateway.core.http_time import read_retry_after
 from gateway.core.resolution import Ip
 from gateway.core.settings import AddressSettings, UpstreamSettings
+from gateway.core.upstreams.ejection import WELL
+from gateway.core.upstreams.signs import Sign, sign_of, sign_of_error
 from gateway.proxy.target_pool import TargetPool
+from gateway.proxy.upstream import UpstreamConnection
 
 
 class TargetId(NamedTuple):
@@ -37,15 +43,36 @@ def shown(address: AddressSettings, ip: Ip) -> str:
     return f"[{host}]:{place.port}" if ":" in host else f"{host}:{place.port}"
 
 
+class Bench(Protocol):
+    """What a target tells of itself."""
+
+    def learns(self, target: Target, sign: Sign, *, is_trial: bool, wait_s: float | None) -> None:
+        """Take note of a sign; `wait_s` is how long the target wants to be left alone."""
+
+    def ends(self, connection: UpstreamConnection, sign: Sign) -> None:
+        """Take note that an exchange is over."""
+
+
 class Target:
     """One address that requests can go to; implements `core.upstreams.balance.Candidate`.
 
     Attributes:
         address: the entry of the list.
         name: as it is shown.
+        health: how it is.
+        trial: the exchange that tries it, while it is out; True until that has a connection.
+        failures: how often it failed, by sign.
+        ejections: how often it was taken out.
     """
 
-    def __init__(self, target_id: TargetId, address: AddressSettings, pool: TargetPool) -> None:
+    def __init__(
+        self,
+        target_id: TargetId,
+        address: AddressSettings,
+        pool: TargetPool,
+        bench: Bench,
+        wall_s: Callable[[], float],
+    ) -> None:
         self.id = target_id
         self.address = address
         self.pool = pool
@@ -54,9 +81,17 @@ class Target:
         self.weight = address.weight
         self.is_backup = address.is_backup
         self.credit = 0.0
+        self.health = WELL
+        self.trial: UpstreamConnection | bool = False
+        self.failures: dict[Sign, int] = {}
+        self.ejections = 0
+        self._bench = bench
+        self._wall_s = wall_s
+        pool.watch = self
 
     def __repr__(self) -> str:
-        return f"<Target {self.name}: {self.running} running>"
+        state = "out" if self.health.is_out else "serving"
+        return f"<Target {self.name}: {state}, {self.running} running>"
 
     @property
     def running(self) -> int:
@@ -67,3 +102,32 @@ class Target:
     def is_warm(self) -> bool:
         """Whether it has an idle connection."""
         return self.pool.is_warm
+
+    # ── what its pool tells ───────────────────────────────────────────────────────────────────────
+
+    def not_connected(self, error: UpstreamError) -> None:
+        """Note that there was no connection."""
+        sign = sign_of_error(error)
+        self._learns(Sign.CONNECT if sign is Sign.TIMEOUT else sign, is_trial=self.trial is True, wait_s=None)
+
+    def ends(self, connection: UpstreamConnection) -> None:
+        """Note the end of an exchange, which still has its response."""
+        status = connection.status if connection.has_head else 0
+        was_used = connection.exchanges > 1
+        sign = sign_of(status, connection.error, was_heard=connection.was_answered, was_used=was_used)
+        wait_s = self._wait_s(connection) if sign is Sign.STATUS_503 else None
+        self._learns(sign, is_trial=connection is self.trial, wait_s=wait_s)
+        self._bench.ends(connection, sign)
+
+    def _learns(self, sign: Sign, *, is_trial: bool, wait_s: float | None) -> None:
+        if is_trial:
+            self.trial = False
+        if sign.is_failure:
+            self.failures[sign] = self.failures.get(sign, 0) + 1
+        self._bench.learns(self, sign, is_trial=is_trial, wait_s=wait_s)
+
+    def _wait_s(self, connection: UpstreamConnection) -> float | None:
+        lines = connection.answer.lines if connection.answer is not None else ()
+        values = (line[12:] for line in lines if line[:12].lower() == b"retry-after:")
+        value = next(values, None)
+        return None if value is None else read_retry_after(value.decode("latin-1"), self._wall_s())

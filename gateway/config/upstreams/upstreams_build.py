@@ -9,6 +9,7 @@ from pathlib import Path
 from gateway.config.tls.tls_build import with_tls
 from gateway.config.upstreams.upstreams_model import GroupModel
 from gateway.config.values.strict import given
+from gateway.core.balance_settings import EjectSettings, RetrySettings
 from gateway.core.settings import AddressSettings, GroupName, GroupSettings, Scheme, UpstreamSettings
 
 
@@ -26,8 +27,24 @@ def group_settings(groups: Mapping[str, GroupModel], folder: Path) -> dict[Group
 
 
 def _group(name: GroupName, group: GroupModel, folder: Path) -> UsedGroup:
-    settings = GroupSettings(name, tuple(_addresses(group, folder)), **given(group, "balance"))
+    settings = GroupSettings(
+        name,
+        tuple(_addresses(group, folder)),
+        eject=_eject(group),
+        retry=_retry(group),
+        **given(group, "balance"),
+    )
     return UsedGroup(settings, group.addresses[0].url.base_path)
+
+
+def _eject(group: GroupModel) -> EjectSettings | None:
+    is_off = group.eject is None and "eject" in group.model_fields_set
+    return None if is_off else EjectSettings(**given(group.eject))
+
+
+def _retry(group: GroupModel) -> RetrySettings:
+    is_off = group.retry is None and "retry" in group.model_fields_set
+    return RetrySettings(tries=0) if is_off else RetrySettings(**given(group.retry))
 
 
 def _addresses(group: GroupModel, folder: Path) -> Iterator[AddressSettings]:

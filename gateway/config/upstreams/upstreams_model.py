@@ -7,9 +7,18 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from gateway.config.tls.tls_model import UpstreamTls
-from gateway.config.values.key_types import Flag
+from gateway.config.values.filled import unquoted
+from gateway.config.values.key_types import Duration, Flag
 from gateway.config.values.strict import Strict, flag, optional, required
-from gateway.config.values.upstream_types import AddressUrl, BalanceRule, ServiceName, Weight
+from gateway.config.values.upstream_types import (
+    AddressUrl,
+    BalanceRule,
+    Failures,
+    ServiceName,
+    Share,
+    Tries,
+    Weight,
+)
 
 
 def _with_keys(value: object) -> object:
@@ -29,6 +38,40 @@ AddressEntry = Annotated[
 ]
 
 
+class EjectModel(Strict):
+    """When an address that fails gets no requests for a while."""
+
+    after: Failures | None = optional("Failures in a row.", 5)
+    for_s: Duration | None = optional(
+        "How long, the first time; twice as long each time in a row, up to 5m.", "10s", alias="for"
+    )
+    at_most: Share | None = optional(
+        "The share of the addresses that may be out together, rounded down; one of two at least, never the "
+        "last one.",
+        "50%",
+    )
+
+
+class RetryModel(Strict):
+    """How often a request is tried again on another address."""
+
+    tries: Tries | None = optional("For one request.", 1)
+    budget: Share | None = optional("Retries, as a share of the requests that run; 3 at least.", "20%")
+
+
+def _false_or_keys(value: object) -> object:
+    word = unquoted(value)
+    return {True: {}, False: None}[word] if isinstance(word, bool) else value
+
+
+EjectRule = Annotated[
+    EjectModel | None, BeforeValidator(_false_or_keys, json_schema_input_type=Flag | EjectModel)
+]
+RetryRule = Annotated[
+    RetryModel | None, BeforeValidator(_false_or_keys, json_schema_input_type=Flag | RetryModel)
+]
+
+
 class GroupModel(Strict):
     """Several addresses that serve the same, shared by the routes that name the group."""
 
@@ -45,4 +88,8 @@ class GroupModel(Strict):
         "round_robin, or {hash: {header: X-User}}.",
         "warm",
     )
+    eject: EjectRule | None = optional(
+        "When an address that fails gets no requests for a while; false: never."
+    )
+    retry: RetryRule | None = optional("How often a request is tried again elsewhere; false: never.")
     tls: UpstreamTls | None = optional("How https:// addresses are verified, and our certificate for them.")

@@ -22,6 +22,8 @@ TOKEN: Final = "token"
 _KIB: Final = 1024
 LARGEST_BYTES: Final = 1024 * _KIB**3
 
+PERCENT_PATTERN: Final = r"[0-9]{1,3}%"
+_PERCENT: Final = re.compile(r"([0-9]{1,3})%")
 _DURATION: Final = re.compile(r"(?P<amount>[0-9]{1,9}(?:\.[0-9]{1,3})?)(?P<unit>ms|s|m|h)")
 _SIZE: Final = re.compile(r"(?P<amount>[0-9]{1,15})(?P<unit>B|KiB|MiB|GiB)")
 _PACE: Final = re.compile(r"(?P<count>[1-9][0-9]{0,3})/(?P<amount>[1-9][0-9]{0,2})?(?P<unit>s|m|h)")
@@ -46,6 +48,18 @@ def duration_s(value: object) -> float:
     if not 0.001 <= seconds <= LONGEST_S:
         raise Wrong("expected a duration from 1ms to 24h")
     return seconds
+
+
+def share(value: object) -> float:
+    """Read a share, as ``20%``.
+
+    Raises:
+        Wrong: it is none, or not from 1% to 100%.
+    """
+    found = _PERCENT.fullmatch(value) if isinstance(value, str) else None
+    if found is None or not 1 <= int(found[1]) <= 100:
+        raise Wrong("expected a share from 1% to 100%, such as 20%")
+    return int(found[1]) / 100
 
 
 def login_pace(value: object) -> LoginPace:

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 
 from gateway.config.problems import Wrong
-from gateway.config.values import hosts, names, patterns, urls
+from gateway.config.values import hosts, names, patterns, units, urls
 from gateway.config.values.filled import reader_of_filled
 from gateway.config.values.key_types import whole_number
 from gateway.core.balance_settings import Balance, BalanceSettings
@@ -68,3 +68,10 @@ BalanceRule = Annotated[
     PlainValidator(reader_of_filled(balance)),
     WithJsonSchema({"anyOf": [{"enum": list(_WORDS)}, _HASH_SCHEMA]}),
 ]
+Share = Annotated[
+    float,
+    PlainValidator(reader_of_filled(units.share)),
+    WithJsonSchema({"type": "string", "pattern": patterns.or_references(units.PERCENT_PATTERN)}),
+]
+Tries = Annotated[int, *whole_number(1, 3)]
+Failures = Annotated[int, *whole_number(1, 1000)]
