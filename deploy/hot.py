@@ -45,6 +45,16 @@ HOT: Final = {
         "gateway.core.http.request_head",
         "gateway.core.http.target",
     ),
+    "lets its caller in": (
+        "gateway.access.file_keys",
+        "gateway.access.gate",
+        "gateway.access.tokens",
+        "gateway.access.verified",
+        "gateway.access.watched_text",
+        "gateway.core.access.evidence",
+        "gateway.core.admission",
+        "gateway.core.caller",
+    ),
     "finds its route, and what goes out on it": (
         "gateway.core.http.carrying",
         "gateway.core.http.outbound",

@@ -10,19 +10,19 @@ from gateway.access.way import CredentialWay, Pending
 from gateway.access.ways import Ways
 from gateway.core.access.cors import Cors
 from gateway.core.access.evidence import Slot, api_key, authorization, token
-from gateway.core.access.finding import Finding
+from gateway.core.access.finding import Finding, Known
 from gateway.core.access.limits import address_of
 from gateway.core.access.outcome import Admitted, judge
 from gateway.core.access.refusal import refusal_error
 from gateway.core.access_settings import GateSettings
-from gateway.core.admission import Admission, Lines
+from gateway.core.admission import OPEN, Admission
 from gateway.core.caller import Caller, WayName
 from gateway.core.http.fields import line
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import RequestHead
 from gateway.core.identity import identity_lines
 
-_MOST_TOLD: Final = 4096
+_MOST_PASSED: Final = 4096
 
 
 Count = Callable[[str, str], None]
@@ -79,9 +79,10 @@ class Gate:
         self._places = [ways.places[name] for name in names if name in ways.places]
         self._fields = _fields(self._credentials)
         self._presented = frozenset(way.name for way in self._credentials)
+        self._depends_on_caller_alone = rule is not None and len(names) == 1
         self._limiter = limiter
         self._identity = asked.identity
-        self._told: dict[Caller, Lines] = {}
+        self._passed: dict[Caller, Admission] = {}
         self.cors = Cors(asked.cors) if asked.cors is not None else None
 
     def arrive(self, head: RequestHead, caller: CallerFields, now_s: float) -> None:
@@ -129,14 +130,36 @@ class Gate:
     def _admitted(
         self, findings: dict[WayName, Finding], head: RequestHead, caller: CallerFields, now_s: float
     ) -> Admission:
-        who = self._judged(findings, head, caller) if self._rule is not None else None
-        told = self._lines(who) if who is not None and self._identity else ()
+        passed = self._passes(findings, head, caller) if self._rule is not None else OPEN
         if self._limiter is None:
-            return Admission(who, told)
-        address = address_of(head, caller)
+            return passed
+        address, who = address_of(head, caller), passed.caller
         leave = self._limiter.enter(address, who, now_s)
         fields = self._limiter.fields(address, who, now_s)
-        return Admission(who, told, tuple(line(*field) for field in fields), leave)
+        return Admission(who, passed.request_lines, tuple(line(*field) for field in fields), leave)
+
+    def _passes(self, findings: dict[WayName, Finding], head: RequestHead, caller: CallerFields) -> Admission:
+        """Apply the rule; a caller on whom alone it depends passes again without that."""
+        passed = self._passed_before(findings) if self._depends_on_caller_alone else None
+        if passed is not None:
+            return passed
+        who = self._judged(findings, head, caller)
+        passed = self._passed.get(who)
+        if passed is None:
+            passed = Admission(who, identity_lines(self._identity, who))
+            if len(self._passed) >= _MOST_PASSED:
+                self._passed.clear()
+            self._passed[who] = passed
+        return passed
+
+    def _passed_before(self, findings: dict[WayName, Finding]) -> Admission | None:
+        for finding in findings.values():
+            if isinstance(finding, Known):
+                passed = self._passed.get(finding.caller)
+                if passed is not None:
+                    self._count(finding.caller.way, "admitted")
+                return passed
+        return None
 
     def _judged(self, findings: dict[WayName, Finding], head: RequestHead, caller: CallerFields) -> Caller:
         assert self._rule is not None
@@ -150,14 +173,6 @@ class Gate:
             return verdict.caller
         self._count(verdict.way or "-", verdict.reason.value)
         raise refusal_error(verdict, {way.name: way.challenge for way in self._credentials})
-
-    def _lines(self, caller: Caller) -> Lines:
-        told = self._told.get(caller)
-        if told is None:
-            if len(self._told) >= _MOST_TOLD:
-                self._told.clear()
-            told = self._told[caller] = identity_lines(self._identity, caller)
-        return told
 
 
 def _fields(ways: Iterable[CredentialWay]) -> list[Field]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import Final
+from typing import Final, TypeVar
 
 from cachetools import TLRUCache
 
@@ -28,6 +28,8 @@ BAD_S: Final = 10.0
 MOST_GOOD: Final = 10_000
 MOST_BAD: Final = 2_000
 _DIGEST_BYTES: Final = 16
+
+Value = TypeVar("Value")
 
 
 class Verified:
@@ -42,7 +44,11 @@ class Verified:
         self._key = secrets.token_bytes(32)
         self._wall_s = clock.wall_s
         now_s = clock.now_s
-        self._good: TLRUCache[bytes, Known, float] = TLRUCache(MOST_GOOD, ttu=_for(good_s), timer=now_s)
+        self._now_s = now_s
+        self._good_s = good_s
+        # A plain dict: to look something up in a TLRUCache costs 1 µs more, which each request would pay. All
+        # live as long, so the first one in it is the next to end.
+        self._good: dict[bytes, tuple[Known, float]] = {}
         self._bad: TLRUCache[bytes, Bad, float] = TLRUCache(MOST_BAD, ttu=_for(BAD_S), timer=now_s)
         self._once: dict[bytes, None] = {}  # in the order of their last verification
 
@@ -55,17 +61,19 @@ class Verified:
 
     def get(self, digest: bytes) -> Known | Bad | None:
         """Return what was found, or None if that is not known any more. This is on the hot path."""
-        known = self._good.get(digest)
-        if known is None:
+        good = self._good.get(digest)
+        if good is None:
             return self._bad.get(digest)
         # By the wall clock, too: it goes on while the machine sleeps.
-        return known if self._wall_s() < known.caller.expires_at_s else None
+        if self._now_s() < good[1] and self._wall_s() < good[0].caller.expires_at_s:
+            return good[0]
+        del self._good[digest]
+        return None
 
     def put(self, digest: bytes, found: Finding) -> Finding:
         """Remember a finding, and return it."""
         if isinstance(found, Known):
-            self._good[digest] = found
-            self._note_good(digest)
+            self._remember(digest, found)
         elif isinstance(found, Bad):
             self._bad[digest] = found
             self._once.pop(digest, None)
@@ -80,11 +88,17 @@ class Verified:
         self._good.clear()
         self._bad.clear()
 
-    def _note_good(self, digest: bytes) -> None:
-        self._once.pop(digest, None)
-        self._once[digest] = None
-        if len(self._once) > MOST_GOOD:
-            del self._once[next(iter(self._once))]
+    def _remember(self, digest: bytes, found: Known) -> None:
+        _put_last(self._good, digest, (found, self._now_s() + self._good_s))
+        _put_last(self._once, digest, None)
+
+
+def _put_last(table: dict[bytes, Value], digest: bytes, value: Value) -> None:
+    """Put a value at the end of a table, and take the first one out if it is full."""
+    table.pop(digest, None)
+    table[digest] = value
+    if len(table) > MOST_GOOD:
+        del table[next(iter(table))]
 
 
 def _for(life_s: float) -> Callable[[object, object, float], float]:

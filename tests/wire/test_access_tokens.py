@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.access.allowance import MOST_WAITING
+from gateway.core.access.finding import Bad
 from gateway.core.access_settings import AccessEntry, AccessRule, GateSettings, JwtWay, WaySettings
 from gateway.core.caller import WayName
 from gateway.core.settings import RouteName
@@ -234,6 +235,21 @@ async def test_a_token_ends_while_it_is_remembered():
         tokens._wall_s = lambda: 1e12
 
         assert (await caller.ask(request("GET", "/", bearer(token)))).status == 401
+
+
+async def test_whoever_passed_passes_again_as_long_as_its_token_is_good():
+    async with staffed(entries=(AccessEntry((STAFF,), frozenset({"read"})),)) as (rig, issuer):
+        tokens, token = rig.gateway.generation.ways.credentials[STAFF], issuer.token(scope="read")
+        other = issuer.token(scope="write", sub="bob")
+        statuses = [(await rig.get("/", bearer(each))).status for each in (token, token, other, other)]
+        passed = [caller.id for caller in rig.gateway.generation.routes[0].gate._passed]
+        tokens.verified.forget()
+        tokens.verified.put(tokens.verified.digest(token.encode()), Bad("withdrawn"))
+        statuses.append((await rig.get("/", bearer(token))).status)
+
+    assert statuses == [200, 200, 403, 403, 401]
+    assert passed == ["alice"]
+    assert rig.gateway.metrics.route(RouteName("/")).accesses["staff", "admitted"] == 2
 
 
 async def test_each_outcome_is_counted_by_route_and_way():
