@@ -257,7 +257,9 @@ class Generation:
         if asked.is_open:
             return None
         limiter = self._limiter(settings.name, asked.limits) if asked.limits else None
-        return Gate(asked, self.ways, limiter, self._process.metrics.route(settings.name).accessed)
+        process = self._process
+        counted = process.metrics.route(settings.name).accessed
+        return Gate(asked, self.ways, limiter, counted, process.clock.wall_s)
 
     def _limiter(self, name: RouteName, limits: tuple[Limit, ...]) -> Limiter:
         kept = self._before.limiters.get((name, limits)) if self._before is not None else None

@@ -8,6 +8,7 @@ from typing import Final
 from gateway.access.limiter import Limiter
 from gateway.access.way import CredentialWay, Pending
 from gateway.access.ways import Ways
+from gateway.access.week_clock import WeekClock
 from gateway.core.access.cors import Cors
 from gateway.core.access.evidence import Slot, api_key, authorization, token
 from gateway.core.access.finding import Finding, Known
@@ -70,7 +71,14 @@ class Gate:
         cors: None if the route has no such policy.
     """
 
-    def __init__(self, asked: GateSettings, ways: Ways, limiter: Limiter | None, count: Count) -> None:
+    def __init__(
+        self,
+        asked: GateSettings,
+        ways: Ways,
+        limiter: Limiter | None,
+        count: Count,
+        wall_s: Callable[[], float],
+    ) -> None:
         rule = asked.rule
         names = rule.ways if rule is not None else ()
         self._rule = rule
@@ -79,7 +87,8 @@ class Gate:
         self._places = [ways.places[name] for name in names if name in ways.places]
         self._fields = _fields(self._credentials)
         self._presented = frozenset(way.name for way in self._credentials)
-        self._depends_on_caller_alone = rule is not None and len(names) == 1
+        self._depends_on_caller_alone = rule is not None and len(names) == 1 and not rule.has_hours
+        self._local = WeekClock(wall_s).local if rule is not None and rule.has_hours else None
         self._limiter = limiter
         self._identity = asked.identity
         self._passed: dict[Caller, Admission] = {}
@@ -167,7 +176,7 @@ class Gate:
             seen = way.see(head, caller)
             if seen is not None:
                 findings[way.name] = seen
-        verdict = judge(self._rule, findings, self._presented)
+        verdict = judge(self._rule, findings, self._presented, self._local)
         if isinstance(verdict, Admitted):
             self._count(verdict.caller.way, "admitted")
             return verdict.caller

@@ -15,6 +15,8 @@ from gateway.cli.terminal import end, fail, say
 from gateway.core.config_place import ConfigPlace
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from gateway.doctor.examine import Obtained
 
 _BOUND: Final = "gateway: the token is bound to a key (DPoP): it is of use only with proofs by that key"
@@ -107,6 +109,11 @@ def _print_alone(obtained: Obtained) -> NoReturn:
 )
 @click.option("--scope", default="", help="With --as: what the caller was granted.")
 @click.option("--claim", "claims", metavar="NAME=VALUE", multiple=True, help="With --as: what else is known.")
+@click.option(
+    "--at",
+    metavar="TIME",
+    help="With --as: when, as 2026-11-30T09:00+01:00; without an offset it is UTC.",
+)
 @click.option("--http1.0", "is_http10", is_flag=True, help="Explain an HTTP/1.0 request.")
 def explain(  # noqa: PLR0913, PLR0917 - an argument for each option
     method: str,
@@ -118,6 +125,7 @@ def explain(  # noqa: PLR0913, PLR0917 - an argument for each option
     names: tuple[str, ...],
     scope: str,
     claims: tuple[str, ...],
+    at: str | None,
     is_http10: bool,
 ) -> None:
     """Show what would happen to a request.
@@ -127,7 +135,8 @@ def explain(  # noqa: PLR0913, PLR0917 - an argument for each option
 
     METHOD may be in lower case here; in a request, methods are case-sensitive.
 
-    On a route that knows its callers, --as says as whom this one is known; what is missing is shown.
+    On a route that knows its callers, --as says as whom this one is known, and --at when it calls; what is
+    missing is shown.
 
     The caller is on this machine unless --from says otherwise: that decides whether it is a trusted proxy,
     and whether a web page may have sent the request.
@@ -147,9 +156,23 @@ def explain(  # noqa: PLR0913, PLR0917 - an argument for each option
         sent = doctor.request_bytes(method.upper(), url, headers, arrived, is_http10=is_http10)
         read = asyncio.run(read_alone(sent, settings.limits))
         asked = doctor.Question(read.method, read.path, read.version, read.raw_headers)
-        who = described(names, scope, claims, settings.callers)
+        who = described(names, scope, claims, settings.callers, _instant(at))
         say(doctor.render(doctor.explain(settings, asked, arrived, who)))
     except (NoArrival, UnknownWay) as wrong:
         raise click.UsageError(str(wrong)) from None
     except GatewayError as error:
         fail(f"refused: {error.status} {error.code}: {error.detail}")
+
+
+def _instant(text: str | None) -> datetime | None:
+    from datetime import UTC, datetime
+
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(
+            "expected a time such as 2026-11-30T09:00+01:00", param_hint="--at"
+        ) from None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -9,6 +9,7 @@ from typing import Final
 
 from gateway.core.caller import WayName
 from gateway.core.client_settings import ClientName, Reach
+from gateway.core.hours import Hours
 from gateway.core.identity import IdentityField
 from gateway.core.proxies import Network
 
@@ -199,11 +200,13 @@ class AccessEntry:
         callers: the caller must be known in each of these ways.
         scope: what it must have been granted, by these ways together.
         claims: names of claims, each with the values that are accepted.
+        hours: when; None: always.
     """
 
     callers: tuple[WayName, ...]
     scope: frozenset[str] = frozenset()
     claims: tuple[tuple[str, tuple[str | int | bool, ...]], ...] = ()
+    hours: Hours | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +219,11 @@ class AccessRule:
     def ways(self) -> tuple[WayName, ...]:
         """The ways that any entry names, once each, in the order of the file."""
         return tuple(dict.fromkeys(name for entry in self.entries for name in entry.callers))
+
+    @property
+    def has_hours(self) -> bool:
+        """Whether any entry depends on the time."""
+        return any(entry.hours is not None for entry in self.entries)
 
 
 @dataclass(frozen=True, slots=True)

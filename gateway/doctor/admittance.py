@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from gateway.access.networks import Networks
+from gateway.access.week_clock import WeekClock
 from gateway.core.access.finding import Finding, Known
 from gateway.core.access.outcome import Admitted, judge
 from gateway.core.access.refusal import refusal_error
@@ -29,11 +32,17 @@ class Described:
         known: its names by the ways that are to know it.
         scope: what it was granted.
         claims: what else is known of it.
+        at_s: when it calls, by the wall clock; None: now.
     """
 
     known: Mapping[WayName, str] = field(default_factory=dict)
     scope: frozenset[str] = frozenset()
     claims: Mapping[str, object] = field(default_factory=dict)
+    at_s: float | None = None
+
+    def wall_s(self) -> float:
+        """Return when it calls."""
+        return time.time() if self.at_s is None else self.at_s
 
     def caller(self, way: WayName) -> Caller:
         """Return the caller as one way would know it."""
@@ -44,9 +53,13 @@ NOBODY = Described()
 
 
 def described(
-    names: tuple[str, ...], scope: str, claims: tuple[str, ...], ways: Mapping[WayName, object]
+    names: tuple[str, ...],
+    scope: str,
+    claims: tuple[str, ...],
+    ways: Mapping[WayName, object],
+    at: datetime | None = None,
 ) -> Described:
-    """Read what the operator says: ``WAY`` or ``WAY:ID``, words of a scope, ``NAME=VALUE``.
+    """Read what the operator says: ``WAY`` or ``WAY:ID``, words of a scope, ``NAME=VALUE``, an instant.
 
     Raises:
         UnknownWay: there is no such way.
@@ -58,7 +71,8 @@ def described(
             expected = f"expected one of {', '.join(ways)}" if ways else "none is defined under `callers`"
             raise UnknownWay(f"no way to know a caller is called {name}: {expected}")
         known[WayName(name)] = called
-    return Described(known, frozenset(scope.split()), dict(map(_claim, claims)))
+    at_s = at.timestamp() if at is not None else None
+    return Described(known, frozenset(scope.split()), dict(map(_claim, claims)), at_s)
 
 
 def _claim(text: str) -> tuple[str, object]:
@@ -87,7 +101,7 @@ def admitted(
         if seen is not None:
             findings.setdefault(name, seen)
     presented = frozenset(name for name in rule.ways if not isinstance(ways[name].way, PLACES))
-    verdict = judge(rule, findings, presented)
+    verdict = judge(rule, findings, presented, WeekClock(who.wall_s).local)
     if isinstance(verdict, Admitted):
         return verdict.caller, verdict.entry
     error = refusal_error(verdict, {})

@@ -19,6 +19,13 @@ routes:
     client: {by: caller, alice: acme}
   - {path: /, upstream: https://open.test}
 """
+IN_OFFICE_HOURS = """
+callers: {staff: {jwt: {issuer: https://as.test, audience: us}}}
+routes:
+  - path: /
+    upstream: https://open.test
+    access: [{caller: staff, hours: Mon-Fri 08:00-18:00, zone: Europe/Berlin}]
+"""
 
 
 @pytest.fixture
@@ -74,3 +81,23 @@ def test_explain_says_what_is_missing(file, tmp_path, options, status, words):
 
     assert done.status == status
     assert words in done.err
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ("2026-11-30T08:00+01:00", "access     staff, Mon-Fri 08:00-18:00 Europe/Berlin, as staff:alice"),
+        ("2026-11-30T07:00", "access     staff, Mon-Fri 08:00-18:00 Europe/Berlin, as staff:alice"),
+        (
+            "2026-11-30T07:59+01:00",
+            "refused: 403 caller_not_allowed: this route does not serve the caller at this",
+        ),
+        ("noon", "expected a time such as 2026-11-30T09:00+01:00"),
+    ],
+)
+def test_explain_says_what_comes_of_a_caller_at_another_time(tmp_path, at, expected):
+    path = tmp_path / "gateway.yaml"
+    path.write_text(IN_OFFICE_HOURS)
+    done = gateway(tmp_path, "explain", "GET", "/", "-c", str(path), "--as", "staff:alice", "--at", at)
+
+    assert expected in done.out + done.err

@@ -1,6 +1,7 @@
 """Who may use a route, on the wire: known callers pass, others learn why not, and nothing is asked for them."""
 
 import json
+from datetime import datetime
 from hashlib import sha256
 from ipaddress import ip_network
 
@@ -15,6 +16,7 @@ from gateway.core.access_settings import (
     WaySettings,
 )
 from gateway.core.caller import WayName
+from gateway.core.hours import Hours
 from tests.wire.messages import request
 from tests.wire.rig import Rig
 
@@ -152,3 +154,18 @@ async def test_a_file_that_was_never_there_is_an_outage_of_its_routes_alone(tmp_
 
     assert (refused.status, other.status) == (503, 200)
     assert json.loads(refused.body)["side"] == "gateway"
+
+
+async def test_an_entry_with_hours_lets_callers_in_at_these_hours(file):
+    """Also a caller that was let in before, on the connection on which it was."""
+    working = Hours.of(("Mon-Fri 08:00-18:00",), "UTC")
+    async with rig(file, AccessEntry((PARTNER,), hours=working)) as at:
+        clock = at.gateway.generation.routes[0].gate._local.__self__
+        caller, statuses = await at.caller(), []
+        for hour in ("07:59:59", "08:00:00", "17:59:59", "18:00:00"):
+            instant = datetime.fromisoformat(f"2026-11-30T{hour}+00:00").timestamp()
+            clock._wall_s = lambda instant=instant: instant
+            statuses.append((await caller.ask(request("GET", "/", f"X-API-Key: {KEY}"))).status)
+
+    assert statuses == [403, 200, 200, 403]
+    assert len(at.upstream.requests) == 2

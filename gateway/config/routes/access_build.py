@@ -23,6 +23,7 @@ from gateway.core.access_settings import (
     WaySettings,
 )
 from gateway.core.caller import WayName
+from gateway.core.hours import Hours
 from gateway.core.identity import IdentityField
 
 
@@ -65,6 +66,7 @@ def _entry(entry: AccessEntryModel) -> AccessEntry:
         callers=tuple(map(WayName, unique(entry.caller))),
         scope=frozenset(entry.scope or ()),
         claims=tuple((name, unique(values)) for name, values in (entry.claims or {}).items()),
+        hours=Hours.of(tuple(entry.hours), entry.zone) if entry.hours and entry.zone else None,
     )
 
 

@@ -14,6 +14,8 @@ from gateway.config.values.key_types import (
     OpenAccess,
     Scope,
     Text,
+    TimeZone,
+    WeekHours,
     one_or_many,
 )
 from gateway.config.values.strict import Strict, optional, required
@@ -33,6 +35,8 @@ class AccessEntryModel(Strict):
     claims: dict[CallerClaim, ClaimValues] | None = optional(
         "What is known of the caller: for each claim, a value or a list of those that are accepted."
     )
+    hours: WeekHours | None = optional("When: Mon-Fri 08:00-18:00, or a list of such times.")
+    zone: TimeZone | None = optional("The time zone that `hours` are in: Europe/Berlin, UTC.")
 
 
 def _anyone_or_entries(value: object, entries: ValidatorFunctionWrapHandler) -> object:

@@ -16,6 +16,8 @@ Ways = Mapping[str, WayModel | None]
 _NO_SCOPE: Final = "callers that are known in these ways have no scope: no caller could satisfy this"
 
 
+_NO_ZONE: Final = "says nothing of the time zone: write `zone` beside it, such as Europe/Berlin or UTC"
+_NO_HOURS: Final = "has no effect without hours"
 _WITHOUT_SCOPE: Final = ("network", "basic", "certificate")
 
 
@@ -30,6 +32,10 @@ def access_findings(loc: Loc, route: RouteModel, ways: Ways) -> Iterator[Mistake
         named = [ways.get(name) for name in entry.caller]
         if entry.scope and all(way is not None and _has_no_scope(way) for way in named):
             yield Mistake((*loc, index, "scope"), _NO_SCOPE, is_about_key=True)
+        if entry.hours and entry.zone is None:
+            yield Mistake((*loc, index, "hours"), _NO_ZONE, is_about_key=True)
+        if entry.zone is not None and not entry.hours:
+            yield Mistake((*loc, index, "zone"), _NO_HOURS, is_about_key=True)
 
 
 def _has_no_scope(way: WayModel) -> bool:

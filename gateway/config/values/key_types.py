@@ -16,10 +16,10 @@ from pydantic import (
 )
 
 from gateway.config.problems import Wrong, any_of
-from gateway.config.values import hosts, names, patterns, units, urls
+from gateway.config.values import hosts, names, patterns, times, units, urls
 from gateway.config.values.filled import reader_of_filled, unquoted
 from gateway.config.values.instance_patterns import instance_pattern
-from gateway.core import plain_text
+from gateway.core import hours, plain_text
 from gateway.core.access_settings import LimitKey
 from gateway.core.client_settings import AuthMethod, TlsVersion, TokenType
 from gateway.core.instances import InstancePattern
@@ -293,6 +293,13 @@ TunnelAge = Annotated[
     _shown(rf"token|{units.DURATION_PATTERN}"),
 ]
 RequestRate = Annotated[tuple[int, float], PlainValidator(units.request_rate), _shown(units.RATE_PATTERN)]
+_WeekHours = Annotated[str, AfterValidator(times.week_hours), _shown(hours.PATTERN)]
+WeekHours = Annotated[
+    list[_WeekHours],
+    Field(min_length=1),
+    BeforeValidator(one_or_many, json_schema_input_type=_WeekHours | list[_WeekHours]),
+]
+TimeZone = Annotated[str, AfterValidator(times.zone)]
 InFlight = Annotated[int, *whole_number(1, 1_000_000)]
 LimitName = Annotated[str, AfterValidator(names.limit_name)]
 LimitKeyWord = Annotated[LimitKey, *_word_of(LimitKey)]

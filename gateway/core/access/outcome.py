@@ -13,6 +13,7 @@ all ways of an entry know the caller, but its scope   `Reason.SCOPE` (403)
 is not enough
 all ways of an entry know it, but another condition   `Reason.CONDITION` (403)
 does not hold
+all ways of an entry know it, but it is not the time  `Reason.TIME` (403)
 an entry needs a credential that was not presented    `Reason.MISSING` (401)
 only another address or certificate would help        `Reason.PLACE` (403)
 ====================================================  ==============================================
@@ -23,8 +24,9 @@ anonymous. An entry is satisfied as a whole; entries are never combined.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Final
 
@@ -41,6 +43,7 @@ class Reason(Enum):
     UNSURE = "unsure"
     SCOPE = "scope"
     CONDITION = "condition"
+    TIME = "time"
     MISSING = "missing"
     PLACE = "place"
 
@@ -81,17 +84,26 @@ class Refused:
 
 Verdict = Admitted | Refused
 
-_ORDER: Final = (Reason.SCOPE, Reason.CONDITION, Reason.MISSING, Reason.PLACE)
+Local = Callable[[str], datetime]
+"""Returns the local time in a zone, by its name."""
+
+_ORDER: Final = (Reason.SCOPE, Reason.CONDITION, Reason.TIME, Reason.MISSING, Reason.PLACE)
 """What several entries lack is told by the first of these."""
 
 
-def judge(rule: AccessRule, findings: Mapping[WayName, Finding], presented: frozenset[WayName]) -> Verdict:
+def judge(
+    rule: AccessRule,
+    findings: Mapping[WayName, Finding],
+    presented: frozenset[WayName],
+    local: Local | None = None,
+) -> Verdict:
     """Decide whether a caller may use a route.
 
     Args:
         rule: the route's.
         findings: by way, of those ways of the rule to which the request presents something.
         presented: the ways of the rule whose credential a caller can add to a request when asked to.
+        local: the clock, for a rule with hours.
     """
     spoilt = _spoilt(findings)
     if spoilt is not None:
@@ -99,7 +111,7 @@ def judge(rule: AccessRule, findings: Mapping[WayName, Finding], presented: froz
     known = {name: found.caller for name, found in findings.items() if isinstance(found, Known)}
     refused: list[Refused] = []
     for index, entry in enumerate(rule.entries):
-        lack = _lack(entry, known, presented)
+        lack = _lack(entry, known, presented) or _untimely(entry, local)
         if lack is None:
             return Admitted(_principal(entry, known, presented), index)
         refused.append(lack)
@@ -136,6 +148,16 @@ def _lack(
     if not entry.scope <= granted:
         return Refused(Reason.SCOPE, "the caller's scope is not enough", scope=tuple(sorted(entry.scope)))
     return None
+
+
+def _untimely(entry: AccessEntry, local: Local | None) -> Refused | None:
+    hours = entry.hours
+    if hours is None:
+        return None
+    assert local is not None, "whoever asks about a rule with hours has a clock"
+    if hours.include(local(hours.zone)):
+        return None
+    return Refused(Reason.TIME, "this route does not serve the caller at this time")
 
 
 def _holds(name: str, values: tuple[str | int | bool, ...], callers: list[Caller]) -> bool:

@@ -46,7 +46,7 @@ def refusal_error(refused: Refused, challenges: Mapping[WayName, str]) -> Gatewa
             return CredentialInvalid(refused.detail, fields=_asking(asked))
         case Reason.SCOPE:
             return ScopeInsufficient(refused.detail, fields=_scope_challenge(refused.scope, challenges))
-        case Reason.CONDITION | Reason.PLACE:
+        case Reason.CONDITION | Reason.TIME | Reason.PLACE:
             return CallerNotAllowed(refused.detail)
         case Reason.SLOWED:
             return TooManyFailures(refused.detail, retry_after_s=refused.retry_after_s)

@@ -20,7 +20,8 @@ def entry_words(entry: AccessEntry) -> str:
     conditions = [f"scope {' '.join(sorted(entry.scope))}"] if entry.scope else []
     conditions += [f"{name} {' or '.join(map(_shown, values))}" for name, values in entry.claims]
     known = " and ".join(entry.callers)
-    return f"{known} with {' and '.join(conditions)}" if conditions else known
+    who = f"{known} with {' and '.join(conditions)}" if conditions else known
+    return who if entry.hours is None else f"{who}, {entry.hours}"
 
 
 def limit_words(limit: Limit) -> str:

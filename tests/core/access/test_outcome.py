@@ -1,5 +1,7 @@
 """The table of outcomes, row by row and in its order."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from gateway.core.access.finding import Bad, Known, Slowed, Unsure
 from gateway.core.access.outcome import Admitted, Reason, Refused, judge
 from gateway.core.access_settings import AccessEntry, AccessRule
 from gateway.core.caller import Caller, WayName
+from gateway.core.hours import Hours
 
 STAFF, PARTNER, OFFICE = WayName("staff"), WayName("partner"), WayName("office")
 PRESENTED = frozenset({STAFF, PARTNER})
@@ -35,6 +38,13 @@ BAD = {STAFF: Bad("the token has expired")}
 UNSURE = {STAFF: Unsure("no keys", 7)}
 SLOWED = {STAFF: Slowed("too many were wrong", 5)}
 
+DAY, NIGHT = (Hours.of((text,), "UTC") for text in ("06:00-22:00", "22:00-06:00"))
+
+
+def noon(_zone):
+    return datetime(2026, 11, 30, 12, tzinfo=UTC)
+
+
 ADMITTED = {
     "any entry will do": (rule(entry(STAFF), entry(PARTNER)), known(ACME), ACME, 1),
     "all ways of an entry know it": (rule(entry(PARTNER, OFFICE)), known(ACME, DESK), ACME, 0),
@@ -54,6 +64,8 @@ ADMITTED = {
     ),
     "a claim has one of the values": (rule(entry(STAFF, level=(1, 2))), known(ALICE), ALICE, 0),
     "a list holds one of the values": (rule(entry(STAFF, groups=("hr", "ops"))), known(ALICE), ALICE, 0),
+    "at its time": (rule(AccessEntry((STAFF,), hours=DAY)), known(ALICE), ALICE, 0),
+    "at any time with less": (rule(AccessEntry((STAFF,), hours=NIGHT), entry(STAFF)), known(ALICE), ALICE, 1),
     "true is true": (rule(entry(STAFF, admin=True)), known(ALICE), ALICE, 0),
 }
 REFUSED = {
@@ -62,6 +74,17 @@ REFUSED = {
     "elsewhere": (rule(entry(OFFICE)), {}, Reason.PLACE),
     "a good key from elsewhere": (rule(entry(PARTNER, OFFICE)), known(ACME), Reason.PLACE),
     "elsewhere, but a credential would do": (rule(entry(OFFICE), entry(STAFF)), {}, Reason.MISSING),
+    "not at this time": (rule(AccessEntry((STAFF,), hours=NIGHT)), known(ALICE), Reason.TIME),
+    "its scope before its time": (
+        rule(AccessEntry((STAFF,), frozenset({"write"}), hours=NIGHT)),
+        known(ALICE),
+        Reason.SCOPE,
+    ),
+    "not at this time, but with another credential at any": (
+        rule(AccessEntry((STAFF,), hours=NIGHT), entry(PARTNER)),
+        known(ALICE),
+        Reason.TIME,
+    ),
     "scope": (rule(entry(STAFF, scope=["write"])), known(ALICE), Reason.SCOPE),
     "scope before what another entry lacks": (
         rule(entry(PARTNER), entry(STAFF, scope=["write"])),
@@ -103,12 +126,12 @@ REFUSED = {
 
 @pytest.mark.parametrize(("asked", "findings", "caller", "index"), ADMITTED.values(), ids=ADMITTED)
 def test_whoever_satisfies_an_entry_is_admitted(asked, findings, caller, index):
-    assert judge(asked, findings, PRESENTED) == Admitted(caller, index)
+    assert judge(asked, findings, PRESENTED, noon) == Admitted(caller, index)
 
 
 @pytest.mark.parametrize(("asked", "findings", "reason"), REFUSED.values(), ids=REFUSED)
 def test_everybody_else_is_told_why_not(asked, findings, reason):
-    verdict = judge(asked, findings, PRESENTED)
+    verdict = judge(asked, findings, PRESENTED, noon)
 
     assert isinstance(verdict, Refused)
     assert verdict.reason is reason

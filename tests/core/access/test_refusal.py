@@ -14,6 +14,7 @@ ROWS = {
     Reason.INVALID: (401, "credential_invalid"),
     Reason.SCOPE: (403, "scope_insufficient"),
     Reason.CONDITION: (403, "caller_not_allowed"),
+    Reason.TIME: (403, "caller_not_allowed"),
     Reason.PLACE: (403, "caller_not_allowed"),
     Reason.SLOWED: (429, "too_many_failures"),
     Reason.UNSURE: (503, "caller_unverifiable"),

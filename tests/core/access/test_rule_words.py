@@ -11,6 +11,7 @@ from gateway.core.access_settings import (
     RateLimit,
 )
 from gateway.core.caller import WayName
+from gateway.core.hours import Hours
 
 STAFF, OFFICE = WayName("staff"), WayName("office")
 
@@ -19,13 +20,14 @@ def test_a_rule_reads_like_a_sentence():
     rule = AccessRule(
         (
             AccessEntry((STAFF,), frozenset({"b", "a"}), (("tenant", ("acme", "beta")), ("admin", (True,)))),
-            AccessEntry((STAFF, OFFICE)),
+            AccessEntry((STAFF, OFFICE), hours=Hours.of(("Mon-Fri 08:00-18:00",), "UTC")),
         )
     )
 
     assert gate_words(NOTHING) == "anyone"
     assert gate_words(GateSettings(rule)) == (
-        "staff with scope a b and tenant acme or beta and admin true, or staff and office"
+        "staff with scope a b and tenant acme or beta and admin true, or staff and office, "
+        "Mon-Fri 08:00-18:00 UTC"
     )
 
 
