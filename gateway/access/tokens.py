@@ -18,7 +18,7 @@ from gateway.core.access.evidence import Slot, without_scheme
 from gateway.core.access.finding import Bad, Finding, Known, Unsure
 from gateway.core.access.jwt_token import UnverifiedToken, issuer_of, read_token
 from gateway.core.access.key_set_state import KeySetState
-from gateway.core.access.refusal import BEARER
+from gateway.core.access.refusal import BEARER, api_key_challenge
 from gateway.core.access.token_claims import ClaimRules, caller_of
 from gateway.core.access_settings import JwtWay
 from gateway.core.caller import WayName
@@ -49,14 +49,14 @@ def tokens_of(
 class Tokens:
     """Implements `CredentialWay`."""
 
-    slot = Slot.BEARER
-    header = b"authorization"
-    challenge = BEARER
-
     def __init__(
         self, name: WayName, settings: JwtWay, keys: KeySet | FileKeys, allowance: Allowance, clock: Clock
     ) -> None:
         self.name = name
+        own = settings.header
+        self.slot = Slot.BEARER if own is None else Slot.API_KEY
+        self.header = b"authorization" if own is None else own.lower().encode("ascii")
+        self.challenge = BEARER if own is None else api_key_challenge(own)
         self.keys = keys
         self._issuer = settings.issuer
         self._algorithms = settings.algorithms

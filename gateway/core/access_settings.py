@@ -52,6 +52,7 @@ class JwtWay:
         algorithms: those that are taken.
         takes_any_type: whether any JWT of the issuer is taken for an access token (RFC 9068 section 4).
         id_claim: the claim that names the caller; None: ``sub``, else ``client_id``.
+        header: the field that the token is in, without a scheme; None: ``Authorization: Bearer``.
         reach: how the issuer is reached.
     """
 
@@ -62,6 +63,7 @@ class JwtWay:
     algorithms: tuple[str, ...] = JWT_ALGORITHMS
     takes_any_type: bool = False
     id_claim: str | None = None
+    header: str | None = None
     reach: Reach = field(default_factory=Reach)
 
 
@@ -187,9 +189,15 @@ class CorsSettings:
         return "*" in self.origins
 
 
+def field_of(way: Way) -> str | None:
+    """Return the field of its own that a way's credential is in, if it is in one."""
+    return way.header if isinstance(way, ApiKeyWay | JwtWay) else None
+
+
 def credential_fields(ways: Iterable[WaySettings]) -> frozenset[bytes]:
-    """Return the names of the fields that keys are in, in lower case."""
-    return frozenset(each.way.header.lower().encode() for each in ways if isinstance(each.way, ApiKeyWay))
+    """Return the names of the fields that credentials alone are in, in lower case."""
+    fields = (field_of(each.way) for each in ways)
+    return frozenset(name.lower().encode() for name in fields if name is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -270,3 +270,23 @@ async def test_what_is_shown_of_a_way_names_its_keys_and_no_caller():
     assert (shown["caller"], shown["kind"], shown["remembered"]) == ("staff", "jwt", 1)
     assert shown["keys"]["keys"] == ("k1",)
     assert "alice" not in json.dumps(shown)
+
+
+async def test_a_token_may_be_in_a_field_of_its_own():
+    """As the assertion of a proxy is; it reaches no upstream, and nothing else is looked at."""
+    async with staffed(header="X-Assertion") as (rig, issuer):
+        good = await rig.get("/", f"X-Assertion: {issuer.token()}", "Authorization: Bearer else")
+        others = [
+            await rig.get("/", bearer(issuer.token())),
+            await rig.get("/", f"X_Assertion: {issuer.token()}"),
+            await rig.get("/", f"X-Assertion: Bearer {issuer.token()}"),
+            await rig.get("/", f"X-Assertion: {issuer.token(exp=1)}"),
+            await rig.get("/", f"X-Assertion: {issuer.token()}", f"X-Assertion: {issuer.token()}"),
+        ]
+
+    assert good.status == 200
+    assert [each.status for each in others] == [401, 401, 401, 401, 400]
+    assert others[0].head.value("WWW-Authenticate") == b'ApiKey realm="gateway", header="X-Assertion"'
+    (asked,) = rig.upstream.requests
+    assert asked.head.value("X-Assertion") is None
+    assert asked.token == "token_1"

@@ -65,6 +65,7 @@ def _jwt(model: JwtModel, folder: Path) -> JwtWay:
         algorithms=tuple(each.value for each in unique(model.algorithms)) or JWT_ALGORITHMS,
         takes_any_type=model.token_type is JwtType.ANY,
         id_claim=model.id_claim,
+        header=model.header,
         reach=Reach(
             ca_file=str(folder / ca_file) if ca_file is not None else None,
             allows_insecure=model.allow_insecure,

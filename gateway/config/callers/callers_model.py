@@ -48,6 +48,9 @@ class JwtModel(Strict):
         "at+jwt: access tokens by their type (RFC 9068); any: every JWT of the issuer.", "at+jwt"
     )
     id_claim: Text | None = optional("The claim that names the caller; by default sub, else client_id.")
+    header: CredentialField | None = optional(
+        "The field that the token is in, without Bearer; by default it is in Authorization."
+    )
     timeout_s: Duration | None = optional("For one request to the issuer.", "10s", alias="timeout")
     tls: IssuerTls | None = optional("How the issuer is verified.")
     allow_insecure: Flag = flag("Allow http:// to an issuer on another machine.")

@@ -11,16 +11,17 @@ from gateway.config.routes.route_model import RouteModel
 from gateway.config.values.strict import given, unique
 from gateway.core.access_settings import (
     NOTHING,
+    PLACES,
     AccessEntry,
     AccessRule,
-    ApiKeyWay,
     CorsSettings,
     GateSettings,
     InFlightLimit,
     Limit,
-    NetworkWay,
     RateLimit,
     WaySettings,
+    credential_fields,
+    field_of,
 )
 from gateway.core.caller import WayName
 from gateway.core.hours import Hours
@@ -40,19 +41,19 @@ def gate_settings(route: RouteModel) -> GateSettings:
 
 
 def credentials_of_others(ways: Mapping[WayName, WaySettings], rule: AccessRule | None) -> tuple[str, ...]:
-    """Return the fields that carry a key on other routes, and are the caller's own business on this one."""
+    """Return the fields that carry a credential on other routes, and are the caller's own business here."""
     if not ways:
         return ()
     named = rule.ways if rule is not None else ()
-    ours = {each.way.header.lower() for name in named if isinstance((each := ways[name]).way, ApiKeyWay)}
-    all_ = (each.way.header for each in ways.values() if isinstance(each.way, ApiKeyWay))
-    return unique([header for header in all_ if header.lower() not in ours])
+    ours = credential_fields(ways[name] for name in named)
+    fields = (field_of(each.way) for each in ways.values())
+    return unique([name for name in fields if name is not None and name.lower().encode() not in ours])
 
 
 def reads_authorization(ways: Mapping[WayName, WaySettings], rule: AccessRule | None) -> bool:
     """Whether a route knows its callers by what they send in ``Authorization``."""
-    elsewhere = ApiKeyWay | NetworkWay
-    return rule is not None and any(not isinstance(ways[name].way, elsewhere) for name in rule.ways)
+    named = [ways[name].way for name in rule.ways] if rule is not None else []
+    return any(field_of(way) is None and not isinstance(way, PLACES) for way in named)
 
 
 def _rule(access: Sequence[AccessEntryModel] | object | None) -> AccessRule | None:

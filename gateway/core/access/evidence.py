@@ -22,7 +22,7 @@ _LONGEST_BYTES: Final = 8 * 1024
 
 
 class Slot(Enum):
-    """How a request carries a credential."""
+    """How a request carries a credential; `API_KEY`: in a field of its own, be it a key or a token."""
 
     BEARER = "bearer"
     BASIC = "basic"
