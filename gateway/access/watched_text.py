@@ -49,13 +49,18 @@ class WatchedText(Generic[Content]):
         return self.content
 
     def look(self) -> None:
-        """Read the file if it was replaced, or could not be read before."""
+        """Read the file if it was replaced, or could not be read before.
+
+        What could be read and not be used is not read again until it is replaced: to find out anew what is
+        wrong with a large file would keep everybody waiting, twice a second.
+        """
         self._next_look_s = self._now_s() + LOOK_S
         try:
             found = stamp(Path(self.path).stat())
-            if self.trouble or found != self._stamp:
+            if found != self._stamp:
                 self._take(*read_regular(self.path, MOST_PEM_BYTES))
         except OSError as error:
+            self._stamp = MISSING
             self.trouble = f"cannot be read: {error.strerror}"
         except ValueError as error:
             self.trouble = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)

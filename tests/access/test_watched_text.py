@@ -51,6 +51,19 @@ def test_what_cannot_be_used_leaves_the_last_content_in_use(tmp_path):
     assert (text.present(), text.trouble) == (333, "")
 
 
+def test_what_cannot_be_used_is_read_once(tmp_path):
+    read = []
+    path, now = tmp_path / "file", Now()
+    path.write_text("x")
+    text = WatchedText(str(path), lambda content: read.append(content) or number(content), now)
+    for _ in range(3):
+        now.s += LOOK_S
+        assert text.present() is None
+
+    assert read == ["x"]
+    assert text.trouble == "holds no number"
+
+
 def test_without_any_content_there_is_none(tmp_path):
     path, now, text = watched(tmp_path, None)
 
