@@ -16,10 +16,10 @@ from gateway.access.way import Documents, Pending
 from gateway.core.access.binding import Bound, known_or_bound
 from gateway.core.access.evidence import Slot, without_scheme
 from gateway.core.access.finding import Bad, Finding, Known, Unsure
-from gateway.core.access.jwt_token import UnverifiedToken, issuer_of, read_token
+from gateway.core.access.jwt_token import UnverifiedToken, read_token, unverified_claims
 from gateway.core.access.key_set_state import KeySetState
 from gateway.core.access.refusal import BEARER, api_key_challenge
-from gateway.core.access.token_claims import ClaimRules, caller_of
+from gateway.core.access.token_claims import ClaimRules, caller_of, is_for_audience
 from gateway.core.access_settings import JwtWay
 from gateway.core.caller import WayName
 from gateway.core.clock import Clock
@@ -70,9 +70,12 @@ class Tokens:
         self._generation = keys.generation
 
     def is_for(self, credential: bytes) -> bool:
-        """Whether the token says that it is from this issuer."""
-        return self.verified.get(self.verified.digest(credential)) is not None or (
-            issuer_of(without_scheme(credential)[0]) == self._issuer
+        """Whether the token says that it is from this issuer, and for this audience."""
+        if self.verified.get(self.verified.digest(credential)) is not None:
+            return True
+        claims = unverified_claims(without_scheme(credential)[0])
+        return (
+            claims is not None and claims.get("iss") == self._issuer and is_for_audience(claims, self._rules)
         )
 
     def look(self, credential: bytes, head: RequestHead, caller: CallerFields) -> Finding | Pending:

@@ -24,13 +24,14 @@ STAFF, OTHERS = WayName("staff"), WayName("others")
 
 
 @asynccontextmanager
-async def staffed(issuer=None, *, entries=None, others=None, **members):
+async def staffed(issuer=None, *, entries=None, others=None, audience_of_others=AUDIENCE, **members):
     issuer = issuer or Issuer()
-    await issuer.start()
+    if not issuer.port:
+        await issuer.start()
     way = replace(JwtWay(issuer.url, (AUDIENCE,)), **members)
     ways = {STAFF: WaySettings(STAFF, way)}
     if others is not None:
-        ways[OTHERS] = WaySettings(OTHERS, replace(way, issuer=others))
+        ways[OTHERS] = WaySettings(OTHERS, replace(way, issuer=others, audience=(audience_of_others,)))
     try:
         async with Rig(
             routes=lambda rig: [
@@ -213,6 +214,24 @@ async def test_two_issuers_each_vouch_for_their_own():
         await rig.get("/", bearer(issuer.token(iss="https://others.test")))
 
     assert [record.status for record in rig.told.records] == [200, 503]  # the other one is not there
+
+
+async def test_two_ways_of_one_issuer_each_vouch_for_their_audience():
+    entries = (AccessEntry((STAFF,)), AccessEntry((OTHERS,)))
+    issuer = Issuer()
+    await issuer.start()
+    async with staffed(issuer, entries=entries, others=issuer.url, audience_of_others="https://b.test") as (
+        rig,
+        _,
+    ):
+        for audience in (AUDIENCE, "https://b.test", "https://c.test"):
+            await rig.get("/", bearer(issuer.token(aud=audience)))
+
+    assert [(each.status, each.caller_id) for each in rig.told.records] == [
+        (200, "staff:alice"),
+        (200, "others:alice"),
+        (401, ""),
+    ]
 
 
 async def test_keys_may_come_from_a_file(tmp_path):

@@ -69,10 +69,15 @@ def read_token(token: bytes, algorithms: Collection[str], *, takes_any_type: boo
 
 def issuer_of(token: bytes) -> str | None:
     """Return the issuer that a token names, unverified: it only chooses who is to verify the token."""
-    parts = token.split(b".")
-    claims = _object(parts[1]) if len(parts) == 3 and not is_too_long(token) else None
+    claims = unverified_claims(token)
     issuer = claims.get("iss") if claims is not None else None
     return issuer if isinstance(issuer, str) else None
+
+
+def unverified_claims(token: bytes) -> JsonObject | None:
+    """Return the claims of a token, unverified; None if it is no JWT."""
+    parts = token.split(b".")
+    return _object(parts[1]) if len(parts) == 3 and not is_too_long(token) else None
 
 
 def decoded(part: bytes) -> bytes | None:

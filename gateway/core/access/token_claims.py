@@ -62,10 +62,15 @@ def caller_of(claims: JsonObject, rules: ClaimRules, wall_s: float) -> Caller | 
     return Caller(rules.way, name, _scope(claims), claims, inf if ends_s is None else ends_s)
 
 
+def is_for_audience(claims: JsonObject, rules: ClaimRules) -> bool:
+    """Whether the claims name an audience of ours, if they must."""
+    return not rules.audience or not rules.audience.isdisjoint(_audience(claims))
+
+
 def _flaw(claims: JsonObject, rules: ClaimRules, wall_s: float) -> Bad | None:
     if rules.issuer is not None and claims.get("iss") != rules.issuer:
         return WRONG_ISSUER
-    if rules.audience and rules.audience.isdisjoint(_audience(claims)):
+    if not is_for_audience(claims, rules):
         return WRONG_AUDIENCE
     if any(name in claims for name in _OF_ID_TOKENS):
         return ID_TOKEN
