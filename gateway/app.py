@@ -253,6 +253,10 @@ class Gateway:
             if self.retired.end_those_over(busy, self.generation):
                 self._sweeper.go_on(self._looks())
 
+    def now_s(self) -> float:
+        """Return the loop's time."""
+        return self._loop.time()
+
     @property
     def grace_s(self) -> float:
         """How long running requests have to finish at the end."""

@@ -280,7 +280,13 @@ class Generation:
             group = self._before.groups.get(settings)
         if group is None:
             process = self._process
-            group = Group(settings, partial(_new_target_pool, process), process.resolver.name, process.clock)
+            group = Group(
+                settings,
+                partial(_new_target_pool, process),
+                process.resolver.name,
+                process.clock,
+                process.metrics.group(settings.name),
+            )
         self.groups[settings] = group
         return group
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from gateway import __version__
 from gateway.admin.state import client_state, config_state, missing_token, route_state
 from gateway.admin.view import AdminView, Readiness, State
 from gateway.core.config_state import ConfigState
+from gateway.core.settings import GroupName
 from gateway.generation import Generation
 from gateway.observe.file_watch import FileWatch
 from gateway.observe.gauges import Connections, Gauges, Reloaded
@@ -17,6 +18,7 @@ from gateway.observe.metrics import Metrics
 from gateway.observers import Observers
 from gateway.proxy.census import Census
 from gateway.proxy.tunnels import Tunnels
+from gateway.upstreams.group_state import counts_of, group_state
 
 
 class Overseen(Protocol):
@@ -29,6 +31,10 @@ class Overseen(Protocol):
     file_watch: FileWatch
     census: Census
     tunnels: Tunnels
+    overview: Overview
+
+    def now_s(self) -> float:
+        """Return the loop's time."""
 
     @property
     def is_draining(self) -> bool:
@@ -63,6 +69,7 @@ class Overview:
             lambda: [key for key, _ in gateway.file_watch.troubles()],
             self._reloaded,
             lambda: dict(gateway.tunnels.counts()),
+            self.group_counts,
             lambda: gateway.generation.ways.key_sets(),  # noqa: PLW0108 - they are made later
         )
 
@@ -78,6 +85,7 @@ class Overview:
             self.stale,
             self._callers,
             self._tunnels,
+            self.groups,
         )
 
     def readiness(self) -> Readiness:
@@ -115,6 +123,15 @@ class Overview:
 
     def _tunnels(self) -> Iterator[State]:
         return (each.state() for each in list(self.gateway.tunnels.open))
+
+    def groups(self) -> Iterable[State]:
+        """Return the groups of upstream addresses."""
+        now_s = self.gateway.now_s()
+        return (group_state(group, now_s) for group in self.gateway.generation.groups.values())
+
+    def group_counts(self) -> Mapping[GroupName, Mapping[str, int]]:
+        """Return how many addresses of each group are in each state."""
+        return {each.name: counts_of(group) for each, group in self.gateway.generation.groups.items()}
 
     def _callers(self) -> Iterator[State]:
         return self.gateway.generation.ways.states()

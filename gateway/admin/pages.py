@@ -85,6 +85,10 @@ def _tunnels(view: AdminView) -> Page:
     return Page(200, JSON_TYPE, _listed("tunnels", view.tunnels()))
 
 
+def _upstreams(view: AdminView) -> Page:
+    return Page(200, JSON_TYPE, _listed("upstreams", view.upstreams()))
+
+
 def _config(view: AdminView) -> Page:
     return _json_page(view.config())
 
@@ -116,6 +120,7 @@ PAGES: Final[dict[str, tuple[str, Callable[[AdminView], Page]]]] = {
     "/routes": ("the routes", _routes),
     "/callers": ("the ways to know a caller: keys, files, what is remembered", _callers),
     "/tunnels": ("the open tunnels of WebSocket", _tunnels),
+    "/upstreams": ("groups of upstream addresses: how each address is, and what it served", _upstreams),
     "/config": ("the configuration in use, and how the last reload went", _config),
 }
 

@@ -55,7 +55,7 @@ class AdminView:
     """What each request to the admin listener asks.
 
     Attributes:
-        clients, routes, callers, tunnels, metrics: made as they are iterated, a part at a time.
+        clients, routes, callers, tunnels, upstreams, metrics: made as they are iterated, a part at a time.
         config: how the configuration stands.
         prepare_metrics: to be called before `metrics`, in any thread, for it takes longer than a part.
         stale: those whose deadlines nobody looks at any more; empty while all is well.
@@ -70,3 +70,4 @@ class AdminView:
     stale: Callable[[], tuple[str, ...]] = tuple
     callers: Callable[[], Iterable[State]] = tuple
     tunnels: Callable[[], Iterable[State]] = tuple
+    upstreams: Callable[[], Iterable[State]] = tuple

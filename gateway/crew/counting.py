@@ -21,6 +21,7 @@ from gateway.core.http.recovery import Recovery
 from gateway.core.http.route_trouble import RouteTrouble
 from gateway.core.resolution import LookUp
 from gateway.core.settings import RouteName
+from gateway.observe.group_metrics import GroupMetrics
 from gateway.observe.histogram import Histogram
 from gateway.observe.line_stream import dropped_lines
 from gateway.observe.route_health import RouteHealth
@@ -83,6 +84,8 @@ class Counter:
         tree: dict[str, Any] = {
             "routes": routes,
             "names": {name: _plain(counts) for name, counts in metrics.resolutions.failures.items()},
+            "groups": {name: group_numbers(group) for name, group in metrics.groups.items()},
+            "upstreams": list(self._gateway.overview.groups()),
             "refused": {reason.value: count for reason, count in census.refused.items()},
             "dropped": {"access": self._gateway.observers.dropped_records(), "lines": dropped_lines()},
             "open": census.open,
@@ -141,6 +144,21 @@ def _counter(name: str, value: Any) -> Any:
     if name in _KEYS:
         return {_KEYS[name](key): count for key, count in value.items()}
     return value
+
+
+def group_numbers(group: GroupMetrics) -> dict[str, Any]:
+    """Return all counts of a group of upstream addresses."""
+    return {"retries": _plain(group.retries), "ejections": dict(group.ejections)}
+
+
+def group_of(numbers: Tree) -> GroupMetrics:
+    """Return counters that show these counts."""
+    group = GroupMetrics()
+    group.ejections = dict(numbers.get("ejections", {}))
+    for key, count in numbers.get("retries", {}).items():
+        reason, _, outcome = key.partition(_TAB)
+        group.retries[reason, outcome] = count
+    return group
 
 
 def names_of(tree: Tree) -> dict[str, dict[LookUp, int]]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from gateway.admin.state import config_state
 from gateway.admin.view import Readiness, State
-from gateway.core.settings import RouteName
+from gateway.core.settings import GroupName, RouteName
 from gateway.crew.links import COUNTS_S, Links
 from gateway.crew.tally import Tally
 from gateway.observe.gauges import Connections, Gauges
 from gateway.observe.line_stream import dropped_lines
 from gateway.observe.route_health import RouteHealth
 from gateway.overview import Overseen, Overview
+from gateway.upstreams.group_state import STATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,19 @@ class JointOverview(Overview):
 
     def _tunnels(self) -> Iterator[State]:
         return iter(self._joint.tally.tunnels())
+
+    def groups(self) -> Iterable[State]:
+        """Return the groups of upstream addresses, as each worker sees them."""
+        return self._joint.tally.upstreams()
+
+    def group_counts(self) -> Mapping[GroupName, Mapping[str, int]]:
+        """Return how many addresses of each group are in each state, in all workers together."""
+        counts: dict[GroupName, Counter[str]] = {}
+        for group in self._joint.tally.upstreams():
+            states = counts.setdefault(GroupName(str(group["upstream"])), Counter())
+            states.update(dict.fromkeys(STATES, 0))
+            states.update(str(each["state"]) for each in group["addresses"])
+        return counts
 
     def readiness(self) -> Readiness:
         """Return whether requests should come here, and if not, why."""

@@ -143,6 +143,7 @@ class Keeper:
     def _begin(self, gateway: Gateway, plan: BerthPlan) -> None:
         self._gateway = gateway
         gateway.metrics.shown_routes = partial(self._tally.routes, gateway.metrics)
+        gateway.metrics.shown_groups = partial(self._tally.groups, gateway.metrics)
         gateway.metrics.shown_names = partial(self._tally.names, gateway.metrics)
         gateway.retired.is_needed = self._is_needed
         gateway.retired.on_end = self._has_retired

@@ -9,9 +9,18 @@ from typing import Any
 
 from gateway.core.crew.totals import Tree, added, laid_down, sum_of, updated
 from gateway.core.resolution import LookUp
-from gateway.core.settings import RouteName
-from gateway.crew.counting import names_of, process_numbers, route_numbers, route_of, show_health
+from gateway.core.settings import GroupName, RouteName
+from gateway.crew.counting import (
+    group_numbers,
+    group_of,
+    names_of,
+    process_numbers,
+    route_numbers,
+    route_of,
+    show_health,
+)
 from gateway.observe.gauges import Connections
+from gateway.observe.group_metrics import GroupMetrics
 from gateway.observe.metrics import Metrics
 from gateway.observe.route_health import RouteHealth
 from gateway.observe.route_metrics import RouteMetrics
@@ -70,6 +79,20 @@ class Tally:
     def tunnels(self) -> list[Mapping[str, Any]]:
         """Return the open tunnels, as they were told last."""
         return [each for told in self._told.values() for each in told.get("tunnels", ())]
+
+    def groups(self, own: Metrics) -> Mapping[GroupName, GroupMetrics]:
+        """Return the counters of all groups of upstream addresses."""
+        ours = {str(name): group_numbers(group) for name, group in own.groups.items()}
+        total = added(ours, self._total("groups"))
+        return {GroupName(name): group_of(numbers) for name, numbers in total.items()}
+
+    def upstreams(self) -> list[Mapping[str, Any]]:
+        """Return the groups of upstream addresses as each worker sees them."""
+        return [
+            {"worker": self._slots[pid], **each}
+            for pid, told in self._told.items()
+            for each in told.get("upstreams", ())
+        ]
 
     def dropped(self, what: str) -> int:
         """Return how many lines were lost: ``access`` records, or other ``lines``."""

@@ -79,12 +79,18 @@ def _json_line(record: AccessRecord, time: str) -> str:
         f',"request_bytes":{r.request_bytes},"answer_bytes":{r.answer_bytes}'
         f',"total_ms":{total_ms},"token_ms":{token_ms},"upstream_ms":{upstream_ms}'
         f',"token":"{r.token}","recovery":"{recovery}","cause":"{r.cause}"'
-        f',"caller_id":{_quoted(r.caller_id)}{_of_tunnel(r) if r.tunnel else ""}}}\n'
+        f',"caller_id":{_quoted(r.caller_id)}{_more(r) if r.tunnel or r.upstream_address else ""}}}\n'
     )
 
 
-def _of_tunnel(record: AccessRecord) -> str:
-    return f',"tunnel":"{record.tunnel}","close_code":{record.close_code or "null"}'
+def _more(record: AccessRecord) -> str:
+    """Return the members that only records of tunnels and of groups have."""
+    more = ""
+    if record.tunnel:
+        more = f',"tunnel":"{record.tunnel}","close_code":{record.close_code or "null"}'
+    if record.upstream_address:
+        more += f',"upstream_address":{_quoted(record.upstream_address)}'
+    return more
 
 
 def _text_line(record: AccessRecord, time: str) -> str:
@@ -96,6 +102,8 @@ def _text_line(record: AccessRecord, time: str) -> str:
     ]
     if r.upstream_status and r.upstream_s is not None:
         parts.append(f"upstream={r.upstream_status} in {r.upstream_s * 1000:.2f} ms")
+    if r.upstream_address:
+        parts.append(f"at={r.upstream_address}")
     if r.caller_id:
         parts.append(f"as={r.caller_id}")
     if r.tunnel:

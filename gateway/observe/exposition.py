@@ -18,6 +18,8 @@ from prometheus_client.registry import Collector
 from gateway.core.resolution import LookUp
 from gateway.observe.families import counter, gauge
 from gateway.observe.gauges import Connections, Gauges, Reloaded
+from gateway.observe.group_metrics import GroupMetrics
+from gateway.observe.group_series import GROUPS, targets
 from gateway.observe.route_metrics import RouteMetrics
 from gateway.observe.series import (
     CLIENTS,
@@ -39,11 +41,12 @@ _Owner = TypeVar("_Owner")
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Counters of routes, of clients, and of names that are looked up."""
+    """Counters of routes, of clients, of names that are looked up, and of groups of upstream addresses."""
 
     routes: Owners[RouteMetrics]
     clients: Owners[ClientMetrics]
     names: Owners[Mapping[LookUp, int]]
+    groups: Owners[GroupMetrics]
 
 
 def pieces(counted: Counted, gauges: Gauges) -> Iterator[bytes]:
@@ -59,6 +62,9 @@ def pieces(counted: Counted, gauges: Gauges) -> Iterator[bytes]:
     for of_sets in KEY_SETS:
         yield from _in_pieces(of_sets, key_sets)
     yield from _in_pieces(open_tunnels, list(gauges.tunnels().items()))
+    for of_groups in GROUPS:
+        yield from _in_pieces(of_groups, counted.groups)
+    yield from _in_pieces(targets, list(gauges.groups().items()))
     yield from _in_pieces(route_troubles, list(gauges.routes().items()))
     yield generate_latest(_Of([file_troubles(gauges.file_troubles())]))
     yield from _in_pieces(name_resolutions, counted.names)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from gateway.core.access.key_set_state import KeySetState
 from gateway.core.client_settings import ClientName
 from gateway.core.oauth.source_state import SourceState
-from gateway.core.settings import RouteName
+from gateway.core.settings import GroupName, RouteName
 from gateway.observe.route_health import RouteHealth
 
 
@@ -41,6 +41,7 @@ class Gauges:
     """Where it comes from.
 
     Attributes:
+        groups: how many addresses each has in each state.
         processes: what is known of each process, if there are several; the names of values as in
             ``process_cpu_seconds_total``, without what they begin with.
     """
@@ -55,5 +56,6 @@ class Gauges:
     file_troubles: Callable[[], Sequence[str]] = list
     reloaded: Callable[[], Reloaded] = Reloaded
     tunnels: Callable[[], Mapping[RouteName, int]] = dict
+    groups: Callable[[], Mapping[GroupName, Mapping[str, int]]] = dict
     key_sets: Callable[[], Mapping[str, KeySetState]] = dict
     processes: Callable[[], Mapping[str, Mapping[str, float]]] = dict

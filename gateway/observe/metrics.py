@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from gateway.core.resolution import LookUp
-from gateway.core.settings import RouteName
+from gateway.core.settings import GroupName, RouteName
 from gateway.observe.gauges import Gauges
+from gateway.observe.group_metrics import GroupMetrics
 from gateway.observe.resolutions import Resolutions
 from gateway.observe.route_metrics import RouteMetrics
 from gateway.observe.token_metrics import TokenMetrics
@@ -32,16 +33,24 @@ class Metrics:
         wall_s: seconds since 1970.
 
     Attributes:
-        shown_routes, shown_names: what is shown of routes, and of look-ups; by default what is counted here.
+        shown_routes, shown_names, shown_groups: what is shown of routes, of look-ups, and of groups of
+            upstream addresses; by default what is counted here.
     """
 
     def __init__(self, gauges: Gauges, wall_s: Callable[[], float]) -> None:
         self.gauges = gauges
         self.routes: dict[RouteName, RouteMetrics] = {}
+        self.groups: dict[GroupName, GroupMetrics] = {}
         self.tokens = TokenMetrics(wall_s)
         self.resolutions = Resolutions()
         self.shown_routes: Callable[[], Mapping[RouteName, RouteMetrics]] = lambda: self.routes
         self.shown_names: Callable[[], Mapping[str, Mapping[LookUp, int]]] = lambda: self.resolutions.failures
+
+        self.shown_groups: Callable[[], Mapping[GroupName, GroupMetrics]] = lambda: self.groups
+
+    def group(self, name: GroupName) -> GroupMetrics:
+        """Return the counters of a group of upstream addresses, the same for the same name."""
+        return self.groups.setdefault(name, GroupMetrics())
 
     def route(self, name: RouteName) -> RouteMetrics:
         """Return the counters of a route, the same for the same name; ``-``: of requests without one."""
@@ -63,6 +72,7 @@ class Metrics:
             list(self.shown_routes().items()),
             list(self.tokens.clients.items()),
             list(self.shown_names().items()),
+            list(self.shown_groups().items()),
         )
         yield from exposition.pieces(counted, self.gauges)
 

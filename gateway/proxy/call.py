@@ -211,7 +211,7 @@ class Call:
         """Summarise the call as an access record."""
         exchange, failure = self.exchange, self.failure
         token = exchange.token if exchange is not None else None
-        return AccessRecord(  # by position: keywords of a class cost as much again as all the rest of it
+        record = AccessRecord(  # by position: keywords of a class cost as much again as all the rest of it
             wall_s - total_s,
             self.request_id.decode("ascii"),
             self.route.settings.name if self.route is not None else "-",
@@ -232,3 +232,6 @@ class Call:
             failure.cause.value if failure is not None and failure.cause is not None else "",
             self._caller_id(),
         )
+        if exchange is not None and self.route is not None and self.route.targets is not None:
+            record.upstream_address = exchange.address
+        return record

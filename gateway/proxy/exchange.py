@@ -98,6 +98,11 @@ class Exchange(ExchangeFacts):
         await upstream.happens()
         upstream.check()
 
+    @property
+    def address(self) -> str:
+        """The address of a group that it went to; or empty."""
+        return self._route.address
+
     def url(self) -> str:
         """Return the URL of the request, without its query, as the upstream reads it."""
         return self._route.plan.uri(self._call.head)

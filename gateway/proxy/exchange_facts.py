@@ -30,6 +30,11 @@ class ExchangeFacts:
         self.status = last_status
 
     @property
+    def address(self) -> str:
+        """Where it went, if there was a choice; or empty."""
+        return ""
+
+    @property
     def answered_s(self) -> float:
         """When its response arrived, on the stopwatch."""
         return self.sent_s + (self.waited_s or 0.0)

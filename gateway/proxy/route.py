@@ -113,6 +113,7 @@ class Route:
         edits_cookies: something of the cookies that the upstream sets is rewritten.
         leads: says where a request goes; None: to the upstream of `settings`, as most do.
         instances: leads to the upstream that the credential names; None if the configuration names it.
+        address: the one of a group that it leads to, as shown; or empty.
         targets: leads to the addresses of a group; None if there is no group.
         tenants: what it is for each caller, if the token depends on who calls; else None.
         acceptance: the last token that the upstream accepted; shared by routes with this source and upstream.
@@ -126,6 +127,7 @@ class Route:
         "_renews",
         "_rewriting",
         "acceptance",
+        "address",
         "alarms",
         "counters",
         "edits_cookies",
@@ -166,6 +168,7 @@ class Route:
         self.leads: RouteLeads | None = None
         self.instances: RouteInstances | None = None
         self.targets: RouteTargets | None = None
+        self.address = ""
         self.tenants: Tenants | None = None
         self.counters = counters
         self.alarms = settings.recover_on | {sign.status for sign in settings.refusal_signs}

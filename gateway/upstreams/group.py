@@ -24,6 +24,7 @@ from gateway.core.upstreams.budget import may_retry
 from gateway.core.upstreams.ejection import WELL, Health, asked_to_wait, failed, most_out, succeeded
 from gateway.core.upstreams.signs import Sign
 from gateway.net.resolver import Name
+from gateway.observe.group_metrics import GroupMetrics
 from gateway.proxy.dialer import connect_error, way_to
 from gateway.proxy.target_pool import TargetPool
 from gateway.proxy.upstream import UpstreamConnection
@@ -44,12 +45,16 @@ class Group:
     Attributes:
         pool: stands in where a route has not chosen a target; it opens no connection.
         targets: what requests can go to, those that are out too.
-        retries: how often requests were retried, by reason and outcome.
-        ejections: how often a target was taken out, by reason.
+        counts: of retries and ejections.
     """
 
     def __init__(
-        self, settings: GroupSettings, make_pool: MakePool, find_name: FindName, clock: Clock
+        self,
+        settings: GroupSettings,
+        make_pool: MakePool,
+        find_name: FindName,
+        clock: Clock,
+        counts: GroupMetrics,
     ) -> None:
         self.settings = settings
         self._make_pool = make_pool
@@ -62,8 +67,7 @@ class Group:
         self._serving: list[Target] = []
         self._retrying: dict[UpstreamConnection, Sign] = {}
         self._connecting = 0
-        self.retries: dict[tuple[Sign, str], int] = {}
-        self.ejections: dict[Sign, int] = {}
+        self.counts = counts
         self.pool = make_pool(settings.addresses[0].place)
         self.targets: list[Target] = []
         for name in self._watched():
@@ -133,7 +137,7 @@ class Group:
         name = self.settings.name
         if target.health.is_out:
             target.ejections += 1
-            self.ejections[sign] = self.ejections.get(sign, 0) + 1
+            self.counts.ejected(sign.value)
             for_s = target.health.until_s - self._clock.now_s()
             _LOGGER.warning(
                 "upstream %s: %s gets no requests for %.0f s (%s)",
@@ -168,7 +172,7 @@ class Group:
         running = sum(each.running for each in (*self.targets, *self._leaving))
         is_within = may_retry(running, len(self._retrying) + self._connecting, rule)
         if not is_within:
-            self._count_retry(reason, "over_budget")
+            self.counts.retried(reason.value, "over_budget")
         return is_within
 
     @contextmanager
@@ -181,7 +185,7 @@ class Group:
         try:
             yield
         except BaseException:
-            self._count_retry(reason, "failed")
+            self.counts.retried(reason.value, "failed")
             raise
         finally:
             self._connecting -= 1
@@ -195,10 +199,7 @@ class Group:
         """Note that an exchange is over."""
         reason = self._retrying.pop(connection, None) if self._retrying else None
         if reason is not None:
-            self._count_retry(reason, "answered" if sign is Sign.WELL else "failed")
-
-    def _count_retry(self, reason: Sign, outcome: str) -> None:
-        self.retries[reason, outcome] = self.retries.get((reason, outcome), 0) + 1
+            self.counts.retried(reason.value, "answered" if sign is Sign.WELL else "failed")
 
     # ── names ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -136,7 +136,7 @@ class GroupRoutes:
             service = target.address.service
             settings = replace(self._settings, upstream=service, group=None, tenants=None)
             route = self._routes[target] = self._make(settings, target.pool)
-            route.targets = self
+            route.targets, route.address = self, target.name
         return route
 
 

@@ -7,9 +7,10 @@ import json
 from gateway.core.cause import Cause
 from gateway.core.errors import UpstreamUnreachable
 from gateway.core.http.recovery import Recovery
-from gateway.core.settings import RouteName
+from gateway.core.settings import GroupName, RouteName
 from gateway.crew.counting import (
     ROUTE_COUNTS,
+    group_numbers,
     health_numbers,
     process_numbers,
     route_numbers,
@@ -43,6 +44,23 @@ def told(route, **more):
 
 def metrics():
     return Metrics(Gauges("0", lambda: True, lambda: 0), lambda: 0.0)
+
+
+def test_what_groups_count_adds_up_and_outlives_workers():
+    orders = GroupName("orders")
+    counts = metrics()
+    counts.group(orders).retried("503", "answered")
+    counts.group(orders).ejected("503")
+    of_groups = {orders: group_numbers(counts.groups[orders])}
+    shown = [{"upstream": orders, "addresses": [{"state": "up"}, {"state": "ejected"}]}]
+    tally = Tally({})
+    for pid in (1, 2):
+        tally.took(pid, pid - 1, told(counted(), groups=of_groups, upstreams=shown))
+    assert [each["worker"] for each in tally.upstreams()] == [0, 1]
+    tally.gone(1)
+    assert [each["worker"] for each in tally.upstreams()] == [1]
+    total = tally.groups(metrics())[orders]
+    assert (total.retries, total.ejections) == ({("503", "answered"): 2}, {"503": 2})
 
 
 def test_everything_that_a_route_counts_travels():

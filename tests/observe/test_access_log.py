@@ -153,6 +153,8 @@ def json_line(each):
         del members["tunnel"], members["close_code"]
     elif not each.close_code:
         members["close_code"] = "null"
+    if not each.upstream_address:
+        del members["upstream_address"]
     return "{" + ",".join(f'"{name}":{text}' for name, text in members.items()) + "}\n"
 
 

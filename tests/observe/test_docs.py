@@ -12,7 +12,7 @@ from gateway.core.client_settings import ClientName
 from gateway.core.errors import TokenRefused
 from gateway.core.http.recovery import Recovery
 from gateway.core.oauth.token_events import Reason, TokenFailed, TokenObtained, TokenRequested
-from gateway.core.settings import LogFormat, RouteName
+from gateway.core.settings import GroupName, LogFormat, RouteName
 from gateway.observe.access_log import AccessLog
 from gateway.observe.gauges import Connections, Gauges
 from gateway.observe.metrics import Metrics
@@ -44,6 +44,7 @@ def families():
             routes=lambda: {RouteName("/crm"): troubled()},
             file_troubles=lambda: ["clients.crm.client_secret"],
             tunnels=lambda: {RouteName("/crm"): 1},
+            groups=lambda: {GroupName("orders"): {"up": 1}},
             key_sets=lambda: {"staff": KeySetState(("k1",), 1.0, 1, 0, "")},
         ),
         lambda: 0.0,
@@ -52,6 +53,8 @@ def families():
     metrics.route(RouteName("/crm")).done(500, 0.1, 0.1, 0, 0, Recovery.NONE, "")
     metrics.route(RouteName("/crm")).tunnel_ended("caller", 1.0)
     metrics.route(RouteName("/crm")).accessed("staff", "admitted")
+    metrics.group(GroupName("orders")).retried("reset", "answered")
+    metrics.group(GroupName("orders")).ejected("reset")
     metrics.resolutions.expect(["api.example.com"])
     metrics.tokens.told(TokenRequested(ClientName("crm"), Reason.FIRST))
     metrics.tokens.told(TokenFailed(ClientName("crm"), TokenRefused(), 1.0))

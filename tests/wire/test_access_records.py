@@ -47,6 +47,7 @@ async def test_a_request_that_was_answered_by_its_upstream():
         "caller_id": "",
         "tunnel": "",
         "close_code": 0,
+        "upstream_address": "",
     }
     assert abs(record.started_at_s - sent_at_s) < 60
     assert record.token_s == 0 < record.upstream_s <= record.total_s
@@ -76,5 +77,6 @@ async def test_a_request_whose_upstream_is_not_there():
         "caller_id": "",
         "tunnel": "",
         "close_code": 0,
+        "upstream_address": "",
     }
     assert record.token_s == 0 < record.upstream_s <= record.total_s

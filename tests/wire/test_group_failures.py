@@ -8,7 +8,6 @@ from collections import Counter
 import pytest
 
 from gateway.core.balance_settings import Balance, BalanceSettings, EjectSettings, RetrySettings
-from gateway.core.upstreams.signs import Sign
 from tests.wire.groups import grouped
 from tests.wire.messages import chunked, ok, request
 
@@ -34,8 +33,8 @@ async def test_a_request_that_failed_is_tried_once_more_on_another_address(sick)
         caller = await rig.caller()
         assert [(await caller.ask(GET)).status for _ in range(6)] == [200] * 6
         assert backends.counts[1] == 6
-        assert sum(group_in(rig).retries.values()) == backends.counts[0]
-        assert {outcome for _, outcome in group_in(rig).retries} == {"answered"}
+        assert sum(group_in(rig).counts.retries.values()) == backends.counts[0]
+        assert {outcome for _, outcome in group_in(rig).counts.retries} == {"answered"}
 
 
 @pytest.mark.parametrize(
@@ -71,7 +70,7 @@ async def test_the_last_answer_is_the_callers_where_every_address_is_sick():
         backends[1].script = ok(b"bad", status="502 Bad Gateway")
         assert (await rig.get()).status == 502
         assert backends.counts == [1, 1]
-        assert group_in(rig).retries == {(Sign.STATUS_503, "failed"): 1}
+        assert group_in(rig).counts.retries == {("503", "failed"): 1}
 
 
 async def test_nothing_is_retried_where_that_is_off_or_there_is_no_other_address():
@@ -110,7 +109,9 @@ async def test_where_every_address_is_sick_retries_add_a_quarter_at_most():
 
         await asyncio.gather(*map(ask, callers))
         assert 1000 < sum(backends.counts) <= 1250
-        assert sum(n for (_, outcome), n in group_in(rig).retries.items() if outcome == "over_budget") > 0
+        assert (
+            sum(n for (_, outcome), n in group_in(rig).counts.retries.items() if outcome == "over_budget") > 0
+        )
 
 
 async def test_an_address_that_fails_is_left_alone_and_tried_by_one_request():
@@ -118,10 +119,10 @@ async def test_an_address_that_fails_is_left_alone_and_tried_by_one_request():
     async with grouped(3, group={"balance": IN_TURN, "eject": eject}) as (rig, backends):
         backends[0].script = DOWN
         caller = await rig.caller()
-        while not group_in(rig).ejections:
+        while not group_in(rig).counts.ejections:
             assert (await caller.ask(GET)).status == 200
         assert backends.counts[0] == 3
-        assert group_in(rig).ejections == {Sign.STATUS_503: 1}
+        assert group_in(rig).counts.ejections == {"503": 1}
         backends[0].script = ok()
         while backends.counts[0] == 3:
             assert (await caller.ask(GET)).status == 200
@@ -150,7 +151,7 @@ async def test_what_is_about_the_request_never_ejects(status):
     async with grouped(2, ok(b"no", status=status), group={"eject": EjectSettings(after=1)}) as (rig, _):
         for _ in range(4):
             await rig.get()
-        assert group_in(rig).ejections == {}
+        assert group_in(rig).counts.ejections == {}
 
 
 async def test_an_address_is_left_alone_for_as_long_as_it_asks():
@@ -220,3 +221,29 @@ async def test_health_survives_a_reload():
         await rig.gateway.reload(rig.settings)
         assert [each.health for each in group_in(rig).targets] == before
         assert sum(each.is_out for each in before) == 1
+
+
+async def test_what_happened_is_shown_and_recorded():
+    eject = EjectSettings(after=1, for_s=60.0)
+    async with grouped(2, group={"balance": IN_TURN, "eject": eject}) as (rig, backends):
+        backends[0].script = DOWN
+        caller = await rig.caller()
+        for _ in range(3):
+            await caller.ask(GET)
+        await rig.told.until(lambda: len(rig.told.records) == 3)
+        sick, well = (f"127.0.0.1:{each.port}" for each in backends.all)
+        assert [each.upstream_address for each in rig.told.records] == [well] * 3
+        (shown,) = rig.gateway.overview.groups()
+        one, other = shown["addresses"]
+        assert (one["address"], one["state"], one["failures"], one["ejections"]) == (
+            sick,
+            "ejected",
+            {"503": 1},
+            1,
+        )
+        assert (other["address"], other["state"], other["requests"]) == (well, "up", 3)
+        lines = rig.gateway.metrics.render().decode().splitlines()
+        assert 'gateway_upstream_targets{state="ejected",upstream="orders"} 1.0' in lines
+        assert 'gateway_upstream_ejections_total{reason="503",upstream="orders"} 1.0' in lines
+        retried = 'gateway_upstream_retries_total{outcome="answered",reason="503",upstream="orders"} 1.0'
+        assert retried in lines

@@ -58,5 +58,5 @@ def laid_down(counts: Tree) -> Tree:
     return {**{name: counts[name] for name in LASTING if name in counts}, "routes": routes}
 
 
-LASTING = ("names", "refused", "dropped")
+LASTING = ("names", "groups", "refused", "dropped")
 """Counters besides those of routes."""

@@ -30,6 +30,7 @@ class AccessRecord:
         tunnel: what ended a tunnel, in its last record; empty in all others.
         close_code: of the first Close that passed in it; 0 if none did.
         caller_id: by which way the caller is known, and as whom: ``staff:alice``; empty if nobody asked.
+        upstream_address: the address that the last exchange went to, if there was a choice; or empty.
     """
 
     started_at_s: float
@@ -53,6 +54,7 @@ class AccessRecord:
     caller_id: str
     tunnel: str
     close_code: int
+    upstream_address: str
 
     # Written out for compiled wheels: there `dataclass` would make an interpreted one, ten times as slow.
     def __init__(  # noqa: PLR0913, PLR0917
@@ -78,6 +80,7 @@ class AccessRecord:
         caller_id: str = "",
         tunnel: str = "",
         close_code: int = 0,
+        upstream_address: str = "",
     ) -> None:
         self.started_at_s = started_at_s
         self.request_id = request_id
@@ -100,6 +103,7 @@ class AccessRecord:
         self.caller_id = caller_id
         self.tunnel = tunnel
         self.close_code = close_code
+        self.upstream_address = upstream_address
 
 
 class RequestObserver(Protocol):

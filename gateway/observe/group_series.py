@@ -1,0 +1,43 @@
+"""The families of samples about groups of upstream addresses. Imported at the first scrape only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from prometheus_client.core import Metric
+
+from gateway.observe.families import counter, gauge
+from gateway.observe.group_metrics import GroupMetrics
+from gateway.observe.series import Family, Owners
+
+
+def _retries(groups: Owners[GroupMetrics]) -> Metric:
+    return counter(
+        "gateway_upstream_retries",
+        "Requests tried again on another address of a group, by why, and what became of it.",
+        ("upstream", "reason", "outcome"),
+        (([name, *labels], count) for name, group in groups for labels, count in group.retries.items()),
+    )
+
+
+def _ejections(groups: Owners[GroupMetrics]) -> Metric:
+    return counter(
+        "gateway_upstream_ejections",
+        "Addresses that were taken out of their group for a while, by the last failure.",
+        ("upstream", "reason"),
+        (([name, reason], count) for name, group in groups for reason, count in group.ejections.items()),
+    )
+
+
+GROUPS: Final[tuple[Family[GroupMetrics], ...]] = (_retries, _ejections)
+
+
+def targets(groups: Owners[Mapping[str, int]]) -> Metric:
+    """Build the gauge of addresses, by group and state."""
+    return gauge(
+        "gateway_upstream_targets",
+        "Addresses of a group, by state: up, or ejected.",
+        ("upstream", "state"),
+        (([name, state], count) for name, states in groups for state, count in states.items()),
+    )

@@ -1,0 +1,51 @@
+"""What the admin listener shows of a group; addresses, but no secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from gateway.upstreams.group import Group
+from gateway.upstreams.target import Target
+
+STATES: Final = ("up", "ejected")
+
+
+def state_of(target: Target) -> str:
+    """Return which of `STATES` a target is in."""
+    return "ejected" if target.health.is_out else "up"
+
+
+def counts_of(group: Group) -> Mapping[str, int]:
+    """Return how many targets are in each state."""
+    states = [state_of(each) for each in group.targets]
+    return {state: states.count(state) for state in STATES}
+
+
+def group_state(group: Group, now_s: float) -> Mapping[str, object]:
+    """Show a group with its targets."""
+    return {
+        "upstream": group.settings.name,
+        "balance": group.settings.balance.kind.value,
+        "retries": {
+            f"{reason} {outcome}": count for (reason, outcome), count in group.counts.retries.items()
+        },
+        "addresses": [_target(each, now_s) for each in group.targets],
+    }
+
+
+def _target(target: Target, now_s: float) -> Mapping[str, object]:
+    health = target.health
+    return {
+        "address": target.name,
+        "host": target.address.service.authority,
+        "state": state_of(target),
+        "weight": target.weight,
+        "backup": target.is_backup,
+        "running": target.running,
+        "requests": target.pool.requests,
+        "failures": {sign.value: count for sign, count in target.failures.items()},
+        "failures_in_a_row": health.failures,
+        "ejections": target.ejections,
+        "tried_in_s": round(max(0.0, health.until_s - now_s), 1) if health.is_out else None,
+    }
