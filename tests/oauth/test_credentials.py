@@ -1,6 +1,7 @@
 """What proves who we are, made anew for each request, and what tells that it was replaced."""
 
 import asyncio
+import threading
 import time
 from dataclasses import replace
 from itertools import count
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from gateway.config.references.expand import ReferenceValues
 from gateway.config.references.secret_reader import template_reader
@@ -19,7 +21,7 @@ from gateway.core.oauth.objections import UsedAlgorithms
 from gateway.core.oauth.token_outcome import Failed
 from gateway.core.secret import Secret
 from gateway.core.signing_settings import AssertionSettings, DpopSettings, SigningAlgorithm
-from gateway.oauth import signing_key
+from gateway.oauth import dpop_key, signing_key
 from gateway.oauth.credentials import DPOP_KEY, UNREADABLE, Credentials, random_jti, unusable
 from tests.oauth.certificates import make_certificate
 from tests.oauth.fakes import WALL_S, client_settings
@@ -281,16 +283,24 @@ def test_reading_an_rsa_key_costs_no_more_than_some_signatures():
     assert reading_s < signatures_s
 
 
-async def test_making_an_rsa_key_leaves_the_loop_free_and_is_done_once_for_a_client():
-    proofs, turns = made(), []
+async def test_making_an_rsa_key_leaves_the_loop_free_and_is_done_once_for_a_client(monkeypatch):
+    proofs, may_end, began = made(), threading.Event(), []
+    generate = rsa.generate_private_key
+
+    def slowly(**sizes):
+        began.append(1)
+        assert may_end.wait(60), "the loop had no turn meanwhile"
+        return generate(**sizes)
+
+    monkeypatch.setattr(dpop_key.rsa, "generate_private_key", slowly)
     ours = client("a", dpop=DpopSettings(SigningAlgorithm.PS256))
     making = asyncio.gather(*(proofs.dpop_key(ours) for _ in range(5)))
-    while not making.done():
-        turns.append(1)
-        await asyncio.sleep(0)
+    while not began and not making.done():
+        await asyncio.sleep(0.001)
+    may_end.set()
     first, *others = await making
     assert all(each is first for each in others)
-    assert len(turns) > 10
+    assert len(began) == 1
 
 
 # ── marks ─────────────────────────────────────────────────────────────────────────────────────────

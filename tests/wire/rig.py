@@ -10,6 +10,7 @@ import asyncio
 import socket
 import ssl as tls
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import fields, replace
 from typing import Any, Self
 
@@ -171,22 +172,25 @@ class Rig:
         self._loop = asyncio.get_running_loop()
         self._tasks_before = asyncio.all_tasks()
         self._loop.set_exception_handler(lambda _, context: self.faults.append(context))
-        await self.authorization_server.start()
-        await self.upstream.start(self._upstream_tls, self._upstream_path)
-        self.settings = self._all_settings()
-        self.gateway = Gateway(self.settings, self.told, self._get_addr_info)
-        ways.lead(self.gateway)
-        await self.gateway.start()
-        self.address = self.gateway.addresses[0]
-        if self._is_warm and any(route.grant is not None for route in self.settings.routes):
-            await self.told.until(lambda: self.told.obtained)
+        async with AsyncExitStack() as opened:
+            await self.authorization_server.start()
+            opened.push_async_callback(self.authorization_server.close)
+            await self.upstream.start(self._upstream_tls, self._upstream_path)
+            opened.push_async_callback(self.upstream.close)
+            self.settings = self._all_settings()
+            self.gateway = Gateway(self.settings, self.told, self._get_addr_info)
+            ways.lead(self.gateway)
+            await self.gateway.start()
+            opened.push_async_callback(self.gateway.close)
+            self.address = self.gateway.addresses[0]
+            if self._is_warm and any(route.grant is not None for route in self.settings.routes):
+                await self.told.until(lambda: self.told.obtained)
+            self._opened = opened.pop_all()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         await asyncio.gather(*(caller.close() for caller in self._callers))
-        await self.gateway.close()
-        await self.upstream.close()
-        await self.authorization_server.close()
+        await self._opened.aclose()
         await self._settle()
         self._loop.set_exception_handler(None)
         if kind is None:
