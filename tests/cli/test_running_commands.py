@@ -8,6 +8,8 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,14 @@ ours = {name for name in sys.modules if name.startswith("gateway.") and not name
 loaded = slow & set(sys.modules) | ours - {"gateway.core"}
 sys.exit(f"loaded: {loaded}" if loaded else 0)
 """
+
+
+@pytest.fixture
+def everybodys_path() -> Iterator[Path]:
+    """A folder that others may enter. Those of pytest are for one user, whom each run of pytest makes sure of."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 def document(folder: Path, **more):
@@ -155,23 +165,20 @@ async def test_what_a_new_configuration_warns_of_is_printed(tmp_path):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-async def test_who_may_not_signal_the_gateway_is_told_so(tmp_path):
-    for folder in (tmp_path, *tmp_path.parents):
-        if "pytest-of-" in str(folder):
-            folder.chmod(0o755)
+async def test_who_may_not_signal_the_gateway_is_told_so(everybodys_path: Path):
     become = f"import os, sys; os.setgroups([]); os.setuid({NOBODY}); os.execv(sys.argv[1], sys.argv[1:])"
-    async with running(tmp_path, document(tmp_path)) as child:
-        (tmp_path / "admin.sock").chmod(0o666)
-        (tmp_path / "gateway.yaml").chmod(0o644)
-        arguments = ("-m", "gateway", "reload", "-c", str(tmp_path / "gateway.yaml"))
+    async with running(everybodys_path, document(everybodys_path)) as child:
+        (everybodys_path / "admin.sock").chmod(0o666)
+        (everybodys_path / "gateway.yaml").chmod(0o644)
+        arguments = ("-m", "gateway", "reload", "-c", str(everybodys_path / "gateway.yaml"))
         done = await asyncio.to_thread(
             subprocess.run,
             [sys.executable, "-c", become, sys.executable, *arguments],
             check=False,
             capture_output=True,
             text=True,
-            cwd=tmp_path,
-            env=environment(tmp_path, PYTHONDONTWRITEBYTECODE="1"),
+            cwd=everybodys_path,
+            env=environment(everybodys_path, PYTHONDONTWRITEBYTECODE="1"),
         )
 
     assert done.returncode == 1
