@@ -175,3 +175,25 @@ def test_names_of_routes_carry_methods_only_where_the_place_is_shared():
     ]
     settings = load_text(f"routes: [{', '.join(routes)}]")
     assert [one.name for one in settings.routes] == ["/a[GET,POST]", "/a", "/b"]
+
+
+@pytest.mark.parametrize(
+    ("way", "policy"),
+    [
+        ("{network: 10.0.0.0/8}", "keep"),
+        ("{certificate: {dns: a.test}}", "keep"),
+        ("{api_key: {file: keys.toml}}", "keep"),
+        ("{jwt: {issuer: 'https://as.test', audience: us, header: X-Assertion}}", "keep"),
+        ("{jwt: {issuer: 'https://as.test', audience: us}}", "replace"),
+        ("{basic: {htpasswd: users}}", "replace"),
+    ],
+)
+def test_authorization_passes_unless_callers_are_known_by_it(way, policy):
+    """Where the credential goes elsewhere, it is their own business."""
+    document = f"""
+listen: {{address: 127.0.0.1:8443, tls: {{certificate: a.pem, key: a.key, client_ca: ca.pem}}}}
+callers: {{them: {way}}}
+clients: {{crm: {{token_endpoint: 'https://as.test/t', client_id: c, client_secret: s, send: {{query: k}}}}}}
+routes: [{{path: /, upstream: 'https://a.test', client: crm, access: [{{caller: them}}]}}]
+"""
+    assert load_text(document).routes[0].authorization.value == policy
