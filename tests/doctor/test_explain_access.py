@@ -1,6 +1,7 @@
 """Whatever explain says of access, the gateway does: rules and callers by chance, compared over sockets."""
 
 import random
+from datetime import UTC, datetime
 from hashlib import sha256
 from ipaddress import ip_network
 
@@ -16,6 +17,7 @@ from gateway.core.access_settings import (
 )
 from gateway.core.caller import WayName
 from gateway.core.errors import GatewayError
+from gateway.core.hours import DAYS, Hours
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import HeadReader
 from gateway.core.settings import Limits
@@ -26,6 +28,8 @@ from tests.wire.rig import Rig
 KEYS = {WayName("first"): "X-First-Key", WayName("second"): "X-Second-Key"}
 HERE, THERE = WayName("here"), WayName("there")
 SCOPES = ("read", "write")
+ALWAYS = Hours.of(("00:00-24:00",), "UTC")
+LATER = Hours.of((f"{DAYS[(datetime.now(UTC).weekday() + 3) % 7]} 00:00-24:00",), "UTC")
 HEAD = HeadReader(Limits()).read("GET", "/", (1, 1), [(b"Host", b"a")])
 
 
@@ -55,7 +59,8 @@ def rule(chance):
     def entry():
         names = chance.sample([*KEYS, HERE, THERE], chance.randint(1, 3))
         claims = (("id", (key("first", "read"),)),) if chance.random() < 0.2 else ()
-        return AccessEntry(tuple(names), frozenset(chance.sample(SCOPES, chance.randint(0, 2))), claims)
+        scope = frozenset(chance.sample(SCOPES, chance.randint(0, 2)))
+        return AccessEntry(tuple(names), scope, claims, chance.choice((None, None, ALWAYS, LATER)))
 
     return AccessRule(tuple(entry() for _ in range(chance.randint(1, 3))))
 
