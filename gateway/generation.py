@@ -46,6 +46,7 @@ from gateway.proxy.route import Route, RouteInstances, Tenants
 from gateway.proxy.target_pool import TargetPool
 from gateway.tls.trust import Trust
 from gateway.upstreams.group import Group
+from gateway.upstreams.group_queue import GroupGate
 from gateway.upstreams.group_routes import GroupRoutes
 
 
@@ -192,7 +193,7 @@ class Generation:
         group = self._group(settings.group) if settings.group is not None else None
         pool = group.pool if group is not None else self._pool(settings.upstream)
         acceptance = self._acceptance(settings, source)
-        gate = self._gate(settings)
+        gate = self._gate_of(settings, group)
         kept = self._kept_route(settings, pool, source, index)
         if kept is not None:
             return kept
@@ -251,6 +252,10 @@ class Generation:
             each.settings.grant is not None and self.sources.get(each.settings.grant) is each.source
             for each in tenants.all
         )
+
+    def _gate_of(self, settings: RouteSettings, group: Group | None) -> Gate | GroupGate | None:
+        gate = self._gate(settings)
+        return gate if group is None or group.queue is None else GroupGate(gate, group.queue)
 
     def _gate(self, settings: RouteSettings) -> Gate | None:
         asked = settings.gate

@@ -70,6 +70,7 @@ class Overview:
             self._reloaded,
             lambda: dict(gateway.tunnels.counts()),
             self.group_counts,
+            self.group_queues,
             lambda: gateway.generation.ways.key_sets(),  # noqa: PLW0108 - they are made later
         )
 
@@ -132,6 +133,11 @@ class Overview:
     def group_counts(self) -> Mapping[GroupName, Mapping[str, int]]:
         """Return how many addresses of each group are in each state."""
         return {each.name: counts_of(group) for each, group in self.gateway.generation.groups.items()}
+
+    def group_queues(self) -> Mapping[GroupName, int]:
+        """Return how many requests wait for each group that has a queue."""
+        groups = self.gateway.generation.groups.values()
+        return {each.settings.name: each.queue.waiting for each in groups if each.queue is not None}
 
     def _callers(self) -> Iterator[State]:
         return self.gateway.generation.ways.states()

@@ -55,6 +55,20 @@ class RetrySettings:
     budget: float = 0.2
 
 
+@dataclass(frozen=True, slots=True)
+class QueueSettings:
+    """Requests that wait for a place in a group that serves as many as it may.
+
+    Attributes:
+        length: how many may wait.
+        timeout_s: how long each.
+    """
+
+    length: int = 1000
+    timeout_s: float = 5.0
+
+
 WARM: Final = BalanceSettings()
 EJECT: Final = EjectSettings()
 RETRY: Final = RetrySettings()
+QUEUE: Final = QueueSettings()

@@ -11,7 +11,16 @@ from itertools import chain
 from typing import Final, NewType
 
 from gateway.core.access_settings import NOTHING, GateSettings, WaySettings
-from gateway.core.balance_settings import EJECT, RETRY, WARM, BalanceSettings, EjectSettings, RetrySettings
+from gateway.core.balance_settings import (
+    EJECT,
+    QUEUE,
+    RETRY,
+    WARM,
+    BalanceSettings,
+    EjectSettings,
+    QueueSettings,
+    RetrySettings,
+)
 from gateway.core.caller import WayName
 from gateway.core.carriers import USUAL, Carrier
 from gateway.core.client_settings import ClientName, ClientSettings, ClientTrust, Grant, TlsFiles, TlsVersion
@@ -150,6 +159,8 @@ class GroupSettings:
 
     Attributes:
         eject: None: no address is ejected.
+        max_requests: how many it serves at the same time; None: any number.
+        queue: for those that come then.
     """
 
     name: GroupName
@@ -157,6 +168,8 @@ class GroupSettings:
     balance: BalanceSettings = WARM
     eject: EjectSettings | None = EJECT
     retry: RetrySettings = RETRY
+    max_requests: int | None = None
+    queue: QueueSettings = QUEUE
 
 
 @dataclass(frozen=True, slots=True)

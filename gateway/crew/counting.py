@@ -148,13 +148,19 @@ def _counter(name: str, value: Any) -> Any:
 
 def group_numbers(group: GroupMetrics) -> dict[str, Any]:
     """Return all counts of a group of upstream addresses."""
-    return {"retries": _plain(group.retries), "ejections": dict(group.ejections)}
+    return {
+        "retries": _plain(group.retries),
+        "ejections": dict(group.ejections),
+        "waits": _plain(group.waits),
+    }
 
 
 def group_of(numbers: Tree) -> GroupMetrics:
     """Return counters that show these counts."""
     group = GroupMetrics()
     group.ejections = dict(numbers.get("ejections", {}))
+    if waits := numbers.get("waits"):
+        group.waits.counts, group.waits.sum_s = list(waits["counts"]), float(waits["sum_s"])
     for key, count in numbers.get("retries", {}).items():
         reason, _, outcome = key.partition(_TAB)
         group.retries[reason, outcome] = count

@@ -72,6 +72,14 @@ class JointOverview(Overview):
             states.update(str(each["state"]) for each in group["addresses"])
         return counts
 
+    def group_queues(self) -> Mapping[GroupName, int]:
+        """Return how many requests wait for each group that has a queue, in all workers together."""
+        waiting: Counter[GroupName] = Counter()
+        for group in self._joint.tally.upstreams():
+            if group.get("waiting") is not None:
+                waiting[GroupName(str(group["upstream"]))] += int(group["waiting"])
+        return waiting
+
     def readiness(self) -> Readiness:
         """Return whether requests should come here, and if not, why."""
         return replace(super().readiness(), is_starting=not self._joint.is_open())

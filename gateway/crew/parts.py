@@ -9,7 +9,7 @@ from typing import cast
 from gateway.core.access_settings import IntrospectionWay
 from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.config_state import Reading
-from gateway.core.crew.shares import share_of
+from gateway.core.crew.shares import route_of_worker, share_of
 from gateway.core.settings import ListenerSettings, Settings
 from gateway.crew.supervision import Legacy
 from gateway.packing import unpacked
@@ -28,6 +28,7 @@ def part_of_worker(settings: Settings, listeners: Sequence[ListenerSettings], wo
         listeners=tuple(listeners),
         clients=clients_that_ask(settings),
         limits=share_of(settings.limits, workers),
+        routes=tuple(route_of_worker(route, workers) for route in settings.routes),
         referenced=frozenset(),
         warnings=(),
     )

@@ -19,7 +19,7 @@ from gateway.core.resolution import LookUp
 from gateway.observe.families import counter, gauge
 from gateway.observe.gauges import Connections, Gauges, Reloaded
 from gateway.observe.group_metrics import GroupMetrics
-from gateway.observe.group_series import GROUPS, targets
+from gateway.observe.group_series import GROUPS, queues, targets
 from gateway.observe.route_metrics import RouteMetrics
 from gateway.observe.series import (
     CLIENTS,
@@ -65,6 +65,7 @@ def pieces(counted: Counted, gauges: Gauges) -> Iterator[bytes]:
     for of_groups in GROUPS:
         yield from _in_pieces(of_groups, counted.groups)
     yield from _in_pieces(targets, list(gauges.groups().items()))
+    yield from _in_pieces(queues, list(gauges.queues().items()))
     yield from _in_pieces(route_troubles, list(gauges.routes().items()))
     yield generate_latest(_Of([file_troubles(gauges.file_troubles())]))
     yield from _in_pieces(name_resolutions, counted.names)

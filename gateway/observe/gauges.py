@@ -42,6 +42,7 @@ class Gauges:
 
     Attributes:
         groups: how many addresses each has in each state.
+        queues: how many requests wait for each.
         processes: what is known of each process, if there are several; the names of values as in
             ``process_cpu_seconds_total``, without what they begin with.
     """
@@ -57,5 +58,6 @@ class Gauges:
     reloaded: Callable[[], Reloaded] = Reloaded
     tunnels: Callable[[], Mapping[RouteName, int]] = dict
     groups: Callable[[], Mapping[GroupName, Mapping[str, int]]] = dict
+    queues: Callable[[], Mapping[GroupName, int]] = dict
     key_sets: Callable[[], Mapping[str, KeySetState]] = dict
     processes: Callable[[], Mapping[str, Mapping[str, float]]] = dict

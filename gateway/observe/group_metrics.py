@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gateway.observe.histogram import Histogram
+
 
 class GroupMetrics:
     """Counters of a group; only the event loop's thread counts.
@@ -9,13 +11,15 @@ class GroupMetrics:
     Attributes:
         retries: requests that were tried again, or could not be, by reason and outcome.
         ejections: how often an address was taken out, by reason.
+        waits: how long requests waited for a place.
     """
 
-    __slots__ = ("ejections", "retries")
+    __slots__ = ("ejections", "retries", "waits")
 
     def __init__(self) -> None:
         self.retries: dict[tuple[str, str], int] = {}
         self.ejections: dict[str, int] = {}
+        self.waits = Histogram()
 
     def retried(self, reason: str, outcome: str) -> None:
         """Count what became of a retry."""

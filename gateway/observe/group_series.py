@@ -7,7 +7,7 @@ from typing import Final
 
 from prometheus_client.core import Metric
 
-from gateway.observe.families import counter, gauge
+from gateway.observe.families import counter, gauge, histogram
 from gateway.observe.group_metrics import GroupMetrics
 from gateway.observe.series import Family, Owners
 
@@ -30,7 +30,26 @@ def _ejections(groups: Owners[GroupMetrics]) -> Metric:
     )
 
 
-GROUPS: Final[tuple[Family[GroupMetrics], ...]] = (_retries, _ejections)
+def _waits(groups: Owners[GroupMetrics]) -> Metric:
+    return histogram(
+        "gateway_upstream_queue_seconds",
+        "How long requests waited for a place in a group with max_requests.",
+        "upstream",
+        ((name, group.waits) for name, group in groups if sum(group.waits.counts)),
+    )
+
+
+GROUPS: Final[tuple[Family[GroupMetrics], ...]] = (_retries, _ejections, _waits)
+
+
+def queues(groups: Owners[int]) -> Metric:
+    """Build the gauge of requests that wait, by group."""
+    return gauge(
+        "gateway_upstream_queue_length",
+        "Requests that wait for a place in a group with max_requests.",
+        ("upstream",),
+        (([name], waiting) for name, waiting in groups),
+    )
 
 
 def targets(groups: Owners[Mapping[str, int]]) -> Metric:

@@ -28,6 +28,7 @@ from gateway.observe.group_metrics import GroupMetrics
 from gateway.proxy.dialer import connect_error, way_to
 from gateway.proxy.target_pool import TargetPool
 from gateway.proxy.upstream import UpstreamConnection
+from gateway.upstreams.group_queue import GroupQueue
 from gateway.upstreams.target import Target, TargetId, place_of
 
 MOST_GONE: Final = 64
@@ -45,7 +46,8 @@ class Group:
     Attributes:
         pool: stands in where a route has not chosen a target; it opens no connection.
         targets: what requests can go to, those that are out too.
-        counts: of retries and ejections.
+        counts: of retries, ejections and waits.
+        queue: the places for requests; None: there is no limit.
     """
 
     def __init__(
@@ -70,6 +72,8 @@ class Group:
         self.counts = counts
         self.pool = make_pool(settings.addresses[0].place)
         self.targets: list[Target] = []
+        most = settings.max_requests
+        self.queue = GroupQueue(most, settings.queue, counts, clock.now_s) if most is not None else None
         for name in self._watched():
             name.watch(self._moved)
         self._moved()

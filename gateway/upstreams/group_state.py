@@ -30,6 +30,8 @@ def group_state(group: Group, now_s: float) -> Mapping[str, object]:
         "retries": {
             f"{reason} {outcome}": count for (reason, outcome), count in group.counts.retries.items()
         },
+        "max_requests": group.settings.max_requests,
+        "waiting": group.queue.waiting if group.queue is not None else None,
         "addresses": [_target(each, now_s) for each in group.targets],
     }
 

@@ -44,6 +44,7 @@ def families():
             routes=lambda: {RouteName("/crm"): troubled()},
             file_troubles=lambda: ["clients.crm.client_secret"],
             tunnels=lambda: {RouteName("/crm"): 1},
+            queues=lambda: {GroupName("orders"): 1},
             groups=lambda: {GroupName("orders"): {"up": 1}},
             key_sets=lambda: {"staff": KeySetState(("k1",), 1.0, 1, 0, "")},
         ),
@@ -55,6 +56,7 @@ def families():
     metrics.route(RouteName("/crm")).accessed("staff", "admitted")
     metrics.group(GroupName("orders")).retried("reset", "answered")
     metrics.group(GroupName("orders")).ejected("reset")
+    metrics.group(GroupName("orders")).waits.observe(0.1)
     metrics.resolutions.expect(["api.example.com"])
     metrics.tokens.told(TokenRequested(ClientName("crm"), Reason.FIRST))
     metrics.tokens.told(TokenFailed(ClientName("crm"), TokenRefused(), 1.0))

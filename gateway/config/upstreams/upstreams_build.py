@@ -9,7 +9,7 @@ from pathlib import Path
 from gateway.config.tls.tls_build import with_tls
 from gateway.config.upstreams.upstreams_model import GroupModel
 from gateway.config.values.strict import given
-from gateway.core.balance_settings import EjectSettings, RetrySettings
+from gateway.core.balance_settings import EjectSettings, QueueSettings, RetrySettings
 from gateway.core.settings import AddressSettings, GroupName, GroupSettings, Scheme, UpstreamSettings
 
 
@@ -32,7 +32,8 @@ def _group(name: GroupName, group: GroupModel, folder: Path) -> UsedGroup:
         tuple(_addresses(group, folder)),
         eject=_eject(group),
         retry=_retry(group),
-        **given(group, "balance"),
+        queue=QueueSettings(**given(group.queue)),
+        **given(group, "balance", "max_requests"),
     )
     return UsedGroup(settings, group.addresses[0].url.base_path)
 

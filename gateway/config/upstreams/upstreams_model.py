@@ -8,12 +8,13 @@ from pydantic import BeforeValidator, Field
 
 from gateway.config.tls.tls_model import UpstreamTls
 from gateway.config.values.filled import unquoted
-from gateway.config.values.key_types import Duration, Flag
+from gateway.config.values.key_types import Duration, Flag, InFlight
 from gateway.config.values.strict import Strict, flag, optional, required
 from gateway.config.values.upstream_types import (
     AddressUrl,
     BalanceRule,
     Failures,
+    QueueLength,
     ServiceName,
     Share,
     Tries,
@@ -72,6 +73,13 @@ RetryRule = Annotated[
 ]
 
 
+class QueueModel(Strict):
+    """Requests that wait while the group serves as many as it may."""
+
+    length: QueueLength | None = optional("How many may wait; 0: none.", 1000)
+    timeout_s: Duration | None = optional("How long each.", "5s", alias="timeout")
+
+
 class GroupModel(Strict):
     """Several addresses that serve the same, shared by the routes that name the group."""
 
@@ -92,4 +100,6 @@ class GroupModel(Strict):
         "When an address that fails gets no requests for a while; false: never."
     )
     retry: RetryRule | None = optional("How often a request is tried again elsewhere; false: never.")
+    max_requests: InFlight | None = optional("How many requests are served at the same time; any by default.")
+    queue: QueueModel | None = optional("For requests that come while max_requests are served.")
     tls: UpstreamTls | None = optional("How https:// addresses are verified, and our certificate for them.")

@@ -16,6 +16,7 @@ _ONE_PATH: Final = "all addresses of a group have one path, here {}: write the o
 _TWICE: Final = "this address is in the list already: remove it, or write a weight"
 _ONLY_BACKUPS: Final = "every address is a backup, of nothing: remove backup from one at least"
 _SHOWN: Final = {Scheme.HTTP: "http://", Scheme.HTTPS: "https://", Scheme.UNIX: "unix:"}
+_NO_LIMIT: Final = "nothing waits without max_requests: add that, or remove this key"
 _NO_TLS: Final = "has no effect unless the addresses are https://"
 
 
@@ -25,6 +26,8 @@ def upstreams_findings(groups: Mapping[str, GroupModel | None], wrong: frozenset
         loc: Loc = ("upstreams", name)
         if group is None or loc in wrong:
             continue
+        if group.queue is not None and group.max_requests is None and (*loc, "max_requests") not in wrong:
+            yield Mistake((*loc, "queue"), _NO_LIMIT, is_about_key=True)
         if (*loc, "addresses") not in wrong and group.addresses:
             yield from _addresses((*loc, "addresses"), group)
             is_tls = group.addresses[0].url.settings.scheme is Scheme.HTTPS

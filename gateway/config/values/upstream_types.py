@@ -74,4 +74,5 @@ Share = Annotated[
     WithJsonSchema({"type": "string", "pattern": patterns.or_references(units.PERCENT_PATTERN)}),
 ]
 Tries = Annotated[int, *whole_number(1, 3)]
+QueueLength = Annotated[int, *whole_number(0, 1_000_000)]
 Failures = Annotated[int, *whole_number(1, 1000)]

@@ -1,8 +1,9 @@
 """How many workers there are, and each one's share of the limits.
 
 Rules: limits in `gateway.yaml` are for the whole gateway, however many workers it has. What counts things
-that each worker has of its own (connections, buffers, replays) is divided and rounded up, so that no share is
-nothing. `auto` means as many workers as the processor time that the gateway may use, rounded down.
+that each worker has of its own (connections, buffers, replays, requests of a group) is divided and rounded
+up, so that no share is nothing. `auto` means as many workers as the processor time that the gateway may use,
+rounded down.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import ceil
 
-from gateway.core.settings import Limits
+from gateway.core.settings import Limits, RouteSettings
 
 
 def share_of(limits: Limits, workers: int) -> Limits:
@@ -22,6 +23,22 @@ def share_of(limits: Limits, workers: int) -> Limits:
         buffers_bytes=ceil(limits.buffers_bytes / workers),
         replay_total_bytes=max(limits.replay_bytes, ceil(limits.replay_total_bytes / workers)),
     )
+
+
+def route_of_worker(route: RouteSettings, workers: int) -> RouteSettings:
+    """Return a route as one of several workers has it: its group serves a share of the requests."""
+    group, tenants = route.group, route.tenants
+    if group is None or group.max_requests is None:
+        return route
+    queue = replace(group.queue, length=ceil(group.queue.length / workers))
+    share = replace(group, max_requests=ceil(group.max_requests / workers), queue=queue)
+    if tenants is not None:
+        tenants = replace(
+            tenants,
+            routes=tuple((value, replace(each, group=share)) for value, each in tenants.routes),
+            default=replace(tenants.default, group=share) if tenants.default is not None else None,
+        )
+    return replace(route, group=share, tenants=tenants)
 
 
 def quota_of(cpu_max: str) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.core.cause import Cause
-from gateway.core.errors.gateway_error import Side, UpstreamError
+from gateway.core.errors.gateway_error import Overloaded, Side, UpstreamError
 
 
 class UpstreamUnreachable(UpstreamError):
@@ -11,6 +11,12 @@ class UpstreamUnreachable(UpstreamError):
 
     code, status, title = "upstream_unreachable", 502, "The upstream cannot be reached"
     proxy_error = "connection_refused"
+
+
+class UpstreamOverloaded(Overloaded):
+    """The group serves as many requests as its ``max_requests`` allows, and this one found no place."""
+
+    code, status, title = "upstream_overloaded", 503, "The upstream has no room for the request"
 
 
 class UpstreamNameUnresolved(UpstreamError):

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.crew.shares import automatic, quota_of, share_of
-from gateway.core.settings import Limits
+from gateway.core.crew.shares import automatic, quota_of, route_of_worker, share_of
+from gateway.core.settings import (
+    AddressSettings,
+    GroupName,
+    GroupSettings,
+    Limits,
+    RouteName,
+    RouteSettings,
+    Scheme,
+    TenantSettings,
+    UpstreamSettings,
+)
 
 
 @given(
@@ -22,6 +34,18 @@ def test_shares_are_neither_nothing_nor_less_than_the_whole(workers, connections
     assert (share.connections - 1) * workers < connections
     assert share.buffers_bytes * workers >= total
     assert share.replay_total_bytes >= limits.replay_bytes
+
+
+def test_a_group_serves_a_share_of_its_requests_for_tenants_too():
+    place = UpstreamSettings(Scheme.HTTP, "127.0.0.1", 80)
+    group = GroupSettings(GroupName("orders"), (AddressSettings(place, place),), max_requests=10)
+    route = RouteSettings(RouteName("/"), "/", place, group=group)
+    whole = replace(route, tenants=TenantSettings("caller", (("a", route),), route))
+    share = route_of_worker(whole, 4)
+    for each in (share, *share.tenants.all):
+        assert (each.group.max_requests, each.group.queue.length) == (3, 250)
+    endless = replace(route, group=replace(group, max_requests=None))
+    assert route_of_worker(endless, 4) is endless
 
 
 def test_one_worker_has_it_all():
