@@ -74,7 +74,7 @@ def _head(call: Call, route: Route, answer: Answer, body: Body) -> bytes:
     """Format the status line, the fields that pass, and one framing field."""
     special, lines = answer.special, answer.lines
     if b"location" in special or b"content-location" in special or route.edits_cookies:
-        lines = route.rewritten(lines, call.head.authority, call.exchange)
+        lines = route.rewritten(lines, call.head, call.facts.caller, call.exchange)
     lines = route.answer_lines(lines, dropped_names(special), call.exchange)
     out = [answer.start, *lines]
     if call.answer_lines:

@@ -11,7 +11,7 @@ from gateway.core.admission import Admission
 from gateway.core.caller import Caller
 from gateway.core.http.carrying import CarryingPlan, outbound_plan
 from gateway.core.http.fields import without
-from gateway.core.http.outbound import CallerFields, added_lines, removed_names
+from gateway.core.http.outbound import CallerFields, added_lines, removed_names, stripped_before
 from gateway.core.http.recovery import Acceptance, RefusalMemory, target_digest
 from gateway.core.http.request_head import RequestHead
 from gateway.core.http.rewriting import rewriting_of
@@ -216,16 +216,18 @@ class Route:
         return [*lines, *self._answer_added] if self._answer_added else lines
 
     def rewritten(
-        self, lines: Sequence[bytes], authority: bytes, exchange: ExchangeFacts | None
+        self, lines: Sequence[bytes], head: RequestHead, caller: CallerFields, exchange: ExchangeFacts | None
     ) -> Sequence[bytes]:
         """Return the lines of a response's head, with what led past the gateway led back into the route.
 
-        `authority` is the caller's ``Host``; `exchange` brought the response.
+        `head` and `caller` are those of the request; `exchange` brought the response.
         """
         rewriting = self._rewriting
         if self.instances is not None and exchange is not None and exchange.token is not None:
             rewriting = self.instances.of(exchange.token)._rewriting  # noqa: SLF001 - of this class
-        return lines if rewriting is None else rewriting.lines(lines, authority)
+        if rewriting is None:
+            return lines
+        return rewriting.lines(lines, head.authority, stripped_before(head, caller))
 
     def _renew(self, lines: Sequence[bytes], exchange: ExchangeFacts) -> None:
         """Hand what the response sets of our cookies to the source, if it accepted the token."""

@@ -5,6 +5,7 @@ import pytest
 from gateway.core.http.recovery import Recovery
 from gateway.core.rewrite_settings import CookieDomain, RewriteSettings
 from gateway.core.settings import HeaderRules
+from tests.wire.exchanged import TRUSTED
 from tests.wire.messages import ok
 from tests.wire.rig import Rig
 from tests.wire.test_instances import rig_of
@@ -75,6 +76,16 @@ async def test_with_preserve_host_the_callers_host_leads_back_too():
     )
 
     assert answer.value("Location") == b"/crm/a"
+
+
+@pytest.mark.parametrize(("trusted", "result"), [(True, b"/outer/crm/a"), (False, b"/crm/a")])
+async def test_what_a_trusted_proxy_stripped_comes_first(trusted, result):
+    proxies = TRUSTED if trusted else {}
+    async with Rig(routes=lambda rig: [rig.route("/crm", **CRM)], **proxies) as rig:
+        rig.upstream.script = redirects(rig, "Location: HERE/v2/a")
+        answer = await rig.get("/crm/a", "X-Forwarded-Prefix: /outer")
+
+        assert answer.head.value("Location") == result
 
 
 async def test_a_rule_of_the_route_comes_after_it():

@@ -253,10 +253,19 @@ def _put_before(out: list[bytes], before: bytes, ours: bytes) -> None:
     told = _PREFIX + b": " + before
     if told in out:
         out.remove(told)
-    parts = (part.strip(b" \t").rstrip(b"/") for part in before.split(b","))
-    prefix = b"".join(part for part in parts if part[:1] == b"/")
     name, _, path = ours.partition(b": ")
-    out[out.index(ours)] = name + b": " + prefix + path
+    out[out.index(ours)] = name + b": " + _one_prefix(before) + path
+
+
+def _one_prefix(value: bytes) -> bytes:
+    parts = (part.strip(b" \t").rstrip(b"/") for part in value.split(b","))
+    return b"".join(part for part in parts if part[:1] == b"/")
+
+
+def stripped_before(head: RequestHead, caller: CallerFields) -> bytes:
+    """Return the prefix that trusted proxies before us stripped from the path; empty if none is known."""
+    told = head.special.get(_PREFIX) if caller.is_trusted else None
+    return b"" if told is None else _one_prefix(told)
 
 
 def _forwarded(head: RequestHead, caller: CallerFields, removed: frozenset[bytes]) -> list[bytes]:

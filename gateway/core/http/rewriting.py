@@ -10,6 +10,7 @@ without the token that the gateway would have sent. Rules:
 - Whatever else there is stays byte for byte: other hosts, relative references, paths outside this route, and
   what a browser might read as another host or another path. Nothing is repaired.
 - The bytes of the rest of the path, of the query and of the fragment do not change.
+- What trusted proxies before us stripped (``X-Forwarded-Prefix``) comes first, since callers need it.
 - The ``Path`` of a cookie is led back in the same way. One that covers all of the upstream's part of the
   route covers the route, and no more of the gateway.
 
@@ -57,23 +58,31 @@ class Rewriting:
         self._scheme = _origin_of(settings.upstream)[0]
         self._keeps_host = settings.preserves_host
 
-    def lines(self, lines: Iterable[bytes], authority: bytes) -> list[bytes]:
-        """Return the lines of a response's head, rewritten; `authority` is the caller's ``Host``."""
-        return [self._line(line, authority) for line in lines]
+    def lines(self, lines: Iterable[bytes], authority: bytes, before: bytes = b"") -> list[bytes]:
+        """Return the lines of a response's head, rewritten.
 
-    def _line(self, line: bytes, authority: bytes) -> bytes:
+        Args:
+            lines: of the head, as the upstream sent it.
+            authority: the caller's ``Host``.
+            before: the prefix that proxies before us stripped.
+        """
+        if before and not _is_prefix(before):
+            before = b""
+        return [self._line(line, authority, before) for line in lines]
+
+    def _line(self, line: bytes, authority: bytes, before: bytes) -> bytes:
         name, _, value = line.partition(b":")
         key = name.lower()
         if key in _REFERENCES and self._settings.location:
-            led = self.reference(value.strip(_BLANKS), authority)
+            led = self.reference(value.strip(_BLANKS), authority, before)
             return line if led is None else name + b": " + led
         if key == b"set-cookie" and self._cookies:
-            return name + b":" + self.cookie(value, authority)
+            return name + b":" + self.cookie(value, authority, before)
         return line
 
     # ── references ────────────────────────────────────────────────────────────────────────────────
 
-    def reference(self, value: bytes, authority: bytes) -> bytes | None:
+    def reference(self, value: bytes, authority: bytes, before: bytes = b"") -> bytes | None:
         """Return where a reference leads by way of the gateway; None if it stays as it is."""
         found = _REFERENCE.fullmatch(value)
         if found is None or len(value.translate(None, _UNCLEAN)) < len(value):
@@ -85,20 +94,20 @@ class Rewriting:
             return None
         if origin not in self._origins:
             is_preserved = self._keeps_host and origin == _origin(scheme, authority)
-            if not is_preserved or _is_within(path, self._route):
+            if not is_preserved or _is_within(path, before + self._route):
                 return None
-        led = self._led_back(path)
+        led = self._led_back(path, before)
         return None if led is None else led + rest
 
-    def _led_back(self, path: bytes) -> bytes | None:
+    def _led_back(self, path: bytes, before: bytes) -> bytes | None:
         if not _is_within(path, self._inside):
             return None
-        led = self._route + path[len(self._inside) :] or b"/"
+        led = before + self._route + path[len(self._inside) :] or b"/"
         return led if _has_one_reading(led) else None
 
     # ── cookies ───────────────────────────────────────────────────────────────────────────────────
 
-    def cookie(self, value: bytes, authority: bytes) -> bytes:
+    def cookie(self, value: bytes, authority: bytes, before: bytes = b"") -> bytes:
         """Return the value of a ``Set-Cookie`` with its ``Path`` and ``Domain`` as the route has them."""
         pair, *attributes = value.split(b";")
         # RFC 6265bis: such a cookie must have the path `/`, or browsers refuse it.
@@ -110,15 +119,15 @@ class Rewriting:
             new: bytes | None = written
             match key.strip(_BLANKS).lower():
                 case b"path" if self._settings.cookie_path and not is_bound:
-                    new = self._cookie_path(written)
+                    new = self._cookie_path(written, before)
                 case b"domain" if written:
                     new = self._cookie_domain(written, authority)
             if new is not None:
                 kept.append(attribute if new == written else key + equals + new)
         return b";".join(kept)
 
-    def _cookie_path(self, path: bytes) -> bytes:
-        inside, route = self._inside, self._route
+    def _cookie_path(self, path: bytes, before: bytes) -> bytes:
+        inside, route = self._inside, before + self._route
         if path[:1] != b"/" or len(path.translate(None, _UNCLEAN)) < len(path):
             return path
         if inside and _is_within(path, inside):
@@ -179,6 +188,11 @@ def _origin(scheme: bytes, authority: bytes) -> Origin | None:
 def _is_within(path: bytes, top: bytes) -> bool:
     """Whether `path` is `top` or below it; everything is within an empty one."""
     return not top or path == top or path.startswith(top + b"/")
+
+
+def _is_prefix(path: bytes) -> bool:
+    """Whether a path can stand in front of another one, and in a cookie."""
+    return b";" not in path and len(path.translate(None, _UNCLEAN)) == len(path) and _has_one_reading(path)
 
 
 def _has_one_reading(path: bytes) -> bool:

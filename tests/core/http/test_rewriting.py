@@ -243,6 +243,32 @@ HEAD = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("before", "result"),
+    [
+        (b"/outer", b"/outer/crm/a"),
+        (b"/outer/in", b"/outer/in/crm/a"),
+        (b"//evil.example", b"/crm/a"),
+        (b"/a;b", b"/crm/a"),
+        (b"/a/../b", b"/crm/a"),
+        (b"/a b", b"/crm/a"),
+        (b"", b"/crm/a"),
+    ],
+)
+def test_what_trusted_proxies_stripped_comes_first(before, result):
+    made = Rewriting(route(**CRM, rewrite=RewriteSettings(cookie_path=True)))
+    lines = [HEAD[1], b"Set-Cookie: A=1; Path=/a"]
+
+    assert made.lines(lines, CALLER, before) == [b"location: " + result, b"Set-Cookie: A=1; Path=" + result]
+
+
+def test_with_preserve_host_a_path_with_all_prefixes_stays():
+    made = Rewriting(route(**CRM, preserves_host=True))
+    known = b"Location: http://gateway.example:8080/outer/crm/a"
+
+    assert made.lines([known], CALLER, b"/outer") == [known]
+
+
 def test_only_the_fields_that_are_named_are_rewritten():
     both = Rewriting(route(**CRM, rewrite=RewriteSettings(cookie_path=True)))
     usual = Rewriting(route(**CRM))
