@@ -21,6 +21,7 @@ MOST_BYTES: Final = 16 * KIB
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: [^\r\n]*)?\r\n")
 _END: Final = b"\r\n\r\n"
 _REFUSED: Final = {
+    "401": "the forward proxy refuses the user and the password in `proxy` (401)",  # tinyproxy's word for 407
     "403": "the forward proxy does not allow connections to this upstream (403)",
     "407": "the forward proxy demands a user and a password, or refuses those in `proxy` (407)",
     "502": "the forward proxy cannot reach the upstream (502)",

@@ -55,6 +55,7 @@ def test_any_success_leads_to_the_upstream_whole_or_byte_by_byte(head):
     ("answer", "words"),
     [
         (b"HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic\r\n\r\n", "demands a user and a password"),
+        (b"HTTP/1.0 401 Unauthorized\r\n\r\n", "refuses the user and the password"),
         (b"HTTP/1.1 403 Forbidden\r\n\r\n<html>s3cr3t", "does not allow connections to this upstream"),
         (b"HTTP/1.1 502 Bad\r\n\r\n", "cannot reach the upstream"),
         (b"HTTP/1.1 503 Bad\r\n\r\n", "cannot reach the upstream"),
