@@ -45,6 +45,8 @@ HANDLER: Final = frozenset(
         "max_field_size",
         "max_headers",
         "max_line_size",
+        "pause_writing",
+        "resume_writing",
         "start",
         "transport",
         "writing_paused",
