@@ -148,7 +148,7 @@ def test_what_is_led_back_reaches_the_place_that_the_upstream_named(members, res
 @given(ROUTES, st.binary(max_size=12) | RESTS.map(str.encode), st.booleans())
 def test_nothing_is_added_to_a_reference_but_the_route(members, rest, preserves):
     made = Rewriting(route(**members, preserves_host=preserves))
-    for value in (rest, b"/" + rest, members["base_path"].encode() + b"/" + rest):
+    for value in (b"?" + rest, b"/" + rest, members["base_path"].encode() + b"/" + rest):
         result = made.reference(b"https://api.example.com" + value, CALLER)
         if result is not None:
             added = members["path"].rstrip("/").encode()
