@@ -113,6 +113,8 @@ class CallerConnection(CallerLink):
         assert isinstance(opened, OpenTunnel)
         self.opened = opened
         self.facts.total_deadline_s = inf
+        if self.writing_paused:  # by what came with the 101
+            opened.tunnel.caller_is_slow()
 
     async def _run_tunnel(self) -> None:
         """Run the tunnel that the last call opened, if it opened one, to its end."""
@@ -305,7 +307,7 @@ class CallerConnection(CallerLink):
     @property
     def _has_more(self) -> bool:
         """Whether there is unserved data, so that closing would reset the connection."""
-        return bool(self._messages or self._rest_bytes) or self._has_begun_head
+        return bool(self._messages or self._rest_bytes or self.held) or self._has_begun_head
 
     def _linger(self, transport: asyncio.Transport) -> None:
         """Read and discard what arrives; signal the end if the transport can, without a reset."""

@@ -231,10 +231,10 @@ class RequestReader(RequestHandler):
         """Hand what followed an upgrade to `take`, and then whatever comes."""
         self._raw = take
         held, self.held = bytes(self.held), bytearray()
-        if held:
-            take(held)
         if self._buffer_paused:
             self._resume_reading_for_buffer()
+        if held:
+            take(held)  # which may pause reading again
 
     def _hold_reading(self) -> None:
         """Stop reading until requests have been served.

@@ -75,6 +75,8 @@ class Switch:
         target.set_protocol(tunnel)
         for chunk in first:
             tunnel.data_received(bytes(chunk))
+        if upstream.is_gone:  # it sent all that with its 101, and closed; nobody else will tell
+            tunnel.connection_lost(None)
         fingerprint = token.fingerprint if token is not None else ""
         return OpenTunnel(
             tunnel,

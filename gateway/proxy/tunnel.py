@@ -78,17 +78,20 @@ class Direction:
             self._borders.feed(data)  # it may be the answer to a Close of ours
             return 0
         border = self._borders.feed(data, to_first=self._closing is not None)
+        rest = b""
         if self._closing is not None and border:
-            data = data[:border]
+            data, rest = data[:border], data[border:]
         self.target.write(data)
         self.passed_bytes += len(data)
+        if rest:
+            self._borders.feed(rest)  # it may hold the sender's own Close
         if self._closing is not None and border:
             self._shut(self._closing)
         return len(data)
 
     def close(self, code: int) -> None:
-        """Send a Close now if a frame has just ended, else where the next one does."""
-        if self._closing is None and not self.is_shut and self.close_code is None:
+        """Send a Close where the current frame ends, unless this direction has ended itself."""
+        if self._closing is None and not (self.is_shut or self.has_ended) and self.close_code is None:
             self._closing = code
             if self._borders.is_at_border:
                 self._shut(code)
@@ -144,6 +147,7 @@ class Tunnel(asyncio.Protocol):
         self.to_caller = Direction(caller, is_masked=False)
         self.began_s = self._heard_at_s = loop.time()
         self.end: TunnelEnd | None = None
+        self._is_upstream_gone = False
         self._over: asyncio.Future[None] = loop.create_future()
         self._aborts_at_s = inf
         settings = lease.settings
@@ -160,10 +164,17 @@ class Tunnel(asyncio.Protocol):
         finally:
             self._timer.cancel()
             self._note(TunnelEnd.ERROR)
+            self._let_upstream_take_the_rest()
             for direction in (self.to_caller, self.to_upstream):
                 if not direction.target.is_closing():
                     direction.target.abort()
             self._lease.leave()
+
+    def _let_upstream_take_the_rest(self) -> None:
+        """Bound the time of an upstream's close; the caller's is for the listener to bound."""
+        upstream = self.to_upstream.target
+        if upstream.is_closing() and not self._is_upstream_gone:
+            self._loop.call_later(self._lease.settings.close_timeout_s, upstream.abort)
 
     def close(self, code: int = GOING_AWAY, end: TunnelEnd = TunnelEnd.DRAIN) -> None:
         """End it with a Close at a border in each direction; what does not answer in time is cut."""
@@ -225,6 +236,7 @@ class Tunnel(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - how does not matter
         """Note that the upstream's connection is lost."""
+        self._is_upstream_gone = True
         self._note(TunnelEnd.UPSTREAM)
         self.to_caller.target.close()
         self._finish()
@@ -274,7 +286,9 @@ class Tunnel(asyncio.Protocol):
     # ── its time ──────────────────────────────────────────────────────────────────────────────────
 
     def _next_look_s(self) -> float:
-        return min(self._heard_at_s + self._patience_s(), self._dies_at_s, self._aborts_at_s)
+        if self._aborts_at_s < inf:  # it is ending: nothing else can be late any more
+            return self._aborts_at_s
+        return min(self._heard_at_s + self._patience_s(), self._dies_at_s)
 
     def _patience_s(self) -> float:
         settings = self._lease.settings
@@ -290,8 +304,9 @@ class Tunnel(asyncio.Protocol):
     def _look(self) -> None:
         """Act on what is late."""
         now_s, settings = self._loop.time(), self._lease.settings
-        if now_s >= self._aborts_at_s:
-            self._finish()  # and `run` cuts what is left
+        if self._aborts_at_s < inf:
+            if now_s >= self._aborts_at_s:
+                self._finish()  # and `run` cuts what is left
         elif now_s >= self._dies_at_s:
             by_token = settings.ends_with_token and now_s >= self._lease.token_expires_at_s
             self._dies_at_s = inf

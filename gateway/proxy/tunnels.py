@@ -102,6 +102,8 @@ class Tunnels:
         self._loop = loop
         self._by_caller: dict[str, int] = {}
         self._count = 0
+        self._known: frozenset[Permission] | None = None  # since the last reload
+        self._is_draining = False
         self.open: set[OpenTunnel] = set()
 
     def enter(self, caller: str) -> Callable[[], None]:
@@ -110,6 +112,8 @@ class Tunnels:
         Raises:
             TunnelsExceeded, CallerTunnelsExceeded: there is none.
         """
+        if self._is_draining:
+            raise TunnelsExceeded("the gateway is ending, and begins no more tunnels", retry_after_s=1)
         if self._count >= self.limits.tunnels:
             raise TunnelsExceeded("there are as many tunnels as the gateway allows", retry_after_s=1)
         if self._by_caller.get(caller, 0) >= self.limits.tunnels_per_caller:
@@ -132,8 +136,12 @@ class Tunnels:
             self._by_caller[caller] = left
 
     async def run(self, opened: OpenTunnel) -> None:
-        """Run a tunnel to its end."""
+        """Run a tunnel to its end, which comes at once if its time has passed during the handshake."""
         self.open.add(opened)
+        if self._is_draining:
+            opened.tunnel.close(GOING_AWAY, TunnelEnd.DRAIN)
+        elif self._known is not None and opened.permission not in self._known:
+            opened.tunnel.close(SERVICE_RESTART, TunnelEnd.RELOAD)
         try:
             await opened.tunnel.run()
         finally:
@@ -141,12 +149,15 @@ class Tunnels:
 
     def drain(self, within_s: float) -> None:
         """End all tunnels, spread over `within_s`: whoever comes back does not come with everybody else."""
+        self._is_draining = True
         self._end(list(self.open), within_s, GOING_AWAY, TunnelEnd.DRAIN)
 
     def go_on(self, limits: Limits, routes: Mapping[RouteName, tuple[RouteSettings, ...]]) -> None:
         """Go on after a reload: tunnels stay, but for those whose route lets nobody in as it did."""
         self.limits = limits
-        known = {Permission.of(each) for of_name in routes.values() for each in of_name}
+        self._known = known = frozenset(
+            Permission.of(each) for of_name in routes.values() for each in of_name
+        )
         lost = [each for each in self.open if each.permission not in known]
         self._end(lost, RELOAD_SPREAD_S, SERVICE_RESTART, TunnelEnd.RELOAD)
 
