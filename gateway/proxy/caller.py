@@ -298,6 +298,8 @@ class CallerConnection(CallerLink):
         if transport is None:
             return
         is_sending = self._discards or self._has_more or not self._last_payload.is_eof()
+        if self.opened is not None:
+            is_sending = self.opened.tunnel.may_linger
         self._discards = True
         if is_sending and not transport.is_closing():
             self._linger(transport)

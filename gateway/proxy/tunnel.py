@@ -148,6 +148,7 @@ class Tunnel(asyncio.Protocol):
         self.began_s = self._heard_at_s = loop.time()
         self.end: TunnelEnd | None = None
         self._is_upstream_gone = False
+        self._may_linger = False
         self._over: asyncio.Future[None] = loop.create_future()
         self._aborts_at_s = inf
         settings = lease.settings
@@ -165,9 +166,10 @@ class Tunnel(asyncio.Protocol):
             self._timer.cancel()
             self._note(TunnelEnd.ERROR)
             self._let_upstream_take_the_rest()
-            for direction in (self.to_caller, self.to_upstream):
-                if not direction.target.is_closing():
-                    direction.target.abort()
+            if not self.to_upstream.target.is_closing():
+                self.to_upstream.target.abort()
+            if not (self._may_linger or self.to_caller.target.is_closing()):
+                self.to_caller.target.abort()
             self._lease.leave()
 
     def _let_upstream_take_the_rest(self) -> None:
@@ -186,6 +188,11 @@ class Tunnel(asyncio.Protocol):
         self.to_upstream.close(code)
         self._set_timer()
         self._end_if_answered()
+
+    @property
+    def may_linger(self) -> bool:
+        """Whether the caller may still be sending, and is to read first what was sent to it."""
+        return self._may_linger and not self.to_upstream.has_ended
 
     @property
     def close_code(self) -> int | None:
@@ -238,7 +245,7 @@ class Tunnel(asyncio.Protocol):
         """Note that the upstream's connection is lost."""
         self._is_upstream_gone = True
         self._note(TunnelEnd.UPSTREAM)
-        self.to_caller.target.close()
+        self._let_caller_read_the_rest()
         self._finish()
 
     def pause_writing(self) -> None:
@@ -274,10 +281,20 @@ class Tunnel(asyncio.Protocol):
             self._close_both()
 
     def _close_both(self) -> None:
-        for direction in (self.to_caller, self.to_upstream):
-            if not direction.target.is_closing():
-                direction.target.close()
+        if not self.to_upstream.target.is_closing():
+            self.to_upstream.target.close()
+        self._let_caller_read_the_rest()
         self._finish()
+
+    def _let_caller_read_the_rest(self) -> None:
+        """Leave the end of a caller that may be sending to its connection: a plain close could reset it."""
+        caller = self.to_caller.target
+        if caller.is_closing():
+            return
+        if caller.can_write_eof():
+            self._may_linger = True
+        else:
+            caller.close()
 
     def _finish(self) -> None:
         if not self._over.done():
