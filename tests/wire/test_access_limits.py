@@ -268,3 +268,76 @@ async def test_a_head_that_was_read_before_a_name_was_reserved_reaches_nobody_wh
     assert values[0] == [b"mallory"]
     assert values[1] in ([b"mallory"], [b"office"])  # the slow way reads the head later
     assert values[2] == [b"office"]
+
+
+# ── every end of a call gives its place back, once ─────────────────────────────────────────────────
+
+
+def counts(at):
+    """The places that are taken; to give one back twice would raise, and the loop would meet that."""
+    (limiter,) = at.gateway.generation.limiters.values()
+    return limiter._in_flight[0]._counts
+
+
+async def ended_by_its_caller(at, caller):
+    """The head of the response is there, its body is not."""
+    await caller.send(request("GET", "/stalls"))
+    await caller.head()
+    assert counts(at) == {"": 1}
+    caller.leave()
+
+
+async def ended_before_the_body_came(at, caller):
+    await caller.send(request("POST", "/", "Content-Length: 9") + b"half")
+    await at.works_on(1)
+    caller.leave()
+
+
+ENDS = {
+    "a response": lambda at, caller: caller.ask(request("GET", "/")),
+    "no body": lambda at, caller: caller.ask(request("HEAD", "/")),
+    "an upstream that breaks off": lambda at, caller: caller.ask(request("GET", "/breaks")),
+    "a body that is too long": lambda at, caller: caller.ask(request("POST", "/", body=b"x" * 20)),
+    "Max-Forwards: 0": lambda at, caller: caller.ask(request("OPTIONS", "/", "Max-Forwards: 0")),
+    "a caller that leaves": ended_by_its_caller,
+    "a caller that leaves with half a body": ended_before_the_body_came,
+}
+
+
+async def broken_or_whole(exchange):
+    if exchange.target == b"/breaks":
+        exchange.close()
+    elif exchange.target == b"/stalls":
+        exchange.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx")
+        await exchange.gone()
+    else:
+        await exchange.body()
+        exchange.write(ok())
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+async def test_every_end_of_a_call_gives_its_place_back(end):
+    gate = GateSettings(limits=(InFlightLimit("capacity", 1),))
+    async with rig(broken_or_whole, gate=gate, max_body_bytes=10) as at:
+        await end(at, await at.caller())
+        await at.works_on(0)
+        assert counts(at) == {}
+
+        assert (await at.get()).status == 200
+        assert counts(at) == {}
+
+
+async def test_a_place_outlives_a_reload_and_is_given_back_after_two():
+    gate = GateSettings(limits=(InFlightLimit("capacity", 1),))
+    async with rig(broken_or_whole, gate=gate) as at:
+        caller = await at.caller()
+        await caller.send(request("GET", "/stalls"))
+        await caller.head()
+        for name in ("first", "second"):
+            await at.gateway.reload(others(at, routes=(at.route("/", gate=gate), at.route(f"/{name}"))))
+            assert counts(at) == {"": 1}
+            assert (await at.get()).status == 503
+        caller.leave()
+        await at.works_on(0)
+
+        assert counts(at) == {}
