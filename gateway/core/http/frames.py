@@ -11,6 +11,10 @@ from typing import Final
 _CLOSE: Final = 0x8
 _OPCODES: Final = frozenset({0x0, 0x1, 0x2, _CLOSE, 0x9, 0xA})
 _LONGEST_CONTROL: Final = 125
+# First bytes of frames whose length is all that matters: data, whole or in fragments, Ping and Pong.
+_IS_SMALL: Final = bytes(
+    byte & 0x0F in {0x0, 0x1, 0x2} or (byte & 0x0F in {0x9, 0xA} and byte >= 0x80) for byte in range(0x100)
+)
 GOING_AWAY: Final = 1001
 SERVICE_RESTART: Final = 1012
 
@@ -47,6 +51,8 @@ class FrameBorders:
         With `to_first` it is followed no further than to the end of the first.
         """
         last = position = 0
+        if self.is_valid and not (to_first or self._head or self._left):
+            last = position = self._skip_small(data)
         while position < len(data) and self.is_valid:
             if self._left:
                 position = self._skip(data, position)
@@ -61,6 +67,18 @@ class FrameBorders:
                 if to_first:
                     break
         return last
+
+    def _skip_small(self, data: bytes) -> int:
+        """Return the offset behind the small frames that `data` begins with: many may come in one read."""
+        position, size = 0, len(data)
+        head_bytes, shortest = (6, 0x80) if self._is_masked else (2, 0)
+        while position + head_bytes <= size and _IS_SMALL[data[position]]:
+            short = data[position + 1] - shortest
+            end = position + head_bytes + short
+            if not 0 <= short <= _LONGEST_CONTROL or end > size:
+                break
+            position = end
+        return position
 
     def _skip(self, data: bytes, position: int) -> int:
         end = min(len(data), position + self._left)

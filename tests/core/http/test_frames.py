@@ -53,6 +53,25 @@ def test_byte_by_byte_is_the_same_as_whole():
     assert found == [11, len(stream)]
 
 
+ANY_FRAMES = st.builds(
+    lambda first, second, rest: bytes([first, second]) + rest,
+    st.one_of(st.sampled_from([0x01, 0x81, 0x82, 0x88, 0x89, 0xC1]), st.integers(0, 255)),
+    st.one_of(st.integers(0, 12), st.integers(0x80, 0x8C), st.integers(0, 255)),
+    st.binary(max_size=16),
+)
+
+
+@given(st.lists(ANY_FRAMES, max_size=12), st.booleans())
+def test_what_came_in_one_read_is_followed_as_if_it_had_come_byte_by_byte(frames, is_masked):
+    stream = b"".join(frames)
+    whole, bytewise = FrameBorders(is_masked=is_masked), FrameBorders(is_masked=is_masked)
+    found = [at + 1 for at in range(len(stream)) if bytewise.feed(stream[at : at + 1])]
+
+    assert whole.feed(stream) == (found[-1] if found else 0)
+    assert (whole.is_valid, whole.is_at_border) == (bytewise.is_valid, bytewise.is_at_border)
+    assert whole.close_code == bytewise.close_code
+
+
 BROKEN = {
     "a reserved opcode": frame(b"", 0x3),
     "a reserved control opcode": frame(b"", 0xB),
