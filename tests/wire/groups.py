@@ -10,8 +10,9 @@ from tests.wire.rig import Rig
 from tests.wire.servers import FakeUpstream
 
 
-def at(port, host="127.0.0.1", **members):
-    place = UpstreamSettings(Scheme.HTTP, host, port)
+def at(port, host="127.0.0.1", *, ca_file=None, **members):
+    scheme = Scheme.HTTP if ca_file is None else Scheme.HTTPS
+    place = UpstreamSettings(scheme, host, port, ca_file=ca_file)
     return AddressSettings(place, place, **members)
 
 
@@ -41,17 +42,17 @@ class Backends:
     def connections(self):
         return [each.connections for each in self.all]
 
-    def group(self, **members):
-        return group_of(*(at(each.port) for each in self.all), **members)
+    def group(self, ca_file=None, **members):
+        return group_of(*(at(each.port, ca_file=ca_file) for each in self.all), **members)
 
 
 @asynccontextmanager
-async def grouped(count=3, script=None, *, group=None, route=None, **members):
-    """A rig whose one route leads to a group of `count` fake upstreams, and these."""
+async def grouped(count=3, script=None, *, group=None, route=None, tls=None, **members):
+    """A rig whose one route leads to a group of `count` fake upstreams, and these; `tls` is their context."""
     backends = Backends(count, script)
     async with AsyncExitStack() as stack:
         for each in backends.all:
-            await each.start()
+            await each.start(tls)
             stack.push_async_callback(each.close)
         made = backends.group(**(group or {}))
         rig = Rig(

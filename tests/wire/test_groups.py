@@ -9,6 +9,7 @@ import pytest
 from gateway.core.balance_settings import Balance, BalanceSettings
 from gateway.core.settings import AddressSettings, Scheme, UpstreamSettings
 from tests.net.look_ups import Zone
+from tests.wire.certificates import Authority, server_context
 from tests.wire.groups import at, group_of, grouped, route_to
 from tests.wire.messages import ok, request
 from tests.wire.rig import Rig
@@ -28,6 +29,20 @@ async def test_requests_one_after_the_other_stay_on_a_warm_connection():
             assert (await caller.ask(GET)).status == 200
         assert sum(backends.connections) == 1
         assert sorted(backends.counts) == [0] * 7 + [40]
+
+
+@pytest.mark.parametrize(("balance", "handshakes"), [(Balance.WARM, 1), (Balance.ROUND_ROBIN, 8)])
+async def test_a_quiet_gateway_makes_few_handshakes(tmp_path, balance, handshakes):
+    authority = Authority.make(tmp_path)
+    context = server_context(authority.leaf("127.0.0.1"))
+    async with grouped(8, group={"ca_file": authority.ca_file, **balanced(balance)}, tls=context) as (
+        rig,
+        backends,
+    ):
+        caller = await rig.caller()
+        for _ in range(100):
+            assert (await caller.ask(GET)).status == 200
+        assert sum(backends.connections) == handshakes
 
 
 async def test_requests_at_the_same_time_go_to_those_with_the_fewest():
