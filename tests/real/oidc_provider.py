@@ -231,5 +231,6 @@ class OidcProvider:
             impatience.join()
         if said is None:
             self.stop()
-            raise AssertionError(f"the authorization server did not say {word}:\n{self._log.read_text()}")
+            end = f"did not say {word} and ended with {process.returncode}"
+            raise AssertionError(f"the authorization server {end}:\n{self._log.read_text()}")
         return said.removeprefix(word)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-START_S = 20.0
+START_S = 60.0
 LOOK_AGAIN_S = 0.01
 
 
