@@ -15,6 +15,7 @@ from gateway.core.access.finding import Finding, Known
 from gateway.core.access.limits import address_of
 from gateway.core.access.outcome import Admitted, judge
 from gateway.core.access.refusal import refusal_error
+from gateway.core.access_errors import CallerNotAllowed
 from gateway.core.access_settings import GateSettings
 from gateway.core.admission import OPEN, Admission
 from gateway.core.caller import Caller, WayName
@@ -155,11 +156,19 @@ class Gate:
         who = self._judged(findings, head, caller)
         passed = self._passed.get(who)
         if passed is None:
-            passed = Admission(who, identity_lines(self._identity, who))
+            passed = Admission(who, self._identity_lines(who))
             if len(self._passed) >= _MOST_PASSED:
                 self._passed.clear()
             self._passed[who] = passed
+        self._count(who.way, "admitted")
         return passed
+
+    def _identity_lines(self, who: Caller) -> tuple[bytes, ...]:
+        try:
+            return identity_lines(self._identity, who)
+        except CallerNotAllowed:
+            self._count(who.way, "identity")
+            raise
 
     def _passed_before(self, findings: dict[WayName, Finding]) -> Admission | None:
         for finding in findings.values():
@@ -178,7 +187,6 @@ class Gate:
                 findings[way.name] = seen
         verdict = judge(self._rule, findings, self._presented, self._local)
         if isinstance(verdict, Admitted):
-            self._count(verdict.caller.way, "admitted")
             return verdict.caller
         self._count(verdict.way or "-", verdict.reason.value)
         raise refusal_error(verdict, {way.name: way.challenge for way in self._credentials})

@@ -14,6 +14,7 @@ from gateway.access.allowance import MOST_WAITING
 from gateway.core.access.finding import Bad
 from gateway.core.access_settings import AccessEntry, AccessRule, GateSettings, JwtWay, WaySettings
 from gateway.core.caller import WayName
+from gateway.core.identity import IdentityField
 from gateway.core.settings import RouteName
 from tests.oauth import keys
 from tests.wire.issuer import AUDIENCE, Issuer
@@ -24,7 +25,9 @@ STAFF, OTHERS = WayName("staff"), WayName("others")
 
 
 @asynccontextmanager
-async def staffed(issuer=None, *, entries=None, others=None, audience_of_others=AUDIENCE, **members):
+async def staffed(
+    issuer=None, *, entries=None, identity=(), others=None, audience_of_others=AUDIENCE, **members
+):
     issuer = issuer or Issuer()
     if not issuer.port:
         await issuer.start()
@@ -35,7 +38,9 @@ async def staffed(issuer=None, *, entries=None, others=None, audience_of_others=
     try:
         async with Rig(
             routes=lambda rig: [
-                rig.route("/", gate=GateSettings(AccessRule(entries or (AccessEntry((STAFF,)),))))
+                rig.route(
+                    "/", gate=GateSettings(AccessRule(entries or (AccessEntry((STAFF,)),)), identity=identity)
+                )
             ],
             callers=ways,
         ) as rig:
@@ -279,6 +284,15 @@ async def test_each_outcome_is_counted_by_route_and_way():
         counted = rig.gateway.metrics.route(RouteName("/")).accesses
 
     assert counted == {("staff", "admitted"): 1, ("staff", "invalid"): 1, ("-", "missing"): 1}
+
+
+async def test_a_caller_whom_no_field_can_tell_of_is_not_counted_as_admitted():
+    async with staffed(identity=(IdentityField.of("X-Caller", "{caller.claims.name}"),)) as (rig, issuer):
+        statuses = [(await rig.get("/", bearer(issuer.token(name=name)))).status for name in ("Bob", "Zoë")]
+        counted = rig.gateway.metrics.route(RouteName("/")).accesses
+
+    assert statuses == [200, 403]
+    assert counted == {("staff", "admitted"): 1, ("staff", "identity"): 1}
 
 
 async def test_what_is_shown_of_a_way_names_its_keys_and_no_caller():
