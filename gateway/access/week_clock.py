@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 
 class WeekClock:
@@ -22,5 +25,7 @@ class WeekClock:
         """Return the local time in a zone, which the configuration made sure of."""
         found = self._zones.get(zone)
         if found is None:
+            from zoneinfo import ZoneInfo  # noqa: PLC0415 - memory that only rules with hours need
+
             found = self._zones[zone] = ZoneInfo(zone)
         return datetime.fromtimestamp(self._wall_s(), found)
