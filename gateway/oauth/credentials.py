@@ -35,6 +35,7 @@ from gateway.core.oauth.client_trouble import credential_key
 from gateway.core.oauth.objections import UsedAlgorithms
 from gateway.core.oauth.token_events import CredentialKept
 from gateway.core.oauth.token_outcome import Failed, FailureKind
+from gateway.core.oauth.token_request import BuiltRequest, build_request_about
 from gateway.core.secret import Secret
 from gateway.core.signing_settings import AssertionSettings, DpopSettings, SigningAlgorithm
 from gateway.oauth.transport import trust_in_server
@@ -112,6 +113,21 @@ class Credentials:
             except (OSError, ValueError):
                 return unusable(each.key, UNREADABLE)
         return grant
+
+    def request_about(
+        self, client: ClientSettings, number: int, audience: str, token: Secret
+    ) -> BuiltRequest | Failed:
+        """Return a request about a token (RFC 7009, RFC 7662), with what `of_client` gives as proof."""
+        grant = self.grant_now(client)
+        if isinstance(grant, Failed):
+            return grant
+        proof = self.of_client(client, number, audience)
+        if isinstance(proof, Failed):
+            return proof
+        try:
+            return build_request_about(grant, proof, token)
+        except ValueError:
+            return unusable(credential_key(client), UNFIT)
 
     async def dpop_key(self, client: ClientSettings) -> DpopKey | Failed | None:
         """Return the key that the next token is bound to; None where tokens are bound to none."""

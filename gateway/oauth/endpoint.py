@@ -31,7 +31,7 @@ from gateway.core.oauth.token_answer import read_revocation_answer
 from gateway.core.oauth.token_attempt import Asked, TokenAttempt, nonce_in
 from gateway.core.oauth.token_events import CredentialSwitched, MetadataObjected, TokenObserver
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted, Outcome
-from gateway.core.oauth.token_request import BuiltRequest, build_request_about, build_token_request
+from gateway.core.oauth.token_request import BuiltRequest, build_token_request
 from gateway.core.secret import Secret
 from gateway.core.server_url import origin_of
 from gateway.net.resolver import Resolver
@@ -118,7 +118,8 @@ class TokenEndpoint:
         answer: ServerAnswer | Failed = DEAD_CONNECTION
         for is_fresh in (False, True):
             if answer is DEAD_CONNECTION:
-                request = self._revocation(client, token_endpoint, token)
+                number = self._choice.in_use(client)
+                request = self._credentials.request_about(client, number, token_endpoint, token)
                 if isinstance(request, Failed):
                     return request
                 answer = await self._post(client, url, request, is_fresh=is_fresh)
@@ -239,20 +240,6 @@ class TokenEndpoint:
         if isinstance(outcome, Granted) and outcome.is_bound and key is not None:
             return replace(reading, outcome=replace(outcome, prover=key.bound_to(outcome.access_token)))
         return reading
-
-    def _revocation(
-        self, client: ClientSettings, token_endpoint: str, token: Secret
-    ) -> BuiltRequest | Failed:
-        grant = self._credentials.grant_now(client)
-        if isinstance(grant, Failed):
-            return grant
-        proof = self._credentials.of_client(client, self._choice.in_use(client), token_endpoint)
-        if isinstance(proof, Failed):
-            return proof
-        try:
-            return build_request_about(grant, proof, token)
-        except ValueError:
-            return unusable(credential_key(client), UNFIT)
 
     async def _post(
         self, client: ClientSettings, url: str, built: BuiltRequest, *, is_fresh: bool

@@ -14,16 +14,14 @@ from typing import Final
 from gateway.core.client_settings import ClientSettings
 from gateway.core.clock import Clock
 from gateway.core.json_object import JsonObject
-from gateway.core.oauth.client_trouble import credential_key
 from gateway.core.oauth.metadata import may_have_moved
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.token_answer import read_introspection_answer
 from gateway.core.oauth.token_events import TokenObserver
 from gateway.core.oauth.token_outcome import Failed, FailureKind
-from gateway.core.oauth.token_request import BuiltRequest, build_request_about
 from gateway.core.secret import Secret
 from gateway.net.resolver import Resolver
-from gateway.oauth.credentials import UNFIT, Credentials, random_jti, unusable
+from gateway.oauth.credentials import Credentials, random_jti
 from gateway.oauth.discovery import Discovery
 from gateway.oauth.secret_choice import SecretChoice
 from gateway.oauth.transport import DEAD_CONNECTION, ServerRequest, Transport
@@ -91,27 +89,13 @@ class Introspection:
         answer: ServerAnswer | Failed = DEAD_CONNECTION
         for is_fresh in (False, True):
             if answer is DEAD_CONNECTION:
-                request = await self._request(client, number, url, token)
+                audience = await self._audience(client, url)
+                request = self._credentials.request_about(client, number, audience, token)
                 if isinstance(request, Failed):
                     return request
                 sent = ServerRequest(request.url(url), request.headers, request.body, request.method.value)
                 answer = await self._transport.send(client, sent, is_fresh=is_fresh)
         return answer
-
-    async def _request(
-        self, client: ClientSettings, number: int, url: str, token: Secret
-    ) -> BuiltRequest | Failed:
-        grant = self._credentials.grant_now(client)
-        if isinstance(grant, Failed):
-            return grant
-        audience = await self._audience(client, url)
-        proof = self._credentials.of_client(client, number, audience)
-        if isinstance(proof, Failed):
-            return proof
-        try:
-            return build_request_about(grant, proof, token)
-        except ValueError:
-            return unusable(credential_key(client), UNFIT)
 
     async def _audience(self, client: ClientSettings, url: str) -> str:
         """Return what an assertion is for: the token endpoint, wherever it is sent (RFC 7523 section 3)."""

@@ -40,13 +40,8 @@ def authorization(head: RequestHead, slot: Slot) -> bytes | None:
     Raises:
         MalformedRequest: the field is repeated.
     """
-    value = head.special.get(b"authorization")
-    if value is None:
-        return None
-    if head.repeats_authorization:
-        raise MalformedRequest("the request has more than one Authorization")
-    scheme, _, credentials = value.partition(b" ")
-    return credentials.strip(b" ") if scheme.lower() in _SCHEMES[slot] else None
+    found = _schemed(head)
+    return found[1] if found is not None and found[0] in _SCHEMES[slot] else None
 
 
 def token(head: RequestHead) -> bytes | None:
@@ -55,16 +50,24 @@ def token(head: RequestHead) -> bytes | None:
     Raises:
         MalformedRequest: the field is repeated.
     """
+    found = _schemed(head)
+    if found is None:
+        return None
+    scheme, credentials = found
+    if scheme == b"bearer":
+        return credentials
+    return PROOF_MARK + credentials if scheme == b"dpop" else None
+
+
+def _schemed(head: RequestHead) -> tuple[bytes, bytes] | None:
+    """Return the scheme in ``Authorization``, in lower case, and what follows it."""
     value = head.special.get(b"authorization")
     if value is None:
         return None
     if head.repeats_authorization:
         raise MalformedRequest("the request has more than one Authorization")
     scheme, _, credentials = value.partition(b" ")
-    scheme = scheme.lower()
-    if scheme == b"bearer":
-        return credentials.strip(b" ")
-    return PROOF_MARK + credentials.strip(b" ") if scheme == b"dpop" else None
+    return scheme.lower(), credentials.strip(b" ")
 
 
 def without_scheme(credential: bytes) -> tuple[bytes, bool]:
