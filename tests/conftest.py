@@ -80,3 +80,23 @@ def demo_ports():
         if taken := [port for port in (8080, 8079, 9400, 9500) if not is_free(port)]:
             pytest.skip(f"the demo's ports {taken} are in use")
         yield
+
+
+@pytest.fixture
+async def upstream():
+    from tests.wire.servers import FakeUpstream  # noqa: PLC0415 - imported here, its assertions are rewritten
+
+    server = FakeUpstream()
+    await server.start()
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+async def authorization_server():
+    from tests.wire.authorization_server import FakeAuthorizationServer  # noqa: PLC0415 - as above
+
+    server = FakeAuthorizationServer()
+    await server.start()
+    yield server
+    await server.close()

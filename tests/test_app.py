@@ -21,7 +21,7 @@ from tests.processes import write_configuration
 from tests.wire.authorization_server import FakeAuthorizationServer
 from tests.wire.caller import RawCaller
 from tests.wire.messages import ok, request
-from tests.wire.servers import Changes, FakeUpstream
+from tests.wire.servers import Changes
 
 CLIENT_SECRET = "s3cr3t-of-the-client"
 TENANT = "s3cr3t-of-the-tenant"
@@ -42,14 +42,6 @@ class Told(Changes, Fanout):
         self.obtained += isinstance(event, TokenObtained)
         if isinstance(event, TokenObtained | TokenFailed | TokenRejected):
             self.changed()
-
-
-@pytest.fixture
-async def upstream():
-    server = FakeUpstream()
-    await server.start()
-    yield server
-    await server.close()
 
 
 @pytest.fixture

@@ -25,10 +25,8 @@ from ruamel.yaml import YAML
 from gateway.config import load
 from tests.processes import RunningGateway, write_configuration
 from tests.real.programs import free_port
-from tests.wire.authorization_server import FakeAuthorizationServer
 from tests.wire.caller import RawCaller
 from tests.wire.messages import request
-from tests.wire.servers import FakeUpstream
 
 ROOT = Path(__file__).parents[1]
 CONTAINERFILE = ROOT / "deploy" / "Containerfile"
@@ -211,22 +209,6 @@ async def in_container(image, home, *arguments):
         if process.returncode is None:
             child.signal(signal.SIGKILL)
         await child.ended()
-
-
-@pytest.fixture
-async def upstream():
-    server = FakeUpstream()
-    await server.start()
-    yield server
-    await server.close()
-
-
-@pytest.fixture
-async def authorization_server():
-    server = FakeAuthorizationServer()
-    await server.start()
-    yield server
-    await server.close()
 
 
 def write_files(home, upstream, authorization_server):

@@ -16,7 +16,6 @@ import pytest
 from tests.processes import COMMAND, WAIT_S, RunningGateway, environment, write_configuration
 from tests.wire.caller import RawCaller
 from tests.wire.messages import request
-from tests.wire.servers import FakeUpstream
 
 NAMESPACE = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
 
@@ -61,14 +60,6 @@ async def first(folder, file, stdin=DEVNULL):
         if process.returncode is None:
             process.kill()
         await child.ended()
-
-
-@pytest.fixture
-async def upstream():
-    server = FakeUpstream()
-    await server.start()
-    yield server
-    await server.close()
 
 
 def file_for(folder, upstream):

@@ -14,7 +14,6 @@ from tests.processes import running, write_configuration
 from tests.wire.authorization_server import FakeAuthorizationServer
 from tests.wire.caller import RawCaller
 from tests.wire.messages import Broken, ok, request
-from tests.wire.servers import FakeUpstream
 
 
 class Holding:
@@ -29,14 +28,6 @@ class Holding:
             await exchange.send(self.start)
         await self.let.wait()
         exchange.write(ok(b"late but whole"))
-
-
-@pytest.fixture
-async def upstream():
-    server = FakeUpstream()
-    await server.start()
-    yield server
-    await server.close()
 
 
 @pytest.fixture

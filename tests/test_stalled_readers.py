@@ -19,7 +19,6 @@ from gateway.core.settings import Address
 from tests.processes import COMMAND, WAIT_S, environment, write_configuration
 from tests.wire.caller import RawCaller
 from tests.wire.messages import request
-from tests.wire.servers import FakeUpstream
 
 LONG = "/" + 7000 * "x"  # the path stands in the access record: 600 of them fill the queue
 
@@ -81,14 +80,6 @@ async def dropped(admin):
     await caller.close()
     counts = re.findall(rb"^gateway_access_log_dropped_total (\S+)", body, re.MULTILINE)
     return float(counts[0])
-
-
-@pytest.fixture
-async def upstream():
-    server = FakeUpstream()
-    await server.start()
-    yield server
-    await server.close()
 
 
 @pytest.mark.parametrize("name", ["stdout", "stderr"])

@@ -14,28 +14,10 @@ import pytest
 
 from gateway.core.settings import Address
 from tests.processes import gateway_beside, is_free, running, write_configuration
-from tests.wire.authorization_server import FakeAuthorizationServer
 from tests.wire.caller import RawCaller
 from tests.wire.messages import request
-from tests.wire.servers import FakeUpstream
 
 SECRET = {"SECRET": "hunter2-the-client-secret"}
-
-
-@pytest.fixture
-async def upstream():
-    server = FakeUpstream()
-    await server.start()
-    yield server
-    await server.close()
-
-
-@pytest.fixture
-async def authorization_server():
-    server = FakeAuthorizationServer()
-    await server.start()
-    yield server
-    await server.close()
 
 
 def document(upstream, authorization_server=None, workers=2, **more):
