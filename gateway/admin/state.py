@@ -16,6 +16,7 @@ from gateway.core.masking import shown_url
 from gateway.core.oauth.named_secret import SecretName, WatchedFile
 from gateway.core.oauth.source_state import SourceState
 from gateway.core.oauth.token_answer import missing_scope
+from gateway.core.rewrite_settings import RewriteSettings
 from gateway.core.settings import RouteSettings, TenantSettings, UpstreamSettings
 from gateway.observe.route_health import RouteHealth
 from gateway.process_identity import started_ticks
@@ -114,6 +115,7 @@ def route_state(route: RouteSettings, health: RouteHealth | None = None) -> Stat
         "methods": sorted(route.methods) if route.methods is not None else None,
         "upstream": url_of(route.upstream) + route.base_path if route.group is None else route.group.name,
         **({"instances": [*map(str, route.instances.allowed)]} if route.instances is not None else {}),
+        **({"proxy": str(route.upstream.proxy)} if route.upstream.proxy is not None else {}),
         "strip_prefix": route.strips_prefix,
         "client": route.grant.client if route.grant is not None else None,
         **({"tenants": _tenants(route.tenants)} if route.tenants is not None else {}),
@@ -121,7 +123,16 @@ def route_state(route: RouteSettings, health: RouteHealth | None = None) -> Stat
         **({} if route.send == USUAL else {"send": [*map(described, route.send)]}),
         "authorization": route.authorization.value,
         "recover_on": [*sorted(route.recover_on), *map(str, route.refusal_signs)],
+        "rewrite": _rewrite(route.rewrite),
         "last_error": _last_error(health),
+    }
+
+
+def _rewrite(rewrite: RewriteSettings) -> State:
+    return {
+        "location": rewrite.location,
+        "cookie_path": rewrite.cookie_path,
+        "cookie_domain": rewrite.cookie_domain.value,
     }
 
 

@@ -8,12 +8,14 @@ from gateway.admin.state import client_state, missing_token, route_state
 from gateway.admin.view import MissingToken
 from gateway.core.carriers import InCookie, InHeader
 from gateway.core.client_settings import ClientName
+from gateway.core.forward_proxy import ForwardProxy
 from gateway.core.instances import InstancePattern, InstanceSettings
 from gateway.core.oauth.client_facts import ClientFacts
 from gateway.core.oauth.named_secret import SecretName
 from gateway.core.oauth.source_state import RequestCounts, SourceState, TokenState
 from gateway.core.refusal_sign import RefusalSign
-from gateway.core.secret import MASK
+from gateway.core.rewrite_settings import CookieDomain, RewriteSettings
+from gateway.core.secret import MASK, Secret
 from gateway.core.settings import RouteName, RouteSettings, Scheme, UpstreamSettings
 from tests.core.samples import GRANT, UPSTREAM, route
 
@@ -198,6 +200,18 @@ def test_a_route_is_shown_with_its_upstream(upstream: UpstreamSettings, where: s
 def test_nothing_of_a_grant_that_may_be_secret_is_shown():
     grant = replace(GRANT, headers=(("X-Key", "hunter2"),), parameters=(("pin", "hunter2"),))
     assert "hunter2" not in str(route_state(route("/", grant=grant)))
+
+
+def test_a_route_says_what_it_rewrites_and_through_which_proxy_it_leads_but_not_the_password():
+    usual = route_state(route("/"))
+    rewrite = RewriteSettings(location=False, cookie_path=True, cookie_domain=CookieDomain.REMOVE)
+    proxy = ForwardProxy("::1", 3128, Secret("me:hunter2"))
+    odd = route_state(route("/", rewrite=rewrite, upstream=replace(UPSTREAM, proxy=proxy)))
+    assert "proxy" not in usual
+    assert usual["rewrite"] == {"location": True, "cookie_path": False, "cookie_domain": "keep"}
+    assert odd["rewrite"] == {"location": False, "cookie_path": True, "cookie_domain": "remove"}
+    assert odd["proxy"] == "[::1]:3128"
+    assert "hunter2" not in str(odd)
 
 
 def test_a_route_says_where_its_credential_goes_and_what_it_names_if_that_is_not_usual():
