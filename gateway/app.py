@@ -125,7 +125,7 @@ class Gateway:
         self.metrics = Metrics(self.overview.gauges(), time.time)
         self._trust = Trust()
         self.observers = Observers(settings, loop, self.metrics, observer)
-        self._resolver = Resolver(self.metrics.resolutions, get_addr_info, loop.time)
+        self._resolver = Resolver(self.metrics.resolutions, get_addr_info, loop.time, random.random)
         self._is_hasty = shortest_timeout_s(settings) < REST_S
         self._sweeper = Sweeper(loop, (), self._is_busy)
         self.census = Census(settings.limits.connections, self._sweeper.wake)

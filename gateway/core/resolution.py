@@ -2,11 +2,17 @@
 
 Rules:
 
-- An answer is renewed every `RENEW_S` while the name is used: `getaddrinfo` does not reveal a time to live.
-- A failed look-up (the resolver is down, slow, or says "try again") is reported and changes nothing else.
+- An answer is renewed every ``resolve`` (`RENEW_S`) while the name is used: `getaddrinfo` does not reveal a
+  time to live. A little earlier by chance, so that processes that began together do not ask together.
+- A failed look-up (the resolver is down, slow, or says "try again") is reported and changes nothing else. The
+  next one follows after `RENEW_S` at the latest, however seldom answers are renewed.
 - "No such name" may come from a resolver that is being reloaded. The addresses are dropped only once it was
   said twice in a row and the last good answer is `STALE_S` old.
-- An answer that was not renewed for `UNUSED_S` is used only after another look-up, or if that one fails.
+- An answer that should have been renewed `GRACE_S` ago, as nobody used it, is used only after another
+  look-up, or if that one fails.
+- Where no address can be reached, the name is looked up ahead of schedule, at once. While that finds nothing
+  new, it is done ever less often, down to once in `REPEAT_S`: a dead upstream must not cost the resolver a
+  look-up for each request.
 - Addresses are raced in the order of RFC 8305 section 4: families alternate; the address that worked last
   goes first, the one that failed last goes last.
 """
@@ -25,13 +31,17 @@ Ip = NewType("Ip", str)
 
 RENEW_S: Final = 10.0
 REPEAT_S: Final = 1.0
+"""How often a name without addresses is looked up."""
+EARLY_S: Final = 0.125
 """The shortest time between two look-ups of a name, whoever wants one."""
-UNUSED_S: Final = 3 * RENEW_S
+GRACE_S: Final = 1.0
 STALE_S: Final = 5 * 60.0
 LATE_S: Final = 5.0
 """A look-up that takes longer is reported as a failure, but continues. glibc waits 5 s for a server."""
 SLOW_S: Final = 1.0
 ABSENCES: Final = 2
+_SPREAD: Final = 0.1
+_MOST_DOUBLINGS: Final = 16
 
 
 class LookUp(Enum):
@@ -64,6 +74,8 @@ class Known:
         addresses: those of the last good answer, unless they were dropped.
         found_at_s, looked_up_at_s: when the last successful look-up ended, and the last one of any outcome.
         absences: how often in a row the name was said not to exist.
+        fruitless: look-ups in a row that came ahead of schedule and found nothing new.
+        chance: what decides how much earlier than necessary the next look-up comes, in [0, 1).
         trouble: why the last look-up found no address, or empty.
         worked, failed: the address that was reached last, and the one that was not.
     """
@@ -72,6 +84,8 @@ class Known:
     found_at_s: float = -inf
     looked_up_at_s: float = -inf
     absences: int = 0
+    fruitless: int = 0
+    chance: float = 0.0
     trouble: str = ""
     worked: Ip | None = None
     failed: Ip | None = None
@@ -84,45 +98,43 @@ class ResolutionObserver(Protocol):
         """Take note of a look-up of `name` that ended, or is taking long."""
 
 
-def after(known: Known, finding: Finding, now_s: float) -> Known:
-    """Return what is known after a look-up."""
+def after(
+    known: Known, finding: Finding, now_s: float, *, is_early: bool = False, chance: float = 0.0
+) -> Known:
+    """Return what is known after a look-up; `is_early`: it came ahead of schedule."""
+    is_new = finding.outcome is LookUp.FOUND and set(finding.addresses) != set(known.addresses)
+    fruitless = known.fruitless + 1 if is_early and not is_new else 0
+    looked_up = replace(known, looked_up_at_s=now_s, fruitless=fruitless, chance=chance)
     match finding.outcome:
         case LookUp.FOUND:
-            return replace(
-                known,
-                addresses=finding.addresses,
-                found_at_s=now_s,
-                looked_up_at_s=now_s,
-                absences=0,
-                trouble="",
-            )
+            return replace(looked_up, addresses=finding.addresses, found_at_s=now_s, absences=0, trouble="")
         case LookUp.FAILED:
-            return replace(known, looked_up_at_s=now_s, absences=0, trouble=finding.reason)
+            return replace(looked_up, absences=0, trouble=finding.reason)
         case LookUp.ABSENT:
             absences = known.absences + 1
             is_over = absences >= ABSENCES and now_s - known.found_at_s >= STALE_S
-            return replace(
-                known,
-                addresses=() if is_over else known.addresses,
-                looked_up_at_s=now_s,
-                absences=absences,
-                trouble=finding.reason,
-            )
+            addresses = () if is_over else known.addresses
+            return replace(looked_up, addresses=addresses, absences=absences, trouble=finding.reason)
 
 
-def is_due(known: Known, now_s: float) -> bool:
+def is_due(known: Known, now_s: float, renew_s: float = RENEW_S) -> bool:
     """Whether a name in use should be looked up again; one without addresses, soon."""
-    return now_s - known.looked_up_at_s >= (RENEW_S if known.addresses else REPEAT_S)
+    if not known.addresses:
+        return now_s - known.looked_up_at_s >= REPEAT_S
+    most_s = min(renew_s, RENEW_S) if known.trouble else renew_s
+    return now_s - known.looked_up_at_s >= most_s * (1 - _SPREAD * known.chance)
 
 
 def may_repeat(known: Known, now_s: float) -> bool:
     """Whether a look-up may be made early, because no address could be reached."""
-    return now_s - known.looked_up_at_s >= REPEAT_S
+    doublings = min(known.fruitless, _MOST_DOUBLINGS)
+    least_s = min(REPEAT_S, EARLY_S * 2.0**doublings) if known.addresses else REPEAT_S
+    return now_s - known.looked_up_at_s >= least_s
 
 
-def must_wait(known: Known, now_s: float) -> bool:
+def must_wait(known: Known, now_s: float, renew_s: float = RENEW_S) -> bool:
     """Whether to wait for the look-up under way before using the name."""
-    return not known.addresses or now_s - known.looked_up_at_s >= UNUSED_S
+    return not known.addresses or now_s - known.looked_up_at_s >= renew_s + GRACE_S
 
 
 def reached(known: Known, address: Ip) -> Known:

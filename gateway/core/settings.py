@@ -28,6 +28,7 @@ from gateway.core.forward_proxy import ForwardProxy
 from gateway.core.instances import InstanceSettings
 from gateway.core.proxies import NO_PROXIES, TrustedProxies
 from gateway.core.refusal_sign import RefusalSign
+from gateway.core.resolution import RENEW_S
 from gateway.core.rewrite_settings import USUAL_REWRITES, RewriteSettings
 
 RouteName = NewType("RouteName", str)
@@ -159,6 +160,7 @@ class GroupSettings:
 
     Attributes:
         eject: None: no address is ejected.
+        resolve_s: how often names are looked up while requests come.
         max_requests: how many it serves at the same time; None: any number.
         queue: for those that come then.
     """
@@ -168,6 +170,7 @@ class GroupSettings:
     balance: BalanceSettings = WARM
     eject: EjectSettings | None = EJECT
     retry: RetrySettings = RETRY
+    resolve_s: float = RENEW_S
     max_requests: int | None = None
     queue: QueueSettings = QUEUE
 

@@ -7,14 +7,16 @@ a timeout of its own. `core.resolution` says what an outcome means and when a na
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
 from gateway.core.resolution import (
     LATE_S,
+    RENEW_S,
     SLOW_S,
     Finding,
     Ip,
@@ -31,10 +33,8 @@ from gateway.core.resolution import (
 )
 from gateway.net.lookups import GetAddrInfo, LookUps
 
-# Long enough for a resolver that answers from its cache, and hardly felt if it does not answer.
+# Long enough for a resolver that has to ask others, and bearable if it does not answer.
 PATIENCE_S: Final = 1.0
-# A caller is told at once that nobody listens; a resolver that answers from its cache is faster still.
-ANEW_WAIT_S: Final = 0.25
 MOST_UNWATCHED: Final = 256
 """How many names are kept without a pool: an issuer's metadata may name any number of hosts."""
 
@@ -45,7 +45,7 @@ class Name:
     """One name; get it from a `Resolver`.
 
     Attributes:
-        is_watched: a pool keeps connections to its addresses.
+        flight: the look-up under way, or None.
     """
 
     def __init__(
@@ -54,16 +54,19 @@ class Name:
         look_ups: LookUps,
         observer: ResolutionObserver | None,
         now_s: Callable[[], float],
+        jitter: Callable[[], float],
     ) -> None:
         self.host = host
         self._now_s = now_s
+        self._jitter = jitter
         self._look_ups = look_ups
         self._observer = observer
         self._known = Known()
         self._watchers: list[Callable[[], None]] = []
-        self._flight: asyncio.Future[None] | None = None
+        self.flight: asyncio.Future[None] | None = None
         self._late: asyncio.TimerHandle | None = None
         self._began_at_s = 0.0
+        self._is_early = False
         self._is_slow = False
 
     def __repr__(self) -> str:
@@ -80,6 +83,15 @@ class Name:
         """Whether `address` is one of them."""
         return address in self._known.addresses
 
+    @property
+    def trouble(self) -> str:
+        """Why the last look-up found no address, or empty."""
+        return self._known.trouble
+
+    def is_awaited(self, now_s: float, renew_s: float = RENEW_S) -> bool:
+        """Whether to wait for the look-up under way before using the name."""
+        return must_wait(self._known, now_s, renew_s)
+
     async def find(self) -> tuple[Ip, ...]:
         """Return its addresses, after a look-up if one is needed; the first one is waited for without limit.
 
@@ -88,25 +100,33 @@ class Name:
         """
         now_s = self._now_s()
         self.use(now_s)
-        if must_wait(self._known, now_s):
-            await self._landing(PATIENCE_S if self._known.addresses else None)
+        if self.is_awaited(now_s):
+            await _landed((self,), self.patience_s(now_s) if self._known.addresses else None)
         if not self._known.addresses:
             raise socket.gaierror(socket.EAI_NONAME, self._known.trouble)
         return self.addresses
 
-    async def find_anew(self, most_s: float = ANEW_WAIT_S) -> tuple[Ip, ...]:
+    async def find_anew(self, most_s: float = PATIENCE_S) -> tuple[Ip, ...]:
         """Return its addresses after an early look-up, which is waited for `most_s` at most."""
-        if may_repeat(self._known, self._now_s()):
-            self._look_up()
-        await self._landing(most_s)
+        self.use_anew()
+        await _landed((self,), most_s)
         return self.addresses
+
+    def patience_s(self, now_s: float) -> float:
+        """Return how long to wait for the look-up under way; who comes late to it does not wait."""
+        return max(0.0, PATIENCE_S - (now_s - self._began_at_s))
 
     # ── what is learnt ────────────────────────────────────────────────────────────────────────────
 
-    def use(self, now_s: float) -> None:
-        """Note that it is in use, and renew it in the background if that is due."""
-        if is_due(self._known, now_s):
+    def use(self, now_s: float, renew_s: float = RENEW_S) -> None:
+        """Note that it is in use, and renew it in the background if its answer is `renew_s` old."""
+        if is_due(self._known, now_s, renew_s):
             self._look_up()
+
+    def use_anew(self) -> None:
+        """Look it up ahead of schedule, because no address can be reached."""
+        if may_repeat(self._known, self._now_s()):
+            self._look_up(is_early=True)
 
     def reached(self, address: Ip) -> None:
         """Note that a connection to `address` was made."""
@@ -134,17 +154,13 @@ class Name:
 
     # ── looking up ────────────────────────────────────────────────────────────────────────────────
 
-    async def _landing(self, most_s: float | None) -> None:
-        """Wait for the look-up under way; leaving does not end it."""
-        if self._flight is not None:
-            await asyncio.wait((self._flight,), timeout=most_s)
-
-    def _look_up(self) -> None:
-        if self._flight is not None:
+    def _look_up(self, *, is_early: bool = False) -> None:
+        if self.flight is not None:
             return
         loop = asyncio.get_running_loop()
-        self._flight = loop.create_future()
+        self.flight = loop.create_future()
         self._began_at_s = self._now_s()
+        self._is_early = is_early
         self._late = loop.call_later(LATE_S, self._is_late)
         self._look_ups.run(self.host, self._landed, is_slow=self._is_slow)
 
@@ -157,14 +173,16 @@ class Name:
         was_late = self._late is None
         self.close()
         self._is_slow = self._now_s() - self._began_at_s >= SLOW_S
-        flight, self._flight = self._flight, None
+        flight, self.flight = self.flight, None
         self._learn(finding, is_told=was_late and finding.outcome is LookUp.FAILED)
         if flight is not None:
             flight.set_result(None)
 
     def _learn(self, finding: Finding, *, is_told: bool = False) -> None:
         before = self._known
-        self._known = known = after(before, finding, self._now_s())
+        self._known = known = after(
+            before, finding, self._now_s(), is_early=self._is_early, chance=self._jitter()
+        )
         if self._observer is not None and not is_told:
             self._observer.looked_up(self.host, finding, before, known)
         if not set(before.addresses) <= set(known.addresses):
@@ -178,6 +196,38 @@ class Name:
             self._late = None
 
 
+async def find_any(names: Sequence[Name], now_s: float, renew_s: float) -> None:
+    """Look up those of several names that need it, and wait until requests can go to one of them.
+
+    A name that has no address and failed to get one is not waited for where others have some. The first
+    address is waited for without limit. Raises nothing.
+    """
+    for each in names:
+        each.use(now_s, renew_s)
+    waited = [each for each in names if each.is_awaited(now_s, renew_s)]
+    if any(each.addresses for each in names):
+        waited = [each for each in waited if each.addresses or not each.trouble]
+    if waited:
+        await _landed(waited, max(each.patience_s(now_s) for each in waited))
+    while not any(each.addresses for each in names) and await _landed(names, None, asyncio.FIRST_COMPLETED):
+        pass
+
+
+async def find_all_anew(names: Sequence[Name]) -> None:
+    """Look up several names ahead of schedule, and wait for that, but not for long."""
+    for each in names:
+        each.use_anew()
+    await _landed(names, PATIENCE_S)
+
+
+async def _landed(names: Iterable[Name], most_s: float | None, when: str = asyncio.ALL_COMPLETED) -> bool:
+    """Wait for look-ups under way, and return whether there were any; leaving does not end them."""
+    flights = [each.flight for each in names if each.flight is not None]
+    if flights and most_s != 0:
+        await asyncio.wait(flights, timeout=most_s, return_when=when)
+    return bool(flights)
+
+
 class Resolver:
     """All names of the process; belongs to one event loop.
 
@@ -185,6 +235,7 @@ class Resolver:
         observer: told of look-ups.
         get: `socket.getaddrinfo`, or a replacement; called in threads.
         now_s: the loop's clock.
+        jitter: uniform in [0, 1).
     """
 
     def __init__(
@@ -192,8 +243,10 @@ class Resolver:
         observer: ResolutionObserver | None = None,
         get: GetAddrInfo = socket.getaddrinfo,
         now_s: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
         self._now_s = now_s
+        self._jitter = jitter
         self._look_ups = LookUps(get)
         self._observer = observer
         self._names: dict[str, Name] = {}
@@ -204,7 +257,7 @@ class Resolver:
         known = self._names.pop(key, None)
         if known is None:
             self._forget()
-            known = Name(key, self._look_ups, self._observer, self._now_s)
+            known = Name(key, self._look_ups, self._observer, self._now_s, self._jitter)
         self._names[key] = known  # the name asked for last is forgotten last
         return known
 

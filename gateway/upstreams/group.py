@@ -9,25 +9,22 @@ and how many may be retried is decided in `core.upstreams`.
 from __future__ import annotations
 
 import logging
-import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from gateway.core.balance_settings import Balance
 from gateway.core.clock import Clock
-from gateway.core.resolution import Ip
-from gateway.core.server_url import is_address
-from gateway.core.settings import AddressSettings, GroupSettings, Scheme, UpstreamSettings
+from gateway.core.settings import GroupSettings, UpstreamSettings
 from gateway.core.upstreams.balance import choose, rotated
 from gateway.core.upstreams.budget import may_retry
 from gateway.core.upstreams.ejection import WELL, Health, asked_to_wait, failed, most_out, succeeded
 from gateway.core.upstreams.signs import Sign
-from gateway.net.resolver import Name
 from gateway.observe.group_metrics import GroupMetrics
 from gateway.proxy.dialer import connect_error, way_to
 from gateway.proxy.target_pool import TargetPool
 from gateway.proxy.upstream import UpstreamConnection
+from gateway.upstreams.group_names import FindName, GroupNames
 from gateway.upstreams.group_queue import GroupQueue
 from gateway.upstreams.target import Target, TargetId, place_of
 
@@ -37,7 +34,6 @@ MOST_GONE: Final = 64
 _LOGGER: Final = logging.getLogger("gateway.upstreams")
 
 MakePool = Callable[[UpstreamSettings], TargetPool]
-FindName = Callable[[str], Name]
 
 
 class Group:
@@ -61,7 +57,7 @@ class Group:
         self.settings = settings
         self._make_pool = make_pool
         self._clock = clock
-        self._names = [_name(each, find_name) for each in settings.addresses]
+        self._names = GroupNames(settings, find_name)
         self._header = settings.balance.header.lower().encode("ascii") + b": "
         self._leaving: list[Target] = []
         self._gone: dict[TargetId, Health] = {}
@@ -74,8 +70,7 @@ class Group:
         self.targets: list[Target] = []
         most = settings.max_requests
         self.queue = GroupQueue(most, settings.queue, counts, clock.now_s) if most is not None else None
-        for name in self._watched():
-            name.watch(self._moved)
+        self._names.watch(self._moved)
         self._moved()
 
     def __repr__(self) -> str:
@@ -213,28 +208,19 @@ class Group:
         Raises:
             UpstreamNameUnresolved: no target is known then.
         """
-        trouble: socket.gaierror | None = None
-        for name in self._watched():
-            try:
-                await name.find()
-            except socket.gaierror as error:
-                trouble = error
+        await self._names.find(self._clock.now_s())
         self._moved()
-        if trouble is not None and not self.targets:
-            raise connect_error(trouble, way_to(self.settings.addresses[0].place)) from None
+        if not self.targets:
+            raise connect_error(self._names.trouble(), way_to(self.settings.addresses[0].place)) from None
 
     async def resolve_anew(self) -> None:
         """Look the names up early, because no target could be reached."""
-        for name in self._watched():
-            await name.find_anew()
+        await self._names.find_anew()
         self._moved()
-
-    def _watched(self) -> list[Name]:
-        return list(dict.fromkeys(name for name in self._names if name is not None))
 
     def _moved(self) -> None:
         """Make the targets those that the names have now."""
-        wanted = dict.fromkeys(self._wanted())
+        wanted = dict.fromkeys(self._names.targets())
         present = {each.id: each for each in self.targets}
         if wanted.keys() == present.keys():
             return
@@ -253,13 +239,6 @@ class Group:
         if len(self._gone) > MOST_GONE:
             del self._gone[next(iter(self._gone))]
 
-    def _wanted(self) -> Iterable[TargetId]:
-        for entry, name in enumerate(self._names):
-            if name is None:
-                yield TargetId(entry, Ip(""))
-            else:
-                yield from (TargetId(entry, ip) for ip in sorted(name.addresses))
-
     def _target(self, target_id: TargetId) -> Target:
         address = self.settings.addresses[target_id.entry]
         pool = self._make_pool(place_of(address, target_id.ip))
@@ -276,8 +255,8 @@ class Group:
         for each in (*self.targets, *self._leaving):
             each.pool.sweep(now_s)
             is_used = is_used or not each.pool.is_empty
-        for name in self._watched() if is_used else ():
-            name.use(now_s)
+        if is_used:
+            self._names.use(now_s)
         for each in [one for one in self._leaving if one.pool.is_empty]:
             self._leaving.remove(each)
             each.pool.close()
@@ -289,13 +268,7 @@ class Group:
 
     def close(self) -> None:
         """Close every connection."""
-        for name in self._watched():
-            name.unwatch(self._moved)
+        self._names.unwatch(self._moved)
         for each in (*self.targets, *self._leaving):
             each.pool.close()
         self.pool.close()
-
-
-def _name(address: AddressSettings, find_name: FindName) -> Name | None:
-    place = address.place
-    return None if place.scheme is Scheme.UNIX or is_address(place.host) else find_name(place.host)

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.resolution import (
+    EARLY_S,
+    GRACE_S,
     RENEW_S,
     REPEAT_S,
     STALE_S,
-    UNUSED_S,
     Finding,
     Ip,
     Known,
@@ -103,12 +104,12 @@ TIMES = [
     # known, seconds since the last look-up; due, repeatable, to be waited for
     (Known(), inf, (True, True, True)),
     (KEPT, 0.0, (False, False, False)),
-    (KEPT, REPEAT_S - 0.001, (False, False, False)),
-    (KEPT, REPEAT_S, (False, True, False)),
+    (KEPT, EARLY_S - 0.001, (False, False, False)),
+    (KEPT, EARLY_S, (False, True, False)),
     (KEPT, RENEW_S - 0.001, (False, True, False)),
     (KEPT, RENEW_S, (True, True, False)),
-    (KEPT, UNUSED_S - 0.001, (True, True, False)),
-    (KEPT, UNUSED_S, (True, True, True)),
+    (KEPT, RENEW_S + GRACE_S - 0.001, (True, True, False)),
+    (KEPT, RENEW_S + GRACE_S, (True, True, True)),
     (EMPTY, REPEAT_S - 0.001, (False, False, True)),
     (EMPTY, REPEAT_S, (True, True, True)),
 ]
@@ -119,6 +120,53 @@ def test_a_name_is_looked_up_when_it_is_time(known, passed_s, expected):
     now_s = 100 + passed_s
 
     assert (is_due(known, now_s), may_repeat(known, now_s), must_wait(known, now_s)) == expected
+
+
+RENEWALS = [
+    # renew_s, chance, trouble; due after
+    (2.0, 0.0, False, 2.0),
+    (2.0, 0.5, False, 1.9),
+    (600.0, 0.0, False, 600.0),
+    (600.0, 0.0, True, RENEW_S),
+    (2.0, 0.0, True, 2.0),
+]
+
+
+@pytest.mark.parametrize(("renew_s", "chance", "has_failed", "due_s"), RENEWALS)
+def test_an_answer_is_renewed_as_often_as_who_uses_it_wants_and_a_failure_soon(
+    renew_s, chance, has_failed, due_s
+):
+    known = after(learnt((0, found(A))), FAILED if has_failed else found(A), 100, chance=chance)
+
+    assert not is_due(known, 100 + due_s - 0.001, renew_s)
+    assert is_due(known, 100 + due_s + 0.001, renew_s)
+
+
+def test_who_uses_a_name_that_is_overdue_by_more_than_the_grace_waits():
+    assert not must_wait(KEPT, 100 + 2 + GRACE_S - 0.001, 2.0)
+    assert must_wait(KEPT, 100 + 2 + GRACE_S, 2.0)
+
+
+def early(known, finding, gap_s):
+    """Look up as early as may be: after `gap_s`, not sooner."""
+    now_s = known.looked_up_at_s + gap_s
+    assert not may_repeat(known, now_s - 0.001)
+    assert may_repeat(known, now_s + 1e-9)
+    return after(known, finding, now_s + 1e-9, is_early=True)
+
+
+@pytest.mark.parametrize("finding", [found(A), FAILED, ABSENT])
+def test_early_look_ups_that_find_nothing_new_are_made_ever_less_often(finding):
+    known = learnt((0, found(A)))
+    for gap_s in (EARLY_S, 2 * EARLY_S, 4 * EARLY_S, 8 * EARLY_S, REPEAT_S, REPEAT_S):
+        known = early(known, finding, gap_s)
+    known = early(known, found(B), REPEAT_S)
+    early(known, found(B), EARLY_S)
+
+
+def test_a_look_up_on_schedule_forgets_that_early_ones_found_nothing_new():
+    known = early(early(learnt((0, found(A))), found(A), EARLY_S), found(A), 2 * EARLY_S)
+    early(after(known, found(A), 100), found(A), EARLY_S)
 
 
 # ── the order of a race ───────────────────────────────────────────────────────────────────────────

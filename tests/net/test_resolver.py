@@ -7,8 +7,8 @@ import socket
 
 import pytest
 
-from gateway.core.resolution import RENEW_S, REPEAT_S, STALE_S, UNUSED_S, LookUp
-from gateway.net.resolver import LATE, MOST_UNWATCHED, Resolver
+from gateway.core.resolution import GRACE_S, RENEW_S, REPEAT_S, STALE_S, LookUp
+from gateway.net.resolver import LATE, MOST_UNWATCHED, PATIENCE_S, Resolver, find_all_anew, find_any
 from tests.net.look_ups import WAIT_S, Zone
 
 A, B = "192.0.2.1", "192.0.2.2"
@@ -30,17 +30,17 @@ class Scene(Zone):
         super().__init__(**records)
         self.now_s = 1000.0
         self.told = Told()
-        self.resolver = Resolver(self.told, self, lambda: self.now_s)
+        self.resolver = Resolver(self.told, self, lambda: self.now_s, lambda: 0.0)
 
     def __exit__(self, *_):
         super().__exit__()
         self.resolver.close()
 
-    async def look(self, name, passed_s):
+    async def look(self, name, passed_s, renew_s=RENEW_S):
         """Use `name` after some time, and give what it then has, once any look-up has landed."""
         self.now_s += passed_s
-        name.use(self.now_s)
-        return await name.find_anew(WAIT_S) if name._flight is not None else name.addresses
+        name.use(self.now_s, renew_s)
+        return await name.find_anew(WAIT_S) if name.flight is not None else name.addresses
 
 
 async def failing(name):
@@ -112,7 +112,7 @@ async def test_an_answer_that_nobody_used_is_renewed_before_it_is_used():
         name = scene.resolver.name("api")
         await name.find()
         scene.records["api"] = [B]
-        scene.now_s += UNUSED_S
+        scene.now_s += RENEW_S + GRACE_S
         assert await name.find() == (B,)
 
 
@@ -122,7 +122,7 @@ async def test_where_that_takes_long_the_old_answer_is_used():
         name = scene.resolver.name("api")
         await name.find()
         scene.hold("api")
-        scene.now_s += UNUSED_S
+        scene.now_s += RENEW_S + GRACE_S
         async with asyncio.timeout(WAIT_S):
             assert await name.find() == (A,)
 
@@ -194,6 +194,83 @@ async def test_a_look_up_that_takes_long_and_fails_is_counted_once():
         scene.let_go("api")
         await waits
         assert scene.told == [("api", LookUp.FAILED)]
+
+
+async def test_who_comes_late_to_a_look_up_that_takes_long_does_not_wait_for_it():
+    with Scene(api=[A]) as scene:
+        name = scene.resolver.name("api")
+        await name.find()
+        scene.hold("api")
+        scene.now_s += RENEW_S
+        name.use(scene.now_s)
+        scene.now_s += PATIENCE_S + GRACE_S
+        async with asyncio.timeout(PATIENCE_S / 2):
+            assert await name.find() == (A,)
+
+
+async def test_a_name_is_renewed_as_often_as_the_busiest_of_those_who_use_it_wants():
+    with Scene(api=[A]) as scene:
+        name = scene.resolver.name("api")
+        await name.find()
+        for passed_s, renew_s, count in ((1.0, RENEW_S, 1), (1.0, 2.0, 2), (2.0, RENEW_S, 2), (0.0, 2.0, 3)):
+            await scene.look(name, passed_s, renew_s)
+            assert len(scene.asked) == count
+
+
+async def of_all(scene, *names, renew_s=RENEW_S):
+    """Wait until one of several names can be used, and give what they then have."""
+    known = [scene.resolver.name(each) for each in names]
+    async with asyncio.timeout(WAIT_S):
+        await find_any(known, scene.now_s, renew_s)
+    return [each.addresses for each in known]
+
+
+async def test_several_names_are_looked_up_together():
+    with Scene(one=[A], two=[B]) as scene:
+        scene.hold("one")
+        scene.hold("two")
+        waits = asyncio.create_task(of_all(scene, "one", "two"))
+        await scene.until(lambda: len(scene.asked) == 2)
+        scene.let_go("one")
+        scene.let_go("two")
+        assert await waits == [(A,), (B,)]
+
+
+async def test_of_several_names_the_first_that_is_found_serves_if_another_takes_long():
+    with Scene(slow=[A], well=[B]) as scene:
+        scene.hold("slow")
+        scene.hold("well")
+        waits = asyncio.create_task(of_all(scene, "slow", "well"))
+        await scene.until(lambda: len(scene.asked) == 2)
+        scene.let_go("well")
+        assert await waits == [(), (B,)]
+
+
+async def test_a_name_that_failed_is_not_waited_for_where_another_has_addresses():
+    with Scene(well=[B], sick=AGAIN) as scene:
+        scene.records["sick"] = AGAIN
+        assert await of_all(scene, "sick", "well") == [(), (B,)]
+        scene.now_s += REPEAT_S
+        scene.hold("sick")
+        async with asyncio.timeout(PATIENCE_S / 2):
+            assert await of_all(scene, "sick", "well") == [(), (B,)]
+        await scene.until(lambda: scene.asked.count("sick") == 2)
+
+
+async def test_where_no_name_is_found_nobody_waits_any_longer():
+    with Scene() as scene:
+        assert await of_all(scene, "one", "two") == [(), ()]
+        assert sorted(scene.asked) == ["one", "two"]
+
+
+async def test_several_names_are_looked_up_ahead_of_schedule_together():
+    with Scene(one=[A], two=[B]) as scene:
+        await of_all(scene, "one", "two")
+        scene.now_s += REPEAT_S
+        scene.records = {"one": [B], "two": [A]}
+        known = [scene.resolver.name(each) for each in ("one", "two")]
+        await find_all_anew(known)
+        assert [each.addresses for each in known] == [(B,), (A,)]
 
 
 async def test_a_look_up_out_of_turn_is_made_once_a_second_at_most():

@@ -283,7 +283,7 @@ async def test_a_pool_with_connections_keeps_its_name_fresh_and_one_without_does
         await settle()
         at.now_s += RENEW_S
         made.sweep(at.now_s)
-        assert at.resolver.name("api")._flight is None
+        assert at.resolver.name("api").flight is None
 
 
 async def test_a_pool_that_was_closed_is_told_of_no_move():

@@ -71,6 +71,7 @@ _NOT_TEXT: Final = frozenset(
         "recover_on",
         "require_close_notify",
         "required",
+        "resolve",
         "retry",
         "revoke",
         "rolling",

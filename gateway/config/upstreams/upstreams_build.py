@@ -33,7 +33,7 @@ def _group(name: GroupName, group: GroupModel, folder: Path) -> UsedGroup:
         eject=_eject(group),
         retry=_retry(group),
         queue=QueueSettings(**given(group.queue)),
-        **given(group, "balance", "max_requests"),
+        **given(group, "balance", "resolve_s", "max_requests"),
     )
     return UsedGroup(settings, group.addresses[0].url.base_path)
 

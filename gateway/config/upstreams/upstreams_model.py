@@ -15,6 +15,7 @@ from gateway.config.values.upstream_types import (
     BalanceRule,
     Failures,
     QueueLength,
+    ResolveTime,
     ServiceName,
     Share,
     Tries,
@@ -90,6 +91,11 @@ class GroupModel(Strict):
     name: ServiceName | None = optional(
         "host[:port] of the service that all of them are: what Host says, and the host in their "
         "certificates. By default each has the name in its own URL."
+    )
+    resolve_s: ResolveTime | None = optional(
+        "How often the host names in `addresses` are looked up while requests come, from 1s to 1h.",
+        "10s",
+        alias="resolve",
     )
     balance: BalanceRule | None = optional(
         "How an address is chosen: warm (the fewest requests, then one with an idle connection), "

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from gateway.config.problems import Loc, Mistake
-from gateway.config.upstreams.upstreams_model import GroupModel
+from gateway.config.upstreams.upstreams_model import AddressModel, GroupModel
+from gateway.core.server_url import is_address
 from gateway.core.settings import Scheme
 
 _ONE_SCHEME: Final = (
@@ -17,6 +18,7 @@ _TWICE: Final = "this address is in the list already: remove it, or write a weig
 _ONLY_BACKUPS: Final = "every address is a backup, of nothing: remove backup from one at least"
 _SHOWN: Final = {Scheme.HTTP: "http://", Scheme.HTTPS: "https://", Scheme.UNIX: "unix:"}
 _NO_LIMIT: Final = "nothing waits without max_requests: add that, or remove this key"
+_NO_NAMES: Final = "has no effect: no address of the group has a host name that is looked up"
 _NO_TLS: Final = "has no effect unless the addresses are https://"
 
 
@@ -30,9 +32,16 @@ def upstreams_findings(groups: Mapping[str, GroupModel | None], wrong: frozenset
             yield Mistake((*loc, "queue"), _NO_LIMIT, is_about_key=True)
         if (*loc, "addresses") not in wrong and group.addresses:
             yield from _addresses((*loc, "addresses"), group)
+            if group.resolve_s is not None and not any(_is_looked_up(each) for each in group.addresses):
+                yield Mistake((*loc, "resolve"), _NO_NAMES, is_about_key=True)
             is_tls = group.addresses[0].url.settings.scheme is Scheme.HTTPS
             if group.tls is not None and not is_tls:
                 yield Mistake((*loc, "tls"), _NO_TLS, is_about_key=True)
+
+
+def _is_looked_up(address: AddressModel) -> bool:
+    settings = address.url.settings
+    return settings.scheme is not Scheme.UNIX and not is_address(settings.host)
 
 
 def _addresses(loc: Loc, group: GroupModel) -> Iterator[Mistake]:

@@ -9,8 +9,11 @@ from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 from gateway.config.problems import Wrong
 from gateway.config.values import hosts, names, patterns, units, urls
 from gateway.config.values.filled import reader_of_filled
-from gateway.config.values.key_types import whole_number
+from gateway.config.values.key_types import Duration, whole_number
 from gateway.core.balance_settings import Balance, BalanceSettings
+
+SHORTEST_RESOLVE_S: Final = 1.0
+LONGEST_RESOLVE_S: Final = 3600.0
 
 _EXPECTED_BALANCE: Final = "expected warm, round_robin or {hash: {header: X-User}}"
 _WORDS: Final = (Balance.WARM.value, Balance.ROUND_ROBIN.value)
@@ -32,6 +35,12 @@ def balance(value: object) -> BalanceSettings:
     if not isinstance(of, dict) or list(of) != ["header"] or not isinstance(of["header"], str):
         raise Wrong(_EXPECTED_BALANCE)
     return BalanceSettings(Balance.HASH, names.hashed_field_name(of["header"]))
+
+
+def _of_look_ups(seconds: float) -> float:
+    if not SHORTEST_RESOLVE_S <= seconds <= LONGEST_RESOLVE_S:
+        raise Wrong("expected a duration from 1s to 1h: what a look-up found is not kept for longer")
+    return seconds
 
 
 _HASH_SCHEMA: Final = {
@@ -73,6 +82,7 @@ Share = Annotated[
     PlainValidator(reader_of_filled(units.share)),
     WithJsonSchema({"type": "string", "pattern": patterns.or_references(units.PERCENT_PATTERN)}),
 ]
+ResolveTime = Annotated[Duration, AfterValidator(_of_look_ups)]
 Tries = Annotated[int, *whole_number(1, 3)]
 QueueLength = Annotated[int, *whole_number(0, 1_000_000)]
 Failures = Annotated[int, *whole_number(1, 1000)]

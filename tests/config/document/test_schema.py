@@ -25,6 +25,7 @@ from gateway.core.secret_shape import is_unfilled
 from gateway.core.settings import (
     AddressSettings,
     CallerAuthorization,
+    GroupSettings,
     Limits,
     LogSettings,
     ReloadTrigger,
@@ -158,6 +159,7 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "clients.<name>.login.rolling": False,
         "upstreams.<name>.addresses[].weight": _default(AddressSettings, "weight"),
         "upstreams.<name>.addresses[].backup": _default(AddressSettings, "is_backup"),
+        "upstreams.<name>.resolve": _default(GroupSettings, "resolve_s"),
         "upstreams.<name>.balance": WARM.kind.value,
         "upstreams.<name>.eject.after": EJECT.after,
         "upstreams.<name>.eject.for": EJECT.for_s,
