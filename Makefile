@@ -24,7 +24,11 @@ PYTEST_OPTIONS = -n $(WORKERS) --dist loadfile --way $(WAY)
 COMPILED := $(VENV)/compiled
 PACKAGES = import sysconfig; print(sysconfig.get_path("purelib"))
 
-.PHONY: run test test-compiled lint bench lock clean
+AUTOBAHN := $(VENV)/autobahn
+PYTHON2  ?= $(shell for python in python2.7 "$$HOME"/.pyenv/versions/2.7.*/bin/python; do \
+	$$python -m pip --version >/dev/null 2>&1 && echo $$python && break; done)
+
+.PHONY: run test test-compiled autobahn lint bench lock clean
 .DEFAULT_GOAL := run
 
 run: $(READY)      ## the demo: authorization server, legacy service and gateway
@@ -44,6 +48,15 @@ test-compiled: $(READY) ## the same with compiled modules; needs a C compiler; T
 	@$(BIN)/python -m pip --python $(COMPILED)/bin/python install --quiet --disable-pip-version-check --no-deps \
 		$(COMPILED)/wheel/*.whl
 	@$(COMPILED)/bin/python -P -m pytest --import-mode=append --compiled $(PYTEST_OPTIONS) $(TESTS)
+
+autobahn: $(AUTOBAHN)/.ready ## the WebSocket conformance suite, for tests/real; it runs on Python 2.7 only
+
+$(AUTOBAHN)/.ready: .ci/autobahn-requirements.txt
+	@test -n "$(PYTHON2)" || \
+		{ echo "Python 2.7 with pip is needed: make autobahn PYTHON2=/path/to/python2.7" >&2; exit 1; }
+	@PYTHONUSERBASE=$(abspath $(AUTOBAHN)) $(PYTHON2) -m pip install --quiet --disable-pip-version-check --user \
+		--no-warn-script-location --no-deps --require-hashes -r $<
+	@touch $@
 
 lint: $(READY)     ## ruff, mypy strict, import-linter
 	@$(BIN)/ruff check .

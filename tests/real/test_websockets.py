@@ -235,7 +235,7 @@ async def answered(port, data, piece):
 
 @pytest.mark.parametrize("is_chopped", [False, True], ids=["whole", "byte by byte"])
 async def test_no_case_differs_through_the_gateway(ports, is_chopped):
-    """The cases of the Autobahn suite, which runs on Python 2 only, by kind: each must end alike."""
+    """Each must end alike. What needs no Python 2, as the Autobahn suite does, and cuts frames anywhere."""
     different = {}
     async with asyncio.timeout(3 * MOST_S):
         for name, data in CASES.items():
