@@ -7,6 +7,7 @@ import ssl
 from gateway.core.client_settings import ClientTrust, TlsFiles
 from gateway.regular_file import MOST_PEM_BYTES, Stamps, copied, read_regular, stamps_of
 from gateway.tls.pem_files import FileUnusable, Pair, complaint, load_pair, tell_kept, why_unusable
+from gateway.tls.verification import verify_as_curl_does
 
 
 class ServerCertificate:
@@ -77,6 +78,7 @@ class ServerCertificate:
 
 def _context_of(pair: Pair, trust: ClientTrust | None, authorities: bytes) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    verify_as_curl_does(context)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     load_pair(context, pair)

@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 from gateway.core.client_settings import TlsFiles, TlsVersion
 from gateway.regular_file import MOST_PEM_BYTES, copied, read_regular
 from gateway.tls.pem_files import FileUnusable, Pair, complaint, digest_of, load_pair, why_unusable
+from gateway.tls.verification import verify_as_curl_does
 
 _VERSIONS: Final = {
     TlsVersion.TLS_1_2: ssl.TLSVersion.TLSv1_2,
@@ -66,6 +67,7 @@ def _new_context(settings: TrustSettings, authorities: bytes | None, pair: Pair 
         # Try it first: while it is unusable, no attempt should read the system's CA bundle.
         _show(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), settings.certificate, pair)
     context = _trusting(settings.ca_file or "", authorities)
+    verify_as_curl_does(context)
     context.minimum_version = _VERSIONS[settings.min_tls]
     if settings.certificate is not None and pair is not None:
         _show(context, settings.certificate, pair)
