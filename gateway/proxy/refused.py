@@ -106,7 +106,7 @@ def _refusal(case: _Case) -> Refusal:
     has_newer = newest is not None and newest is not case.token
     return Refusal(
         wants_new_token=wants_new_token(challenges(answer.lines)),
-        token_is_new=case.refused.token_is_new,
+        token_is_new=case.refused.token_is_new and not has_newer,
         is_known=refusals.knows(case.target, case.token, now_s),
         is_promising=has_newer or refusals.is_promising(case.token, now_s),
         is_replayable=call.may_be_replayed,

@@ -92,6 +92,30 @@ async def test_the_upstreams_own_response_passes_where_it_accepted_the_token_sin
         assert outcomes(rig) == [Recovery.NONE, Recovery.TOKEN_LIVES]
 
 
+async def test_a_late_refusal_of_a_token_obtained_for_the_request_is_replayed_with_the_newer_one():
+    """Many servers revoke the old token with each new one: whoever takes long is refused late."""
+    answers_late = asyncio.Event()
+
+    async def handler(exchange):
+        if exchange.target == b"/slow" and exchange.token == "token_1":
+            await answers_late.wait()
+        exchange.write(REFUSAL if exchange.token == "token_1" else ok())
+
+    rig = Rig(handler, is_warm=False)
+    rig.authorization_server.gate.clear()
+    async with rig:
+        slow = asyncio.create_task(rig.get("/slow"))
+        await rig.works_on(1)
+        rig.authorization_server.gate.set()
+        await rig.upstream.until(lambda: rig.upstream.requests)
+        assert (await rig.get("/a")).status == 200
+        answers_late.set()
+        assert (await slow).status == 200
+        assert rig.upstream.tokens == ["token_1", "token_1", "token_2", "token_2"]
+        assert outcomes(rig) == [Recovery.RECOVERED, Recovery.RECOVERED]
+        assert rig.authorization_server.granted == 2
+
+
 async def test_an_acceptance_before_the_refused_request_was_sent_proves_nothing():
     async with Rig(Service()) as rig:
         assert (await rig.get("/a")).status == 200

@@ -4,8 +4,8 @@ Rules, so that one caller's 401 costs the other callers nothing:
 
 - A refusal makes the token suspect for the refused request only; other requests keep using it. The refused
   request is replayed once, with another token.
-- A request is not replayed if its token was obtained for it, or if the challenge asks for something that a
-  new token cannot provide.
+- A request is not replayed if its token was obtained for it and none is newer, or if the challenge asks for
+  something that a new token cannot provide.
 - A recovery that did not help is remembered narrowly and briefly: this target of this route refuses even a
   new token (for `KNOWN_S`, up to `MOST_KNOWN` targets). A response there that accepts a token ends this.
 - Beyond that, each route has a budget: `BUDGET` useless recoveries at once, then one every `BUDGET_EVERY_S`.
@@ -61,7 +61,7 @@ class Refusal:
 
     Attributes:
         wants_new_token: what `core.http.challenge` concludes from the challenges.
-        token_is_new: the token was obtained for this very request.
+        token_is_new: the token was obtained for this very request, and is still the newest.
         is_known: this target recently refused even a new token (`RefusalMemory.knows`).
         is_promising: the budget or the token's record justifies another try (`RefusalMemory.is_promising`).
         is_replayable: whatever was sent of the body is still at hand.
