@@ -87,12 +87,18 @@ def _why(origin: str | None) -> str:
 
 
 def _distance(listener: ListenerSettings, url: str) -> tuple[bool, bool]:
-    scheme, mark, rest = url.partition("://")
-    if not mark:
+    authority = authority_of(url)
+    if not authority:
         return False, False
-    _, _, port = rest.partition("/")[0].rpartition(":")
+    _, _, port = authority.rpartition(":")
     is_elsewhere = listener.address.path is not None or port != str(listener.address.port)
-    return is_elsewhere, (listener.tls is not None) != (scheme == "https")
+    return is_elsewhere, (listener.tls is not None) != url.lower().startswith("https:")
+
+
+def authority_of(url: str) -> str:
+    """Return the host and port that an absolute URL names; nothing for a path, whatever its query names."""
+    scheme, _, rest = url.partition("://")
+    return "" if "/" in scheme else rest.partition("/")[0].partition("?")[0]
 
 
 def _peer(listener: ListenerSettings, origin: str | None) -> str | None:

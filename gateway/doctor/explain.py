@@ -36,7 +36,7 @@ from gateway.core.settings import Address, AddressSettings, RouteSettings, Schem
 from gateway.core.tenants import selected
 from gateway.core.token import Token
 from gateway.doctor.admittance import NOBODY, Described, admitted
-from gateway.doctor.arrival import Arrival
+from gateway.doctor.arrival import Arrival, authority_of
 from gateway.doctor.credential_words import credential_words, legible, recovery_words, stand_in
 from gateway.doctor.near_routes import near_routes
 
@@ -79,10 +79,10 @@ class Explanation:
 def request_bytes(
     method: str, url: str, fields: Sequence[str], arrived: Arrival, *, is_http10: bool = False
 ) -> bytes:
-    """Write a request as a caller would send it, with the Host that HTTP/1.1 requires."""
-    lines = [f"{method} {url} HTTP/1.{0 if is_http10 else 1}", *fields]
+    """Write a request as curl would send it: for an absolute URL, its path, and its authority as Host."""
+    lines = [f"{method} {_target_of(url)} HTTP/1.{0 if is_http10 else 1}", *fields]
     has_host = any(line.partition(":")[0].strip().lower() == "host" for line in fields)
-    if not has_host and not is_http10:
+    if not has_host and (authority_of(url) or not is_http10):
         lines.insert(1, f"Host: {_host_of(url, arrived.listener.address)}")
     return "\r\n".join((*lines, "", "")).encode("utf-8", "surrogateescape")
 
@@ -184,10 +184,17 @@ def _text(content: bytes) -> str:
     return content.decode("utf-8", "replace")
 
 
+def _target_of(url: str) -> str:
+    if not url.lower().startswith(("http://", "https://")):
+        return url
+    path = url.partition("://")[2].removeprefix(authority_of(url))
+    return path if path.startswith("/") else f"/{path}"
+
+
 def _host_of(url: str, address: Address) -> str:
     """Return the Host that curl would send: from the URL, or the listener's address."""
-    if "://" in url:
-        return url.partition("://")[2].partition("/")[0].partition("?")[0]
+    if named := authority_of(url):
+        return named
     return "localhost" if address.path is not None else str(address)
 
 

@@ -33,6 +33,8 @@ ALL = (LOCAL, UNIX, OPEN, SECURE)
         (ALL, "https://a.example/", None, None, (SECURE, "::1")),
         (ALL, "http://a.example:443/x", None, None, (SECURE, "::1")),
         (ALL, "http://a.example:8080/x:80", None, None, (LOCAL, "127.0.0.1")),
+        (ALL, "HTTPS://a.example:443?x", None, None, (SECURE, "::1")),
+        (ALL, "/login?next=http://a.example:443/x", None, None, (LOCAL, "127.0.0.1")),
         ((LOCAL,), "https://a.example:8443/", None, None, (LOCAL, "127.0.0.1")),
         (ALL, "/", None, "unix:/run/a", (UNIX, None)),
         (ALL, "/", "2001:db8::1", "[::]:443", (SECURE, "2001:db8::1")),

@@ -238,6 +238,21 @@ def test_the_host_comes_from_the_url_or_from_the_field(url, fields):
 
 
 @pytest.mark.parametrize(
+    ("url", "first"),
+    [
+        ("http://b.test:81/x?y", b"GET /x?y HTTP/1.1\r\nHost: b.test:81\r\n"),
+        ("https://b.test", b"GET / HTTP/1.1\r\nHost: b.test\r\n"),
+        ("http://b.test?q=/", b"GET /?q=/ HTTP/1.1\r\nHost: b.test\r\n"),
+        ("ftp://b.test/x", b"GET ftp://b.test/x HTTP/1.1\r\nHost: b.test\r\n"),
+        ("/x?u=http://b.test/", b"GET /x?u=http://b.test/ HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"),
+    ],
+)
+def test_a_url_is_asked_for_as_curl_does(url, first):
+    """Not in absolute form, which only proxies are asked in: that one passes the guard against web pages."""
+    assert request_bytes("GET", url, (), arrival(ALL.listeners, url, None, None)).startswith(first)
+
+
+@pytest.mark.parametrize(
     ("method", "url", "error"),
     [("GET", "/crm/../x", AmbiguousPath), ("GET", "//crm", AmbiguousPath)],
 )
