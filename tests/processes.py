@@ -138,11 +138,14 @@ async def running(
 
 
 @asynccontextmanager
-async def started(folder: Path, *arguments: str, environ: Mapping[str, str]) -> AsyncIterator[RunningGateway]:
+async def started(
+    folder: Path, *arguments: str, environ: Mapping[str, str], stdin: int | None = None
+) -> AsyncIterator[RunningGateway]:
     """Start any command that lasts."""
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, *arguments, cwd=folder, env=environment(folder, **environ), stdout=PIPE, stderr=PIPE
-    )
+        *COMMAND, *arguments,
+        cwd=folder, env=environment(folder, **environ), stdin=stdin, stdout=PIPE, stderr=PIPE,
+    )  # fmt: skip
     child = RunningGateway(process)
     try:
         yield child

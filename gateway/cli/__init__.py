@@ -14,6 +14,7 @@ import click
 
 from gateway.cli.called import Commands
 from gateway.cli.terminal import write_what_the_terminal_knows
+from gateway.standard_descriptors import fill_standard_descriptors
 
 
 def _say_version(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
@@ -35,4 +36,5 @@ def _say_version(context: click.Context, _: click.Parameter, is_asked: bool) -> 
 )
 def main() -> None:
     """An HTTP gateway that injects OAuth 2.0 access tokens, obtained with its own client credentials."""
+    fill_standard_descriptors()
     write_what_the_terminal_knows()

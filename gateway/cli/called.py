@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+import os
+import sys
+from errno import ENOSPC
+from typing import Any, Final
 
 import click
 
@@ -12,6 +15,17 @@ NAMES: Final = ("run", "check", "reload", "healthy", "token", "explain", "key", 
 
 class Commands(click.Group):
     """The commands of the gateway, of which only those that are asked for are imported."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command; say so if its results cannot be written, as on a full disk."""
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            if error.filename is not None or error.errno != ENOSPC:
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the end would fail once more
+            click.echo(f"gateway: standard output: {error.strerror}", err=True)
+            sys.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the same for all
         """Return the names of all commands, as the help lists them."""

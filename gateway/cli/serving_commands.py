@@ -16,6 +16,7 @@ from gateway.cli.configuration import config_option, load_settings
 from gateway.cli.refusals import cannot_start, refuse_unknown_aiohttp
 from gateway.cli.terminal import end, fail
 from gateway.core.config_place import TEXT, ConfigPlace
+from gateway.early_signals import EarlySignals
 from gateway.first_process import take_the_place_of_init
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 def run(config: ConfigPlace) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads the configuration."""
     take_the_place_of_init()
+    early = EarlySignals()
     from gateway.config_process.asking import ConfigReader
     from gateway.config_text import contents_now
     from gateway.hardening import forget_variables, keep_memory_private
@@ -64,9 +66,13 @@ def run(config: ConfigPlace) -> None:
         set_up_logging(settings.log.level, settings.log.format, sys.stderr)
         forget(settings)
 
+    def listens(line: str) -> None:
+        tell(f"gateway {__version__}: {line}")
+        early.pass_on()
+
     forget(settings)
     hooks = server.Hooks(
-        told=lambda line: tell(f"gateway {__version__}: {line}"),
+        told=listens,
         read=reader.again,
         present=lambda files: contents_now(config, files),
         use=use,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -14,14 +15,20 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.settings import Address
 from gateway.demo.run import example_file
 from tests.cli.here import ROUTE, SECRET, clients_of
 from tests.processes import (
+    COMMAND,
+    WAIT_S,
     environment,
     gateway_beside,
     running,
     started,
+    write_configuration,
 )
+from tests.wire.caller import RawCaller
+from tests.wire.messages import request
 
 
 @pytest.mark.parametrize("level", ["info", "error"])
@@ -36,6 +43,62 @@ async def test_the_first_line_is_written_as_the_others_are_whatever_the_level(tm
     assert re.fullmatch(
         r"gateway \S+: listening on 127\.0\.0\.1:\d+, admin on 127\.0\.0\.1:\d+", first["message"]
     )
+
+
+async def test_it_serves_with_every_standard_stream_closed(tmp_path):
+    address = f"{tmp_path}/gateway.sock"
+    document = {"routes": [ROUTE], "listen": f"unix:{address}", "admin": "off", "log": {"access": "stdout"}}
+    file = write_configuration(tmp_path, document)
+    closed = ("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *COMMAND, "run", "-c", str(file))
+    process = await asyncio.create_subprocess_exec(*closed, cwd=tmp_path, env=environment(tmp_path))
+    try:
+        async with asyncio.timeout(WAIT_S):
+            while not Path(address).exists() and process.returncode is None:
+                await asyncio.sleep(0.01)
+        caller = await RawCaller.connect(Address(path=address))
+        answers = [await caller.ask(request("GET", "/")) for _ in range(2)]
+        await caller.close()
+        process.send_signal(signal.SIGTERM)
+        assert ([answer.status for answer in answers], await process.wait()) == ([502, 502], 0)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_a_reload_that_is_asked_for_while_it_starts_is_done_once_it_serves(tmp_path):
+    """By default SIGHUP ends a process, and a service manager takes that for a clean end."""
+    document = json.dumps({"listen": "127.0.0.1:0", "admin": "off", "routes": [ROUTE]})
+    theirs, ours = os.pipe()
+    async with started(tmp_path, "run", "-c", "/dev/stdin", environ={}, stdin=theirs) as child:
+        os.close(theirs)
+        async with asyncio.timeout(WAIT_S):
+            while not catches(child.pid, signal.SIGHUP):
+                await asyncio.sleep(0.01)
+        child.signal(signal.SIGHUP)
+        child.signal(signal.SIGUSR1)
+        os.write(ours, document.encode())
+        os.close(ours)
+        await child.until_listening()
+        told = [await child.until_told("reopening"), await child.until_told("reopening")]
+        assert ["SIGHUP: reading" in "".join(told), "SIGUSR1: reopening" in "".join(told)] == [True, True]
+
+
+def catches(pid, number):
+    status = Path(f"/proc/{pid}/status").read_text()
+    (mask,) = re.findall(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [("schema",), ("--help",)])
+def test_results_that_cannot_be_written_are_told_in_one_line(tmp_path, arguments):
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            env=environment(tmp_path), stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "gateway: standard output: No space left on device\n")
 
 
 async def test_a_variable_that_writes_tls_keys_to_a_file_is_warned_of(tmp_path):
