@@ -63,6 +63,7 @@ class Wrk:
     program: str
     script: pathlib.Path
     openssl: pathlib.Path
+    threads: int = 1
 
     @classmethod
     def prepare(cls, program: str, directory: pathlib.Path) -> Wrk:
@@ -72,8 +73,14 @@ class Wrk:
         openssl.write_text(_OPENSSL)
         return cls(program, script, openssl)
 
+    def also(self, name: str, lua: str, threads: int = 1) -> Wrk:
+        """Return the same with more in its script, which each of so many threads runs for itself."""
+        script = self.script.with_name(name)
+        script.write_text(self.script.read_text() + lua)
+        return dataclasses.replace(self, script=script, threads=threads)
+
     def run(self, url: str, connections: int, duration_s: int, fields: Iterable[str] = ()) -> Outcome:
-        """Load the URL from one thread over so many kept connections, with the fields in every head."""
+        """Load the URL over so many kept connections, with the fields in every head."""
         options = (
             f"-c{connections}",
             f"-d{duration_s}s",
@@ -81,7 +88,7 @@ class Wrk:
             *(f"-H{one}" for one in fields),
         )
         done = subprocess.run(
-            (self.program, "-t1", *options, *(f"-H{one}" for one in fields), url),
+            (self.program, f"-t{self.threads}", *options, *(f"-H{one}" for one in fields), url),
             check=True,
             capture_output=True,
             text=True,

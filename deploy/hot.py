@@ -48,6 +48,7 @@ HOT: Final = {
     "lets its caller in": (
         "gateway.access.file_keys",
         "gateway.access.gate",
+        "gateway.access.passes",
         "gateway.access.tokens",
         "gateway.access.verified",
         "gateway.access.watched_text",

@@ -36,6 +36,10 @@ class ApiKeys:
         self._of: Mapping[bytes, ApiKey] | None = None
         self._found: dict[bytes, Known] = {}
 
+    def remembers(self, credential: bytes) -> bool:  # noqa: ARG002
+        """Nothing is remembered by the credential alone."""
+        return False
+
     def is_for(self, credential: bytes) -> bool:
         """Whether the file has this key."""
         keys = self.file.present()

@@ -73,6 +73,10 @@ class Basic:
         read = partial(_read_and_tell, f"callers.{name}.basic.htpasswd: {settings.htpasswd}")
         self.file: WatchedText[Users] = WatchedText(settings.htpasswd, read, clock.now_s)
 
+    def remembers(self, credential: bytes) -> bool:  # noqa: ARG002
+        """Nothing is remembered by the credential alone."""
+        return False
+
     def is_for(self, credential: bytes) -> bool:
         """Whether the file has this user."""
         users, login = self.file.present(), _login(credential)

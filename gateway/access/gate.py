@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
 
 from gateway.access.limiter import Limiter
+from gateway.access.passes import SEEN, Passes
 from gateway.access.way import CredentialWay, Pending
 from gateway.access.ways import Ways
 from gateway.access.week_clock import WeekClock
 from gateway.core.access.cors import Cors
-from gateway.core.access.evidence import Slot, api_key, authorization, token
+from gateway.core.access.evidence import Slot, reader_of
 from gateway.core.access.finding import Finding, Known
 from gateway.core.access.limits import address_of
 from gateway.core.access.outcome import Admitted, judge
@@ -24,22 +24,24 @@ from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import RequestHead
 from gateway.core.identity import identity_lines
 
-_MOST_PASSED: Final = 4096
-
-
 Count = Callable[[str, str], None]
 """Counts the way that knows a caller, or whose credential is not good, and what became of it."""
 
 
 class Field:
-    """A header field that carries a credential, and the ways of the rule that read it."""
+    """A header field that carries a credential, and the ways of the rule that read it.
 
-    __slots__ = ("_header", "_slot", "_ways")
+    Attributes:
+        read: returns the credential in it, or None; raises `MalformedRequest` if the field is repeated.
+        ways, has_one: at least one way; whether it is the only one.
+    """
+
+    __slots__ = ("has_one", "read", "ways")
 
     def __init__(self, slot: Slot, header: bytes, ways: Sequence[CredentialWay]) -> None:
-        self._slot = slot
-        self._header = header
-        self._ways = ways
+        self.read = reader_of(slot, header)
+        self.ways = ways
+        self.has_one = len(ways) == 1
 
     def look(self, head: RequestHead, caller: CallerFields) -> tuple[WayName, Finding | Pending] | None:
         """Return what is found of the credential in it, and by which way; None if there is none.
@@ -47,21 +49,18 @@ class Field:
         Raises:
             MalformedRequest: the field is repeated.
         """
-        credential = self._credential(head)
+        credential = self.read(head)
         if credential is None:
             return None
-        way = self._way_for(credential)
+        way = self.way_for(credential)
         return way.name, way.look(credential, head, caller)
 
-    def _credential(self, head: RequestHead) -> bytes | None:
-        if self._slot is Slot.API_KEY:
-            return api_key(head, self._header)
-        return token(head) if self._slot is Slot.BEARER else authorization(head, self._slot)
-
-    def _way_for(self, credential: bytes) -> CredentialWay:
-        ways = self._ways
-        if len(ways) == 1:
-            return ways[0]
+    def way_for(self, credential: bytes) -> CredentialWay:
+        """Return the way that is to judge a credential: the one that knows it, or else its own."""
+        ways = self.ways
+        for way in ways:
+            if way.remembers(credential):
+                return way  # without that it is read, by ways before this one as well
         return next((way for way in ways if way.is_for(credential)), ways[0])
 
 
@@ -88,11 +87,14 @@ class Gate:
         self._places = [ways.places[name] for name in names if name in ways.places]
         self._fields = _fields(self._credentials)
         self._presented = frozenset(way.name for way in self._credentials)
-        self._depends_on_caller_alone = rule is not None and len(names) == 1 and not rule.has_hours
+        # Whether a request with one credential is judged by that alone, so that what came of it may be kept.
+        self._is_steady = rule is not None and not self._places and not rule.has_hours
+        self._only = self._fields[0] if self._is_steady and len(self._fields) == 1 else None
+        self._passes = Passes(wall_s)
+        self._mark = self._passes.alone
         self._local = WeekClock(wall_s).local if rule is not None and rule.has_hours else None
         self._limiter = limiter
         self._identity = asked.identity
-        self._passed: dict[Caller, Admission] = {}
         self.cors = Cors(asked.cors) if asked.cors is not None else None
 
     def arrive(self, head: RequestHead, caller: CallerFields, now_s: float) -> None:
@@ -110,6 +112,31 @@ class Gate:
         Raises:
             GatewayError: it is refused, cannot be verified now, or presents a credential twice.
         """
+        only = self._only
+        if only is None:
+            return self._now_among(head, caller, now_s)
+        fields = head.plain_fields
+        note = fields.note if fields is not None else None
+        passed = self._passes.noted(note, now_s) if note is not None else None
+        if passed is None:
+            credential = only.read(head)
+            if credential is None:
+                return self._admitted({}, head, caller, now_s)
+            way = only.ways[0] if only.has_one else only.way_for(credential)
+            found = way.look(credential, head, caller)
+            if isinstance(found, Pending):
+                return None
+            passed = found.passes.get(self._mark) if isinstance(found, Known) else None
+            if passed is None:
+                return self._admitted({way.name: found}, head, caller, now_s)
+            if fields is not None:
+                # These fields may have come once only: then a note would cost more than it saves.
+                fields.note = SEEN if note is None else self._passes.note(found, passed, now_s)
+        assert passed.caller is not None
+        self._count(passed.caller.way, "admitted")
+        return passed if self._limiter is None else self._limited(passed, head, caller, now_s)
+
+    def _now_among(self, head: RequestHead, caller: CallerFields, now_s: float) -> Admission | None:
         findings: dict[WayName, Finding] = {}
         for field in self._fields:
             found = field.look(head, caller)
@@ -140,26 +167,27 @@ class Gate:
     def _admitted(
         self, findings: dict[WayName, Finding], head: RequestHead, caller: CallerFields, now_s: float
     ) -> Admission:
-        passed = self._passes(findings, head, caller) if self._rule is not None else OPEN
-        if self._limiter is None:
-            return passed
+        passed = self._judged(findings, head, caller) if self._rule is not None else OPEN
+        return passed if self._limiter is None else self._limited(passed, head, caller, now_s)
+
+    def _limited(self, passed: Admission, head: RequestHead, caller: CallerFields, now_s: float) -> Admission:
+        """Count an admitted request against the limits."""
+        assert self._limiter is not None
         address, who = address_of(head, caller), passed.caller
         leave = self._limiter.enter(address, who, now_s)
         fields = self._limiter.fields(address, who, now_s)
         return Admission(who, passed.request_lines, tuple(line(*field) for field in fields), leave)
 
-    def _passes(self, findings: dict[WayName, Finding], head: RequestHead, caller: CallerFields) -> Admission:
-        """Apply the rule; a caller on whom alone it depends passes again without that."""
-        passed = self._passed_before(findings) if self._depends_on_caller_alone else None
-        if passed is not None:
-            return passed
-        who = self._judged(findings, head, caller)
-        passed = self._passed.get(who)
+    def _judged(self, findings: dict[WayName, Finding], head: RequestHead, caller: CallerFields) -> Admission:
+        """Apply the rule; return what follows for the caller that it lets in."""
+        is_alone = self._is_steady and len(findings) == 1
+        who = self._let_in(findings, head, caller)
+        known = findings[who.way]
+        assert isinstance(known, Known)
+        passed = self._passes.of(known, is_alone=is_alone)
         if passed is None:
             passed = Admission(who, self._identity_lines(who))
-            if len(self._passed) >= _MOST_PASSED:
-                self._passed.clear()
-            self._passed[who] = passed
+            self._passes.keep(known, passed, is_alone=is_alone)
         self._count(who.way, "admitted")
         return passed
 
@@ -170,16 +198,12 @@ class Gate:
             self._count(who.way, "identity")
             raise
 
-    def _passed_before(self, findings: dict[WayName, Finding]) -> Admission | None:
-        for finding in findings.values():
-            if isinstance(finding, Known):
-                passed = self._passed.get(finding.caller)
-                if passed is not None:
-                    self._count(finding.caller.way, "admitted")
-                return passed
-        return None
+    def _let_in(self, findings: dict[WayName, Finding], head: RequestHead, caller: CallerFields) -> Caller:
+        """Return the caller that the rule lets in.
 
-    def _judged(self, findings: dict[WayName, Finding], head: RequestHead, caller: CallerFields) -> Caller:
+        Raises:
+            GatewayError: it lets nobody in.
+        """
         assert self._rule is not None
         for way in self._places:
             seen = way.see(head, caller)

@@ -94,6 +94,10 @@ class IntrospectedTokens:
         self._trouble = ""
         self.verified = Verified(clock, settings.cache_s)
 
+    def remembers(self, credential: bytes) -> bool:
+        """Whether what came of a token is remembered."""
+        return self.verified.recall(credential) is not None
+
     def is_for(self, credential: bytes) -> bool:
         """Whether the token is opaque, or says that it is from the issuer of this way."""
         issuer = issuer_of(without_scheme(credential)[0])
@@ -101,10 +105,10 @@ class IntrospectedTokens:
 
     def look(self, credential: bytes, head: RequestHead, caller: CallerFields) -> Finding | Pending:
         """Remember what was said of a token, or ask."""
-        digest = self.verified.digest(credential)
-        found = self.verified.get(digest)
+        found = self.verified.recall(credential)
         if found is not None:
             return found if type(found) is not Bound else self._proven(found, credential, head, caller)
+        digest = self.verified.digest(credential)
         token, _ = without_scheme(credential)
         if is_too_long(token):
             return TOO_LONG

@@ -36,7 +36,7 @@ class KeySet:
     """The keys that verify the tokens of one issuer.
 
     Attributes:
-        generation: counts the times that the keys changed.
+        changed: called when the keys are others than before.
     """
 
     def __init__(self, fetch: Fetch, clock: Clock) -> None:
@@ -47,7 +47,7 @@ class KeySet:
         self._trouble = ""
         self._fetches = self._unknown = 0
         self._flight: asyncio.Task[None] | None = None
-        self.generation = 0
+        self.changed: Callable[[], None] = _nobody_cares
 
     @property
     def is_usable(self) -> bool:
@@ -135,4 +135,8 @@ class KeySet:
         self._trouble, self._fetched_at_s = "", self._now_s()
         if tuple(found) != self._keys:
             self._keys = tuple(found)
-            self.generation += 1
+            self.changed()
+
+
+def _nobody_cares() -> None:
+    """Nobody has verified anything by these keys yet."""

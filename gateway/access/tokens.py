@@ -67,12 +67,16 @@ class Tokens:
         self._wall_s: Callable[[], float] = clock.wall_s
         self._possession = Possession(clock)
         self.verified = Verified(clock)
-        self._generation = keys.generation
+        self._file = keys.file if isinstance(keys, FileKeys) else None
+        self._now_s: Callable[[], float] = clock.now_s
+        keys.changed = self.verified.forget
+
+    def remembers(self, credential: bytes) -> bool:
+        """Whether what came of a token is remembered."""
+        return self.verified.recall(credential) is not None
 
     def is_for(self, credential: bytes) -> bool:
         """Whether the token says that it is from this issuer, and for this audience."""
-        if self.verified.get(self.verified.digest(credential)) is not None:
-            return True
         claims = unverified_claims(without_scheme(credential)[0])
         return (
             claims is not None and claims.get("iss") == self._issuer and is_for_audience(claims, self._rules)
@@ -80,13 +84,11 @@ class Tokens:
 
     def look(self, credential: bytes, head: RequestHead, caller: CallerFields) -> Finding | Pending:
         """Verify a token, or remember what came of it."""
-        if self._generation != self.keys.generation:
-            self._generation = self.keys.generation
-            self.verified.forget()
-        digest = self.verified.digest(credential)
-        found = self.verified.get(digest)
+        if self._file is not None:
+            self._file.present()  # which forgets what was verified by other keys
+        found = self.verified.recall(credential)
         if found is None:
-            return self._look_anew(credential, digest, head, caller)
+            return self._look_anew(credential, self.verified.digest(credential), head, caller)
         # What is bound to nothing, and that is nearly everything, goes on at once.
         return found if type(found) is not Bound else self._proven(found, credential, head, caller)
 

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from hashlib import blake2b
+from hashlib import sha256
+from math import inf
 from typing import Final, TypeVar
 
 from cachetools import TLRUCache
@@ -27,7 +28,6 @@ GOOD_S: Final = 60.0
 BAD_S: Final = 10.0
 MOST_GOOD: Final = 10_000
 MOST_BAD: Final = 2_000
-_DIGEST_BYTES: Final = 16
 
 Value = TypeVar("Value")
 
@@ -48,7 +48,7 @@ class Verified:
         self._good_s = good_s
         # A plain dict: to look something up in a TLRUCache costs 1 µs more, which each request would pay. All
         # live as long, so the first one in it is the next to end.
-        self._good: dict[bytes, tuple[Known, float]] = {}
+        self._good: dict[bytes, Known] = {}
         self._bad: TLRUCache[bytes, Bad, float] = TLRUCache(MOST_BAD, ttu=_for(BAD_S), timer=now_s)
         self._once: dict[bytes, None] = {}  # in the order of their last verification
 
@@ -57,16 +57,26 @@ class Verified:
 
     def digest(self, credential: bytes) -> bytes:
         """Return what a credential is remembered by."""
-        return blake2b(credential, digest_size=_DIGEST_BYTES, key=self._key).digest()
+        return sha256(self._key + credential).digest()
+
+    def recall(self, credential: bytes) -> Known | Bad | None:
+        """Return what was found of a credential, or None if that is not known any more.
+
+        This is on the hot path: `digest` and `get` in one.
+        """
+        good = self._good.get(sha256(self._key + credential).digest())
+        # By the wall clock, too: it goes on while the machine sleeps.
+        if good is not None and self._now_s() < good.until_s and self._wall_s() < good.caller.expires_at_s:
+            return good
+        return self.get(self.digest(credential))
 
     def get(self, digest: bytes) -> Known | Bad | None:
-        """Return what was found, or None if that is not known any more. This is on the hot path."""
+        """Return what was found, or None if that is not known any more."""
         good = self._good.get(digest)
         if good is None:
             return self._bad.get(digest)
-        # By the wall clock, too: it goes on while the machine sleeps.
-        if self._now_s() < good[1] and self._wall_s() < good[0].caller.expires_at_s:
-            return good[0]
+        if self._now_s() < good.until_s and self._wall_s() < good.caller.expires_at_s:
+            return good
         del self._good[digest]
         return None
 
@@ -84,12 +94,16 @@ class Verified:
         return digest in self._once
 
     def forget(self) -> None:
-        """Remember no finding."""
+        """Remember no finding, and let nobody go on who remembers one."""
+        for known in self._good.values():
+            known.until_s = -inf
         self._good.clear()
         self._bad.clear()
 
     def _remember(self, digest: bytes, found: Known) -> None:
-        _put_last(self._good, digest, (found, self._now_s() + self._good_s))
+        found.until_s = self._now_s() + self._good_s
+        found.until_s = self._now_s() + self._good_s
+        _put_last(self._good, digest, found)
         _put_last(self._once, digest, None)
 
 

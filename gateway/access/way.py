@@ -68,6 +68,9 @@ class CredentialWay(Protocol):
     def challenge(self) -> str:
         """What a 401 says of it (RFC 9110 section 11.6.1)."""
 
+    def remembers(self, credential: bytes) -> bool:
+        """Whether this way has judged a credential, and would not have to read it again."""
+
     def is_for(self, credential: bytes) -> bool:
         """Whether this way is the one to judge a credential, where several ways read the same field."""
 

@@ -113,3 +113,22 @@ def test_those_verified_last_are_remembered(hands):
 
     assert verified.was_good(digests[0])
     assert not verified.was_good(digests[1])
+
+
+def test_a_credential_is_recalled_as_it_is_looked_up(hands):
+    verified, good, bad = Verified(hands.clock), known(hands), Bad("no")
+    verified.put(verified.digest(b"good"), good)
+    verified.put(verified.digest(b"bad"), bad)
+    assert [verified.recall(each) for each in (b"good", b"bad", b"new")] == [good, bad, None]
+    hands.pass_s(GOOD_S)
+
+    assert verified.recall(b"good") is None
+
+
+def test_who_remembers_a_finding_itself_sees_until_when_it_holds(hands):
+    verified, found = Verified(hands.clock), known(hands)
+    verified.put(verified.digest(b"token"), found)
+    assert found.until_s == hands.now_s + GOOD_S
+    verified.forget()
+
+    assert found.until_s < hands.now_s

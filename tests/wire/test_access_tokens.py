@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import time
 from base64 import urlsafe_b64encode
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,8 +11,10 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+import gateway.access.tokens as tokens_module
 from gateway.access.allowance import MOST_WAITING
 from gateway.core.access.finding import Bad
+from gateway.core.access.jwt_token import unverified_claims
 from gateway.core.access_settings import AccessEntry, AccessRule, GateSettings, JwtWay, WaySettings
 from gateway.core.caller import WayName
 from gateway.core.identity import IdentityField
@@ -266,7 +269,8 @@ async def test_whoever_passed_passes_again_as_long_as_its_token_is_good():
         tokens, token = rig.gateway.generation.ways.credentials[STAFF], issuer.token(scope="read")
         other = issuer.token(scope="write", sub="bob")
         statuses = [(await rig.get("/", bearer(each))).status for each in (token, token, other, other)]
-        passed = [caller.id for caller in rig.gateway.generation.routes[0].gate._passed]
+        found = [tokens.verified.recall(each.encode()) for each in (token, other)]
+        passed = [known.caller.id for known in found if known.passes]
         tokens.verified.forget()
         tokens.verified.put(tokens.verified.digest(token.encode()), Bad("withdrawn"))
         statuses.append((await rig.get("/", bearer(token))).status)
@@ -274,6 +278,71 @@ async def test_whoever_passed_passes_again_as_long_as_its_token_is_good():
     assert statuses == [200, 200, 403, 403, 401]
     assert passed == ["alice"]
     assert rig.gateway.metrics.route(RouteName("/")).accesses["staff", "admitted"] == 2
+
+
+async def test_a_caller_that_repeats_itself_goes_no_longer_than_the_keys_that_verified_its_token():
+    async with staffed() as (rig, issuer):
+        tokens, caller = rig.gateway.generation.ways.credentials[STAFF], await rig.caller()
+        asked = request("GET", "/", bearer(issuer.token()))
+        statuses = [(await caller.ask(asked)).status for _ in range(4)]
+        issuer.published.clear()
+        issuer.published["k2"] = "ed25519"
+        tokens.keys._tried_at_s = -1e9
+        await tokens.keys.fetched(1e9)
+        statuses.append((await caller.ask(asked)).status)
+
+    assert statuses == [200, 200, 200, 200, 401]
+
+
+async def test_nor_than_its_token():
+    async with staffed() as (rig, issuer):
+        caller, now_s = await rig.caller(), int(time.time())
+        asked = request("GET", "/", bearer(issuer.token(exp=now_s + 3600)))
+        statuses = [(await caller.ask(asked)).status for _ in range(4)]
+        tokens, gate = rig.gateway.generation.ways.credentials[STAFF], rig.gateway.generation.routes[0].gate
+        for each in (tokens, tokens.verified, gate._passes):
+            each._wall_s = lambda: now_s + 3600.0
+        statuses.append((await caller.ask(asked)).status)
+
+    assert statuses == [200, 200, 200, 200, 401]
+
+
+async def test_who_passed_one_rule_with_the_same_fields_has_not_passed_the_other():
+    rules = {
+        path: GateSettings(AccessRule((AccessEntry((STAFF,), frozenset({scope})),)))
+        for path, scope in (("/read", "read"), ("/write", "write"))
+    }
+    issuer = Issuer()
+    await issuer.start()
+    async with Rig(
+        routes=lambda rig: [rig.route(path, gate=rule) for path, rule in rules.items()],
+        callers={STAFF: WaySettings(STAFF, JwtWay(issuer.url, (AUDIENCE,)))},
+    ) as rig:
+        caller, field = await rig.caller(), bearer(issuer.token(scope="read"))
+        asked = [request("GET", path, field) for path in ("/read", "/read", "/read", "/write") * 2]
+        statuses = [(await caller.ask(each)).status for each in asked]
+    await issuer.close()
+
+    assert statuses == [200, 200, 200, 403] * 2
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_a_token_that_is_remembered_is_read_by_no_other_way(monkeypatch, is_first):
+    read = []
+
+    def counted(token):
+        read.append(token)
+        return unverified_claims(token)
+
+    names = (STAFF, OTHERS) if is_first else (OTHERS, STAFF)
+    entries = tuple(AccessEntry((name,)) for name in names)
+    async with staffed(entries=entries, others="https://other.test") as (rig, issuer):
+        token = issuer.token()
+        assert (await rig.get("/", bearer(token))).status == 200
+        monkeypatch.setattr(tokens_module, "unverified_claims", counted)
+        assert (await rig.get("/", bearer(token))).status == 200
+
+    assert read == []
 
 
 async def test_each_outcome_is_counted_by_route_and_way():

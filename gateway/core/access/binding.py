@@ -40,7 +40,7 @@ class Binding:
     key: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Bound(Known):
     """The credential is valid, but each request must prove possession of what it is bound to."""
 

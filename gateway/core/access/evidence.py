@@ -12,8 +12,10 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
-from typing import Final
+from functools import partial
+from typing import Final, assert_never
 
 from gateway.core.errors import MalformedRequest
 from gateway.core.http.request_head import RequestHead
@@ -50,6 +52,11 @@ def token(head: RequestHead) -> bytes | None:
     Raises:
         MalformedRequest: the field is repeated.
     """
+    value = head.special.get(b"authorization")
+    if value is None:
+        return None
+    if value[:7] == b"Bearer " and not head.repeats_authorization:
+        return value[7:].strip(b" ")  # as nearly everybody writes it
     found = _schemed(head)
     if found is None:
         return None
@@ -85,6 +92,19 @@ def api_key(head: RequestHead, name: bytes) -> bytes | None:
     if value is not None and b"," in value:
         raise MalformedRequest(f"the request has more than one {name.decode('ascii')}")
     return value
+
+
+def reader_of(slot: Slot, name: bytes) -> Callable[[RequestHead], bytes | None]:
+    """Return what reads the credential of a slot; `name` is that of its field, in lower case."""
+    match slot:
+        case Slot.BEARER:
+            return token
+        case Slot.API_KEY:
+            return partial(api_key, name=name)
+        case Slot.BASIC:
+            return partial(authorization, slot=slot)
+        case _:
+            assert_never(slot)
 
 
 def is_too_long(credential: bytes) -> bool:

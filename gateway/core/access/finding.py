@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import inf
 
+from gateway.core.admission import Admission
 from gateway.core.caller import Caller
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Known:
-    """The credential is valid."""
+    """The credential is valid.
+
+    What follows changes with what is remembered of the credential, and is no part of what was found.
+
+    Attributes:
+        until_s: until when (monotonic) nothing but the end of the caller could change the finding; its way
+            takes that back when it forgets. Before all time if each request must be looked at.
+        passes: what gates made of the finding, each under a mark of its own.
+    """
 
     caller: Caller
+    until_s: float = field(default=-inf, init=False, repr=False, compare=False)
+    passes: dict[object, Admission] = field(default_factory=dict, init=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

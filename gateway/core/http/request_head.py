@@ -92,9 +92,10 @@ class PlainFields:
         names: what sorted them.
         block: their bytes, from the end of the request line to the end of the head.
         lines, special, authority, host: those of `RequestHead`.
+        note: what whoever lets callers in knows about the last request with these fields.
     """
 
-    __slots__ = ("authority", "block", "host", "lines", "names", "special")
+    __slots__ = ("authority", "block", "host", "lines", "names", "note", "special")
 
     def __init__(  # noqa: PLR0913, PLR0917 - one for each block that is read
         self,
@@ -111,6 +112,7 @@ class PlainFields:
         self.special = special
         self.authority = authority
         self.host = host
+        self.note: object = None
 
 
 class HeadReader:
