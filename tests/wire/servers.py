@@ -100,6 +100,10 @@ class Exchange:
         while await self.some():
             pass
 
+    def end_writing(self) -> None:
+        """Show that nothing more comes, and go on reading."""
+        self._writer.write_eof()
+
     def close(self) -> None:
         self._writer.close()
 

@@ -8,9 +8,11 @@ import pytest
 from gateway.core.access_settings import AccessEntry, AccessRule, ApiKeyWay, GateSettings, WaySettings
 from gateway.core.caller import WayName
 from gateway.core.carriers import InHeader, InQuery
+from gateway.core.http.frames import close_frame
 from gateway.core.settings import CallerAuthorization, TenantSettings
 from tests.wire.messages import ok, request
 from tests.wire.rig import Rig
+from tests.wire.test_tunnels import echo, exactly, handshake, opened, text
 
 PARTNER = WayName("partner")
 GATE = GateSettings(AccessRule((AccessEntry((PARTNER,)),)))
@@ -157,3 +159,39 @@ async def test_what_a_route_refuses_for_where_the_credential_goes_it_refuses_for
     assert (passes.status, sent.status) == (200, 200)
     assert [head.line for head in heads] == [b"GET /?key=mine HTTP/1.1", b"GET /a?b&key=token_1 HTTP/1.1"]
     assert heads[0].value("X-T") == b"token_1"
+
+
+# ── tunnels ───────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_each_tenants_tunnel_is_opened_by_its_own_token(ways):
+    async with rig(ways, echo) as at:
+        by_scope = {}
+        for name in ("acme", "beta"):
+            caller, _ = await opened(at, f"X-API-Key: {name}")
+            await caller.send(text(b"hello", masked=True))
+            assert await exactly(caller, 7) == text(b"hello", masked=False)
+            by_scope[name] = at.upstream.requests[-1].token
+        refused = await at.ask(handshake("/live", "X-API-Key: other"))
+        shown = {each.state()["token"] for each in at.gateway.tunnels.open}
+        assert refused.status == 403
+        assert at.gateway.tunnels._count == 2
+
+    obtained = {each.field_value.decode().removeprefix("Bearer "): each for each in at.told.obtained}
+    assert {name: obtained[token].scope for name, token in by_scope.items()} == {
+        "acme": ("a",),
+        "beta": ("b",),
+    }
+    assert shown == {each.fingerprint for each in obtained.values()}
+
+
+async def test_a_reload_that_takes_one_tenants_permission_leaves_the_others(ways):
+    async with rig(ways, echo) as at:
+        acme, _ = await opened(at, "X-API-Key: acme")
+        beta, _ = await opened(at, "X-API-Key: beta")
+        (route,) = at.settings.routes
+        tenants = replace(route.tenants, routes=route.tenants.routes[:1])
+        await at.gateway.reload(replace(at.settings, routes=(replace(route, tenants=tenants),)))
+        assert await exactly(beta, 4) == close_frame(1012)
+        await acme.send(text(b"hello", masked=True))
+        assert await exactly(acme, 7) == text(b"hello", masked=False)
