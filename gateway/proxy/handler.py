@@ -204,7 +204,7 @@ class Handler:
                 most=route.settings.max_body_bytes,
                 budget=self._budget,
             )
-        if gate is not None:
+        if gate is not None and not (gate.cors is not None and is_preflight(head)):
             gate.arrive(head, facts.caller, call.started_s)
         if route.timeouts.total_s is not None:
             facts.total_deadline_s = call.started_s + route.timeouts.total_s

@@ -134,6 +134,19 @@ async def test_a_preflight_is_answered_before_access_and_goes_no_further(keys):
     assert at.upstream.requests == []
 
 
+async def test_no_limit_counts_a_preflight(keys):
+    """Else each request of a page costs two, and a page whose quota is used up does not see the 429."""
+    gate = GateSettings(RULE, (PER_NETWORK,), CorsSettings(frozenset({APP})))
+    async with rig(callers=keys, gate=gate) as at:
+        asked = [await at.ask(request("OPTIONS", "/", *PREFLIGHT)) for _ in range(4)]
+        fields = (f"Origin: {APP}", "X-API-Key: acme")
+        statuses = [(await at.get("/", *fields)).status for _ in range(3)]
+        asked.append(await at.ask(request("OPTIONS", "/", *PREFLIGHT)))
+
+    assert statuses == [200, 200, 429]
+    assert [answer.status for answer in asked] == [204] * 5
+
+
 async def test_any_other_options_needs_access(keys):
     async with rig(callers=keys, gate=CORS) as at:
         answers = [
