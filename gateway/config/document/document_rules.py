@@ -19,6 +19,7 @@ from gateway.config.clients.client_model import ClientModel
 from gateway.config.clients.client_rules import client_findings
 from gateway.config.clients.login_rules import login_findings
 from gateway.config.clients.shape_rules import shape_findings
+from gateway.config.document.hash_rules import hash_findings
 from gateway.config.document.introspection_rules import introspection_findings
 from gateway.config.document.validation import Parts
 from gateway.config.problems import LineOf, Loc, Mistake
@@ -71,6 +72,7 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Mistake]:
     names = dict.fromkeys(name for route in parts.routes.values() for name in ("", *route.client_names))
     clients = names if ("clients",) in parts.wrong else parts.clients
     yield from upstreams_findings(parts.groups, parts.wrong)
+    yield from hash_findings(parts)
     for index, written in parts.routes.items():
         yield from group_findings(("routes", index), written, parts.groups, parts.wrong)
         route = of_group(written, parts.groups)

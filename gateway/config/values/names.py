@@ -10,7 +10,7 @@ from gateway.config.problems import Wrong
 from gateway.config.template import TAKEN_NAME
 from gateway.core.client_settings import GrantType
 from gateway.core.http.fields import folded
-from gateway.core.http.request_fields import OVERRIDES
+from gateway.core.http.request_fields import OVERRIDES, SPECIAL
 from gateway.core.json_condition import ANYTHING, Presence, Scalar
 from gateway.core.json_pointer import BadPointer, JsonPointer, read_pointer
 from gateway.core.plain_text import text
@@ -51,6 +51,7 @@ _FRAMING: Final = frozenset(("content-length", "transfer-encoding"))
 _OF_THE_GATEWAY: Final = frozenset(
     ("via", "x-request-id", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host")
 )
+_KEPT_APART: Final = frozenset(map(folded, SPECIAL | OVERRIDES))
 _WITH_A_MEANING: Final = frozenset(
     (
         *("accept", "content-encoding", "content-type", "cookie", "date", "expect", "forwarded"),
@@ -111,7 +112,8 @@ def group_name(value: str) -> str:
 def hashed_field_name(value: str) -> str:
     """Accept the field of a request whose value chooses its address; only fields that are forwarded do."""
     name = field_name(value)
-    if name.lower() in _HOP_BY_HOP | _FRAMING | {"host", "authorization"}:
+    plain = folded(name.encode())
+    if plain in _KEPT_APART or plain.startswith(b"x-forwarded-"):
         raise Wrong("this field does not reach an upstream as the caller sends it: name another one")
     return name
 
