@@ -5,8 +5,8 @@ Rules:
 - Only a true preflight is answered by the gateway: ``OPTIONS`` with ``Origin`` and
   ``Access-Control-Request-Method``. Any other ``OPTIONS`` is a request as all others, and needs access.
 - A preflight of an origin that is not listed gets no permission, and nothing is forwarded for it.
-- No limit of the route counts a preflight: the request that follows is counted, and a page to which its browser
-  reports a refused preflight sees neither the status nor when to come back.
+- No limit of the route counts a preflight: the request that follows is counted, and a page whose preflight
+  was refused sees neither the status nor when to come back.
 - Every response of the route carries the fields, the gateway's own errors included: otherwise a page sees a
   network error where it should see a 401. The upstream's own are replaced, so that there is one policy.
 """
