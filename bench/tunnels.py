@@ -3,8 +3,8 @@
 Of `--tunnels` tunnels, `--slow` have an upstream that sends without end and a caller that reads nothing.
 Memory is read before and behind them; then the gateway reloads, and is told to end.
 
-Exit status 0 if the reload ended no tunnel, each caller that reads got a Close 1001, these were spread
-over the first half of the grace, and the gateway ended within it; else 1.
+Exit status 0 if memory stayed within its bounds, the reload ended no tunnel, each caller that reads got a
+Close 1001, these were spread over the first half of the grace, and the gateway ended within it; else 1.
 """
 
 from __future__ import annotations
@@ -16,19 +16,23 @@ import pathlib
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from bench import kernel
 from bench.processes import free_ports
 
 _KIB: Final = 1024
-_GRACE_S: Final = 8
+_WAIT_S: Final = 30.0
 _GOING_AWAY: Final = 1001
+_QUIET_KIB: Final = 32
+_STUCK_KIB: Final = 576  # a read of 250 in each direction, and the tunnel itself
 
 
 async def _upstream(socket: ServerConnection) -> None:
@@ -43,18 +47,34 @@ async def _upstream(socket: ServerConnection) -> None:
         pass
 
 
-def _configuration(listen: int, upstream: int, *, more: bool) -> str:
-    paths = ["/", "/more"] if more else ["/"]
-    tunnel = {"close_timeout": "1s"}
-    routes = [{"path": path, "upstream": f"http://127.0.0.1:{upstream}", "tunnel": tunnel} for path in paths]
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a quiet and a stuck tunnel cost, and how tunnels and gateway ended after SIGTERM."""
+
+    quiet_kib: float
+    stuck_kib: float
+    codes: set[int | None]
+    ends_s: list[float]
+    took_s: float
+    status: int | None
+
+
+def _configuration(listen: int, upstream: int, grace_s: float, *, more: bool) -> str:
+    target = f"http://127.0.0.1:{upstream}"
+    routes: list[dict[str, object]] = [
+        {"path": "/", "upstream": target, "tunnel": {"close_timeout": "1s"}},
+        {"path": "/none", "upstream": target, "websocket": False},
+    ]
+    if not more:
+        del routes[1]
     log = {"access": "off", "level": "error"}
     limits = {"tunnels": 10_000, "tunnels_per_caller": 10_000}
     whole = {"listen": f"127.0.0.1:{listen}", "admin": "off", "log": log, "limits": limits}
-    return json.dumps(whole | {"grace": f"{_GRACE_S}s", "routes": routes})
+    return json.dumps(whole | {"grace": f"{round(1000 * grace_s)}ms", "routes": routes})
 
 
 async def _accepts(port: int) -> None:
-    async with asyncio.timeout(30.0):
+    async with asyncio.timeout(_WAIT_S):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -76,10 +96,34 @@ async def _closed(socket: ClientConnection) -> tuple[int | None, float]:
     return socket.close_code, asyncio.get_running_loop().time()
 
 
-async def _run(options: argparse.Namespace, folder: pathlib.Path) -> bool:
+async def _opened(url: str, count: int) -> list[ClientConnection]:
+    return [await connect(url, proxy=None, compression=None, max_queue=1) for _ in range(count)]
+
+
+async def _stands_still(pid: int, most_bytes: int) -> int:
+    """Wait until the process takes no more memory, as once buffers are full, or too much; return how much."""
+    last = 0
+    async with asyncio.timeout(_WAIT_S):
+        while last < (now := kernel.rss_bytes(pid)) <= most_bytes:
+            last = now
+            await asyncio.sleep(1.0)
+    return now
+
+
+async def _has_reloaded(url: str) -> None:
+    """Wait until the route is there that takes no WebSocket."""
+    async with asyncio.timeout(_WAIT_S):
+        while True:
+            try:
+                await (await connect(f"{url}/none", proxy=None)).close()
+            except InvalidStatus:
+                return
+
+
+async def _measured(options: argparse.Namespace, folder: pathlib.Path) -> _Found:
     listen, port = free_ports(2)
     file = folder / "gateway.yaml"
-    file.write_text(_configuration(listen, port, more=False))
+    file.write_text(_configuration(listen, port, options.grace, more=False))
     async with serve(_upstream, "127.0.0.1", port, compression=None):
         gateway = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "gateway", "run", "-c", str(file)
@@ -87,24 +131,16 @@ async def _run(options: argparse.Namespace, folder: pathlib.Path) -> bool:
         try:
             await _accepts(listen)
             url = f"ws://127.0.0.1:{listen}"
-            warm = await connect(url, proxy=None, compression=None)
-            await _echoes([warm])
+            await _echoes(await _opened(url, 1))
             before = kernel.rss_bytes(gateway.pid)
-            quick = [
-                await connect(url, proxy=None, compression=None)
-                for _ in range(options.tunnels - options.slow)
-            ]
+            quick = await _opened(url, options.tunnels - options.slow)
             await _echoes(quick)
             quiet = kernel.rss_bytes(gateway.pid)
-            slow = [
-                await connect(f"{url}/flood", proxy=None, compression=None, max_queue=1)
-                for _ in range(options.slow)
-            ]
-            await asyncio.sleep(3.0)  # until every buffer is full
-            stuck = kernel.rss_bytes(gateway.pid)
-            file.write_text(_configuration(listen, port, more=True))
+            slow = await _opened(f"{url}/flood", options.slow)
+            stuck = await _stands_still(gateway.pid, quiet + 2 * options.slow * _STUCK_KIB * _KIB)
+            file.write_text(_configuration(listen, port, options.grace, more=True))
             gateway.send_signal(signal.SIGHUP)
-            await asyncio.sleep(2.0)
+            await _has_reloaded(url)
             await _echoes(quick)
             began_s = asyncio.get_running_loop().time()
             gateway.send_signal(signal.SIGTERM)
@@ -116,15 +152,43 @@ async def _run(options: argparse.Namespace, folder: pathlib.Path) -> bool:
         finally:
             if gateway.returncode is None:
                 gateway.kill()
-    codes = {code for code, _ in ends}
-    first_s, last_s = (pick(at_s for _, at_s in ends) - began_s for pick in (min, max))
-    print(f"a quiet tunnel   {(quiet - before) / max(1, len(quick)) / _KIB:.1f} KiB")
-    print(f"a stuck tunnel   {(stuck - quiet) / max(1, len(slow)) / _KIB:.1f} KiB")
-    print(
-        f"close codes      {codes}, {first_s:.1f} to {last_s:.1f} s after SIGTERM, of {_GRACE_S} s of grace"
+                await gateway.wait()
+    return _Found(
+        (quiet - before) / max(1, len(quick)) / _KIB,
+        (stuck - quiet) / max(1, len(slow)) / _KIB,
+        {code for code, _ in ends},
+        sorted(at_s - began_s for _, at_s in ends),
+        took_s,
+        gateway.returncode,
     )
-    print(f"ended            after {took_s:.1f} s, with status {gateway.returncode}")
-    return codes == {_GOING_AWAY} and last_s < 0.75 * _GRACE_S and took_s < _GRACE_S + 1
+
+
+def _complaints(found: _Found, grace_s: float) -> Iterator[str]:
+    """Yield what is not as it must be."""
+    if found.quiet_kib > _QUIET_KIB or found.stuck_kib > _STUCK_KIB:
+        yield f"a tunnel may cost {_QUIET_KIB} KiB if it is quiet, and {_STUCK_KIB} KiB if it is stuck"
+    if found.codes != {_GOING_AWAY}:
+        yield f"each caller that reads must get a Close {_GOING_AWAY}"
+    middle_s = found.ends_s[len(found.ends_s) // 2]
+    if not 0.1 * grace_s < middle_s < found.ends_s[-1] < 0.75 * grace_s:
+        yield "Closes must be spread over the first half of the grace"
+    if found.took_s > grace_s + 1:
+        yield "it must end within the grace"
+
+
+async def _run(options: argparse.Namespace, folder: pathlib.Path) -> bool:
+    found = await _measured(options, folder)
+    print(f"a quiet tunnel   {found.quiet_kib:.1f} KiB")
+    print(f"a stuck tunnel   {found.stuck_kib:.1f} KiB")
+    print(
+        f"close codes      {found.codes}, {found.ends_s[0]:.1f} to {found.ends_s[-1]:.1f} s after SIGTERM, "
+        f"of {options.grace:g} s of grace"
+    )
+    print(f"ended            after {found.took_s:.1f} s, with status {found.status}")
+    complaints = list(_complaints(found, options.grace))
+    for each in complaints:
+        print(f"MISS             {each}")
+    return not complaints
 
 
 def main() -> None:
@@ -134,6 +198,7 @@ def main() -> None:
     )
     parser.add_argument("--tunnels", type=int, default=500)
     parser.add_argument("--slow", type=int, default=100)
+    parser.add_argument("--grace", type=float, default=8.0, help="seconds that the gateway has to end")
     with tempfile.TemporaryDirectory() as folder:
         sys.exit(0 if uvloop.run(_run(parser.parse_args(), pathlib.Path(folder))) else 1)
 
