@@ -127,6 +127,7 @@ class Generation:
         self.limiters: dict[tuple[RouteName, tuple[Limit, ...]], Limiter] = {}
         self.pools: dict[UpstreamSettings, Pool] = {}
         self.groups: dict[GroupSettings, Group] = {}
+        self._successions: list[tuple[Group, Group]] = []
         self.acceptances: dict[tuple[UpstreamSettings, Grant | None], Acceptance] = {}
         try:
             self.routes = [self._route(route, index) for index, route in enumerate(settings.routes)]
@@ -140,9 +141,14 @@ class Generation:
         return Router((route.settings, route) for route in self.routes)
 
     def start(self) -> None:
-        """Request the tokens that are missing, in the background."""
+        """Request the tokens that are missing, in the background, and begin to check upstreams."""
         self.sources.start()
         self.ways.start()
+        for group, earlier in self._successions:
+            group.take_over(earlier)
+        self._successions.clear()
+        for group in self.groups.values():
+            group.start()
 
     async def close(self, others: Sequence[Generation] = ()) -> None:
         """Close all connections, and end all token requests; what any of `others` has goes on."""
@@ -151,6 +157,8 @@ class Generation:
         for instances in self.instances():
             if id(instances) not in kept_instances:
                 instances.close()
+        for group in self.groups.values():
+            await group.ended()
         await self.sources.close([other.sources for other in others])
         await self.ways.close([other.ways for other in others])
 
@@ -292,6 +300,9 @@ class Generation:
                 process.clock,
                 process.metrics.group(settings.name),
             )
+            earlier = self._before.groups.values() if self._before is not None else ()
+            same = (each for each in earlier if each.settings.name == settings.name)
+            self._successions += [(group, each) for each in same]
         self.groups[settings] = group
         return group
 

@@ -68,6 +68,34 @@ class QueueSettings:
     timeout_s: float = 5.0
 
 
+ALIVE: Final = frozenset(range(200, 500))
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSettings:
+    """Requests of the gateway's own that say whether an address is alive (`core.upstreams.active_checks`).
+
+    Attributes:
+        path: with a query if it has one; that of the addresses is not prepended.
+        every_s: from the end of one to the start of the next, about.
+        timeout_s: for each, its connection included.
+        fall: how many that fail in a row take an address out.
+        rise: how many that succeed in a row take it back.
+        expect: the statuses of an address that is alive.
+    """
+
+    path: str
+    every_s: float = 10.0
+    timeout_s: float = 2.0
+    fall: int = 3
+    rise: int = 2
+    expect: frozenset[int] = ALIVE
+
+    def asks_as(self, other: CheckSettings) -> bool:
+        """Whether results of the other mean the same here."""
+        return (self.path, self.expect) == (other.path, other.expect)
+
+
 WARM: Final = BalanceSettings()
 EJECT: Final = EjectSettings()
 RETRY: Final = RetrySettings()

@@ -17,6 +17,7 @@ from gateway.core.balance_settings import (
     RETRY,
     WARM,
     BalanceSettings,
+    CheckSettings,
     EjectSettings,
     QueueSettings,
     RetrySettings,
@@ -163,6 +164,7 @@ class GroupSettings:
         resolve_s: how often names are looked up while requests come.
         max_requests: how many it serves at the same time; None: any number.
         queue: for those that come then.
+        check: None: no address is asked whether it is alive.
     """
 
     name: GroupName
@@ -173,6 +175,7 @@ class GroupSettings:
     resolve_s: float = RENEW_S
     max_requests: int | None = None
     queue: QueueSettings = QUEUE
+    check: CheckSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,7 @@ def group_numbers(group: GroupMetrics) -> dict[str, Any]:
     return {
         "retries": _plain(group.retries),
         "ejections": dict(group.ejections),
+        "checks": dict(group.checks),
         "waits": _plain(group.waits),
     }
 
@@ -159,6 +160,7 @@ def group_of(numbers: Tree) -> GroupMetrics:
     """Return counters that show these counts."""
     group = GroupMetrics()
     group.ejections = dict(numbers.get("ejections", {}))
+    group.checks = dict(numbers.get("checks", {}))
     if waits := numbers.get("waits"):
         group.waits.counts, group.waits.sum_s = list(waits["counts"]), float(waits["sum_s"])
     for key, count in numbers.get("retries", {}).items():

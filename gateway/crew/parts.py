@@ -9,7 +9,7 @@ from typing import cast
 from gateway.core.access_settings import IntrospectionWay
 from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.config_state import Reading
-from gateway.core.crew.shares import route_of_worker, share_of
+from gateway.core.crew.shares import route_of_keeper, route_of_worker, share_of
 from gateway.core.settings import ListenerSettings, Settings
 from gateway.crew.supervision import Legacy
 from gateway.packing import unpacked
@@ -17,7 +17,8 @@ from gateway.packing import unpacked
 
 def own_part(settings: Settings) -> Settings:
     """Return what the keeper itself does of a configuration."""
-    return replace(settings, listeners=(), log=replace(settings.log, access=None))
+    routes = tuple(map(route_of_keeper, settings.routes))
+    return replace(settings, listeners=(), routes=routes, log=replace(settings.log, access=None))
 
 
 def part_of_worker(settings: Settings, listeners: Sequence[ListenerSettings], workers: int) -> Settings:

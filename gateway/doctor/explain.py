@@ -12,7 +12,7 @@ from typing import Final
 
 from gateway.core.access.rule_words import entry_words
 from gateway.core.access_errors import CallerNotAllowed
-from gateway.core.balance_settings import Balance
+from gateway.core.balance_settings import Balance, CheckSettings
 from gateway.core.caller import Caller
 from gateway.core.errors import NoRoute
 from gateway.core.http.carrying import outbound_plan
@@ -35,6 +35,7 @@ from gateway.core.secret import Secret
 from gateway.core.settings import Address, AddressSettings, RouteSettings, Scheme, Settings
 from gateway.core.tenants import selected
 from gateway.core.token import Token
+from gateway.core.upstreams.active_checks import status_words
 from gateway.doctor.admittance import NOBODY, Described, admitted
 from gateway.doctor.arrival import Arrival, authority_of
 from gateway.doctor.credential_words import credential_words, legible, recovery_words, stand_in
@@ -216,7 +217,16 @@ def _group_lines(route: RouteSettings) -> tuple[str, ...]:
     if group is None:
         return ()
     each = (f"           {_address(one)}" for one in group.addresses)
-    return f"addresses  of {group.name}: {_HOW[group.balance.kind].format(group.balance.header)}", *each
+    how = _HOW[group.balance.kind].format(group.balance.header)
+    return f"addresses  of {group.name}: {how}", *each, *_check_lines(group.check)
+
+
+def _check_lines(check: CheckSettings | None) -> tuple[str, ...]:
+    if check is None:
+        return ()
+    rule = f"out after {check.fall} failures in a row, back after {check.rise} successes"
+    alive = status_words(check.expect)
+    return (f"checked    by GET {check.path} every {check.every_s:g} s, alive at {alive}; {rule}",)
 
 
 def _address(one: AddressSettings) -> str:

@@ -12,14 +12,16 @@ class GroupMetrics:
         retries: requests that were tried again, or could not be, by reason and outcome.
         ejections: how often an address was taken out, by reason.
         waits: how long requests waited for a place.
+        checks: of addresses, by outcome.
     """
 
-    __slots__ = ("ejections", "retries", "waits")
+    __slots__ = ("checks", "ejections", "retries", "waits")
 
     def __init__(self) -> None:
         self.retries: dict[tuple[str, str], int] = {}
         self.ejections: dict[str, int] = {}
         self.waits = Histogram()
+        self.checks: dict[str, int] = {}
 
     def retried(self, reason: str, outcome: str) -> None:
         """Count what became of a retry."""
@@ -28,3 +30,7 @@ class GroupMetrics:
     def ejected(self, reason: str) -> None:
         """Count an address that was taken out."""
         self.ejections[reason] = self.ejections.get(reason, 0) + 1
+
+    def checked(self, outcome: str) -> None:
+        """Count a check."""
+        self.checks[outcome] = self.checks.get(outcome, 0) + 1

@@ -30,6 +30,15 @@ def _ejections(groups: Owners[GroupMetrics]) -> Metric:
     )
 
 
+def _checks(groups: Owners[GroupMetrics]) -> Metric:
+    return counter(
+        "gateway_upstream_checks",
+        "Checks of the addresses of a group, by outcome: alive, failed, or undecided.",
+        ("upstream", "outcome"),
+        (([name, outcome], count) for name, group in groups for outcome, count in group.checks.items()),
+    )
+
+
 def _waits(groups: Owners[GroupMetrics]) -> Metric:
     return histogram(
         "gateway_upstream_queue_seconds",
@@ -39,7 +48,7 @@ def _waits(groups: Owners[GroupMetrics]) -> Metric:
     )
 
 
-GROUPS: Final[tuple[Family[GroupMetrics], ...]] = (_retries, _ejections, _waits)
+GROUPS: Final[tuple[Family[GroupMetrics], ...]] = (_retries, _ejections, _checks, _waits)
 
 
 def queues(groups: Owners[int]) -> Metric:
@@ -56,7 +65,7 @@ def targets(groups: Owners[Mapping[str, int]]) -> Metric:
     """Build the gauge of addresses, by group and state."""
     return gauge(
         "gateway_upstream_targets",
-        "Addresses of a group, by state: up, or ejected.",
+        "Addresses of a group, by state: up, ejected, or checked_down.",
         ("upstream", "state"),
         (([name, state], count) for name, states in groups for state, count in states.items()),
     )

@@ -72,6 +72,13 @@ class TargetPool(Pool):
         self.requests += 1
         return connection
 
+    async def connect_apart(self, timeout_s: float) -> UpstreamConnection:
+        """Open a connection that serves no request, and that whoever asked for it aborts.
+
+        Raises what `Pool.connect` raises.
+        """
+        return await Pool.connect(self, timeout_s)
+
     def release(self, connection: UpstreamConnection) -> None:
         """End the exchange on `connection`, and tell how it ends."""
         self.running -= 1

@@ -8,30 +8,30 @@ and how many may be retried is decided in `core.upstreams`.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from gateway.core.balance_settings import Balance
+from gateway.core.balance_settings import Balance, EjectSettings
 from gateway.core.clock import Clock
 from gateway.core.settings import GroupSettings, UpstreamSettings
+from gateway.core.upstreams.active_checks import UNCHECKED, CheckResult, checked, sorted_out
 from gateway.core.upstreams.balance import choose, rotated
 from gateway.core.upstreams.budget import may_retry
-from gateway.core.upstreams.ejection import WELL, Health, asked_to_wait, failed, most_out, succeeded
+from gateway.core.upstreams.ejection import WELL, asked_to_wait, failed, most_out, succeeded, worth_a_trial
 from gateway.core.upstreams.signs import Sign
 from gateway.observe.group_metrics import GroupMetrics
 from gateway.proxy.dialer import connect_error, way_to
 from gateway.proxy.target_pool import TargetPool
 from gateway.proxy.upstream import UpstreamConnection
+from gateway.upstreams import group_log
+from gateway.upstreams.group_checks import GroupChecks
 from gateway.upstreams.group_names import FindName, GroupNames
 from gateway.upstreams.group_queue import GroupQueue
-from gateway.upstreams.target import Target, TargetId, place_of
+from gateway.upstreams.target import Condition, Target, TargetId, place_of
 
 MOST_GONE: Final = 64
 """How many addresses that a name no longer has are remembered."""
-
-_LOGGER: Final = logging.getLogger("gateway.upstreams")
 
 MakePool = Callable[[UpstreamSettings], TargetPool]
 
@@ -60,7 +60,7 @@ class Group:
         self._names = GroupNames(settings, find_name)
         self._header = settings.balance.header.lower().encode("ascii") + b": "
         self._leaving: list[Target] = []
-        self._gone: dict[TargetId, Health] = {}
+        self._gone: dict[TargetId, Condition] = {}
         self._out: list[Target] = []
         self._serving: list[Target] = []
         self._retrying: dict[UpstreamConnection, Sign] = {}
@@ -70,6 +70,8 @@ class Group:
         self.targets: list[Target] = []
         most = settings.max_requests
         self.queue = GroupQueue(most, settings.queue, counts, clock.now_s) if most is not None else None
+        check = settings.check
+        self._checks = GroupChecks(check, clock, self._is_checked) if check is not None else None
         self._names.watch(self._moved)
         self._moved()
 
@@ -106,9 +108,9 @@ class Group:
         return next(able, None)
 
     def least_bad(self, avoided: Iterable[Target]) -> Target | None:
-        """Return the target that is out and would be tried first; None if there is none."""
-        able = [each for each in self._out if each not in avoided]
-        return min(able, key=lambda each: each.health.until_s, default=None)
+        """Return the target that serves nothing and would be tried first; None if there is none."""
+        able = [each for each in self.targets if each not in self._serving and each not in avoided]
+        return min(able, key=lambda each: (each.checked.is_down, each.health.until_s), default=None)
 
     def _hashed(self, lines: Iterable[bytes]) -> bytes | None:
         start, length = self._header, len(self._header)
@@ -121,7 +123,7 @@ class Group:
         rule, before, now_s = self.settings.eject, target.health, self._clock.now_s()
         if rule is None or target not in self.targets or (before.is_out and not is_trial):
             return
-        may_leave = len(self._out) < most_out(len(self.targets), rule.at_most)
+        may_leave = self._may_leave(rule)
         if sign is Sign.WELL:
             target.health = succeeded(before, now_s)
         elif sign.is_failure:
@@ -133,32 +135,36 @@ class Group:
             self._left_or_returned(target, sign)
 
     def _left_or_returned(self, target: Target, sign: Sign) -> None:
-        name = self.settings.name
         if target.health.is_out:
             target.ejections += 1
             self.counts.ejected(sign.value)
             for_s = target.health.until_s - self._clock.now_s()
-            _LOGGER.warning(
-                "upstream %s: %s gets no requests for %.0f s (%s)",
-                name,
-                target.name,
-                for_s,
-                sign.value,
-                extra={"fields": {"upstream": name, "address": target.name, "reason": sign.value}},
-            )
+            group_log.ejected(self.settings.name, target, sign, for_s)
         else:
-            _LOGGER.info(
-                "upstream %s: %s serves again",
-                name,
-                target.name,
-                extra={"fields": {"upstream": name, "address": target.name}},
-            )
+            group_log.returned(self.settings.name, target)
+        self._sort_out()
+
+    def _may_leave(self, rule: EjectSettings) -> bool:
+        """Whether one more target may be ejected: others serve, and not too many are out."""
+        out = sum(each.health.is_out for each in self.targets)
+        return out < most_out(len(self.targets), rule.at_most) and len(self._serving) > 1
+
+    def _is_checked(self, target: Target, result: CheckResult) -> None:
+        """Take a target out that checks find dead, and back in once they find it alive."""
+        rule, before, now_s = self.settings.check, target.checked, self._clock.now_s()
+        assert rule is not None
+        self.counts.checked(result.outcome)
+        target.checked = after = checked(before, result, now_s, rule)
+        if after.is_down is before.is_down:
+            return
+        if not after.is_down:
+            target.health = worth_a_trial(target.health, now_s)
+        group_log.check_changed(self.settings.name, target, rule, self.targets)
         self._sort_out()
 
     def _sort_out(self) -> None:
-        """Divide the targets into those that serve and those that are out."""
-        self._out = [each for each in self.targets if each.health.is_out]
-        self._serving = [each for each in self.targets if not each.health.is_out]
+        """Divide the targets into those that serve and those that one request may try."""
+        self._serving, self._out = sorted_out(self.targets)
         rotated(self._serving)
 
     # ── retries ───────────────────────────────────────────────────────────────────────────────────
@@ -231,11 +237,13 @@ class Group:
                 self._remember(each)
         self.targets = [present.get(each) or self._target(each) for each in wanted]
         self._sort_out()
+        if self._checks is not None:
+            self._checks.keep(self.targets)
 
     def _remember(self, target: Target) -> None:
         """Remember how a target was: its address may come back, and is no better for that."""
         self._gone.pop(target.id, None)
-        self._gone[target.id] = target.health
+        self._gone[target.id] = target.condition
         if len(self._gone) > MOST_GONE:
             del self._gone[next(iter(self._gone))]
 
@@ -243,10 +251,30 @@ class Group:
         address = self.settings.addresses[target_id.entry]
         pool = self._make_pool(place_of(address, target_id.ip))
         target = Target(target_id, address, pool, self, self._clock.wall_s)
-        target.health = self._gone.pop(target_id, WELL)
+        target.is_as(self._gone.pop(target_id, Condition()))
         return target
 
     # ── as time passes ────────────────────────────────────────────────────────────────────────────
+
+    def start(self) -> None:
+        """Check the targets from now on, if they are to be checked."""
+        if self._checks is not None:
+            self._checks.start(self.targets)
+
+    def take_over(self, before: Group) -> None:
+        """Learn of addresses what was known in an earlier group: how they are does not depend on settings."""
+        known = {each.place: each.condition for each in before.targets}
+        ours, theirs = self.settings.check, before.settings.check
+        is_asked_alike = ours is not None and theirs is not None and ours.asks_as(theirs)
+        for each in self.targets:
+            health, checks = known.get(each.place, Condition())
+            each.is_as(
+                Condition(
+                    health if self.settings.eject is not None else WELL,
+                    checks if is_asked_alike else UNCHECKED,
+                )
+            )
+        self._sort_out()
 
     def sweep(self, now_s: float) -> None:
         """Do what is due: deadlines and idle connections, names that are in use, what is leaving."""
@@ -255,20 +283,29 @@ class Group:
         for each in (*self.targets, *self._leaving):
             each.pool.sweep(now_s)
             is_used = is_used or not each.pool.is_empty
-        if is_used:
+        if is_used or (self._checks is not None and self._checks.is_on):
             self._names.use(now_s)
         for each in [one for one in self._leaving if one.pool.is_empty]:
             self._leaving.remove(each)
             each.pool.close()
 
     def give_up(self) -> None:
-        """Keep no idle connections any more."""
+        """Keep no idle connections any more, and check nothing."""
+        if self._checks is not None:
+            self._checks.stop()
         for each in self.targets:
             each.pool.give_up()
 
     def close(self) -> None:
         """Close every connection."""
         self._names.unwatch(self._moved)
+        if self._checks is not None:
+            self._checks.stop()
         for each in (*self.targets, *self._leaving):
             each.pool.close()
         self.pool.close()
+
+    async def ended(self) -> None:
+        """Wait for the end of checks that were stopped."""
+        if self._checks is not None:
+            await self._checks.ended()

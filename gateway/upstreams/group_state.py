@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from gateway.core.upstreams.active_checks import Checked
 from gateway.upstreams.group import Group
 from gateway.upstreams.target import Target
 
-STATES: Final = ("up", "ejected")
+STATES: Final = ("up", "ejected", "checked_down")
 
 
 def state_of(target: Target) -> str:
-    """Return which of `STATES` a target is in."""
+    """Return which of `STATES` a target is in; one that is ejected as well is `checked_down`."""
+    if target.checked.is_down:
+        return "checked_down"
     return "ejected" if target.health.is_out else "up"
 
 
@@ -32,6 +35,7 @@ def group_state(group: Group, now_s: float) -> Mapping[str, object]:
         },
         "max_requests": group.settings.max_requests,
         "waiting": group.queue.waiting if group.queue is not None else None,
+        "check": None if group.settings.check is None else group.settings.check.path,
         "addresses": [_target(each, now_s) for each in group.targets],
     }
 
@@ -50,4 +54,18 @@ def _target(target: Target, now_s: float) -> Mapping[str, object]:
         "failures_in_a_row": health.failures,
         "ejections": target.ejections,
         "tried_in_s": round(max(0.0, health.until_s - now_s), 1) if health.is_out else None,
+        "check": _check(target.checked, now_s),
+    }
+
+
+def _check(checked: Checked, now_s: float) -> Mapping[str, object] | None:
+    last = checked.last
+    if last is None:
+        return None
+    return {
+        "outcome": last.outcome,
+        "result": last.words,
+        "age_s": round(max(0.0, now_s - checked.at_s), 1),
+        "took_ms": round(1000 * last.took_s, 1),
+        "contrary_in_a_row": checked.row,
     }

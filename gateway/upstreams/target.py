@@ -10,7 +10,8 @@ from gateway.core.errors import UpstreamError
 from gateway.core.http_time import read_retry_after
 from gateway.core.resolution import Ip
 from gateway.core.settings import AddressSettings, UpstreamSettings
-from gateway.core.upstreams.ejection import WELL
+from gateway.core.upstreams.active_checks import UNCHECKED, Checked
+from gateway.core.upstreams.ejection import WELL, Health
 from gateway.core.upstreams.signs import Sign, sign_of, sign_of_error
 from gateway.proxy.target_pool import TargetPool
 from gateway.proxy.upstream import UpstreamConnection
@@ -26,6 +27,13 @@ class TargetId(NamedTuple):
 
     entry: int
     ip: Ip
+
+
+class Condition(NamedTuple):
+    """How a target is, by requests and by checks."""
+
+    health: Health = WELL
+    checked: Checked = UNCHECKED
 
 
 def place_of(address: AddressSettings, ip: Ip) -> UpstreamSettings:
@@ -58,8 +66,10 @@ class Target:
 
     Attributes:
         address: the entry of the list.
+        place: where its connections go.
         name: as it is shown.
-        health: how it is.
+        health: how it is, by what became of requests.
+        checked: how it is, by checks.
         trial: the exchange that tries it, while it is out; True until that has a connection.
         failures: how often it failed, by sign.
         ejections: how often it was taken out.
@@ -75,6 +85,7 @@ class Target:
     ) -> None:
         self.id = target_id
         self.address = address
+        self.place = place_of(address, target_id.ip)
         self.pool = pool
         self.name = shown(address, target_id.ip)
         self.key = self.name.encode()
@@ -82,6 +93,7 @@ class Target:
         self.is_backup = address.is_backup
         self.credit = 0.0
         self.health = WELL
+        self.checked = UNCHECKED
         self.trial: UpstreamConnection | bool = False
         self.failures: dict[Sign, int] = {}
         self.ejections = 0
@@ -90,8 +102,17 @@ class Target:
         pool.watch = self
 
     def __repr__(self) -> str:
-        state = "out" if self.health.is_out else "serving"
+        state = "down" if self.checked.is_down else "out" if self.health.is_out else "serving"
         return f"<Target {self.name}: {state}, {self.running} running>"
+
+    @property
+    def condition(self) -> Condition:
+        """What is worth knowing of it should it come back."""
+        return Condition(self.health, self.checked)
+
+    def is_as(self, condition: Condition) -> None:
+        """Take over what was known of its address."""
+        self.health, self.checked = condition
 
     @property
     def running(self) -> int:

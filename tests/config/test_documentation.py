@@ -67,6 +67,7 @@ def _required(parent: str) -> list[str]:
         "routes[]": SCHEMA["$defs"]["Route"],
         "upstreams.<name>": SCHEMA["$defs"]["Group"],
         "upstreams.<name>.addresses[]": SCHEMA["$defs"]["Address"],
+        "upstreams.<name>.check": SCHEMA["$defs"]["Check"],
         "upstreams.<name>.balance": {"required": ["hash"]},
         "upstreams.<name>.balance.hash": {"required": ["header"]},
         "routes[].recover_on[]": SCHEMA["$defs"]["Refusal"],

@@ -3,6 +3,7 @@ from ipaddress import ip_network
 
 import pytest
 
+from gateway.core.balance_settings import CheckSettings
 from gateway.core.carriers import InCookie, InHeader, InQuery
 from gateway.core.client_settings import TlsFiles
 from gateway.core.errors import AmbiguousPath, AuthorizationNotAllowed, MethodNotAllowed, NoRoute
@@ -16,7 +17,10 @@ from gateway.core.rewrite_settings import CookieDomain, RewriteSettings
 from gateway.core.secret import Secret
 from gateway.core.settings import (
     Address,
+    AddressSettings,
     CallerAuthorization,
+    GroupName,
+    GroupSettings,
     HeaderRules,
     ListenerSettings,
     Scheme,
@@ -203,6 +207,24 @@ def test_a_forward_proxy_is_told_without_its_password():
 
     assert "proxy      proxy.test:3128, by CONNECT" in text.splitlines()
     assert "hunter2" not in text
+
+
+def test_the_addresses_of_a_group_are_told_and_how_they_are_checked():
+    one, other = (UpstreamSettings(Scheme.HTTP, host, 80) for host in ("a.test", "b.test"))
+    group = GroupSettings(
+        GroupName("orders"),
+        (AddressSettings(one, one, weight=2), AddressSettings(one, other, is_backup=True)),
+        check=CheckSettings("/health", every_s=5.0, expect=frozenset({200})),
+    )
+    lines = render(explain(settings(route("/", upstream=one, group=group)), "GET", "/", ())).splitlines()
+    start = lines.index(
+        "addresses  of orders: the fewest requests, then one with an idle connection, then in turn"
+    )
+    assert lines[start + 1 : start + 4] == [
+        "           a.test:80 as a.test, weight 2",
+        "           b.test:80 as a.test, while no other can serve",
+        "checked    by GET /health every 5 s, alive at 200; out after 3 failures in a row, back after 2 successes",
+    ]
 
 
 def test_without_a_client_there_is_none():

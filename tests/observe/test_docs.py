@@ -56,6 +56,7 @@ def families():
     metrics.route(RouteName("/crm")).accessed("staff", "admitted")
     metrics.group(GroupName("orders")).retried("reset", "answered")
     metrics.group(GroupName("orders")).ejected("reset")
+    metrics.group(GroupName("orders")).checked("alive")
     metrics.group(GroupName("orders")).waits.observe(0.1)
     metrics.resolutions.expect(["api.example.com"])
     metrics.tokens.told(TokenRequested(ClientName("crm"), Reason.FIRST))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from gateway.config.tls.tls_build import with_tls
-from gateway.config.upstreams.upstreams_model import GroupModel
+from gateway.config.upstreams.upstreams_model import CheckModel, GroupModel
 from gateway.config.values.strict import given
-from gateway.core.balance_settings import EjectSettings, QueueSettings, RetrySettings
+from gateway.core.balance_settings import ALIVE, CheckSettings, EjectSettings, QueueSettings, RetrySettings
 from gateway.core.settings import AddressSettings, GroupName, GroupSettings, Scheme, UpstreamSettings
 
 
@@ -33,6 +34,7 @@ def _group(name: GroupName, group: GroupModel, folder: Path) -> UsedGroup:
         eject=_eject(group),
         retry=_retry(group),
         queue=QueueSettings(**given(group.queue)),
+        check=_check(group.check),
         **given(group, "balance", "resolve_s", "max_requests"),
     )
     return UsedGroup(settings, group.addresses[0].url.base_path)
@@ -46,6 +48,13 @@ def _eject(group: GroupModel) -> EjectSettings | None:
 def _retry(group: GroupModel) -> RetrySettings:
     is_off = group.retry is None and "retry" in group.model_fields_set
     return RetrySettings(tries=0) if is_off else RetrySettings(**given(group.retry))
+
+
+def _check(check: CheckModel | None) -> CheckSettings | None:
+    if check is None:
+        return None
+    expect = ALIVE if check.expect is None else frozenset(chain.from_iterable(check.expect))
+    return CheckSettings(**given(check) | {"expect": expect})
 
 
 def _addresses(group: GroupModel, folder: Path) -> Iterator[AddressSettings]:

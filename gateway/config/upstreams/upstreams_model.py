@@ -13,6 +13,9 @@ from gateway.config.values.strict import Strict, flag, optional, required
 from gateway.config.values.upstream_types import (
     AddressUrl,
     BalanceRule,
+    CheckPath,
+    CheckTime,
+    ExpectedStatus,
     Failures,
     QueueLength,
     ResolveTime,
@@ -81,6 +84,21 @@ class QueueModel(Strict):
     timeout_s: Duration | None = optional("How long each.", "5s", alias="timeout")
 
 
+class CheckModel(Strict):
+    """Requests of the gateway's own that say whether an address is alive."""
+
+    path: CheckPath = required("What is asked for by GET; the path of the addresses is not prepended.")
+    every_s: CheckTime | None = optional(
+        "How often, from 100ms to 1h; up to a tenth more or less by chance.", "10s", alias="every"
+    )
+    timeout_s: CheckTime | None = optional("For each, its connection included.", "2s", alias="timeout")
+    fall: Failures | None = optional("Failed ones in a row that take an address out.", 3)
+    rise: Failures | None = optional("Successful ones in a row that take it back.", 2)
+    expect: Annotated[list[ExpectedStatus], Field(min_length=1)] | None = optional(
+        "Statuses of an address that is alive, as in [2xx, 401]; any below 500 by default."
+    )
+
+
 class GroupModel(Strict):
     """Several addresses that serve the same, shared by the routes that name the group."""
 
@@ -105,6 +123,7 @@ class GroupModel(Strict):
     eject: EjectRule | None = optional(
         "When an address that fails gets no requests for a while; false: never."
     )
+    check: CheckModel | None = optional("How to ask each address whether it is alive; never by default.")
     retry: RetryRule | None = optional("How often a request is tried again elsewhere; false: never.")
     max_requests: InFlight | None = optional("How many requests are served at the same time; any by default.")
     queue: QueueModel | None = optional("For requests that come while max_requests are served.")

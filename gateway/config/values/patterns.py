@@ -35,6 +35,7 @@ NETWORK: Final = r"[0-9A-Fa-f:.]+(?:/[0-9.]+)?"
 HOST: Final = rf"(?:\*\.)?{_HOST}|{_IPV6}"
 HOST_NAME: Final = _HOST
 PATH: Final = r"/[^\s?#\\]*"
+CHECK_PATH: Final = r"/[^\s#\\]*"
 GROUP_ADDRESS: Final = rf"{_HTTP}(?:/[^\s?#\\]*)?|unix:/.+"
 SERVICE_NAME: Final = rf"(?:{_HOST}|{_IPV6})(?::{_PORT})?"
 UPSTREAM: Final = (

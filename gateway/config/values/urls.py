@@ -211,6 +211,19 @@ def resource(text: str) -> str:
     return text
 
 
+def check_path(text: str) -> str:
+    """Read what a check asks for: a path, with a query if it has one.
+
+    Raises:
+        Wrong: it does not begin with a slash, or cannot stand in a request.
+    """
+    if not text.startswith("/"):
+        raise Wrong("expected a path that begins with /, such as /health")
+    if not _VISIBLE.fullmatch(text) or "#" in text or "\\" in text or _BAD_PERCENT.search(text):
+        raise Wrong("expected visible ASCII without # and backslash: write other characters as %XX")
+    return text
+
+
 def path_prefix(text: str) -> str:
     """Read the path of a route or an upstream; a final slash is dropped.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import ceil
 
-from gateway.core.settings import Limits, RouteSettings
+from gateway.core.settings import GroupSettings, Limits, RouteSettings
 
 
 def share_of(limits: Limits, workers: int) -> Limits:
@@ -27,18 +27,30 @@ def share_of(limits: Limits, workers: int) -> Limits:
 
 def route_of_worker(route: RouteSettings, workers: int) -> RouteSettings:
     """Return a route as one of several workers has it: its group serves a share of the requests."""
-    group, tenants = route.group, route.tenants
+    group = route.group
     if group is None or group.max_requests is None:
         return route
     queue = replace(group.queue, length=ceil(group.queue.length / workers))
-    share = replace(group, max_requests=ceil(group.max_requests / workers), queue=queue)
+    return _with_group(route, replace(group, max_requests=ceil(group.max_requests / workers), queue=queue))
+
+
+def route_of_keeper(route: RouteSettings) -> RouteSettings:
+    """Return a route as the process has it that serves none: the workers check the addresses of its group."""
+    group = route.group
+    if group is None or group.check is None:
+        return route
+    return _with_group(route, replace(group, check=None))
+
+
+def _with_group(route: RouteSettings, group: GroupSettings) -> RouteSettings:
+    tenants = route.tenants
     if tenants is not None:
         tenants = replace(
             tenants,
-            routes=tuple((value, replace(each, group=share)) for value, each in tenants.routes),
-            default=replace(tenants.default, group=share) if tenants.default is not None else None,
+            routes=tuple((value, replace(each, group=group)) for value, each in tenants.routes),
+            default=replace(tenants.default, group=group) if tenants.default is not None else None,
         )
-    return replace(route, group=share, tenants=tenants)
+    return replace(route, group=group, tenants=tenants)
 
 
 def quota_of(cpu_max: str) -> float | None:

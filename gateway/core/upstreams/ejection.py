@@ -68,6 +68,11 @@ def asked_to_wait(health: Health, now_s: float, wait_s: float) -> Health:
     return replace(health, is_out=True, until_s=max(health.until_s, now_s + min(wait_s, MOST_OUT_S)))
 
 
+def worth_a_trial(health: Health, now_s: float) -> Health:
+    """Return how an address is that checks have found alive again: a request may try it at once."""
+    return replace(health, until_s=min(health.until_s, now_s)) if health.is_out else health
+
+
 def _out(health: Health, now_s: float, rule: EjectSettings, jitter: float) -> Health:
     was_long_ago = now_s - health.back_at_s >= _span_s(rule, health.ejections)
     ejections = 1 if was_long_ago and not health.is_out else health.ejections + 1

@@ -16,7 +16,7 @@ from gateway.config.values.key_types import JwtType
 from gateway.config.values.patterns import REFERENCES as WITH_REFERENCES
 from gateway.config.values.units import DURATION_PATTERN, SIZE_PATTERN, duration_s, size_bytes
 from gateway.core.access_settings import ApiKeyWay, CorsSettings, IntrospectionWay
-from gateway.core.balance_settings import EJECT, QUEUE, RETRY, WARM
+from gateway.core.balance_settings import EJECT, QUEUE, RETRY, WARM, CheckSettings
 from gateway.core.carriers import MAIN_PART
 from gateway.core.client_settings import AuthMethod, ClientSettings, GrantType, Reach, TlsVersion
 from gateway.core.oauth.client_assertion import JWT_BEARER
@@ -164,6 +164,10 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "upstreams.<name>.eject.after": EJECT.after,
         "upstreams.<name>.eject.for": EJECT.for_s,
         "upstreams.<name>.eject.at_most": f"{EJECT.at_most:.0%}",
+        "upstreams.<name>.check.every": _default(CheckSettings, "every_s"),
+        "upstreams.<name>.check.timeout": _default(CheckSettings, "timeout_s"),
+        "upstreams.<name>.check.fall": _default(CheckSettings, "fall"),
+        "upstreams.<name>.check.rise": _default(CheckSettings, "rise"),
         "upstreams.<name>.queue.length": QUEUE.length,
         "upstreams.<name>.queue.timeout": QUEUE.timeout_s,
         "upstreams.<name>.retry.tries": RETRY.tries,

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.crew.shares import automatic, quota_of, route_of_worker, share_of
+from gateway.core.balance_settings import CheckSettings
+from gateway.core.crew.shares import automatic, quota_of, route_of_keeper, route_of_worker, share_of
 from gateway.core.settings import (
     AddressSettings,
     GroupName,
@@ -46,6 +47,16 @@ def test_a_group_serves_a_share_of_its_requests_for_tenants_too():
         assert (each.group.max_requests, each.group.queue.length) == (3, 250)
     endless = replace(route, group=replace(group, max_requests=None))
     assert route_of_worker(endless, 4) is endless
+
+
+def test_the_keeper_checks_no_address_for_tenants_neither():
+    place = UpstreamSettings(Scheme.HTTP, "127.0.0.1", 80)
+    group = GroupSettings(GroupName("orders"), (AddressSettings(place, place),), check=CheckSettings("/"))
+    route = RouteSettings(RouteName("/"), "/", place, group=group)
+    whole = replace(route, tenants=TenantSettings("caller", (("a", route),), route))
+    kept = route_of_keeper(whole)
+    assert [each.group.check for each in (kept, *kept.tenants.all)] == [None] * 3
+    assert route_of_keeper(kept) is kept
 
 
 def test_one_worker_has_it_all():
