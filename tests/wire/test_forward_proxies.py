@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from gateway.core.forward_proxy import ForwardProxy
+from gateway.core.http.frames import close_frame
 from gateway.core.secret import Secret
 from gateway.core.settings import Scheme, Timeouts, UpstreamSettings
 from tests.net.test_race import descriptors
@@ -15,6 +16,7 @@ from tests.wire.certificates import Authority, server_context
 from tests.wire.forward_proxy import FakeForwardProxy
 from tests.wire.messages import ok, request
 from tests.wire.rig import Rig
+from tests.wire.test_tunnels import MASK, echo, exactly, opened, text
 
 PASSWORD = "hunter2-8d1f"
 
@@ -78,6 +80,17 @@ async def test_requests_to_an_http_upstream_do_too(host):
         assert (await rig.get("/a")).status == 200
         assert rig.upstream.requests[0].head.value("Host") == b"api.test"
         assert proxy.heads == [b"CONNECT api.test:80 HTTP/1.1\r\nHost: api.test:80\r\n\r\n"]
+
+
+async def test_a_tunnel_of_websocket_goes_through_one_of_the_proxy():
+    async with FakeForwardProxy() as proxy, Rig(echo, **through(proxy)) as rig:
+        caller, _ = await opened(rig)
+        await caller.send(text(b"hello", masked=True))
+        assert await exactly(caller, 7) == text(b"hello", masked=False)
+        await caller.send(close_frame(1000, MASK))
+        assert await caller.rest() == close_frame(1000)
+        assert rig.upstream.tokens == ["token_1"]
+    assert proxy.heads == [b"CONNECT api.test:80 HTTP/1.1\r\nHost: api.test:80\r\n\r\n"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from gateway.core.balance_settings import Balance, BalanceSettings, EjectSettings
 from gateway.core.http.frames import close_frame
 from gateway.core.settings import TunnelSettings
 from gateway.proxy.tunnel import TunnelEnd
@@ -227,3 +228,42 @@ async def test_an_open_tunnel_takes_no_place_among_the_requests_of_a_group():
         backends[0].script = ok(b"served")
         assert (await at.get("/plain")).body == b"served"
         await echoes(caller)
+
+
+async def resets(exchange):
+    exchange.reset()
+
+
+@pytest.mark.parametrize("sick", [ok(b"no", status="503 Service Unavailable"), resets], ids=["503", "reset"])
+async def test_a_handshake_that_failed_opens_its_tunnel_at_another_address(sick):
+    """With what the caller sent behind it: that went to nobody before."""
+    in_turn = {"eject": None, "balance": BalanceSettings(Balance.ROUND_ROBIN)}
+    async with grouped(2, echo, group=in_turn) as (at, backends):
+        backends[0].script = sick
+        for _ in range(2):  # one of them begins at the sick one
+            caller = await at.caller()
+            await caller.send(handshake("/live") + HELLO)
+            assert (await caller.head()).line.startswith(b"HTTP/1.1 101 ")
+            assert await exactly(caller, len(HELLO_BACK)) == HELLO_BACK
+        assert backends.counts == [1, 2]
+
+
+async def test_a_tunnel_that_breaks_is_no_failure_of_its_address():
+    """It worked for as long as it lasted; an address is judged by its responses."""
+
+    async def breaks(exchange):
+        exchange.write(switching() + HELLO_BACK[:3])
+        await exchange.some()
+        exchange.reset()
+
+    async with grouped(2, breaks, group={"eject": EjectSettings(after=1)}) as (at, backends):
+        for _ in range(4):
+            caller, _ = await opened(at)
+            await caller.send(HELLO)
+            assert await caller.rest() == HELLO_BACK[:3]
+            await gone(at)
+        (group,) = at.gateway.generation.groups.values()
+        assert sum(each.ejections for each in group.targets) == 0
+        backends[0].script = backends[1].script = resets
+        assert (await at.ask(handshake())).status == 502
+        assert sum(each.ejections for each in group.targets) == 1
