@@ -155,6 +155,17 @@ async def test_an_odd_handshake_is_malformed(data):
         assert at.upstream.requests == []
 
 
+@pytest.mark.parametrize("version", [(), ("Sec-WebSocket-Version: 8",)])
+async def test_a_caller_that_speaks_another_version_is_told_which_one_is_supported(version):
+    """RFC 6455 section 4.4."""
+    async with rig() as at:
+        answer = await at.ask(request("GET", "/", *OFFER[:3], *version))
+        odd = await at.ask(request("GET", "/", *OFFER[:2], "Sec-WebSocket-Version: 13"))
+
+    assert (answer.status, answer.head.value("Sec-WebSocket-Version")) == (400, b"13")
+    assert odd.head.value("Sec-WebSocket-Version") is None
+
+
 @pytest.mark.time_lapse
 async def test_a_refused_token_is_replaced_before_the_tunnel_begins():
     async def refuses_the_first(exchange):

@@ -107,7 +107,7 @@ class MethodUnsupported(CallerError):
 
 
 class UpgradeUnsupported(CallerError):
-    """WebSocket is not supported yet; other upgrades are ignored (RFC 9110 section 7.8)."""
+    """The route does not take WebSocket; other upgrades are ignored (RFC 9110 section 7.8)."""
 
     code, status, title = "upgrade_unsupported", 501, "The gateway does not upgrade connections"
     closes = True

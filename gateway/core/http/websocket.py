@@ -26,6 +26,7 @@ _KEY: Final = b"sec-websocket-key"
 _VERSION: Final = b"sec-websocket-version"
 _ACCEPT: Final = b"sec-websocket-accept"
 _KEY_BYTES: Final = 16
+_SUPPORTED: Final = (("Sec-WebSocket-Version", "13"),)  # section 4.4
 
 
 def offered_key(head: RequestHead, *, is_taken: bool = True) -> bytes:
@@ -42,7 +43,7 @@ def offered_key(head: RequestHead, *, is_taken: bool = True) -> bytes:
     if head.is_chunked or head.content_length:
         raise MalformedRequest("a request for WebSocket has no body")
     if _one(head.lines, _VERSION) != b"13":
-        raise MalformedRequest("the only version of WebSocket supported is 13")
+        raise MalformedRequest("the only version of WebSocket supported is 13", fields=_SUPPORTED)
     key = _one(head.lines, _KEY)
     if key is None or not _is_key(key):
         raise MalformedRequest("Sec-WebSocket-Key is not 16 bytes in base64")
