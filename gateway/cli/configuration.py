@@ -41,7 +41,7 @@ def config_option(purpose: str = "") -> Callable[[Command], Command]:
         "-c",
         "--config",
         "config",
-        type=click.Path(),
+        type=click.Path(readable=False),  # its reader says what is wrong, with the status that is due
         callback=_place,
         show_default=f"what {TEXT} holds, the file that {FILE} names, or {DEFAULT}",
         help="The configuration file" + (f"; {purpose}." if purpose else "."),

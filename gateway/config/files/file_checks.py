@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -60,7 +61,7 @@ def check_files(file: str, files: Iterable[NamedFile], now: datetime | None = No
     clients: list[Problem] = []
     warnings: list[Problem] = []
     for one in files:
-        for message, is_warning in _CHECKS[one.kind](one, at):
+        for message, is_warning in _flaws(one, at):
             kind = warnings if is_warning else clients if one.is_clients else servers
             severity = Severity.WARNING if is_warning else Severity.PROBLEM
             kind.append(replace(one.problem(file, message), severity=severity))
@@ -68,6 +69,13 @@ def check_files(file: str, files: Iterable[NamedFile], now: datetime | None = No
 
 
 _Check = Callable[[NamedFile, datetime], Iterator[Flaw]]
+
+
+def _flaws(one: NamedFile, at: datetime) -> Iterator[Flaw]:
+    try:
+        yield from _CHECKS[one.kind](one, at)
+    except PermissionError:
+        yield f"{one.path} cannot be reached: this user may not enter a directory above it", False
 
 
 def _certificate(one: NamedFile, at: datetime) -> Iterator[Flaw]:
@@ -154,9 +162,10 @@ def _of_callers(check: Callable[[str, str, datetime], Iterator[Flaw]]) -> _Check
 
 def _log(one: NamedFile, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001
     path = Path(one.path)
-    if path.is_dir():
+    mode = _mode(path)
+    if stat.S_ISDIR(mode):
         yield f"{path} is a directory, not a file", False
-    elif path.exists():
+    elif mode:
         if not _may(path, os.W_OK):
             yield f"{path} is not writable for this user", False
     else:
@@ -165,7 +174,8 @@ def _log(one: NamedFile, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001
 
 def _socket(one: NamedFile, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001
     path = Path(one.path)
-    if os.path.lexists(path) and not (path.is_socket() and not path.is_symlink()):
+    mode = _mode(path, follow_symlinks=False)
+    if mode and not stat.S_ISSOCK(mode):
         yield f"{path} exists and is not a socket: it will not be replaced", False
     yield from _folder(path)
 
@@ -179,10 +189,24 @@ def _group(one: NamedFile, at: datetime) -> Iterator[Flaw]:  # noqa: ARG001
 
 def _folder(path: Path) -> Iterator[Flaw]:
     """Check that a file can be created: its directory exists, and this user may write to it."""
-    if not path.parent.is_dir():
+    if not stat.S_ISDIR(_mode(path.parent)):
         yield f"{path} cannot be created: there is no directory {path.parent}", False
     elif not _may(path.parent, os.W_OK | os.X_OK):
         yield f"{path} cannot be created: this user may not write to the directory {path.parent}", False
+
+
+def _mode(path: Path, *, follow_symlinks: bool = True) -> int:
+    """Return what kind of file a path leads to; 0 if there is none.
+
+    Raises:
+        PermissionError: this user may not look. Of `pathlib`, some versions say then that there is none.
+    """
+    try:
+        return path.stat(follow_symlinks=follow_symlinks).st_mode
+    except PermissionError:
+        raise
+    except OSError:
+        return 0
 
 
 def _may(path: Path, mode: int) -> bool:

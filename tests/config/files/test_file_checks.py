@@ -5,7 +5,6 @@ from __future__ import annotations
 import grp
 import os
 import socket
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from gateway.config import check_files, in_order, load_all
 from tests.config.documents import ENVIRON
+from tests.processes import as_nobody
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -301,19 +301,6 @@ def test_a_bundle_without_a_certificate_is_no_bundle(tmp_path):
     assert told(tmp_path, BUNDLE) == ["6:15: clients.a.tls.ca: ca.pem contains no certificate in PEM form"]
 
 
-@contextmanager
-def as_nobody():
-    """Root may write everywhere."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
 def logging_to(path):
     return f"{ROUTE}log: {{access: {path}}}\n"
 
@@ -334,6 +321,30 @@ def test_an_access_log_that_cannot_be_made_is_told_before_the_start():
     assert str(problem) == (
         f"gateway.yaml:4:15: log.access: {folder}/access.log cannot be created: this user may not write to the directory "
         f"{folder}"
+    )
+
+
+@pytest.mark.parametrize("below", ["x", "folder/x"])
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("log: {{access: {}}}", "4:15: log.access"), ("listen: unix:{}", "4:9: listen")],
+    ids=["log", "socket"],
+)
+def test_a_file_below_a_directory_that_may_not_be_entered_is_told(text, place, below):
+    with TemporaryDirectory() as name, TemporaryDirectory() as other:
+        closed = Path(name)
+        (closed / "folder").mkdir()
+        path = Path(other) / "gateway.yaml"
+        path.write_text(ROUTE + text.format(closed / below))
+        files = load_all(path, ENVIRON).files
+        closed.chmod(0o600)
+        with as_nobody():
+            found = check_files("gateway.yaml", files, NOW)
+        closed.chmod(0o700)
+
+    (problem,) = found.of_servers
+    assert str(problem) == (
+        f"gateway.yaml:{place}: {closed}/{below} cannot be reached: this user may not enter a directory above it"
     )
 
 
