@@ -13,8 +13,8 @@ from __future__ import annotations
 import click
 
 from gateway.cli.called import Commands
+from gateway.cli.standard_descriptors import fill_standard_descriptors
 from gateway.cli.terminal import write_what_the_terminal_knows
-from gateway.standard_descriptors import fill_standard_descriptors
 
 
 def _say_version(context: click.Context, _: click.Parameter, is_asked: bool) -> None:

@@ -173,26 +173,41 @@ def may_be_run_by_everybody(program: Path) -> bool:
     )
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-@pytest.mark.skipif(
-    not may_be_run_by_everybody(Path(sys.executable)),
-    reason="only this user may run this interpreter, for where it is",
-)
-async def test_who_may_not_signal_the_gateway_is_told_so(everybodys_path: Path):
+def gateway_of_nobody(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     become = f"import os, sys; os.setgroups([]); os.setuid({NOBODY}); os.execv(sys.argv[1], sys.argv[1:])"
+    return subprocess.run(
+        [sys.executable, "-c", become, sys.executable, "-m", "gateway", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=environment(folder, PYTHONDONTWRITEBYTECODE="1"),
+    )
+
+
+as_another_user = pytest.mark.skipif(
+    os.getuid() != 0 or not may_be_run_by_everybody(Path(sys.executable)),
+    reason="only root can become another user, and only where that one may run this interpreter",
+)
+
+
+@as_another_user
+@pytest.mark.parametrize("command", [("check",), ("explain", "GET", "/"), ("healthy",)])
+def test_a_file_that_may_not_be_read_is_no_mistake_in_it(everybodys_path: Path, command):
+    file = write_configuration(everybodys_path, document(everybodys_path))
+    file.chmod(0)
+    done = gateway_of_nobody(everybodys_path, *command, "-c", str(file))
+
+    assert (done.returncode, done.stderr) == (1, f"gateway: {file}: cannot be read: Permission denied\n")
+
+
+@as_another_user
+async def test_who_may_not_signal_the_gateway_is_told_so(everybodys_path: Path):
     async with running(everybodys_path, document(everybodys_path)) as child:
         (everybodys_path / "admin.sock").chmod(0o666)
         (everybodys_path / "gateway.yaml").chmod(0o644)
-        arguments = ("-m", "gateway", "reload", "-c", str(everybodys_path / "gateway.yaml"))
-        done = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-c", become, sys.executable, *arguments],
-            check=False,
-            capture_output=True,
-            text=True,
-            cwd=everybodys_path,
-            env=environment(everybodys_path, PYTHONDONTWRITEBYTECODE="1"),
-        )
+        asked = ("reload", "-c", str(everybodys_path / "gateway.yaml"))
+        done = await asyncio.to_thread(gateway_of_nobody, everybodys_path, *asked)
 
     assert done.returncode == 1
     assert f"this user may not signal the gateway (process {child.pid})" in done.stderr

@@ -9,7 +9,7 @@ import pytest
 
 FILL = """
 import os, sys
-from gateway.standard_descriptors import fill_standard_descriptors
+from gateway.cli.standard_descriptors import fill_standard_descriptors
 fill_standard_descriptors()
 null = os.stat(os.devnull).st_rdev
 first = os.open("/", os.O_RDONLY)
