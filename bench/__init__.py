@@ -13,6 +13,7 @@ The way of a run, each step a module:
   configuration; `contestants` says who takes part.
 - `load`, `starts`, `idle`, `transfers` and `behaviour` measure; `kernel` reads processor time and memory.
 - `results` are the raw figures, `targets` judges them, `report` prints them.
+- `pairs`, `known`, `invented`, `tunnels`, `workers`, `reloads` and `soak` are runs of their own.
 
 Three modules are programs of their own, started with `python -m`: `authorization_server`, `strict_upstream`
 and `plain_aiohttp`.

@@ -6,26 +6,31 @@ Rules:
   active for 10 s. A failure is not remembered: the caller gets a 503, and is not blamed.
 - One question at a time for each token, however many requests wait for it.
 - After a failure nothing is asked for `PAUSE_S`, or for as long as the server asks: what callers send is no
-  load on a server that is sick. Tokens that were never good are rationed as everywhere (`allowance`).
+  load on a server that is sick. But a failure over a token that was never good, be it one that the server
+  chokes on, stops no questions about tokens that were, unless the server asks for it.
+- Tokens that were never good are rationed as everywhere (`allowance`). At most `MOST_NEW` questions about
+  them are under way, so that a slow server has places left for those about others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import ceil, inf
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gateway.access.allowance import Allowance
 from gateway.access.flights import Flights
 from gateway.access.verified import Verified
+from gateway.access.waiting_room import FairSlots
 from gateway.access.way import Introspector, Pending
 from gateway.core.access.binding import Bound, known_or_bound
 from gateway.core.access.evidence import Slot, is_too_long, without_scheme
 from gateway.core.access.finding import Bad, Finding, Known, Unsure
 from gateway.core.access.introspected import introspected, is_token
 from gateway.core.access.jwt_token import TOO_LONG, issuer_of
+from gateway.core.access.limits import address_of, network_of
 from gateway.core.access.refusal import BEARER
 from gateway.core.access.token_claims import ClaimRules
 from gateway.core.access_settings import IntrospectionWay
@@ -42,6 +47,8 @@ if TYPE_CHECKING:
 
 PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
+MOST_NEW: Final = 8
+"""A half of the requests that go to one server at a time."""
 NO_TOKEN: Final = Bad("the token holds signs that no token has")
 TOO_MANY: Final = Unsure("too many new tokens arrive at once", is_ours=True)
 LATE: Final = Unsure("the authorization server does not answer in time")
@@ -88,9 +95,10 @@ class IntrospectedTokens:
         self._now_s: Callable[[], float] = clock.now_s
         self._wall_s: Callable[[], float] = clock.wall_s
         self._flights = Flights(clock.now_s)
+        self._slots = FairSlots(MOST_NEW)
         self._possession: Possession | None = None
         self._clock = clock
-        self._not_before_s = -inf
+        self._not_before_s = {False: -inf, True: -inf}  # about tokens that were never good, and that were
         self._trouble = ""
         self.verified = Verified(clock, settings.cache_s)
 
@@ -114,7 +122,11 @@ class IntrospectedTokens:
             return TOO_LONG
         if not is_token(token):
             return NO_TOKEN
-        if digest not in self._flights and (left_s := self._not_before_s - self._now_s()) > 0.0:
+        was_good = self.verified.was_good(digest)
+        if not was_good and self._allowance.is_used_up_for(address_of(head, caller)):
+            return TOO_MANY
+        left_s = self._not_before_s[was_good] - self._now_s()
+        if left_s > 0.0 and digest not in self._flights:
             return Unsure(self._trouble, ceil(left_s))
         return Pending(partial(self._found, credential, digest, head, caller))
 
@@ -155,21 +167,45 @@ class IntrospectedTokens:
     async def _found(
         self, credential: bytes, digest: bytes, head: RequestHead, caller: CallerFields, deadline_s: float
     ) -> Finding:
-        is_due = digest in self._flights or self.verified.was_good(digest)
-        if not is_due and not await self._allowance.turn(deadline_s):
-            return TOO_MANY
-        ask = partial(self._ask, credential, digest)
+        was_good = self.verified.was_good(digest)
+        ask = partial(self._ask, credential, digest, was_good=was_good)
+        if not was_good and digest not in self._flights:
+            network = network_of(address_of(head, caller))
+            if not await self._has_turn(network, deadline_s):
+                return TOO_MANY
+            if digest in self._flights:
+                self._slots.give_back()  # somebody else asks about the same token meanwhile
+            else:
+                ask = partial(self._ask_anew, ask)
         found = await self._flights.join(digest, ask, deadline_s) or LATE
         return self._proven(found, credential, head, caller)
 
-    async def _ask(self, credential: bytes, digest: bytes) -> Finding:
+    async def _has_turn(self, network: str, deadline_s: float) -> bool:
+        """Take a turn and a slot for a token that was never good; False if they cannot be had in time."""
+        if not await self._allowance.turn(network, deadline_s):
+            return False
+        return await self._slots.take(network, deadline_s - self._now_s())
+
+    async def _ask_anew(self, ask: Callable[[], Coroutine[Any, Any, Finding]]) -> Finding:
+        try:
+            return await ask()
+        finally:
+            self._slots.give_back()
+
+    async def _ask(self, credential: bytes, digest: bytes, *, was_good: bool) -> Finding:
         token, has_proof_scheme = without_scheme(credential)
         said = await self._questions.ask(token)
         if isinstance(said, tuple):
-            self._trouble, pause_s = said[0], min(max(PAUSE_S, said[1] or 0.0), LONGEST_PAUSE_S)
-            self._not_before_s = self._now_s() + pause_s
-            return Unsure(self._trouble, ceil(pause_s))
+            return self._failed(*said, was_good=was_good)
         self._trouble = ""
         who = introspected(said, self._rules, self._wall_s())
         found = who if isinstance(who, Bad) else known_or_bound(Known(who), has_proof_scheme=has_proof_scheme)
         return self.verified.put(digest, found)
+
+    def _failed(self, trouble: str, asked_pause_s: float | None, *, was_good: bool) -> Unsure:
+        """Ask nothing for a while: of tokens that were never good, and of others if that may not be why."""
+        pause_s = min(max(PAUSE_S, asked_pause_s or 0.0), LONGEST_PAUSE_S)
+        self._trouble = trouble
+        for each in (False, True) if was_good or asked_pause_s is not None else (False,):
+            self._not_before_s[each] = self._now_s() + pause_s
+        return Unsure(trouble, ceil(pause_s))

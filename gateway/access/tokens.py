@@ -18,6 +18,7 @@ from gateway.core.access.evidence import Slot, without_scheme
 from gateway.core.access.finding import Bad, Finding, Known, Unsure
 from gateway.core.access.jwt_token import UnverifiedToken, read_token, unverified_claims
 from gateway.core.access.key_set_state import KeySetState
+from gateway.core.access.limits import address_of, network_of
 from gateway.core.access.refusal import BEARER, api_key_challenge
 from gateway.core.access.token_claims import ClaimRules, caller_of, is_for_audience
 from gateway.core.access_settings import JwtWay
@@ -126,6 +127,9 @@ class Tokens:
     def _look_anew(
         self, credential: bytes, digest: bytes, head: RequestHead, caller: CallerFields
     ) -> Finding | Pending:
+        was_good = self.verified.was_good(digest)
+        if not was_good and self._allowance.is_used_up_for(address_of(head, caller)):
+            return TOO_MANY  # before the token is read, which costs a part of what its signature does
         text, has_proof_scheme = without_scheme(credential)
         token = read_token(text, self._algorithms, takes_any_type=self._takes_any_type)
         if isinstance(token, Bad):
@@ -136,8 +140,9 @@ class Tokens:
         claimed = known_or_bound(Known(who), has_proof_scheme=has_proof_scheme)
         if self._lacks_key(token):
             return self._verified(token, claimed)  # at no cost: no signature is verified
-        if not self._may_know_key(token) or not (self.verified.was_good(digest) or self._allowance.take()):
-            later = partial(self._verify_later, token, claimed, digest)
+        if not self._may_know_key(token) or not (was_good or self._allowance.take()):
+            network = network_of(address_of(head, caller))
+            later = partial(self._verify_later, token, claimed, digest, network)
             return Pending(partial(self._proven_later, later, credential, head, caller))
         found = self._remembered(digest, self._verified(token, claimed))
         return self._proven(found, credential, head, caller)
@@ -163,11 +168,11 @@ class Tokens:
         return not keys.candidates(token.key_id, token.algorithm) and not keys.may_fetch()
 
     async def _verify_later(
-        self, token: UnverifiedToken, claimed: Known | Bad, digest: bytes, deadline_s: float
+        self, token: UnverifiedToken, claimed: Known | Bad, digest: bytes, network: str, deadline_s: float
     ) -> Finding:
         if not self._may_know_key(token):
             await self.keys.fetched(deadline_s)
-        if not self.verified.was_good(digest) and not await self._allowance.turn(deadline_s):
+        if not self.verified.was_good(digest) and not await self._allowance.turn(network, deadline_s):
             return TOO_MANY
         return self._remembered(digest, self._verified(token, claimed))
 

@@ -186,7 +186,7 @@ async def test_while_it_is_down_nobody_is_blamed_and_afterwards_it_is_asked_agai
         own_provider.stop()
         down = [await status(running, session, each) for each in (known, "another")]
         own_provider.start()
-        running.gateway.generation.ways.credentials[WAY]._not_before_s = 0.0
+        running.gateway.generation.ways.credentials[WAY]._not_before_s.update({False: 0.0, True: 0.0})
         back = await status(running, session, await token(session, own_provider))
 
     assert down == [200, 503]

@@ -35,13 +35,21 @@ class RawCaller:
         self.writer = writer
 
     @classmethod
-    async def connect(cls, address: Address, ssl: tls.SSLContext | None = None) -> RawCaller:
+    async def connect(
+        cls, address: Address, ssl: tls.SSLContext | None = None, source: str | None = None
+    ) -> RawCaller:
         if address.path is not None:
             return cls(*await asyncio.open_unix_connection(address.path))
         name = "localhost" if ssl is not None else None
+        local = (source, 0) if source is not None else None
         return cls(
             *await asyncio.open_connection(
-                address.host, address.port, limit=HEAD_LIMIT // 64, ssl=ssl, server_hostname=name
+                address.host,
+                address.port,
+                limit=HEAD_LIMIT // 64,
+                ssl=ssl,
+                server_hostname=name,
+                local_addr=local,
             )
         )
 

@@ -212,9 +212,12 @@ class Rig:
             while sum(route.in_progress() for route in self.gateway.metrics.routes.values()) != count:
                 await asyncio.sleep(0.001)
 
-    async def caller(self, ssl: tls.SSLContext | None = None) -> RawCaller:
-        """A new connection to the first listener, whose task waits for a request: else that is no fast one."""
-        caller = await RawCaller.connect(self.address, ssl)
+    async def caller(self, ssl: tls.SSLContext | None = None, source: str | None = None) -> RawCaller:
+        """A new connection to the first listener, whose task waits for a request: else that is no fast one.
+
+        It comes from `source`, any address of the loopback network.
+        """
+        caller = await RawCaller.connect(self.address, ssl, source)
         self._callers.append(caller)
         if ways.is_fast():
             await self._settle()

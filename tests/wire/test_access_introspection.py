@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.access.introspection_way import MOST_NEW
 from gateway.core.access_settings import (
     AccessEntry,
     AccessRule,
@@ -20,7 +21,7 @@ from gateway.core.access_settings import (
 from gateway.core.caller import WayName
 from tests.wire.introspector import Introspector
 from tests.wire.issuer import AUDIENCE, Issuer
-from tests.wire.messages import ok
+from tests.wire.messages import ok, request
 from tests.wire.rig import CLIENT_SECRET, CRM, Rig
 
 OPAQUE, STAFF = WayName("opaque"), WayName("staff")
@@ -127,7 +128,7 @@ async def test_a_failure_blames_nobody_is_not_remembered_and_no_load_on_a_sick_s
         known = await rig.get("/", bearer("good"))
         asked = len(server.asked) - before
         server.refusal, server.known["a"] = None, GOOD
-        way_of(rig)._not_before_s = 0.0
+        way_of(rig)._not_before_s[False] = 0.0
         back = await rig.get("/", bearer("a"))
 
     assert [each.status for each in answers] == [503, 503]
@@ -149,6 +150,57 @@ async def test_one_question_for_all_who_wait():
 
     assert {each.status for each in answers} == {200}
     assert len(server.asked) == 1
+
+
+async def test_a_slow_server_is_asked_about_known_tokens_and_by_each_network_in_turn():
+    async with asking() as (rig, server):
+        assert (await rig.get("/", bearer("good"))).status == 200
+        way_of(rig).verified.forget()
+        server.gate.clear()
+        waiting = [asyncio.ensure_future(rig.get("/", bearer(f"new-{number}"))) for number in range(20)]
+        async with asyncio.timeout(10):
+            while len(server.asked) < 1 + MOST_NEW or len(way_of(rig)._slots._room) < 20 - MOST_NEW:
+                await asyncio.sleep(0.001)
+        known = asyncio.ensure_future(rig.get("/", bearer("good")))
+        elsewhere = await rig.caller(source="127.0.0.2")
+        elsewhere.write(request("GET", "/", bearer("elsewhere")))
+        async with asyncio.timeout(10):
+            while len(server.asked) < 2 + MOST_NEW or len(way_of(rig)._slots._room) < 21 - MOST_NEW:
+                await asyncio.sleep(0.001)
+        server.gate.set()
+        await asyncio.gather(known, elsewhere.answer(), *waiting)
+
+    asked = [form["token"] for form in server.asked]
+    assert asked.index("good", 1) == 1 + MOST_NEW
+    assert asked.index("elsewhere") <= 1 + MOST_NEW + 2
+    assert len(asked) == len(set(asked)) + 1
+
+
+async def test_what_the_server_chokes_on_stops_no_question_about_a_token_that_was_good():
+    async with asking() as (rig, server):
+        assert (await rig.get("/", bearer("good"))).status == 200
+        way_of(rig).verified.forget()
+        server.refusal = ok(b"", status="500 Internal Server Error")
+        choked = await rig.get("/", bearer("odd"))
+        server.refusal = None
+        known, new = await rig.get("/", bearer("good")), await rig.get("/", bearer("new"))
+
+    assert [choked.status, known.status, new.status] == [503, 200, 503]
+    assert [form["token"] for form in server.asked] == ["good", "odd", "good"]
+
+
+@pytest.mark.parametrize("token", ["good", "new"])
+async def test_when_the_server_asks_for_a_pause_nothing_is_asked(token):
+    async with asking() as (rig, server):
+        assert (await rig.get("/", bearer("good"))).status == 200
+        way_of(rig).verified.forget()
+        server.refusal = ok(b"", "Retry-After: 7", status="429 Too Many Requests")
+        await rig.get("/", bearer("odd"))
+        server.refusal = None
+        answer = await rig.get("/", bearer(token))
+
+    assert (answer.status, answer.head.value("Retry-After")) == (503, b"7")
+    assert len(server.asked) == 2
 
 
 async def test_an_answer_is_remembered_until_the_end_of_its_token_at_most():

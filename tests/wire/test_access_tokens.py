@@ -1,5 +1,6 @@
 """Callers with JWTs, on the wire: real signatures, keys that are fetched, and what is never asked for."""
 
+import asyncio
 import hmac
 import json
 import time
@@ -12,8 +13,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import gateway.access.tokens as tokens_module
-from gateway.access.allowance import MOST_WAITING
+from gateway.access.allowance import Allowance
 from gateway.core.access.finding import Bad
+from gateway.core.access.gcra import NS, Rate
 from gateway.core.access.jwt_token import unverified_claims
 from gateway.core.access_settings import AccessEntry, AccessRule, GateSettings, JwtWay, WaySettings
 from gateway.core.caller import WayName
@@ -188,10 +190,32 @@ async def test_invented_tokens_delay_no_caller_that_was_known_before():
         tokens.verified.forget()
         while tokens._allowance.take():
             pass
-        tokens._allowance._waiting = MOST_WAITING
+        tokens._allowance._state_ns += 3600 * NS
 
         assert (await rig.get("/", bearer(token))).status == 200
         assert (await rig.get("/", bearer(issuer.token(sub="new")))).status == 503
+
+
+async def test_invented_tokens_delay_no_new_caller_from_elsewhere():
+    """One network's wait for 20 turns a second; from another, one is next but one."""
+    async with staffed() as (rig, issuer):
+        tokens = rig.gateway.generation.ways.credentials[STAFF]
+        await rig.get("/", bearer(issuer.token(sub="first")))  # fetches the keys
+        tokens._allowance = Allowance(asyncio.get_running_loop().time, Rate.of(20, 1.0, 1))
+        forged = [await rig.caller() for _ in range(30)]
+        for number, caller in enumerate(forged):
+            token = issuer.token(sub=f"invented-{number}").rpartition(".")[0] + "." + "A" * 86
+            caller.write(request("GET", "/", bearer(token)))
+        async with asyncio.timeout(10):
+            while len(tokens._allowance._room) < 25:
+                await asyncio.sleep(0.01)
+        before = len(rig.told.records)
+        honest = await rig.caller(source="127.0.0.2")
+        answer = await honest.ask(request("GET", "/", bearer(issuer.token(sub="new"))))
+        meanwhile = len(rig.told.records) - before - 1
+
+    assert answer.status == 200
+    assert meanwhile <= 3
 
 
 async def test_while_the_issuer_is_down_known_keys_serve_on():
