@@ -136,6 +136,7 @@ async def test_clients_and_routes_are_shown_as_they_are(tmp_path, document, upst
         "scope": "users.read",
         "authorization": "replace",
         "recover_on": [401],
+        "rewrite": {"location": True, "cookie_path": False, "cookie_domain": "keep"},
         "last_error": None,
     }
 
