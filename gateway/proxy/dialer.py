@@ -18,7 +18,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from gateway.core.cause import TLS_CAUSES, Cause
 from gateway.core.errors import (
@@ -47,6 +47,22 @@ from gateway.verdict import Way, verdict
 Make = Callable[[], UpstreamConnection]
 
 
+@dataclass(slots=True)
+class _Dialling:
+    """One connection that is being opened.
+
+    Attributes:
+        tls: None for a service without TLS.
+        bound: the timeout that covers everything.
+        reached: called once the other side has accepted, before TLS.
+    """
+
+    make: Make
+    tls: ssl.SSLContext | None
+    bound: asyncio.Timeout
+    reached: Callable[[], None] | None
+
+
 class Dialer:
     """Opens connections to one service."""
 
@@ -64,8 +80,10 @@ class Dialer:
             with suppress(CertificateUnusable):  # its routes fail until the file can be used
                 self._trust.context(trust_in_upstream(settings))
 
-    async def dial(self, make: Make, timeout_s: float) -> UpstreamConnection:
-        """Open a connection.
+    async def dial(
+        self, make: Make, timeout_s: float, reached: Callable[[], None] | None = None
+    ) -> UpstreamConnection:
+        """Open a connection; `reached` is called once the server, or the proxy, has accepted, before TLS.
 
         Raises:
             UpstreamError: there is no connection, and nothing was sent; each class is one reason.
@@ -74,7 +92,7 @@ class Dialer:
         try:
             tls = await self._context()  # our own work does not count against the upstream's time
             async with asyncio.timeout(timeout_s) as bound:
-                return await self._dial(make, tls, bound)
+                return await self._dial(_Dialling(make, tls, bound, reached))
         except TimeoutError:
             raise UpstreamConnectTimeout(f"{self._what_is_late()} in time") from None
         except (OSError, ssl.SSLError, UnicodeError) as error:
@@ -117,45 +135,43 @@ class Dialer:
 
     # ── from the service to one of its addresses ──────────────────────────────────────────────────
 
-    async def _dial(
-        self, make: Make, tls: ssl.SSLContext | None, bound: asyncio.Timeout
-    ) -> UpstreamConnection:
-        settings = self._settings
+    async def _dial(self, dialling: _Dialling) -> UpstreamConnection:
+        settings, tls = self._settings, dialling.tls
         if settings.socket_path is not None:
-            _, connection = await self._loop.create_unix_connection(make, settings.socket_path)  # type: ignore[type-var]
+            _, connection = await self._loop.create_unix_connection(dialling.make, settings.socket_path)  # type: ignore[type-var]
             return connection
         if self._name is None:
-            connection = await self._to_any(make, (Ip(self._host),), tls, bound)
+            connection = await self._to_any(dialling, (Ip(self._host),))
         else:
-            connection = await self._to_name(make, self._name, tls, bound)
+            connection = await self._to_name(dialling, self._name)
         connection.way = replace(way_to(settings), is_connected=True)
         connection.needs_close_notify = tls is not None and settings.needs_close_notify
         connection.is_outdated = self._is_replaced(tls) or self.is_elsewhere(connection)
         return connection
 
-    async def _to_name(
-        self, make: Make, name: Name, tls: ssl.SSLContext | None, bound: asyncio.Timeout
-    ) -> UpstreamConnection:
+    async def _to_name(self, dialling: _Dialling, name: Name) -> UpstreamConnection:
         addresses = await name.find()
         try:
-            return await self._to_any(make, addresses, tls, bound)
+            return await self._to_any(dialling, addresses)
         except ssl.SSLError:
             raise
         except OSError:
             others = [each for each in await name.find_anew() if each not in addresses]
             if not others:
                 raise
-            return await self._to_any(make, others, tls, bound)
+            return await self._to_any(dialling, others)
 
-    async def _to_any(
-        self, make: Make, addresses: Sequence[Ip], tls: ssl.SSLContext | None, bound: asyncio.Timeout
-    ) -> UpstreamConnection:
-        if len(addresses) == 1 and self._settings.proxy is None:
-            connection = await self._to_one(make, addresses[0], tls)
+    async def _to_any(self, dialling: _Dialling, addresses: Sequence[Ip]) -> UpstreamConnection:
+        reached = dialling.reached
+        is_one_step = len(addresses) == 1 and (dialling.tls is None or reached is None)
+        if is_one_step and self._settings.proxy is None:
+            connection = await self._to_one(dialling, addresses[0])
         else:
             sock, address = await connected(addresses, self._port)
-            with self._missing(address, bound):
-                connection = await self._over(make, sock, tls)
+            if reached is not None:
+                reached()
+            with self._missing(address, dialling.bound):
+                connection = await self._over(dialling, sock)
             connection.address = address
         if self._name is not None:
             self._name.reached(connection.address)
@@ -171,13 +187,13 @@ class Dialer:
                 self._name.missed(address)
             raise
 
-    async def _over(self, make: Make, sock: socket.socket, tls: ssl.SSLContext | None) -> UpstreamConnection:
-        proxy = self._settings.proxy
+    async def _over(self, dialling: _Dialling, sock: socket.socket) -> UpstreamConnection:
+        proxy, tls = self._settings.proxy, dialling.tls
         try:
             if proxy is not None:
                 await lead_through(self._loop, sock, self._settings, proxy)
             _, connection = await self._loop.create_connection(  # type: ignore[type-var]
-                make, sock=sock, ssl=tls, server_hostname=self._verified(tls)
+                dialling.make, sock=sock, ssl=tls, server_hostname=self._verified(tls)
             )
         except BaseException as error:
             sock.close()
@@ -186,10 +202,11 @@ class Dialer:
             raise
         return connection
 
-    async def _to_one(self, make: Make, address: Ip, tls: ssl.SSLContext | None) -> UpstreamConnection:
+    async def _to_one(self, dialling: _Dialling, address: Ip) -> UpstreamConnection:
         """Connect by the loop itself, which costs half of what a race does."""
+        tls = dialling.tls
         _, connection = await self._loop.create_connection(  # type: ignore[type-var]
-            make, address, self._port, ssl=tls, server_hostname=self._verified(tls)
+            dialling.make, address, self._port, ssl=tls, server_hostname=self._verified(tls)
         )
         connection.address = address
         return connection

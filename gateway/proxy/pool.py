@@ -8,7 +8,7 @@ connection that was made with the old file or leads to an old address. RFC 9112 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from gateway.core.errors import OutOfDescriptors
@@ -63,8 +63,10 @@ class Pool:
                 return connection
         return None
 
-    async def connect(self, timeout_s: float) -> UpstreamConnection:
-        """Open a connection.
+    async def connect(
+        self, timeout_s: float, reached: Callable[[], None] | None = None
+    ) -> UpstreamConnection:
+        """Open a connection; `reached` is called once the server has accepted, before TLS.
 
         Raises:
             UpstreamError: there is no connection, and nothing was sent; each class is one reason.
@@ -72,7 +74,7 @@ class Pool:
         """
         self._room.make()
         try:
-            connection = await self._dialer.dial(self._make, timeout_s)
+            connection = await self._dialer.dial(self._make, timeout_s, reached)
         except OutOfDescriptors as error:
             raise self._room.is_short(error, self._loop.time()) from None
         self._all.add(connection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from gateway.core.errors import UpstreamError
@@ -59,11 +60,13 @@ class TargetPool(Pool):
             self.requests += 1
         return connection
 
-    async def connect(self, timeout_s: float) -> UpstreamConnection:
+    async def connect(
+        self, timeout_s: float, reached: Callable[[], None] | None = None
+    ) -> UpstreamConnection:
         """Open a connection; raises what `Pool.connect` raises."""
         self.running += 1
         try:
-            connection = await Pool.connect(self, timeout_s)
+            connection = await Pool.connect(self, timeout_s, reached)
         except BaseException as error:
             self.running -= 1
             if self.watch is not None and isinstance(error, UpstreamError):

@@ -8,7 +8,7 @@ and how many may be retried is decided in `core.upstreams`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -18,7 +18,16 @@ from gateway.core.settings import GroupSettings, UpstreamSettings
 from gateway.core.upstreams.active_checks import UNCHECKED, CheckResult, checked, sorted_out
 from gateway.core.upstreams.balance import choose, rotated
 from gateway.core.upstreams.budget import may_retry
-from gateway.core.upstreams.ejection import WELL, asked_to_wait, failed, most_out, succeeded, worth_a_trial
+from gateway.core.upstreams.ejection import (
+    WELL,
+    asked_to_wait,
+    cut_off,
+    failed,
+    most_out,
+    succeeded,
+    worth_a_trial,
+)
+from gateway.core.upstreams.families import rather, unreachable
 from gateway.core.upstreams.signs import Sign
 from gateway.observe.group_metrics import GroupMetrics
 from gateway.proxy.dialer import connect_error, way_to
@@ -80,11 +89,13 @@ class Group:
 
     # ── the choice ────────────────────────────────────────────────────────────────────────────────
 
-    def pick(self, lines: Iterable[bytes], avoided: Iterable[Target] = ()) -> Target | None:
+    def pick(
+        self, lines: Iterable[bytes], tried: Sequence[Target] = (), avoided: Sequence[Target] = ()
+    ) -> Target | None:
         """Return the target that serves a request, given its header lines; None if none is left."""
-        able = self._serving
-        if avoided:
-            able = [each for each in able if each not in avoided]
+        able: Sequence[Target] = self._serving
+        if tried or avoided:
+            able = rather([each for each in able if each not in tried and each not in avoided], tried)
         if not able:
             return None
         kind = self.settings.balance.kind
@@ -134,6 +145,25 @@ class Group:
         if target.health.is_out != before.is_out:
             self._left_or_returned(target, sign)
 
+    def overtaken(self, slow: Iterable[Target], by: Target) -> None:
+        """Note that some were not reached before `by`, which was tried later."""
+        for each in slow:
+            family = unreachable(self.targets, each, by)
+            if family and self.settings.eject is not None:
+                each.is_overtaken()
+                self._cut_off(each, family, self.settings.eject)
+            else:
+                each.not_reached()
+
+    def _cut_off(self, slow: Target, family: Iterable[Target], rule: EjectSettings) -> None:
+        """Take a family out together, and until the same time: one trial tells how all of it is."""
+        before = {each: each.health.is_out for each in family}
+        cut = cut_off(slow.health, self._clock.now_s(), rule, self._clock.jitter())
+        for each, was_out in before.items():
+            each.health = cut
+            if not was_out:
+                self._left_or_returned(each, Sign.CONNECT)
+
     def _left_or_returned(self, target: Target, sign: Sign) -> None:
         if target.health.is_out:
             target.ejections += 1
@@ -145,9 +175,10 @@ class Group:
         self._sort_out()
 
     def _may_leave(self, rule: EjectSettings) -> bool:
-        """Whether one more target may be ejected: others serve, and not too many are out."""
-        out = sum(each.health.is_out for each in self.targets)
-        return out < most_out(len(self.targets), rule.at_most) and len(self._serving) > 1
+        """Whether one more target may be ejected: others serve, and not too many of the reachable are out."""
+        able = [each for each in self.targets if not each.health.is_cut_off]
+        out = sum(each.health.is_out for each in able)
+        return out < most_out(len(able), rule.at_most) and len(self._serving) > 1
 
     def _is_checked(self, target: Target, result: CheckResult) -> None:
         """Take a target out that checks find dead, and back in once they find it alive."""

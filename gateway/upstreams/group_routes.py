@@ -1,8 +1,6 @@
 """One route to the targets of a group: prepared for each target, tried one after the other.
 
-Rules: a failed connect goes to the next target, whatever the method, since nothing was sent.
-``timeouts.connect`` bounds all of them together: each may take half of what is left, the last one all of it.
-If none can be reached, names are looked up again before the failure is reported.
+`target_search` says in which order they are tried; ``timeouts.connect`` bounds all of them together.
 """
 
 from __future__ import annotations
@@ -10,9 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
 
-from gateway.core.errors import UpstreamConnectTimeout, UpstreamError
+from gateway.core.errors import UpstreamConnectTimeout
 from gateway.core.http.recovery import may_send_again
 from gateway.core.http.request_head import RequestHead
 from gateway.core.settings import RouteSettings
@@ -23,9 +20,7 @@ from gateway.proxy.target_pool import TargetPool
 from gateway.proxy.upstream import UpstreamConnection
 from gateway.upstreams.group import Group
 from gateway.upstreams.target import Target
-
-LEAST_TRY_S: Final = 0.25
-"""What each target gets at least, if there is as much left: a handshake across an ocean."""
+from gateway.upstreams.target_search import TargetSearch
 
 
 class GroupRoutes:
@@ -72,37 +67,16 @@ class GroupRoutes:
         with self._group.retrying(reason):
             until_s = self._now_s() + most_s
             await self._resolved(most_s)
-            target, connection = await self._to_any(head, until_s, self._target_of(route), is_again=is_again)
+            chosen = self._target_of(route)
+            first = None if is_again else self._first(head, chosen)
+            avoided = chosen if is_again else None
+            search = TargetSearch(self._group, head.lines, self._now_s, first, avoided)
+            target, connection = await search.run(until_s)
         self._group.is_retry(connection, reason)
         return self._to(target), connection
 
-    async def _to_any(
-        self, head: RequestHead, until_s: float, chosen: Target | None, *, is_again: bool
-    ) -> tuple[Target, UpstreamConnection]:
-        target = self._first(head, chosen, is_again=is_again)
-        avoided = chosen if is_again else None
-        tried: list[Target] = []
-        failed: UpstreamError | None = None
-        is_anew = False
-        while True:
-            target = target or self._next(head, tried, avoided)
-            left_s = until_s - self._now_s()
-            if left_s <= 0 or (target is None and is_anew):
-                raise failed or UpstreamConnectTimeout("no connection to the upstream in time")
-            if target is None:
-                is_anew = True
-                await self._group.resolve_anew()
-                continue
-            tried.append(target)
-            try:
-                return target, await _connected(target, self._share_s(left_s, len(tried)))
-            except UpstreamError as error:
-                failed, target = error, None
-
-    def _first(self, head: RequestHead, chosen: Target | None, *, is_again: bool) -> Target | None:
-        """Return the target that a request must go to; None if it may be any that serves."""
-        if is_again:
-            return None
+    def _first(self, head: RequestHead, chosen: Target | None) -> Target | None:
+        """Return the target that a request must go to first; None if it may be any that serves."""
         due = self._group.due(self._now_s()) if _may_try(head) else None
         if due is not None:
             due.trial = True
@@ -111,22 +85,12 @@ class GroupRoutes:
     def _target_of(self, route: Route) -> Target | None:
         return next((each for each, one in self._routes.items() if one is route), None)
 
-    def _next(self, head: RequestHead, tried: list[Target], avoided: Target | None) -> Target | None:
-        """Return the target to be tried next: one that serves, rather not `avoided`; else the least bad."""
-        group = self._group
-        target = group.pick(head.lines, [*tried, avoided]) if avoided is not None else None
-        return target or group.pick(head.lines, tried) or group.least_bad(tried)
-
     async def _resolved(self, most_s: float) -> None:
         try:
             async with asyncio.timeout(most_s):
                 await self._group.resolve()
         except TimeoutError:
             raise UpstreamConnectTimeout("the upstream's name was not resolved in time") from None
-
-    def _share_s(self, left_s: float, tried: int) -> float:
-        is_last = tried >= len(self._group.targets)
-        return left_s if is_last else max(left_s / 2, min(left_s, LEAST_TRY_S))
 
     def _to(self, target: Target) -> Route:
         route = self._routes.get(target)
@@ -143,16 +107,3 @@ class GroupRoutes:
 def _may_try(head: RequestHead) -> bool:
     """Whether a request may try a target that is out: it can be sent again, as it has no body."""
     return not head.is_chunked and not head.content_length and may_send_again(head.method)
-
-
-async def _connected(target: Target, most_s: float) -> UpstreamConnection:
-    is_trial = target.trial is True
-    try:
-        connection = target.pool.idle_connection() or await target.pool.connect(most_s)
-    except BaseException:
-        if is_trial:
-            target.trial = False
-        raise
-    if is_trial:
-        target.trial = connection
-    return connection

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple, Protocol
@@ -124,12 +125,61 @@ class Target:
         """Whether it has an idle connection."""
         return self.pool.is_warm
 
+    @property
+    def entry(self) -> int:
+        """The number of its entry in the list of addresses."""
+        return self.id.entry
+
+    @property
+    def is_v6(self) -> bool:
+        """Whether it is an address of IPv6."""
+        return ":" in self.id.ip
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection to it."""
+        return not self.pool.is_empty
+
+    # ── connections ───────────────────────────────────────────────────────────────────────────────
+
+    async def connected(self, most_s: float, reached: Callable[[], None]) -> UpstreamConnection:
+        """Return an idle connection or a new one; `reached` is called before a handshake of TLS.
+
+        Raises:
+            UpstreamError: there is no connection.
+            OutOfDescriptors: the process has no file descriptor left.
+        """
+        is_trial = self.trial is True
+        try:
+            connection = self.pool.idle_connection() or await self.pool.connect(most_s, reached)
+        except BaseException:
+            if is_trial:
+                self.trial = False
+            raise
+        if is_trial:
+            self.trial = connection
+        return connection
+
+    def give_back(self, task: asyncio.Task[UpstreamConnection]) -> None:
+        """Let go of the connection that a task has made, if it has, as nobody wants it any more."""
+        if not task.cancelled() and task.exception() is None:
+            self.pool.release(task.result())
+
     # ── what its pool tells ───────────────────────────────────────────────────────────────────────
 
     def not_connected(self, error: UpstreamError) -> None:
         """Note that there was no connection."""
         sign = sign_of_error(error)
         self._learns(Sign.CONNECT if sign is Sign.TIMEOUT else sign, is_trial=self.trial is True, wait_s=None)
+
+    def not_reached(self) -> None:
+        """Note that another target, which was tried later, was reached earlier."""
+        self._learns(Sign.CONNECT, is_trial=self.trial is True, wait_s=None)
+
+    def is_overtaken(self) -> None:
+        """Count that failure, which is not its own but its family's."""
+        self.trial = False
+        self._count(Sign.CONNECT)
 
     def ends(self, connection: UpstreamConnection) -> None:
         """Note the end of an exchange, which still has its response."""
@@ -144,8 +194,11 @@ class Target:
         if is_trial:
             self.trial = False
         if sign.is_failure:
-            self.failures[sign] = self.failures.get(sign, 0) + 1
+            self._count(sign)
         self._bench.learns(self, sign, is_trial=is_trial, wait_s=wait_s)
+
+    def _count(self, sign: Sign) -> None:
+        self.failures[sign] = self.failures.get(sign, 0) + 1
 
     def _wait_s(self, connection: UpstreamConnection) -> float | None:
         lines = connection.answer.lines if connection.answer is not None else ()

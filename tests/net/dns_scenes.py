@@ -14,6 +14,7 @@ import pytest
 from gateway.core.balance_settings import Balance, BalanceSettings
 from gateway.core.resolution import EARLY_S, GRACE_S
 from gateway.core.settings import Timeouts
+from gateway.core.upstreams.signs import Sign
 from tests.net.name_server import (
     EMPTY,
     NO_SUCH_NAME,
@@ -23,6 +24,7 @@ from tests.net.name_server import (
     NameServer,
 )
 from tests.net.name_server import at as leads_to
+from tests.net.test_race import black_hole
 from tests.processes import running
 from tests.wire.caller import RawCaller
 from tests.wire.groups import at, group_of, route_to
@@ -178,6 +180,14 @@ async def test_of_two_addresses_a_dead_one_costs_no_request():
     async with scene(leads_to(DEAD, OLD), balance=IN_TURN) as (rig, _):
         answers = [await rig.ask(request("POST", "/", body=b"once")) for _ in range(6)]
         assert [each.status for each in answers] == [200] * 6
+
+
+async def test_ipv6_that_leads_nowhere_costs_a_head_start_once_and_no_request():
+    async with scene(leads_to("::1", OLD), balance=IN_TURN) as (rig, _):
+        with black_hole("::1", rig.upstream.port):
+            answers = [await rig.ask(request("POST", "/", body=b"once")) for _ in range(6)]
+        assert [each.status for each in answers] == [200] * 6
+        assert sum(each.failures.get(Sign.CONNECT, 0) for each in group_in(rig).targets) == 1
 
 
 async def test_an_address_that_comes_back_is_as_sick_as_it_was():

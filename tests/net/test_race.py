@@ -21,11 +21,13 @@ HOLE, WELL, OTHER, NOBODY = "127.0.0.2", "127.0.0.1", "127.0.0.3", "127.0.0.4"
 def black_hole(address, port):
     """Takes no connection and refuses none: its backlog is full."""
     with ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        listener = stack.enter_context(socket.socket(family))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers that were there
         listener.bind((address, port))
         listener.listen(0)
         for _ in range(4):
-            caller = stack.enter_context(socket.socket())
+            caller = stack.enter_context(socket.socket(family))
             caller.setblocking(False)
             caller.connect_ex((address, port))
         yield listener

@@ -7,6 +7,7 @@ Rules:
   chance, so that those that fell together do not return together. A 503 with ``Retry-After`` ejects it for
   as long as that says.
 - Then one request tries it. If that succeeds it is back; if not, it is out again.
+- Addresses of a family that cannot be reached are out, however many they are, and count in no share.
 - At most a share of the addresses is out, rounded down, but one of two at least; never the last one.
 """
 
@@ -31,6 +32,7 @@ class Health:
         ejections: in a row: without as long a time between two as it was out.
         until_s: when it may be tried again, if it is out; monotonic.
         back_at_s: when it came back.
+        is_cut_off: it is out because its whole family cannot be reached (`families`).
     """
 
     failures: int = 0
@@ -38,6 +40,7 @@ class Health:
     is_out: bool = False
     until_s: float = -inf
     back_at_s: float = -inf
+    is_cut_off: bool = False
 
 
 WELL: Final = Health()
@@ -71,6 +74,11 @@ def asked_to_wait(health: Health, now_s: float, wait_s: float) -> Health:
 def worth_a_trial(health: Health, now_s: float) -> Health:
     """Return how an address is that checks have found alive again: a request may try it at once."""
     return replace(health, until_s=min(health.until_s, now_s)) if health.is_out else health
+
+
+def cut_off(health: Health, now_s: float, rule: EjectSettings, jitter: float) -> Health:
+    """Return how an address is whose family cannot be reached; if it is out, that was its trial."""
+    return replace(_out(health, now_s, rule, jitter), is_cut_off=True)
 
 
 def _out(health: Health, now_s: float, rule: EjectSettings, jitter: float) -> Health:

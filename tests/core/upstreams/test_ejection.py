@@ -12,6 +12,7 @@ from gateway.core.upstreams.ejection import (
     WELL,
     Health,
     asked_to_wait,
+    cut_off,
     failed,
     most_out,
     succeeded,
@@ -98,3 +99,11 @@ def test_whatever_happens_the_time_out_is_bounded_and_one_success_ends_it(story)
             health = succeeded(health, now_s)
             assert not health.is_out
         assert not health.is_out or health.until_s - now_s <= MOST_OUT_S * 1.1
+
+
+def test_what_cannot_be_reached_is_out_at_once_and_longer_after_each_trial():
+    first = cut_off(WELL, 100, RULE, 0.0)
+    assert (first.is_out, first.is_cut_off, first.until_s) == (True, True, 110.0)
+    second = cut_off(first, 110, RULE, 0.0)
+    assert (second.is_cut_off, second.until_s) == (True, 130.0)
+    assert not succeeded(second, 130).is_cut_off
