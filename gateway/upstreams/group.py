@@ -8,8 +8,7 @@ and how many may be retried is decided in `core.upstreams`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from gateway.core.balance_settings import Balance, EjectSettings
@@ -17,7 +16,6 @@ from gateway.core.clock import Clock
 from gateway.core.settings import GroupSettings, UpstreamSettings
 from gateway.core.upstreams.active_checks import UNCHECKED, CheckResult, checked, sorted_out
 from gateway.core.upstreams.balance import choose, rotated
-from gateway.core.upstreams.budget import may_retry
 from gateway.core.upstreams.ejection import (
     WELL,
     asked_to_wait,
@@ -37,6 +35,7 @@ from gateway.upstreams import group_log
 from gateway.upstreams.group_checks import GroupChecks
 from gateway.upstreams.group_names import FindName, GroupNames
 from gateway.upstreams.group_queue import GroupQueue
+from gateway.upstreams.group_retries import GroupRetries
 from gateway.upstreams.target import Condition, Target, TargetId, place_of
 
 MOST_GONE: Final = 64
@@ -52,6 +51,7 @@ class Group:
         pool: stands in where a route has not chosen a target; it opens no connection.
         targets: what requests can go to, those that are out too.
         counts: of retries, ejections and waits.
+        retries: those under way.
         queue: the places for requests; None: there is no limit.
     """
 
@@ -72,9 +72,8 @@ class Group:
         self._gone: dict[TargetId, Condition] = {}
         self._out: list[Target] = []
         self._serving: list[Target] = []
-        self._retrying: dict[UpstreamConnection, Sign] = {}
-        self._connecting = 0
         self.counts = counts
+        self.retries = GroupRetries(settings.retry, counts)
         self.pool = make_pool(settings.addresses[0].place)
         self.targets: list[Target] = []
         most = settings.max_requests
@@ -202,40 +201,14 @@ class Group:
 
     def may_retry(self, failed_at: Target | None, reason: Sign, tries: int) -> bool:
         """Whether a request that failed may be tried again elsewhere, after so many retries of its own."""
-        rule = self.settings.retry
-        if tries >= rule.tries or all(each is failed_at for each in self._serving):
+        if all(each is failed_at for each in self._serving):
             return False
         running = sum(each.running for each in (*self.targets, *self._leaving))
-        is_within = may_retry(running, len(self._retrying) + self._connecting, rule)
-        if not is_within:
-            self.counts.retried(reason.value, "over_budget")
-        return is_within
-
-    @contextmanager
-    def retrying(self, reason: Sign | None) -> Iterator[None]:
-        """Count a retry that has no connection yet; nothing for a request that is none."""
-        if reason is None:
-            yield
-            return
-        self._connecting += 1
-        try:
-            yield
-        except BaseException:
-            self.counts.retried(reason.value, "failed")
-            raise
-        finally:
-            self._connecting -= 1
-
-    def is_retry(self, connection: UpstreamConnection, reason: Sign | None) -> None:
-        """Note that the exchange on `connection` is a retry, unless there is no reason for one."""
-        if reason is not None:
-            self._retrying[connection] = reason
+        return self.retries.may_begin(reason, tries, running)
 
     def ends(self, connection: UpstreamConnection, sign: Sign) -> None:
         """Note that an exchange is over."""
-        reason = self._retrying.pop(connection, None) if self._retrying else None
-        if reason is not None:
-            self.counts.retried(reason.value, "answered" if sign is Sign.WELL else "failed")
+        self.retries.ends(connection, sign)
 
     # ── names ─────────────────────────────────────────────────────────────────────────────────────
 

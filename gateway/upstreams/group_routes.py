@@ -64,7 +64,7 @@ class GroupRoutes:
             UpstreamError: none can be reached.
             OutOfDescriptors: the process has no file descriptor left.
         """
-        with self._group.retrying(reason):
+        with self._group.retries.connecting(reason):
             until_s = self._now_s() + most_s
             await self._resolved(most_s)
             chosen = self._target_of(route)
@@ -72,7 +72,7 @@ class GroupRoutes:
             avoided = chosen if is_again else None
             search = TargetSearch(self._group, head.lines, self._now_s, first, avoided)
             target, connection = await search.run(until_s)
-        self._group.is_retry(connection, reason)
+        self._group.retries.has_connection(connection, reason)
         return self._to(target), connection
 
     def _first(self, head: RequestHead, chosen: Target | None) -> Target | None:
