@@ -64,8 +64,9 @@ what systemd is told, `version` what is installed. `regular_file` reads files th
 `text_file` those that hold a text, `secret_text` puts secrets together, `packing` makes settings bytes for
 another process, `config_text` reads the text of a configuration, `mounts` says what is mounted,
 `files_in_use` lists the files of a running gateway, `instances` leads to upstreams that credentials name,
-`descriptors` shares out file descriptors, `aside` runs work off the event loop, `first_process` is what
-PID 1 of a container owes, and `early_signals` keeps what comes before the server takes it.
+`identity_keys` has the keys that sign who calls, `descriptors` shares out file descriptors, `aside` runs work
+off the event loop, `first_process` is what PID 1 of a container owes, and `early_signals` keeps what comes
+before the server takes it.
 """
 
 __version__ = "0.1.0"

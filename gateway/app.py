@@ -21,12 +21,14 @@ from gateway.admin.service import AdminServer, start_admin
 from gateway.core.clock import Clock
 from gateway.core.config_state import ConfigState
 from gateway.core.http_time import HttpDate
+from gateway.core.identity_jwt import IdentitySigner, KeysLeft
 from gateway.core.reserved import reserved_fields
 from gateway.core.settings import Address, RouteName, Settings
 from gateway.core.shortest_timeout import shortest_timeout_s
 from gateway.doors import Doors, Plan
 from gateway.files_in_use import watched_files
 from gateway.generation import Generation, MakeSources, ProcessParts, carried_over, refuse_unchangeable
+from gateway.identity_keys import IdentityKeys
 from gateway.listening import asked_by
 from gateway.net.inherited_sockets import InheritedSockets
 from gateway.net.lookups import GetAddrInfo
@@ -56,6 +58,7 @@ from gateway.tls.trust import Trust
 UNROUTED: Final = RouteName("-")
 
 if TYPE_CHECKING:
+    from gateway.oauth.identity_key import IdentityKey
     from gateway.oauth.introspection import Introspection
 
 
@@ -67,11 +70,15 @@ class Part:
         make_sources: makes the token sources of a generation; None: they are of this process.
         oversee: makes what is shown.
         watched: returns the settings whose files are watched here, given those in use.
+        signer: signs who calls; None: this process has the keys for that.
+        keys_left: those that a process before this one has left.
     """
 
     make_sources: MakeSources | None = None
     oversee: Callable[[Overseen], Overview] = Overview
     watched: Callable[[Settings], Settings] = lambda settings: settings
+    signer: IdentitySigner | None = None
+    keys_left: KeysLeft | None = None
 
 
 ALL: Final = Part()
@@ -85,6 +92,7 @@ class Prepared:
     plans: Sequence[Plan]
     generation: Generation
     access_log: AccessLog | None
+    identity_key: IdentityKey | None
 
 
 class Gateway:
@@ -99,6 +107,7 @@ class Gateway:
         config: returns how its configuration stands.
         look_at_configuration: called once a second at least, with the loop's time.
         retired: generations of earlier configurations.
+        identity_keys: those that sign who calls, where this process has them.
 
     Raises:
         OSError, ssl.SSLError: a file cannot be read (when built); an address is not available (at `start`).
@@ -134,8 +143,12 @@ class Gateway:
         self._documents = Documents(self._trust, self._resolver)
         self._introspection: Introspection | None = None
         ways = WayParts(self._clock, self._documents, Allowance(loop.time), self._introspector)
+        self.identity_keys = IdentityKeys(time.time, part.keys_left)
+        if part.signer is None:
+            self.identity_keys.begin(settings.identity_jwt)
+        signer = part.signer or self.identity_keys
         self._parts = ProcessParts(
-            loop, self._clock, self.metrics, self._trust, self._resolver, self._room, ways
+            loop, self._clock, self.metrics, self._trust, self._resolver, self._room, ways, signer
         )
         self._make_sources = part.make_sources or self._own_sources()
         self.generation = Generation(settings, self._parts, self._make_sources)
@@ -204,6 +217,7 @@ class Gateway:
         refuse_unchangeable(self._settings, settings)
         settings = carried_over(self._settings, settings)
         access_log = self.observers.access_log_for(settings)
+        identity_key = self.identity_keys.prepared(settings.identity_jwt) if self._has_keys else None
         plans: Sequence[Plan] = ()
         try:
             plans = await self.doors.plans(settings)
@@ -212,10 +226,12 @@ class Gateway:
             self.doors.drop(plans)
             self.observers.drop(access_log)
             raise
-        return Prepared(settings, plans, generation, access_log)
+        return Prepared(settings, plans, generation, access_log, identity_key)
 
     def commit(self, prepared: Prepared) -> None:
         """Go on with what was prepared last; nothing else has been since."""
+        if self._has_keys:
+            self.identity_keys.go_on(prepared.settings.identity_jwt, prepared.identity_key)
         self._swap(prepared.settings, prepared.generation, prepared.access_log)
         self._open(prepared.plans)
         prepared.generation.start()
@@ -313,8 +329,13 @@ class Gateway:
             self._introspection = Introspection(self._clock, told, self._trust, self._resolver)
         return self._introspection
 
+    @property
+    def _has_keys(self) -> bool:
+        return self._part.signer is None
+
     def _watch(self, settings: Settings) -> FileWatch:
-        return FileWatch([*watched_files(self._part.watched(settings)), *self.generation.ways.files()])
+        of_callers = (*self.generation.ways.files(), *self.identity_keys.files())
+        return FileWatch([*watched_files(self._part.watched(settings)), *of_callers])
 
     def _front_terms(self, settings: Settings) -> FrontTerms:
         timeout_s = settings.limits.keepalive_timeout_s
@@ -331,7 +352,7 @@ class Gateway:
         looks += [group.sweep for group in self.retired.groups_with(self.generation)]
         looks += [instances.sweep for instances in self.retired.instances_with(self.generation)]
         looks.append(lambda now_s: self.look_at_configuration(now_s))  # noqa: PLW0108 - it is set later
-        return [*looks, lambda _now_s: self._trust.look(), self.file_watch.look]
+        return [*looks, lambda _now_s: self._trust.look(), self.identity_keys.look, self.file_watch.look]
 
     def _own_sources(self) -> MakeSources:
         around = Surroundings(self._clock, self.observers.of_tokens(), secrets.token_bytes(32))

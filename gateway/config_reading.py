@@ -40,6 +40,8 @@ def reading(config: ConfigPlace, environ: Mapping[str, str]) -> Reading:
         nothing = replace(nothing, contents={**named, **loaded.contents})
         return replace(nothing, problems=tuple(map(str, files.of_servers)), status=1)
     settings = loaded.settings
+    if unusable := identity_key_problems(config, settings):
+        return replace(nothing, problems=unusable, status=1)
     found = (*map(str, (*files.of_clients, *files.warnings)), *key_problems(config, settings))
     if settings.reload is ReloadTrigger.WATCH:
         found = (*found, *mount_warnings(loaded.contents))
@@ -51,6 +53,8 @@ def has_plain_secrets(settings: Settings) -> bool:
     """Whether the file itself holds a secret, so that a digest of it would let people guess."""
     clients = settings.clients.values()
     readers = [reader for client in clients for reader in _readers(client)]
+    if settings.identity_jwt is not None:
+        readers.append(settings.identity_jwt.key)
     plain = [each for each in readers if isinstance(each, NamedReader) and each.is_in_place]
     return any(bool(each()) for each in plain) or any(map(_has_plain_values, clients))
 
@@ -67,6 +71,16 @@ def _has_plain_values(client: ClientSettings) -> bool:
     grant = client.grant
     values = (*grant.parameters, *grant.headers, *grant.request.query)
     return any(sounds_secret(name) and (name, value) not in referenced for name, value in values)
+
+
+def identity_key_problems(config: ConfigPlace, settings: Settings) -> tuple[str, ...]:
+    """Return what is wrong with the key that signs who calls, as a line; nothing if it can sign."""
+    signer = settings.identity_jwt
+    if signer is None or signer.key is None:
+        return ()
+    from gateway.oauth.key_check import check_identity_key  # noqa: PLC0415 - it loads cryptography
+
+    return tuple(f"{config}:{line}" for line in check_identity_key(signer))
 
 
 def key_problems(config: ConfigPlace, settings: Settings) -> tuple[str, ...]:

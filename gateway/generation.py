@@ -19,12 +19,14 @@ from typing import Any, Protocol
 
 from gateway.access.gate import Gate
 from gateway.access.limiter import Limiter
+from gateway.access.signing_gate import SigningGate
 from gateway.access.ways import WayParts, Ways
 from gateway.core.access_settings import Limit
 from gateway.core.client_settings import ClientName, ClientSettings, Grant, SecretReader
 from gateway.core.clock import Clock
 from gateway.core.http.recovery import Acceptance
 from gateway.core.http.routing import Router
+from gateway.core.identity_jwt import IdentitySigner
 from gateway.core.oauth.named_secret import NamedReader
 from gateway.core.oauth.source_state import SourceState
 from gateway.core.settings import (
@@ -61,6 +63,7 @@ class ProcessParts:
     resolver: Resolver
     room: Room
     ways: WayParts
+    signer: IdentitySigner
 
 
 class TokenSources(Protocol):
@@ -261,18 +264,21 @@ class Generation:
             for each in tenants.all
         )
 
-    def _gate_of(self, settings: RouteSettings, group: Group | None) -> Gate | GroupGate | None:
+    def _gate_of(self, settings: RouteSettings, group: Group | None) -> Gate | SigningGate | GroupGate | None:
         gate = self._gate(settings)
         return gate if group is None or group.queue is None else GroupGate(gate, group.queue)
 
-    def _gate(self, settings: RouteSettings) -> Gate | None:
+    def _gate(self, settings: RouteSettings) -> Gate | SigningGate | None:
         asked = settings.gate
         if asked.is_open:
             return None
         limiter = self._limiter(settings.name, asked.limits) if asked.limits else None
         process = self._process
         counted = process.metrics.route(settings.name).accessed
-        return Gate(asked, self.ways, limiter, counted, process.clock.wall_s)
+        gate = Gate(asked, self.ways, limiter, counted, process.clock.wall_s)
+        if asked.identity_jwt is None:
+            return gate
+        return SigningGate(gate, asked.identity_jwt, process.signer, process.clock.wall_s)
 
     def _limiter(self, name: RouteName, limits: tuple[Limit, ...]) -> Limiter:
         kept = self._before.limiters.get((name, limits)) if self._before is not None else None

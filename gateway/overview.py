@@ -11,6 +11,7 @@ from gateway.admin.view import AdminView, Readiness, State
 from gateway.core.config_state import ConfigState
 from gateway.core.settings import GroupName
 from gateway.generation import Generation
+from gateway.identity_keys import IdentityKeys
 from gateway.observe.file_watch import FileWatch
 from gateway.observe.gauges import Connections, Gauges, Reloaded
 from gateway.observe.line_stream import dropped_lines
@@ -32,6 +33,7 @@ class Overseen(Protocol):
     census: Census
     tunnels: Tunnels
     overview: Overview
+    identity_keys: IdentityKeys
 
     def now_s(self) -> float:
         """Return the loop's time."""
@@ -87,6 +89,7 @@ class Overview:
             self._callers,
             self._tunnels,
             self.groups,
+            lambda: self.gateway.identity_keys.published(),  # noqa: PLW0108 - they are made later
         )
 
     def readiness(self) -> Readiness:

@@ -23,6 +23,7 @@ from gateway.core.http.fields import line
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import RequestHead
 from gateway.core.identity import identity_lines
+from gateway.core.identity_jwt import stated
 
 Count = Callable[[str, str], None]
 """Counts the way that knows a caller, or whose credential is not good, and what became of it."""
@@ -95,6 +96,7 @@ class Gate:
         self._local = WeekClock(wall_s).local if rule is not None and rule.has_hours else None
         self._limiter = limiter
         self._identity = asked.identity
+        self._identity_jwt = asked.identity_jwt
         self.cors = Cors(asked.cors) if asked.cors is not None else None
 
     def arrive(self, head: RequestHead, caller: CallerFields, now_s: float) -> None:
@@ -193,6 +195,8 @@ class Gate:
 
     def _identity_lines(self, who: Caller) -> tuple[bytes, ...]:
         try:
+            if self._identity_jwt is not None:
+                stated(self._identity_jwt, who)  # can it be? `SigningGate` refuses nobody
             return identity_lines(self._identity, who)
         except CallerNotAllowed:
             self._count(who.way, "identity")

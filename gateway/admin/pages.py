@@ -14,6 +14,8 @@ from gateway.admin.view import AdminView, Readiness, State
 from gateway.observe.metrics import CONTENT_TYPE as METRICS_TYPE
 
 JSON_TYPE: Final = "application/json"
+KEY_SET_TYPE: Final = "application/jwk-set+json"
+KEY_SET_MAY_BE_KEPT: Final = {"Cache-Control": "public, max-age=60"}
 PROBLEM_TYPE: Final = "application/problem+json"
 METHODS: Final = ("GET", "HEAD")
 STATES_AT_ONCE: Final = 16
@@ -93,6 +95,11 @@ def _config(view: AdminView) -> Page:
     return _json_page(view.config())
 
 
+def _key_set(view: AdminView) -> Page:
+    keys = view.key_set()
+    return Page(200, KEY_SET_TYPE, _dumped({"keys": keys}), KEY_SET_MAY_BE_KEPT if keys else {})
+
+
 def _listed(name: str, states: Iterable[State]) -> Iterator[bytes]:
     """Render an object with one long list, some members at a time."""
     yield b"{\n  %b: [" % json.dumps(name).encode()
@@ -121,6 +128,7 @@ PAGES: Final[dict[str, tuple[str, Callable[[AdminView], Page]]]] = {
     "/callers": ("the ways to know a caller: keys, files, what is remembered", _callers),
     "/tunnels": ("the open tunnels of WebSocket", _tunnels),
     "/upstreams": ("groups of upstream addresses: how each address is, and what it served", _upstreams),
+    "/.well-known/jwks.json": ("the public keys that verify `identity_jwt`, for upstreams", _key_set),
     "/config": ("the configuration in use, and how the last reload went", _config),
 }
 

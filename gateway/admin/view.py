@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.core.client_settings import ClientName
@@ -58,6 +58,7 @@ class AdminView:
         clients, routes, callers, tunnels, upstreams, metrics: made as they are iterated, a part at a time.
         config: how the configuration stands.
         prepare_metrics: to be called before `metrics`, in any thread, for it takes longer than a part.
+        key_set: the public keys that verify the JWTs that tell upstreams who calls.
         stale: those whose deadlines nobody looks at any more; empty while all is well.
     """
 
@@ -71,3 +72,4 @@ class AdminView:
     callers: Callable[[], Iterable[State]] = tuple
     tunnels: Callable[[], Iterable[State]] = tuple
     upstreams: Callable[[], Iterable[State]] = tuple
+    key_set: Callable[[], Sequence[State]] = tuple

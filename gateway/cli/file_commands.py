@@ -26,13 +26,15 @@ def check(config: ConfigPlace) -> None:
     file or key that it names cannot be used.
     """
     from gateway.config import check_files, counted, in_order, plural
-    from gateway.config_reading import key_problems
+    from gateway.config_reading import identity_key_problems, key_problems
 
     refuse_unknown_aiohttp()
     loaded = read_configuration(config, os.environ)
     files = check_files(str(config), loaded.files)
     told = in_order((*loaded.problems, *files.of_servers, *files.of_clients, *files.warnings))
-    keys = key_problems(config, loaded.settings) if loaded.settings is not None else ()
+    keys: tuple[str, ...] = ()
+    if loaded.settings is not None:
+        keys = (*key_problems(config, loaded.settings), *identity_key_problems(config, loaded.settings))
     for line in (*map(str, told), *keys):
         click.echo(line, file=sys.stderr)
     if (settings := loaded.settings) is None:

@@ -11,6 +11,7 @@ from gateway.core.caller import WayName
 from gateway.core.client_settings import ClientName, Reach
 from gateway.core.hours import Hours
 from gateway.core.identity import IdentityField
+from gateway.core.identity_jwt import IdentityJwt
 from gateway.core.proxies import Network
 
 JWT_ALGORITHMS: Final = (
@@ -241,12 +242,20 @@ class GateSettings:
     Attributes:
         rule: who may use it; None: whoever reaches it.
         identity: what the upstream is told of the caller.
+        identity_jwt: what it is told in a signed form; None: nothing.
     """
 
     rule: AccessRule | None = None
     limits: tuple[Limit, ...] = ()
     cors: CorsSettings | None = None
     identity: tuple[IdentityField, ...] = ()
+    identity_jwt: IdentityJwt | None = None
+
+    @property
+    def told_in(self) -> tuple[str, ...]:
+        """The names of the fields in which the upstream is told who calls."""
+        signed = (self.identity_jwt.header,) if self.identity_jwt is not None else ()
+        return (*(field.name for field in self.identity), *signed)
 
     @property
     def is_open(self) -> bool:

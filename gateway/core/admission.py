@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.core.caller import Caller
@@ -23,7 +23,7 @@ class Admission:
     """
 
     caller: Caller | None = None
-    request_lines: Lines = ()
+    request_lines: Lines = field(default=(), repr=False)
     answer_lines: Lines = ()
     leave: Callable[[], None] | None = None
 

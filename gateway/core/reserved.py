@@ -12,5 +12,5 @@ def reserved_fields(settings: Settings) -> frozenset[bytes]:
     They carry a caller's credential, or tell an upstream who calls; the latter are believed there, so they
     are taken from every request, on every route, in every spelling that folds to them.
     """
-    identity = (field.name.lower().encode() for route in settings.routes for field in route.gate.identity)
-    return credential_fields(settings.callers.values()) | frozenset(identity)
+    names = (name.lower().encode() for route in settings.routes for name in route.gate.told_in)
+    return credential_fields(settings.callers.values()) | frozenset(names)

@@ -26,6 +26,7 @@ from gateway.core.caller import WayName
 from gateway.core.carriers import USUAL, Carrier
 from gateway.core.client_settings import ClientName, ClientSettings, ClientTrust, Grant, TlsFiles, TlsVersion
 from gateway.core.forward_proxy import ForwardProxy
+from gateway.core.identity_jwt import IdentityKeySettings
 from gateway.core.instances import InstanceSettings
 from gateway.core.proxies import NO_PROXIES, TrustedProxies
 from gateway.core.refusal_sign import RefusalSign
@@ -360,6 +361,7 @@ class Settings:
     Attributes:
         callers: the ways to know a caller, by name.
         workers: how many processes serve callers; None: as many as there is processor time for.
+        identity_jwt: the key that signs who calls; None: nothing does.
         admin_place: where the address of `admin` is in the file, as ``2:8: admin``.
         referenced: values of ``${env:}`` and ``${file:}`` that may be secrets, and are never shown.
         warnings: what is probably not intended, each as a line with its place.
@@ -376,6 +378,7 @@ class Settings:
     grace_s: float = 30.0
     workers: int | None = 1
     reload: ReloadTrigger = ReloadTrigger.SIGNAL
+    identity_jwt: IdentityKeySettings | None = None
     referenced: frozenset[str] = field(default=frozenset(), repr=False)
     warnings: tuple[str, ...] = ()
     admin_place: str = field(default="admin", compare=False)

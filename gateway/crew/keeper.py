@@ -37,12 +37,14 @@ from gateway.core.crew.records import (
     End,
     Hold,
     HoldOnly,
+    IdentityKeyIs,
     InForce,
     Notify,
     Ping,
     Pong,
     Prepare,
     Ready,
+    Record,
     Rejected,
     Remember,
     Stop,
@@ -57,7 +59,7 @@ from gateway.crew.joint_overview import Joint, JointOverview
 from gateway.crew.links import Link, Links
 from gateway.crew.mirrors import KEYS_OF_A_KEEPER
 from gateway.crew.packets import Received
-from gateway.crew.parts import own_part, part_of_worker
+from gateway.crew.parts import Left, own_part, part_of_worker
 from gateway.crew.publisher import Publisher
 from gateway.crew.supervision import Legacy
 from gateway.crew.tally import Tally
@@ -78,14 +80,14 @@ class Kept:
     """What a keeper begins with.
 
     Attributes:
-        first: the configuration in use, or the one to start with.
+        left: the configuration in use, or the one to start with.
         lent: where the service manager opened sockets.
         places: where the supervisor holds others.
         manager: the service manager.
     """
 
     workers: int
-    first: Reading
+    left: Left
     hooks: Hooks
     legacy: Legacy
     lent: frozenset[str]
@@ -100,8 +102,8 @@ class Keeper:
         loop = asyncio.get_running_loop()
         self._kept = kept
         self._loop = loop
-        assert kept.first.settings is not None
-        self._settings = kept.first.settings
+        assert kept.left.reading.settings is not None
+        self._settings = kept.left.reading.settings
         number, remembered = kept.legacy.number, json.loads(kept.legacy.text or "{}")
         self._tally = Tally(remembered.get("base", {}))
         self._berths = Berths(kept.workers, kept.lent, kept.places, remembered.get("ports"))
@@ -113,7 +115,7 @@ class Keeper:
         self._manager = kept.manager.through(lambda text: self._supervisor.send(Notify(text)))
         self._stopped = asyncio.Event()
         self._newest = number * _GENERATIONS_OF_A_KEEPER
-        self._reading = kept.first
+        self._reading = self._used = kept.left.reading
         self._in_force: Prepare | None = None
         self._numbers: dict[int, int] = {}
         self._listeners: Sequence[ListenerSettings] = ()
@@ -130,7 +132,11 @@ class Keeper:
             lambda: any(link.oldest for link in self._links),
             lambda: self._settings.limits.connections,
         )
-        part = Part(oversee=lambda gateway: JointOverview(gateway, joint), watched=lambda _: self._settings)
+        part = Part(
+            oversee=lambda gateway: JointOverview(gateway, joint),
+            watched=lambda _: self._settings,
+            keys_left=self._kept.left.keys,
+        )
         try:
             async with running(own_part(self._settings), part=part) as gateway:
                 self._begin(gateway, plan)
@@ -147,9 +153,11 @@ class Keeper:
         gateway.metrics.shown_names = partial(self._tally.names, gateway.metrics)
         gateway.retired.is_needed = self._is_needed
         gateway.retired.on_end = self._has_retired
+        gateway.identity_keys.on_change = self._key_has_changed
+        self._tell_key(self._links.tell_all)
         self._hold(plan)
         self._use(self._prepare(self._settings, plan, gateway.generation), plan)
-        self._leave(self._kept.first)
+        self._leave(self._kept.left.reading)
         # A service manager may send SIGTERM to all; workers need tokens until their end, which `End` tells.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         self._supervisor.send(Ready())
@@ -158,7 +166,7 @@ class Keeper:
         """Wait until all workers are ready; reload until the end."""
         kept, hooks = self._kept, self._kept.hooks
         reloads = Reloads(
-            kept.first,
+            kept.left.reading,
             self._read,
             self._reload,
             time.time,
@@ -182,7 +190,7 @@ class Keeper:
         log.info("stopped")
 
     def _tell_of_start(self) -> None:
-        for warning in self._kept.first.warnings:
+        for warning in self._kept.left.reading.warnings:
             log.warning("%s", warning)
         for place in sorted(self._kept.lent.difference(self._places)):
             where = place if place.startswith(("/", "\0")) else place.replace(" ", ":")
@@ -308,6 +316,17 @@ class Keeper:
         self._tally.gone(link.pid)
         self._remember()
 
+    def _tell_key(self, tell: Callable[[Record], None]) -> None:
+        """Tell the key that signs who calls, if there is one."""
+        pem = self._gateway.identity_keys.pem() if self._gateway is not None else None
+        if pem is not None:
+            tell(IdentityKeyIs(pem.reveal()))
+
+    def _key_has_changed(self) -> None:
+        """Leave the new key to the next keeper before anything is signed with it."""
+        self._leave(self._used)
+        self._tell_key(self._links.tell_all)
+
     # ── the supervisor ────────────────────────────────────────────────────────────────────────────
 
     def _from_supervisor(self, received: Received) -> None:
@@ -316,6 +335,7 @@ class Keeper:
                 self._supervisor.send(Pong())
             case WorkerAt(slot, pid) if received.descriptors:
                 link = self._links.add(slot, pid, received)
+                self._tell_key(link.tell)
                 if self._in_force is not None:
                     link.tell(self._in_force)
             case Stop():
@@ -344,10 +364,12 @@ class Keeper:
 
     def _leave(self, reading: Reading) -> None:
         """Leave the configuration in use to whoever comes next: in memory, and in no process of its own."""
+        self._used = reading
         number = os.memfd_create("gateway-configuration", os.MFD_CLOEXEC)
         try:
             with open(number, "wb", closefd=False) as file:
-                file.write(packed(replace(reading, settings=self._settings)))
+                keys = self._gateway.identity_keys.left() if self._gateway is not None else None
+                file.write(packed(Left(replace(reading, settings=self._settings), keys)))
             self._supervisor.send(InForce(), [number])
         finally:
             os.close(number)

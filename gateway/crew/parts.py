@@ -1,15 +1,16 @@
-"""Which process does what of a configuration, and how a keeper leaves it to the next one."""
+"""Which process does what of a configuration, and what a keeper leaves to the next one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import cast
 
 from gateway.core.access_settings import IntrospectionWay
 from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.config_state import Reading
 from gateway.core.crew.shares import route_of_keeper, route_of_worker, share_of
+from gateway.core.identity_jwt import KeysLeft
 from gateway.core.settings import ListenerSettings, Settings
 from gateway.crew.supervision import Legacy
 from gateway.packing import unpacked
@@ -28,6 +29,7 @@ def part_of_worker(settings: Settings, listeners: Sequence[ListenerSettings], wo
         admin=None,
         listeners=tuple(listeners),
         clients=clients_that_ask(settings),
+        identity_jwt=None,
         limits=share_of(settings.limits, workers),
         routes=tuple(route_of_worker(route, workers) for route in settings.routes),
         referenced=frozenset(),
@@ -42,11 +44,24 @@ def clients_that_ask(settings: Settings) -> dict[ClientName, ClientSettings]:
     return {name: client for name, client in settings.clients.items() if name in names}
 
 
-def left_by(legacy: Legacy, first: Reading | None) -> Reading:
-    """Return the configuration in use."""
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What one keeper leaves to the next, or what the first one begins with.
+
+    Attributes:
+        reading: the configuration in use.
+        keys: those that sign who calls; None for the first keeper.
+    """
+
+    reading: Reading
+    keys: KeysLeft | None = None
+
+
+def left_by(legacy: Legacy, first: Reading | None) -> Left:
+    """Return what the keeper before has left."""
     if legacy.in_force is None:
         assert first is not None
-        return first
+        return Left(first)
     with open(legacy.in_force, "rb", closefd=False) as file:
         file.seek(0)
-        return cast("Reading", unpacked(file.read()))
+        return cast("Left", unpacked(file.read()))

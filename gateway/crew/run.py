@@ -85,9 +85,9 @@ class _Crew:
         self._manager.tell(text)
 
     def keep(self, sock: socket.socket, held: HeldSockets, legacy: Legacy) -> int:
-        first = left_by(legacy, self._first)
-        self._begin(first)
-        kept = Kept(self._workers, first, self._hooks, legacy, held.lent, held.places, self._manager)
+        left = left_by(legacy, self._first)
+        self._begin(left.reading)
+        kept = Kept(self._workers, left, self._hooks, legacy, held.lent, held.places, self._manager)
         return uvloop.run(keep(sock, kept, self._refuse))
 
     def serve(self, sock: socket.socket, _slot: int, sockets: list[socket.socket]) -> int:

@@ -33,6 +33,7 @@ from gateway.core.crew.records import (
     Commit,
     Counts,
     CountsWanted,
+    IdentityKeyIs,
     InUse,
     KeeperAt,
     KeyIs,
@@ -54,6 +55,7 @@ from gateway.crew.counting import Counter
 from gateway.crew.held import SlotSockets
 from gateway.crew.mirrors import Mirrors
 from gateway.crew.packets import Received
+from gateway.crew.told_signer import ToldSigner
 from gateway.descriptors import with_descriptors
 from gateway.generation import CannotChange, Generation
 from gateway.packing import CannotPack, unpacked
@@ -104,6 +106,7 @@ class Worker:
         self._orders: asyncio.Queue[_Coming | Commit | Abort] = asyncio.Queue()
         clock = Clock(loop.time, time.time, random.random, time.perf_counter)
         self._mirrors = Mirrors(clock, self._tell_keeper, _prover)
+        self._signer = ToldSigner()
         self._stack = AsyncExitStack()
         self._gateway: Gateway | None = None
         self._counter: Counter | None = None
@@ -177,7 +180,11 @@ class Worker:
 
     async def _begin(self, record: Prepare, settings: Settings) -> None:
         gateway = await self._stack.enter_async_context(
-            running(settings, inherited=self._held, part=Part(self._mirrors.of, watched=_watched_here))
+            running(
+                settings,
+                inherited=self._held,
+                part=Part(self._mirrors.of, watched=_watched_here, signer=self._signer),
+            )
         )
         self._gateway, self._counter = gateway, Counter(gateway)
         for number in (signal.SIGHUP, signal.SIGUSR1):
@@ -235,6 +242,8 @@ class Worker:
         match received.record:
             case TokenIs() | KeyIs() | NoTokenIs():
                 self._mirrors.took(received.record)
+            case IdentityKeyIs():
+                self._signer.take(received.record)
             case Prepare():
                 self._orders.put_nowait(_Coming(received.record, received.take()))
             case Commit() | Abort():

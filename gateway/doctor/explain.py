@@ -28,6 +28,7 @@ from gateway.core.http.request_head import HeadReader, RawHeaders, RequestHead
 from gateway.core.http.routing import Router
 from gateway.core.http.websocket import UPGRADE_LINES, offered_key
 from gateway.core.identity import identity_lines
+from gateway.core.identity_jwt import stated
 from gateway.core.masking import Mask
 from gateway.core.reserved import reserved_fields
 from gateway.core.rewrite_settings import CookieDomain
@@ -48,6 +49,7 @@ _HOW: Final = {
 }
 PROOF_SHOWN = b"DPoP: <a new proof>"
 ID_SHOWN = b"<a new id>"
+JWT_SHOWN = "<a signed JWT>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Explanation:
     Attributes:
         upstream_url: empty if the gateway itself answers.
         access: the entry of the rule that lets the caller in, and as whom.
+        stated: what the JWT of `identity_jwt` states of the caller, without the times; empty without one.
     """
 
     route: RouteSettings
@@ -75,6 +78,7 @@ class Explanation:
     before: tuple[str, ...]
     after: tuple[str, ...]
     access: str = "anyone"
+    stated: str = ""
 
 
 def request_bytes(
@@ -107,10 +111,14 @@ def explain(settings: Settings, asked: Question, arrived: Arrival, who: Describe
     outbound_plan(route).admit(head, is_local=caller.is_local)
     rule, by = route.gate.rule, "anyone"
     told: tuple[bytes, ...] = ()
+    content = b""
     if rule is not None:
         known, entry = admitted(rule, settings.callers, who, head, caller)
         by = f"{entry_words(rule.entries[entry])}, as {known.way}:{known.id}"
         told = identity_lines(route.gate.identity, known)
+        if (signed := route.gate.identity_jwt) is not None:
+            content = stated(signed, known)
+            told += (f"{signed.header}: {signed.prefix}{JWT_SHOWN}".encode(),)
         route = _for_tenant(route, known)
     plan = outbound_plan(route)
     plan.admit(head, is_local=caller.is_local)  # again for a tenant, whose credential may go elsewhere
@@ -130,6 +138,7 @@ def explain(settings: Settings, asked: Question, arrived: Arrival, who: Describe
         tuple(f"{_text(name)}: {_text(value)}" for name, value in asked.fields),
         tuple(map(mask.whole, after)),
         by,
+        mask.whole(_text(content)),
     )
 
 
@@ -278,6 +287,7 @@ def render(explanation: Explanation) -> str:
             *_proxy_lines(route),
             f"caller     {explanation.caller}",
             *((f"access     {explanation.access}",) if explanation.access != "anyone" else ()),
+            *((f"signed     {explanation.stated}",) if explanation.stated else ()),
             *_credential_lines(route),
             *_rewrite_lines(route),
             "before",

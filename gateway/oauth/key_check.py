@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway.core.client_settings import ClientSettings
+from gateway.core.identity_jwt import IdentityKeySettings
 from gateway.core.oauth.client_assertion import Occasion
 from gateway.core.settings import Settings
 from gateway.oauth.client_authentication import signed_assertion
 from gateway.oauth.dpop_key import read_dpop_key
+from gateway.oauth.identity_key import read_identity_key
 from gateway.oauth.signing_key import CredentialUnusable
 
 
@@ -16,6 +18,15 @@ def check_keys(settings: Settings, wall_now_s: float) -> tuple[str, ...]:
     """Return one line for each key that could not sign now: its place, and why."""
     clients = settings.clients.values()
     return tuple(line for client in clients for line in _complaints(client, wall_now_s))
+
+
+def check_identity_key(settings: IdentityKeySettings) -> Iterator[str]:
+    """Yield a line if the key that signs who calls could not sign now: its place, and why."""
+    try:
+        if settings.key is not None:
+            read_identity_key(settings.key())
+    except CredentialUnusable as unusable:
+        yield f"{settings.place}: {unusable}"
 
 
 def _complaints(client: ClientSettings, wall_now_s: float) -> Iterator[str]:

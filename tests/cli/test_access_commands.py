@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.oauth.keys import jwk, pem
 from tests.processes import gateway
 
 FILE = """
@@ -101,3 +102,72 @@ def test_explain_says_what_comes_of_a_caller_at_another_time(tmp_path, at, expec
     done = gateway(tmp_path, "explain", "GET", "/", "-c", str(path), "--as", "staff:alice", "--at", at)
 
     assert expected in done.out + done.err
+
+
+SIGNED = """
+callers: {staff: {jwt: {issuer: https://as.test, audience: us}}}
+identity_jwt: {issuer: https://gw.test, key: "${file:identity.pem}"}
+routes:
+  - path: /
+    upstream: https://open.test
+    access: [{caller: staff}]
+    identity_jwt: {header: X-Caller-Jwt, audience: crm, claims: [email, scope]}
+"""
+
+
+def test_explain_shows_what_is_signed(tmp_path):
+    file = tmp_path / "gateway.yaml"
+    file.write_text(SIGNED)
+    (tmp_path / "identity.pem").write_text(pem("p256"))
+    who = ("--as", "staff:alice", "--scope", "read", "--claim", "email=a@b.test")
+    done = gateway(tmp_path, "explain", "GET", "/", "-c", str(file), *who)
+
+    assert (done.status, done.err) == (0, "")
+    assert (
+        'signed     {"iss":"https://gw.test","aud":"crm","sub":"alice","way":"staff",'
+        '"email":"a@b.test","scope":"read"}'
+    ) in done.out.splitlines()
+    assert "  X-Caller-Jwt: <a signed JWT>" in done.out.splitlines()
+
+
+def test_explain_says_that_a_caller_cannot_be_told_of(tmp_path):
+    file = tmp_path / "gateway.yaml"
+    file.write_text(SIGNED)
+    (tmp_path / "identity.pem").write_text(pem("p256"))
+    done = gateway(
+        tmp_path, "explain", "GET", "/", "-c", str(file), "--as", "staff:alice", "--scope", "long " * 1000
+    )
+    assert done.status == 0  # one word of a scope, however often it is written
+
+    many = " ".join(f"word{number}" for number in range(1000))
+    done = gateway(tmp_path, "explain", "GET", "/", "-c", str(file), "--as", "staff:alice", "--scope", many)
+    assert done.status == 1
+    assert "what is known of the caller does not fit into X-Caller-Jwt" in done.err
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        (pem("p384"), "the private key is not an EC key on P-256, which ES256 needs"),
+        (pem("p256")[:100], "the private key is neither PEM nor a JWK"),
+    ],
+    ids=["another curve", "half a file"],
+)
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_key_that_cannot_sign_is_found_before_the_start(tmp_path, command, key, words):
+    file = tmp_path / "gateway.yaml"
+    file.write_text(SIGNED)
+    (tmp_path / "identity.pem").write_text(key)
+    done = gateway(tmp_path, command, "-c", str(file))
+
+    assert done.status == 1
+    assert f"{file}:3:46: identity_jwt.key: {words}" in done.err.splitlines()
+
+
+def test_a_key_in_the_file_itself_is_warned_of(tmp_path):
+    file = tmp_path / "gateway.yaml"
+    file.write_text(SIGNED.replace("${file:identity.pem}", jwk("p256").replace('"', '\\"')))
+    done = gateway(tmp_path, "check", "-c", str(file))
+
+    assert done.status == 0
+    assert "3:46: warning: identity_jwt.key: the secret is in this file in plain text" in done.err

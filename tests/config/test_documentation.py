@@ -74,6 +74,8 @@ def _required(parent: str) -> list[str]:
         "routes[].limits[]": SCHEMA["$defs"]["Limit"],
         "routes[].client": {"required": ["by"]},
         "routes[].cors": SCHEMA["$defs"]["Cors"],
+        "routes[].identity_jwt": SCHEMA["$defs"]["IdentityJwt"],
+        "identity_jwt": SCHEMA["$defs"]["IdentityKey"],
         "routes[].access[]": SCHEMA["$defs"]["AccessEntry"],
         "callers.<name>.api_key": SCHEMA["$defs"]["ApiKey"],
         "callers.<name>.basic": SCHEMA["$defs"]["Passwords"],

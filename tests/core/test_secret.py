@@ -63,6 +63,7 @@ def test_few_places_reveal_a_secret():
         "core/oauth/diagnosis/alternatives.py": 1,
         "core/oauth/diagnosis/grant_witness.py": 1,  # what is odd about a secret, without a character of it
         "core/oauth/diagnosis/login_witness.py": 2,  # the same, and what else the doctor hides
+        "crew/keeper.py": 1,  # the key that signs who calls, likewise
         "crew/publisher.py": 1,  # the key of a bound token, for the other processes of this gateway
         "core/http/connect_method.py": 1,  # a forward proxy's password, for it alone
         "core/oauth/bearer.py": 3,  # the token and what came with it, ready to be sent; its fingerprint

@@ -100,6 +100,7 @@ ELSEWHERE = (
     "docs/client-authentication/",
     "docs/recipes.md",
     "docs/legacy-logins.md",
+    "docs/identity-jwt.md",
 )
 EXAMPLES = [
     block

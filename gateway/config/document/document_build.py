@@ -13,12 +13,13 @@ from gateway.config.document.document_model import Document
 from gateway.config.document.validation import Parts
 from gateway.config.process.process_build import (
     address_place,
+    identity_key_settings,
     listener_settings,
     log_settings,
     trusted_proxies,
 )
 from gateway.config.references.expand import ReferenceValues
-from gateway.config.routes.route_build import RouteBuilder, UsedClient
+from gateway.config.routes.route_build import Named, RouteBuilder, UsedClient
 from gateway.config.tree import Keys
 from gateway.config.upstreams.upstreams_build import group_settings
 from gateway.config.values.strict import given
@@ -42,16 +43,18 @@ def settings(document: Document, parts: Parts, root: Keys, sources: ReferenceVal
         ClientName(name): UsedClient(clients[ClientName(name)].grant, client_carriers(client))
         for name, client in (document.clients or {}).items()
     }
+    named = Named(used, ways, groups, document.identity_jwt)
     return Settings(
         listeners=listener_settings(parts.process.listeners, root, sources.folder),
         admin=parts.process.admin,
         admin_place=address_place(root, ("admin",)),
         callers=ways,
         clients=clients,
-        routes=RouteBuilder(document.routes, used, ways, groups, sources.folder).all(),
+        routes=RouteBuilder(document.routes, named, sources.folder).all(),
         trusted_proxies=trusted_proxies(parts.process),
         limits=Limits(**given(document.limits)),
         log=log_settings(document.log),
+        identity_jwt=identity_key_settings(document.identity_jwt, root, sources),
         referenced=frozenset(sources.found),
         **given(document, "grace_s", "reload", "workers"),
     )

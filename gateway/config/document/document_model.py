@@ -16,7 +16,7 @@ from pydantic import Field
 
 from gateway.config.callers.callers_model import WayModel
 from gateway.config.clients.client_model import ClientModel
-from gateway.config.process.process_model import LimitRules, Listeners, Log
+from gateway.config.process.process_model import IdentityKeyModel, LimitRules, Listeners, Log
 from gateway.config.routes.route_model import RouteModel
 from gateway.config.upstreams.upstreams_model import GroupModel
 from gateway.config.values.key_types import (
@@ -53,6 +53,9 @@ class Document(Strict):
     )
     routes: Annotated[list[RouteModel], Field(min_length=1)] = required(
         "Which requests go to which upstream."
+    )
+    identity_jwt: IdentityKeyModel | None = optional(
+        "Who signs the JWTs that tell upstreams who calls, on routes with `identity_jwt`."
     )
     trusted_proxies: list[TrustedProxy] | None = optional(
         "Proxies in front of the gateway, whose X-Forwarded-* are trusted: networks, addresses, or unix for "

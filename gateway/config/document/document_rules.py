@@ -21,6 +21,7 @@ from gateway.config.clients.login_rules import login_findings
 from gateway.config.clients.shape_rules import shape_findings
 from gateway.config.document.hash_rules import hash_findings
 from gateway.config.document.introspection_rules import introspection_findings
+from gateway.config.document.signing_rules import signing_findings
 from gateway.config.document.validation import Parts
 from gateway.config.problems import LineOf, Loc, Mistake
 from gateway.config.process.process_rules import process_findings
@@ -62,6 +63,7 @@ def rule_findings(parts: Parts, root: Keys) -> Iterator[Mistake]:
     yield from callers_findings(parts.callers, parts.wrong)
     yield from _unasked_certificates(parts)
     yield from introspection_findings(parts)
+    yield from signing_findings(parts)
     for name, client in parts.clients.items():
         if client is not None:
             yield from _insecure_endpoints(("clients", name), client, parts.wrong)

@@ -20,6 +20,7 @@ from gateway.config.problems import Loc, Mistake, Wrong
 from gateway.config.process.process_model import (
     DEFAULT_ADMIN,
     DEFAULT_LISTENERS,
+    IdentityKeyModel,
     LimitRules,
     ListenerModel,
     ProcessSections,
@@ -37,6 +38,7 @@ M = TypeVar("M", bound=Strict)
 _STAND_INS: Final[dict[type[Strict], dict[str, str | list[str]]]] = {
     RouteModel: {"path": "/", "upstream": "https://stand.in"},
     GroupModel: {"addresses": ["https://stand.in"]},
+    IdentityKeyModel: {"issuer": "https://stand.in"},
 }
 """Values for required keys that are missing or invalid; no rule objects to them."""
 
@@ -82,6 +84,7 @@ def _parts(document: Document) -> Parts:
         admin=document.admin if "admin" in document.model_fields_set else DEFAULT_ADMIN,
         limits=document.limits,
         trusted_proxies=tuple(document.trusted_proxies or ()),
+        signer=document.identity_jwt,
     )
     routes = dict(enumerate(document.routes))
     groups = document.upstreams or {}
@@ -97,7 +100,12 @@ def _leftovers(data: Mapping[str, object], wrong: frozenset[Loc]) -> Parts:
     each_route = enumerate(routes if isinstance(routes, list) else ())
     valid_routes = ((index, _valid(RouteModel, route)) for index, route in each_route)
     return Parts(
-        ProcessSections(_listeners(data), _admin(data), _valid(LimitRules, data.get("limits"))),
+        ProcessSections(
+            _listeners(data),
+            _admin(data),
+            _valid(LimitRules, data.get("limits")),
+            signer=_valid(IdentityKeyModel, data.get("identity_jwt")),
+        ),
         callers={name: _valid(WayModel, way) for name, way in each_way},
         clients={name: _valid(ClientModel, client) for name, client in each_client},
         groups={name: _valid(GroupModel, group) for name, group in each_group},

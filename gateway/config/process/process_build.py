@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Final
 
 from gateway.config.problems import Loc, dotted
-from gateway.config.process.process_model import ListenerModel, Log, ProcessSections
+from gateway.config.process.process_model import IdentityKeyModel, ListenerModel, Log, ProcessSections
+from gateway.config.references.expand import ReferenceValues
+from gateway.config.references.secret_reader import constant_reader, template_reader
 from gateway.config.tls.tls_build import client_trust
-from gateway.config.tree import Keys, find
+from gateway.config.tree import Keys, Leaf, find
 from gateway.config.values.hosts import UnixPeers
 from gateway.config.values.strict import given
+from gateway.core import plain_text
 from gateway.core.client_settings import TlsFiles
+from gateway.core.identity_jwt import LIFETIME_S, IdentityKeySettings
 from gateway.core.proxies import TrustedProxies
 from gateway.core.settings import ListenerSettings, LogSettings, SocketAccess
 
@@ -49,6 +53,30 @@ def address_place(root: Keys, loc: Loc) -> str:
         return f"{loc[0]} (by default)"
     spot = find(root, loc)
     return f"{spot.node.place.line}:{spot.node.place.column}: {dotted(spot.loc)}"
+
+
+def identity_key_settings(
+    model: IdentityKeyModel | None, root: Keys, sources: ReferenceValues
+) -> IdentityKeySettings | None:
+    """Build the settings of the key that signs who calls.
+
+    Raises:
+        Wrong: its file vanished since it was read.
+    """
+    if model is None:
+        return None
+    spot = find(root, ("identity_jwt", "key"))
+    place = f"{spot.node.place.line}:{spot.node.place.column}: {dotted(spot.loc)}"
+    reader = None
+    if model.key is not None:
+        assert isinstance(spot.node, Leaf)
+        template = spot.node.template
+        reader = (
+            constant_reader(model.key)
+            if template is None
+            else template_reader(template, sources, plain_text.lines)
+        )
+    return IdentityKeySettings(reader, model.lifetime_s or LIFETIME_S, model.publish_ahead_s or 0.0, place)
 
 
 def log_settings(log: Log | None) -> LogSettings:

@@ -1,4 +1,4 @@
-"""The keys of `listen`, `limits` and `log`, by the rules of `document_model`."""
+"""The keys of `listen`, `limits`, `log` and `identity_jwt`, by the rules of `document_model`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from gateway.config.values.key_types import (
     AccessLog,
     Duration,
     HeadSize,
+    IdentityLifetime,
     ListeningAddress,
     LogFormatWord,
     LogLevelWord,
+    PrivateKey,
+    PublishedAhead,
     Size,
     SocketMode,
     Text,
@@ -88,6 +91,23 @@ class Log(Strict):
     )
 
 
+class IdentityKeyModel(Strict):
+    """Who signs the JWTs that tell upstreams who calls."""
+
+    issuer: Text = required("Their `iss`: a name for this gateway, usually a URL.")
+    key: PrivateKey | None = Field(
+        default=None,
+        repr=False,
+        description="The key that signs, EC on P-256, as PEM or JWK; by default generated in memory.",
+    )
+    lifetime_s: IdentityLifetime | None = optional(
+        "How long one may be used, from 10s to 1h.", "5m", alias="lifetime"
+    )
+    publish_ahead_s: PublishedAhead | None = optional(
+        "How long a new key is published before it signs; by default it signs at once.", alias="publish_ahead"
+    )
+
+
 Listeners = Annotated[
     list[ListenerModel],
     Field(min_length=1),
@@ -108,9 +128,11 @@ class ProcessSections:
     Attributes:
         listeners: by their index in the list.
         trusted_proxies: empty if the document as a whole is invalid.
+        signer: who signs `identity_jwt`.
     """
 
     listeners: Mapping[int, ListenerModel]
     admin: Address | None
     limits: LimitRules | None
     trusted_proxies: tuple[Network | UnixPeers, ...] = ()
+    signer: IdentityKeyModel | None = None

@@ -71,6 +71,7 @@ _NOT_TEXT: Final = frozenset(
         "max_logins",
         "max_requests",
         "preserve_host",
+        "publish_ahead",
         "recover_on",
         "require_close_notify",
         "required",
@@ -105,8 +106,12 @@ _CREDENTIALS: Final = frozenset({"client_secret", "private_key", "client_asserti
 
 
 def is_credential(loc: Loc) -> bool:
-    """Whether this is a credential of a client, whose file is read again when it is replaced."""
-    return (len(loc) > 2 and loc[0] == "clients" and loc[2] in _CREDENTIALS) or is_in_login(loc)
+    """Whether this is a credential or a key of ours, whose file is read again when it is replaced."""
+    return (
+        loc == ("identity_jwt", "key")
+        or (len(loc) > 2 and loc[0] == "clients" and loc[2] in _CREDENTIALS)
+        or is_in_login(loc)
+    )
 
 
 def is_in_login(loc: Loc) -> bool:

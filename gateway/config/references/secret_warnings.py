@@ -91,6 +91,7 @@ def _credentials(root: Keys) -> Iterator[_Text]:
     for name in _keys_of(root, ("clients",)):
         for key in _CREDENTIALS:
             yield from _texts(root, ("clients", name, key))
+    yield from _texts(root, ("identity_jwt", "key"))
 
 
 def _alike(root: Keys) -> Iterator[_Text]:

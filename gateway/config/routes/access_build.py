@@ -1,11 +1,12 @@
-"""Models -> settings of what stands before a route: `access`, `limits`, `cors`, `identity`."""
+"""Models -> settings of what stands before a route: access, limits, CORS, identity."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from gateway.config.process.process_model import IdentityKeyModel
 from gateway.config.routes.access_model import AccessEntryModel
-from gateway.config.routes.gate_model import CorsModel, LimitModel
+from gateway.config.routes.gate_model import CorsModel, IdentityJwtModel, LimitModel
 from gateway.config.routes.gate_rules import GATE_KEYS
 from gateway.config.routes.route_model import RouteModel
 from gateway.config.values.strict import given, unique
@@ -26,10 +27,11 @@ from gateway.core.access_settings import (
 from gateway.core.caller import WayName
 from gateway.core.hours import Hours
 from gateway.core.identity import IdentityField
+from gateway.core.identity_jwt import LIFETIME_S, IdentityJwt
 
 
-def gate_settings(route: RouteModel) -> GateSettings:
-    """Build what stands before a route."""
+def gate_settings(route: RouteModel, signer: IdentityKeyModel | None = None) -> GateSettings:
+    """Build what stands before a route; `signer` is who signs `identity_jwt`."""
     if GATE_KEYS.isdisjoint(route.model_fields_set):
         return NOTHING
     return GateSettings(
@@ -37,6 +39,7 @@ def gate_settings(route: RouteModel) -> GateSettings:
         limits=tuple(_limit(each) for each in route.limits or ()),
         cors=_cors(route.cors) if route.cors is not None else None,
         identity=tuple(IdentityField.of(*each) for each in (route.identity or {}).items()),
+        identity_jwt=_identity_jwt(route.identity_jwt, signer) if route.identity_jwt is not None else None,
     )
 
 
@@ -77,6 +80,19 @@ def _limit(model: LimitModel) -> Limit:
     assert model.rate is not None, "gate_rules finds a limit that says nothing"
     count, period_s = model.rate
     return RateLimit(model.name, count, period_s, model.burst or count, **given(model, "by"))
+
+
+def _identity_jwt(model: IdentityJwtModel, signer: IdentityKeyModel | None) -> IdentityJwt:
+    assert signer is not None, "signing_rules finds a route for which nobody signs"
+    usual = "Bearer " if model.header.lower() == "authorization" else ""
+    return IdentityJwt(
+        header=model.header,
+        prefix=usual if model.prefix is None else model.prefix,
+        issuer=signer.issuer,
+        audience=unique(model.audience),
+        claims=unique(model.claims),
+        lifetime_s=signer.lifetime_s or LIFETIME_S,
+    )
 
 
 def _cors(model: CorsModel) -> CorsSettings:

@@ -1,14 +1,17 @@
-"""The keys `limits` and `cors` of a route, by the rules of `document_model`."""
+"""The keys `limits`, `cors` and `identity_jwt` of a route, by the rules of `document_model`."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from gateway.config.values.carrier_names import field_prefix, identity_field
 from gateway.config.values.key_types import (
+    Audience,
     Duration,
     Flag,
+    IdentityClaim,
     InFlight,
     LimitKeyWord,
     LimitName,
@@ -46,3 +49,16 @@ class CorsModel(Strict):
     max_age: Duration | None = optional("How long a browser may remember the permission.", "10m")
     headers: list[RequestField] | None = optional("Request fields that pages may set; what they ask for.")
     expose: list[ResponseField] | None = optional("Response fields that pages may read.")
+
+
+class IdentityJwtModel(Strict):
+    """A JWT, signed by the gateway, that tells the upstream who calls."""
+
+    header: Annotated[str, AfterValidator(identity_field)] = required("The field that the JWT is in.")
+    prefix: Annotated[str, AfterValidator(field_prefix)] | None = optional(
+        "What precedes the JWT in the field. By default nothing; `Bearer ` in Authorization."
+    )
+    audience: Annotated[Audience, Field(min_length=1)] = required("Its `aud`: the name of the upstream.")
+    claims: Annotated[list[IdentityClaim], Field(min_length=1)] | None = optional(
+        "Names of claims of the caller that are passed on; scope is what it was granted."
+    )

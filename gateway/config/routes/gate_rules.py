@@ -9,7 +9,7 @@ from gateway.config.problems import Loc, Mistake
 from gateway.config.routes.route_model import RouteModel
 from gateway.core.identity import BadTemplate, IdentityField
 
-GATE_KEYS: Final = frozenset(("access", "limits", "cors", "identity"))
+GATE_KEYS: Final = frozenset(("access", "limits", "cors", "identity", "identity_jwt"))
 """What stands before a route."""
 _OPEN_CREDENTIALS: Final = (
     "any page could act as the caller: write the origins whose pages may, or remove credentials"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from gateway.config.clients.send_build import carriers, sends_authorization
+from gateway.config.process.process_model import IdentityKeyModel
 from gateway.config.routes.access_build import credentials_of_others, gate_settings, reads_authorization
 from gateway.config.routes.client_key import ClientsByCaller
 from gateway.config.routes.recovery_model import RefusalModel
@@ -61,21 +62,29 @@ class UsedClient:
     send: tuple[Carrier, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What other sections have that routes name.
+
+    Attributes:
+        signer: who signs `identity_jwt`.
+    """
+
+    clients: Mapping[ClientName, UsedClient]
+    ways: Mapping[WayName, WaySettings]
+    groups: Mapping[GroupName, UsedGroup]
+    signer: IdentityKeyModel | None = None
+
+
 class RouteBuilder:
     """Builds all routes of a document together, since a name depends on the others."""
 
-    def __init__(
-        self,
-        routes: Sequence[RouteModel],
-        clients: Mapping[ClientName, UsedClient],
-        ways: Mapping[WayName, WaySettings],
-        groups: Mapping[GroupName, UsedGroup],
-        folder: Path,
-    ) -> None:
+    def __init__(self, routes: Sequence[RouteModel], named: Named, folder: Path) -> None:
         self._routes = routes
-        self._clients = clients
-        self._ways = ways
-        self._groups = groups
+        self._clients = named.clients
+        self._ways = named.ways
+        self._groups = named.groups
+        self._signer = named.signer
         self._folder = folder
         self._places = Counter(map(_place, routes))
 
@@ -102,7 +111,7 @@ class RouteBuilder:
         return replace(self._of_one_client(route.with_client(client)), gate=NOTHING)
 
     def _of_one_client(self, route: RouteModel) -> RouteSettings:
-        headers, gate, send = route.headers, gate_settings(route), self._send(route)
+        headers, gate, send = route.headers, gate_settings(route, self._signer), self._send(route)
         group = self._groups.get(GroupName(route.upstream.group))
         return RouteSettings(
             name=self._name(route),

@@ -10,7 +10,7 @@ from pydantic import Field
 from gateway.config.clients.send_model import Send
 from gateway.config.routes.access_model import Access
 from gateway.config.routes.client_key import ClientsByCaller, RouteClient
-from gateway.config.routes.gate_model import CorsModel, LimitModel
+from gateway.config.routes.gate_model import CorsModel, IdentityJwtModel, LimitModel
 from gateway.config.routes.recovery_model import Refusals
 from gateway.config.routes.rewrite_model import RewriteModel
 from gateway.config.routes.tunnel_model import TunnelModel
@@ -132,6 +132,9 @@ class RouteModel(Strict):
     cors: CorsModel | None = optional("Which pages of other origins may use the route in a browser.")
     identity: dict[RequestField, Text] | None = optional(
         "Fields that tell the upstream who calls, each with a text that holds {caller.id} or the like."
+    )
+    identity_jwt: IdentityJwtModel | None = optional(
+        "A JWT, signed by the gateway, that tells the upstream who calls."
     )
     allow_foreign_pages: Flag = flag(
         "On loopback listeners, serve requests from web pages of other sites, and any Host."

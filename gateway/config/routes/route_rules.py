@@ -211,9 +211,7 @@ def _two_authorizations(loc: Loc, route: RouteModel, clients: Clients) -> Iterat
                 decided[folded(each.name.encode())] = _CREDENTIAL
             case InCookie():
                 decided[b"cookie"] = _COOKIES
-    for name in route.identity or ():
-        if why := decided.get(folded(name.encode()), ""):
-            yield Mistake((*loc, "identity", name), why, is_about_key=True)
+    yield from _told_there(loc, route, decided)
     rules = route.headers.request if route.headers is not None else None
     if rules is None:
         return
@@ -228,6 +226,17 @@ def _two_authorizations(loc: Loc, route: RouteModel, clients: Clients) -> Iterat
             if why and not (why is _COOKIES and key == "remove"):
                 where = (*loc, "headers", "request", key, name if key in _MAPPINGS else index)
                 yield Mistake(where, why, is_about_key=True)
+
+
+def _told_there(loc: Loc, route: RouteModel, decided: Mapping[bytes, str]) -> Iterator[Mistake]:
+    """Find fields that tell who calls, and are decided otherwise."""
+    for name in route.identity or ():
+        if why := decided.get(folded(name.encode()), ""):
+            yield Mistake((*loc, "identity", name), why, is_about_key=True)
+    signed = route.identity_jwt
+    if signed is not None and (why := decided.get(folded(signed.header.encode()), "")):
+        words = why.replace("remove it", "use another").replace("remove this key", "use another")
+        yield Mistake((*loc, "identity_jwt", "header"), words)
 
 
 def _carried(route: RouteModel, clients: Clients) -> tuple[Carrier, ...]:

@@ -14,6 +14,12 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5
 _PREFIX: Final = re.compile(r"(?:[\x21-\x7e][\x20-\x7e]*)?")
 _PARAMETER: Final = re.compile(r"[\x20-\x7e]+")
 _PART: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+_WITH_A_MEANING: Final = frozenset(
+    (
+        *(b"accept", b"content-encoding", b"content-type", b"cookie", b"date", b"dpop", b"origin"),
+        *(b"range", b"referer", b"user-agent"),
+    )
+)
 _OF_THE_GATEWAY: Final = SPECIAL - {b"authorization"}
 
 
@@ -26,6 +32,16 @@ def credential_field(value: str) -> str:
         raise Wrong("a proof of possession is no credential: use dpop_bound_access_tokens")
     request_field_name(value)
     if name in _OF_THE_GATEWAY:
+        raise Wrong("the gateway or its connections set this field: use another")
+    return value
+
+
+def identity_field(value: str) -> str:
+    """Accept the name of a header field that tells an upstream who calls, in a signed form."""
+    if folded(value.encode()) in _WITH_A_MEANING:
+        raise Wrong("this field has a meaning of its own: use one such as X-Caller-Jwt")
+    request_field_name(value)
+    if folded(value.encode()) in _OF_THE_GATEWAY:
         raise Wrong("the gateway or its connections set this field: use another")
     return value
 

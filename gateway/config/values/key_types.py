@@ -33,6 +33,7 @@ from gateway.core.signing_settings import CertificateHeader, SigningAlgorithm
 from gateway.core.whereabouts import LifeUnit
 
 LONGEST_ASSERTION_S: Final = 5 * 60.0
+LONGEST_IDENTITY_S: Final = 60 * 60.0
 
 
 class LogLevel(Enum):
@@ -105,6 +106,18 @@ def _split(value: object) -> object:
 def _few_minutes(seconds: float) -> float:
     if not 1.0 <= seconds <= LONGEST_ASSERTION_S:
         raise Wrong("expected a duration from 1s to 5m: servers refuse assertions that live longer")
+    return seconds
+
+
+def _short_lived(seconds: float) -> float:
+    if not 10.0 <= seconds <= LONGEST_IDENTITY_S:
+        raise Wrong("expected a duration from 10s to 1h: what was signed cannot be called back")
+    return seconds
+
+
+def _within_a_day(seconds: float) -> float:
+    if seconds > 24 * 60 * 60.0:
+        raise Wrong("expected a duration of at most 24h")
     return seconds
 
 
@@ -197,6 +210,9 @@ _ClaimValue = Annotated[JsonValue, WithJsonSchema({"anyOf": [{"type": name} for 
 Claims = dict[ClaimName, _ClaimValue]
 JsonContent = _ClaimValue
 AssertionLifetime = Annotated[Duration, AfterValidator(_few_minutes)]
+IdentityLifetime = Annotated[Duration, AfterValidator(_short_lived)]
+PublishedAhead = Annotated[Duration, AfterValidator(_within_a_day)]
+IdentityClaim = Annotated[str, AfterValidator(names.identity_claim)]
 Method = Annotated[str, AfterValidator(names.method), _shown(patterns.METHOD)]
 ParameterName = Annotated[str, AfterValidator(names.parameter)]
 RequestField = Annotated[str, AfterValidator(names.request_field_name)]

@@ -11,6 +11,7 @@ from gateway.config.template import TAKEN_NAME
 from gateway.core.client_settings import GrantType
 from gateway.core.http.fields import folded
 from gateway.core.http.request_fields import OVERRIDES, SPECIAL
+from gateway.core.identity_jwt import OWN_CLAIMS
 from gateway.core.json_condition import ANYTHING, Presence, Scalar
 from gateway.core.json_pointer import BadPointer, JsonPointer, read_pointer
 from gateway.core.plain_text import text
@@ -67,6 +68,13 @@ def claim(value: str) -> str:
     """Accept the name of an additional claim of an assertion."""
     if value in _OUR_CLAIMS:
         raise Wrong("the gateway sets this claim: use the corresponding key instead")
+    return text(value)
+
+
+def identity_claim(value: str) -> str:
+    """Accept the name of a claim of the caller that its upstream is told."""
+    if value in OWN_CLAIMS:
+        raise Wrong("the gateway sets this claim itself: remove it")
     return text(value)
 
 

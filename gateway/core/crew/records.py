@@ -72,6 +72,16 @@ class NoTokenIs:
     cause_key: str = ""
 
 
+# ── who calls: from the keeper to workers ─────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityKeyIs:
+    """The private key that signs who calls, from now on: PKCS #8 in PEM form. It is published already."""
+
+    pem: str = field(repr=False)
+
+
 # ── tokens: from workers to the keeper ────────────────────────────────────────────────────────────
 
 
@@ -282,7 +292,7 @@ class InForce:
 
 
 Record = (
-    TokenIs | KeyIs | NoTokenIs | Want | Rejected | Used | Renewed
+    TokenIs | KeyIs | NoTokenIs | IdentityKeyIs | Want | Rejected | Used | Renewed
     | Prepare | Commit | Abort | Prepared | InUse | Refused | CountsWanted | Counts
     | Ping | Pong | Ready | Stop | End | KeeperAt | WorkerAt
     | Hold | HoldOnly | Adopt | LetGo | Notify | Remember | InForce

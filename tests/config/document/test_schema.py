@@ -15,6 +15,7 @@ from gateway.config.values import hosts, names, urls
 from gateway.config.values.key_types import JwtType
 from gateway.config.values.patterns import REFERENCES as WITH_REFERENCES
 from gateway.config.values.units import DURATION_PATTERN, SIZE_PATTERN, duration_s, size_bytes
+from gateway.core import identity_jwt
 from gateway.core.access_settings import ApiKeyWay, CorsSettings, IntrospectionWay
 from gateway.core.balance_settings import EJECT, QUEUE, RETRY, WARM, CheckSettings
 from gateway.core.carriers import MAIN_PART
@@ -216,6 +217,7 @@ def test_the_defaults_shown_are_those_of_the_settings():
         "grace": 30.0,
         "reload": ReloadTrigger.SIGNAL.value,
         "workers": 1,
+        "identity_jwt.lifetime": identity_jwt.LIFETIME_S,
     }
 
 
