@@ -209,7 +209,8 @@ class Generation:
         if kept is not None:
             return kept
         client = settings.grant.client if settings.grant is not None else ""
-        health = RouteHealth(settings.name, f"routes[{index}]", client, process.loop.time)
+        group_name = settings.group.name if settings.group is not None else ""
+        health = RouteHealth(settings.name, f"routes[{index}]", client, process.loop.time, group_name)
         counters = process.metrics.route(settings.name)
         route = Route(settings, pool, source, counters, acceptance, health, gate)
         self._lead_elsewhere(route)

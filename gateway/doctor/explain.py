@@ -243,7 +243,8 @@ def _address(one: AddressSettings) -> str:
     where = f"unix:{place.socket_path}" if place.scheme is Scheme.UNIX else f"{place.host}:{place.port}"
     weight = f", weight {one.weight}" if one.weight != 1 else ""
     backup = ", while no other can serve" if one.is_backup else ""
-    return f"{where} as {one.service.authority}{weight}{backup}"
+    way = "" if place.proxy is None else f", through {place.proxy} by CONNECT"
+    return f"{where} as {one.service.authority}{weight}{backup}{way}"
 
 
 def _proxy_lines(route: RouteSettings) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ class RouteHealth:
         place: where it stands in `gateway.yaml`: ``routes[0]``.
         client: whose tokens it injects; empty: none.
         now_s: monotonic.
+        group: the name of its group of addresses; empty: none.
 
     Attributes:
         is_troubled: the last exchange failed.
@@ -44,12 +45,26 @@ class RouteHealth:
         at_s: when the last one failed.
     """
 
-    __slots__ = ("_client", "_name", "_now_s", "_place", "_told", "at_s", "failures", "is_troubled", "last")
+    __slots__ = (
+        "_client",
+        "_group",
+        "_name",
+        "_now_s",
+        "_place",
+        "_told",
+        "at_s",
+        "failures",
+        "is_troubled",
+        "last",
+    )
 
-    def __init__(self, name: str, place: str, client: str, now_s: Callable[[], float]) -> None:
+    def __init__(
+        self, name: str, place: str, client: str, now_s: Callable[[], float], group: str = ""
+    ) -> None:
         self._name = name
         self._place = place
         self._client = client
+        self._group = group
         self._now_s = now_s
         self._told: dict[tuple[str, Cause | None], _Told] = {}
         self.is_troubled = False
@@ -72,7 +87,7 @@ class RouteHealth:
 
     def failed(self, error: UpstreamError) -> None:
         """Note that a request failed at the upstream, or for a file of ours that its connection needs."""
-        self._note(trouble_of(error, self._place))
+        self._note(trouble_of(error, self._place, self._group))
 
     def refused_tokens(self) -> None:
         """Note that the upstream refused a new token, and has accepted none like it."""

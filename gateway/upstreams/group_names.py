@@ -68,4 +68,5 @@ class GroupNames:
 
 def _name(address: AddressSettings, find_name: FindName) -> Name | None:
     place = address.place
-    return None if place.scheme is Scheme.UNIX or is_address(place.host) else find_name(place.host)
+    is_ours = place.scheme is not Scheme.UNIX and place.proxy is None and not is_address(place.host)
+    return find_name(place.host) if is_ours else None  # a forward proxy looks it up itself

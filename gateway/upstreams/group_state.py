@@ -45,6 +45,7 @@ def _target(target: Target, now_s: float) -> Mapping[str, object]:
     return {
         "address": target.name,
         "host": target.address.service.authority,
+        "proxy": str(target.place.proxy) if target.place.proxy is not None else None,
         "state": state_of(target),
         "weight": target.weight,
         "backup": target.is_backup,

@@ -170,7 +170,9 @@ class Target:
     def not_connected(self, error: UpstreamError) -> None:
         """Note that there was no connection."""
         sign = sign_of_error(error)
-        self._learns(Sign.CONNECT if sign is Sign.TIMEOUT else sign, is_trial=self.trial is True, wait_s=None)
+        if sign is Sign.TIMEOUT:  # behind a proxy, nobody knows whose
+            sign = Sign.CONNECT if self.place.proxy is None else Sign.NOTHING
+        self._learns(sign, is_trial=self.trial is True, wait_s=None)
 
     def not_reached(self) -> None:
         """Note that another target, which was tried later, was reached earlier."""

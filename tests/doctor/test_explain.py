@@ -211,9 +211,10 @@ def test_a_forward_proxy_is_told_without_its_password():
 
 def test_the_addresses_of_a_group_are_told_and_how_they_are_checked():
     one, other = (UpstreamSettings(Scheme.HTTP, host, 80) for host in ("a.test", "b.test"))
+    behind = replace(other, proxy=ForwardProxy("proxy.test", 3128, Secret("me:hunter2")))
     group = GroupSettings(
         GroupName("orders"),
-        (AddressSettings(one, one, weight=2), AddressSettings(one, other, is_backup=True)),
+        (AddressSettings(one, one, weight=2), AddressSettings(one, behind, is_backup=True)),
         check=CheckSettings("/health", every_s=5.0, expect=frozenset({200})),
     )
     lines = render(explain(settings(route("/", upstream=one, group=group)), "GET", "/", ())).splitlines()
@@ -222,7 +223,7 @@ def test_the_addresses_of_a_group_are_told_and_how_they_are_checked():
     )
     assert lines[start + 1 : start + 4] == [
         "           a.test:80 as a.test, weight 2",
-        "           b.test:80 as a.test, while no other can serve",
+        "           b.test:80 as a.test, while no other can serve, through proxy.test:3128 by CONNECT",
         "checked    by GET /health every 5 s, alive at 200; out after 3 failures in a row, back after 2 successes",
     ]
 

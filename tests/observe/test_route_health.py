@@ -11,6 +11,8 @@ from gateway.core.errors import (
     RouteFileUnusable,
     UpstreamAnswerTooLarge,
     UpstreamConnectTimeout,
+    UpstreamProxyFailed,
+    UpstreamProxyLeadsNowhere,
     UpstreamTimeout,
     UpstreamTlsFailed,
     UpstreamUnreachable,
@@ -140,6 +142,21 @@ KEYS = [
     (RouteFileUnusable("a", cause=Cause.FILE_UNUSABLE, key="tls.key"), "routes[0].tls.key"),
     (UpstreamAnswerTooLarge(), "limits.header_bytes"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("error", "key"),
+    [
+        (DOWN, "upstreams.orders.addresses"),
+        (UpstreamProxyFailed(), "upstreams.orders.proxy"),
+        (UpstreamProxyLeadsNowhere(), "upstreams.orders.proxy"),
+        (UpstreamTlsFailed("a", cause=Cause.UNKNOWN_AUTHORITY), "upstreams.orders.tls.ca"),
+        (UpstreamTimeout(), "routes[0].timeouts.response"),
+        (UpstreamAnswerTooLarge(), "limits.header_bytes"),
+    ],
+)
+def test_what_belongs_to_the_addresses_is_a_key_of_their_group(error, key):
+    assert trouble_of(error, "routes[0]", "orders").key == key
 
 
 @pytest.mark.parametrize(("error", "key"), KEYS)

@@ -59,6 +59,39 @@ async def test_requests_go_through_it_whole(tmp_path, is_tls):
                 assert values(told, "proxy-authorization") == []
 
 
+async def test_a_group_goes_through_it_but_for_what_is_exempt_and_an_address_that_it_cannot_reach_is_ejected(
+    tmp_path,
+):
+    port, nobody = free_port(), free_port()
+    async with serving(echo) as proxied, serving(echo) as direct:
+        settings = tmp_path / "tinyproxy.conf"
+        ports = f"ConnectPort {proxied}\nConnectPort {nobody}\n"
+        settings.write_text(SETTINGS.format(port=port, upstream=1) + ports)
+        command = [find("tinyproxy", "tinyproxy-bin"), "-d", "-c", settings]
+        group = {
+            "addresses": [f"http://127.0.0.1:{each}" for each in (proxied, nobody, direct)],
+            "proxy": f"http://gateway:hunter2@127.0.0.1:{port}",
+            "no_proxy": [f"127.0.0.1:{direct}"],
+            "balance": "round_robin",
+            "eject": {"after": 1},
+        }
+        document = {"upstreams": {"orders": group}, "routes": [{"path": "/", "upstream": "orders"}]}
+        async with (
+            running(command, tmp_path / "tinyproxy.log", port),
+            gateway(tmp_path, document) as behind,
+            aiohttp.ClientSession() as session,
+        ):
+            hosts = set()
+            for _ in range(6):
+                async with session.get(behind.url + "/a") as answer:
+                    assert answer.status == 200
+                    hosts.update(values(await answer.json(), "host"))
+    assert hosts == {f"127.0.0.1:{proxied}", f"127.0.0.1:{direct}"}
+    log = (tmp_path / "tinyproxy.log").read_text()
+    assert f"127.0.0.1:{direct}" not in log
+    assert log.count(f"CONNECT 127.0.0.1:{nobody}") == 1
+
+
 @pytest.mark.parametrize(
     ("user", "allowed", "words"),
     [

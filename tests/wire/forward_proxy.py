@@ -13,7 +13,7 @@ ESTABLISHED = b"HTTP/1.1 200 Connection established\r\nVia: 1.1 proxy\r\n\r\n"
 
 
 class FakeForwardProxy:
-    """Leads every tunnel to `port` on this machine.
+    """Leads every tunnel to `to_port` on this machine; if that is 0, to the port that was asked for.
 
     Attributes:
         heads: the requests that came.
@@ -62,7 +62,8 @@ class FakeForwardProxy:
         if self.answer != ESTABLISHED:
             writer.close()
             return
-        behind, ahead = await asyncio.open_connection("127.0.0.1", self.to_port)
+        port = self.to_port or int(self.heads[-1].split(b" ")[1].rpartition(b":")[2])
+        behind, ahead = await asyncio.open_connection("127.0.0.1", port)
         self._writers.append(ahead)
         await asyncio.gather(_pump(reader, ahead), _pump(behind, writer))
 

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from dataclasses import replace
 
 import pytest
 
+from gateway.core.balance_settings import Balance, BalanceSettings, CheckSettings, EjectSettings
 from gateway.core.forward_proxy import ForwardProxy
 from gateway.core.http.frames import close_frame
 from gateway.core.secret import Secret
 from gateway.core.settings import Scheme, Timeouts, UpstreamSettings
 from tests.net.test_race import descriptors
 from tests.wire.certificates import Authority, server_context
-from tests.wire.forward_proxy import FakeForwardProxy
+from tests.wire.forward_proxy import ESTABLISHED, FakeForwardProxy
+from tests.wire.groups import at, group_of, route_to
 from tests.wire.messages import ok, request
 from tests.wire.rig import Rig
 from tests.wire.test_tunnels import MASK, echo, exactly, opened, text
 
 PASSWORD = "hunter2-8d1f"
+IN_TURN = BalanceSettings(Balance.ROUND_ROBIN)
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +156,87 @@ async def test_a_certificate_that_is_not_trusted_is_still_the_upstreams(authorit
             refusal = await rig.get()
             assert refusal.code == "upstream_tls_failed"
             assert "for a name other than" in str(refusal.problem["detail"])
+
+
+def of_group(proxy, *hosts, **members):
+    """Routes to a group of the fake upstream under several names, behind a proxy that knows them."""
+
+    def make(rig):
+        proxy.to_port = proxy.to_port or rig.upstream.port
+        way = ForwardProxy("127.0.0.1", proxy.port)
+        addresses = [at(rig.upstream.port, host) for host in hosts]
+        behind = [replace(each, place=replace(each.place, proxy=way)) for each in addresses]
+        known = {"balance": IN_TURN, "eject": EjectSettings(after=1)}
+        return [route_to(rig, group_of(*behind, **(known | members)), has_token=False)]
+
+    return {"routes": make, "get_addr_info": resolving()}
+
+
+def group_in(rig):
+    (group,) = rig.gateway.generation.groups.values()
+    return group
+
+
+async def test_each_address_of_a_group_has_a_tunnel_and_only_the_proxy_looks_it_up():
+    async with FakeForwardProxy() as proxy, Rig(**of_group(proxy, "a.test", "b.test")) as rig:
+        for _ in range(4):
+            assert (await rig.get()).status == 200
+        port = rig.upstream.port
+        assert sorted(head.split(b" ")[1].decode() for head in proxy.heads) == [
+            f"a.test:{port}",
+            f"b.test:{port}",
+        ]
+        assert {each.head.value("Host") for each in rig.upstream.requests} == {
+            b"a.test:%d" % port,
+            b"b.test:%d" % port,
+        }
+        (shown,) = rig.gateway.overview.groups()
+        assert {each["proxy"] for each in shown["addresses"]} == {f"127.0.0.1:{proxy.port}"}
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", ok(b"no", status="403 No"), ok(b"", status="407 Who")], ids=["gone", "403", "407"]
+)
+async def test_a_proxy_that_fails_ejects_no_address(answer):
+    async with FakeForwardProxy(answer) as proxy, Rig(**of_group(proxy, "a.test", "b.test")) as rig:
+        for _ in range(6):
+            assert (await rig.get()).code == "upstream_proxy_failed"
+        assert group_in(rig).counts.ejections == {}
+        proxy.answer = ESTABLISHED
+        assert (await rig.get()).status == 200
+        assert rig.gateway.generation.routes[0].health.last.key == "upstreams.orders.proxy"
+
+
+async def test_a_proxy_that_hangs_ejects_no_address():
+    soon = Timeouts(connect_s=0.1)
+    async with FakeForwardProxy(is_silent=True) as proxy:
+        routes = of_group(proxy, "a.test", "b.test")
+        make = routes.pop("routes")
+        routes["routes"] = lambda rig: [replace(each, timeouts=soon) for each in make(rig)]
+        async with Rig(**routes) as rig:
+            assert (await rig.get()).code == "upstream_connect_timeout"
+            assert group_in(rig).counts.ejections == {}
+
+
+async def test_an_address_that_a_well_proxy_cannot_reach_is_ejected():
+    bad = ok(b"", status="502 Bad")
+    async with FakeForwardProxy(bad) as proxy, Rig(**of_group(proxy, "a.test", "b.test")) as rig:
+        assert (await rig.get()).code == "upstream_proxy_failed"
+        assert group_in(rig).counts.ejections == {"connect": 1}  # one of two at most
+
+
+async def test_checks_go_through_the_proxy_and_say_nothing_while_that_fails():
+    check = CheckSettings("/health", every_s=0.02)
+    async with FakeForwardProxy() as proxy, Rig(**of_group(proxy, "a.test", check=check)) as rig:
+        counts = group_in(rig).counts.checks
+        async with asyncio.timeout(20.0):
+            while not counts.get("alive"):
+                await asyncio.sleep(0.005)
+            proxy.answer = ok(b"no", status="403 No")
+            while counts.get("undecided", 0) < 4:
+                await asyncio.sleep(0.005)
+        assert not any(each.checked.is_down for each in group_in(rig).targets)
+        assert proxy.heads[0].startswith(b"CONNECT a.test:")
 
 
 async def test_a_caller_that_leaves_during_connect_leaves_nothing_behind():

@@ -37,6 +37,7 @@ from gateway.config.tree import Keys, find
 from gateway.config.upstreams.upstreams_rules import upstreams_findings
 from gateway.config.values.hosts import is_private
 from gateway.config.values.urls import forward_proxy
+from gateway.core.forward_proxy import proxy_to
 from gateway.core.server_url import is_loopback
 from gateway.core.settings import Scheme
 
@@ -108,9 +109,13 @@ def _insecure_endpoints(loc: Loc, client: ClientModel, wrong: frozenset[Loc]) ->
 def _insecure_upstream(loc: Loc, route: RouteModel, parts: Parts) -> Iterator[Mistake]:
     group = parts.groups.get(route.upstream.group)
     places = [each.url.settings for each in group.addresses] if group is not None else []
-    ways = [(one.scheme, one.host) for one in places or [route.upstream.settings]]
-    if route.proxy is not None:  # what goes through it passes there openly, whatever the upstream's name
-        ways.append((route.upstream.settings.scheme, forward_proxy(route.proxy).host))
+    places = places or [route.upstream.settings]
+    ways = [(one.scheme, one.host) for one in places]
+    proxied = group if group is not None else route
+    if proxied.proxy is not None:  # what goes through it passes there openly, whatever the upstream's name
+        proxy = forward_proxy(proxied.proxy, proxied.no_proxy)
+        behind = (one for one in places if proxy_to(proxy, one.host, one.port) is not None)
+        ways += [(one.scheme, proxy.host) for one in behind]
     crosses = any(_crosses_openly(scheme, host) for scheme, host in ways)
     if route.client is not None and crosses and not _allows_insecure(loc, route, parts.wrong):
         yield Mistake((*loc, "upstream"), _IN_THE_OPEN.format("token"))

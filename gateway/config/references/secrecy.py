@@ -29,6 +29,7 @@ _OPEN: Final = frozenset(
         "kid",
         "listen",
         "methods",
+        "no_proxy",
         "path",
         "resource",
         "scope",

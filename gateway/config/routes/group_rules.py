@@ -12,14 +12,11 @@ from gateway.config.spelling import close_to
 from gateway.config.upstreams.upstreams_model import GroupModel
 from gateway.config.values.urls import EXPECTED_UPSTREAM
 
-_DIRECTLY: Final = (
-    "the addresses of a group are connected to directly: remove this key, or write a URL as `upstream`"
-)
-
 Groups = Mapping[str, GroupModel | None]
 """By name; None for a group that is invalid itself."""
 
-_OF_GROUP: Final = "belongs to the addresses: write it as upstreams.{}.tls, for all routes of the group"
+_OF_GROUP: Final = "belongs to the addresses: write it as upstreams.{}.{}, for all routes of the group"
+_KEYS: Final = ("tls", "proxy", "no_proxy")
 
 
 def group_findings(loc: Loc, route: RouteModel, groups: Groups, wrong: frozenset[Loc]) -> Iterator[Mistake]:
@@ -29,10 +26,9 @@ def group_findings(loc: Loc, route: RouteModel, groups: Groups, wrong: frozenset
         return
     if name not in groups and ("upstreams",) not in wrong:
         yield Mistake((*loc, "upstream"), _unknown(name, groups))
-    if route.tls is not None:
-        yield Mistake((*loc, "tls"), _OF_GROUP.format(name), is_about_key=True)
-    if route.proxy is not None:
-        yield Mistake((*loc, "proxy"), _DIRECTLY, is_about_key=True)
+    for key in _KEYS:
+        if getattr(route, key) is not None:
+            yield Mistake((*loc, key), _OF_GROUP.format(name, key), is_about_key=True)
 
 
 def _unknown(name: str, groups: Groups) -> str:

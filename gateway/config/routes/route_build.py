@@ -183,7 +183,7 @@ class RouteBuilder:
         group = self._groups.get(GroupName(route.upstream.group))
         if group is not None:
             return group.settings.addresses[0].service
-        proxy = forward_proxy(route.proxy) if route.proxy is not None else None
+        proxy = forward_proxy(route.proxy, route.no_proxy) if route.proxy is not None else None
         return replace(with_tls(route.upstream.settings, route.tls, self._folder), proxy=proxy)
 
 

@@ -23,6 +23,7 @@ from gateway.config.values.key_types import (
     Host,
     Instance,
     Method,
+    NoProxy,
     OverrideField,
     ParameterName,
     ParameterValue,
@@ -155,6 +156,9 @@ class RouteModel(Strict):
         default=None,
         repr=False,
         description="The forward proxy to the upstream: http://host:port.",
+    )
+    no_proxy: Annotated[list[NoProxy], Field(min_length=1)] | None = optional(
+        "Where the credential names the upstream: hosts, addresses and networks that the proxy is not for."
     )
     rewrite: RewriteModel | None = optional(
         "What of the upstream's responses is rewritten, so that callers stay on the route."

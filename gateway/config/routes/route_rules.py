@@ -14,6 +14,7 @@ from gateway.config.problems import Loc, Mistake
 from gateway.config.routes.client_key import ClientsByCaller
 from gateway.config.routes.route_model import RouteModel
 from gateway.config.spelling import close_to
+from gateway.config.upstreams.upstreams_rules import NO_PROXY, TO_A_SOCKET
 from gateway.config.values.units import TOKEN
 from gateway.core.carriers import MAIN_PART, Carrier, InCookie, InHeader, InQuery
 from gateway.core.http.fields import folded
@@ -46,6 +47,7 @@ _COOKIES: Final = (
 )
 _REFERRER: Final = "on this route it is no-referrer, since the credential is in the query: remove this key"
 
+_ONE_HOST: Final = "the upstream is one host, so this key or `proxy` has no effect: remove one of them"
 _PROOF_FOR_ANYBODY: Final = (
     "the caller's Host would become part of the proofs of possession, and whoever receives one could use "
     "it at the server that the caller named: write `host` without *, the name that callers use, or remove "
@@ -141,7 +143,13 @@ def _wider_scope(loc: Loc, route: RouteModel, clients: Clients) -> Iterator[Mist
 
 def _needs_network(loc: Loc, route: RouteModel) -> Iterator[Mistake]:
     if route.proxy is not None and route.upstream.settings.scheme is Scheme.UNIX:
-        yield Mistake((*loc, "proxy"), "no proxy leads to a unix socket: remove it", is_about_key=True)
+        yield Mistake((*loc, "proxy"), TO_A_SOCKET, is_about_key=True)
+    if route.no_proxy is None or route.upstream.group:
+        return
+    if route.proxy is None:
+        yield Mistake((*loc, "no_proxy"), NO_PROXY, is_about_key=True)
+    elif route.upstream.instance is None:
+        yield Mistake((*loc, "no_proxy"), _ONE_HOST, is_about_key=True)
 
 
 def _needs_https(loc: Loc, route: RouteModel) -> Iterator[Mistake]:

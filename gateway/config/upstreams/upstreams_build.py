@@ -10,7 +10,9 @@ from pathlib import Path
 from gateway.config.tls.tls_build import with_tls
 from gateway.config.upstreams.upstreams_model import CheckModel, GroupModel
 from gateway.config.values.strict import given
+from gateway.config.values.urls import forward_proxy
 from gateway.core.balance_settings import ALIVE, CheckSettings, EjectSettings, QueueSettings, RetrySettings
+from gateway.core.forward_proxy import proxy_to
 from gateway.core.settings import AddressSettings, GroupName, GroupSettings, Scheme, UpstreamSettings
 
 
@@ -58,10 +60,15 @@ def _check(check: CheckModel | None) -> CheckSettings | None:
 
 
 def _addresses(group: GroupModel, folder: Path) -> Iterator[AddressSettings]:
+    proxy = forward_proxy(group.proxy, group.no_proxy) if group.proxy is not None else None
     for each in group.addresses:
         own = with_tls(each.url.settings, group.tls, folder)
         service = _service(own, group)
-        place = replace(own, server_name=service.verified_name if own.scheme is Scheme.HTTPS else None)
+        place = replace(
+            own,
+            server_name=service.verified_name if own.scheme is Scheme.HTTPS else None,
+            proxy=proxy_to(proxy, own.host, own.port),
+        )
         yield AddressSettings(service, place, each.weight or 1, each.backup)
 
 

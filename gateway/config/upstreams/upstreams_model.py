@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from gateway.config.tls.tls_model import UpstreamTls
 from gateway.config.values.filled import unquoted
-from gateway.config.values.key_types import Duration, Flag, InFlight
+from gateway.config.values.key_types import Duration, Flag, InFlight, NoProxy, Proxy
 from gateway.config.values.strict import Strict, flag, optional, required
 from gateway.config.values.upstream_types import (
     AddressUrl,
@@ -127,4 +127,12 @@ class GroupModel(Strict):
     retry: RetryRule | None = optional("How often a request is tried again elsewhere; false: never.")
     max_requests: InFlight | None = optional("How many requests are served at the same time; any by default.")
     queue: QueueModel | None = optional("For requests that come while max_requests are served.")
+    proxy: Proxy | None = Field(
+        default=None,
+        repr=False,
+        description="The forward proxy to the addresses: http://host:port.",
+    )
+    no_proxy: Annotated[list[NoProxy], Field(min_length=1)] | None = optional(
+        "Hosts, addresses and networks that are connected to directly."
+    )
     tls: UpstreamTls | None = optional("How https:// addresses are verified, and our certificate for them.")

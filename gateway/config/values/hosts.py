@@ -13,8 +13,9 @@ from ipaddress import IPv6Address, ip_address, ip_interface, ip_network
 from typing import Final
 
 from gateway.config.problems import Wrong
+from gateway.core.forward_proxy import Exempt
 from gateway.core.proxies import Network
-from gateway.core.server_url import is_loopback
+from gateway.core.server_url import is_address, is_loopback
 from gateway.core.settings import Address
 
 _NAME: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
@@ -25,6 +26,10 @@ _SOCKET_PATH_BYTES: Final = 107
 _FOR_WHOM: Final = "127.0.0.1:PORT for callers on this machine, or 0.0.0.0:PORT for every interface"
 _PORT_ALONE: Final = f"a port alone is not an address: write {_FOR_WHOM}"
 _EXPECTED_ADMIN: Final = "expected off, or an address such as 127.0.0.1:8079 or unix:/run/admin.sock"
+_EXPECTED_EXEMPT: Final = (
+    "expected a host such as example.com, which stands for all below it, too, an address, or a network such "
+    "as 10.0.0.0/8"
+)
 _EXPECTED_NETWORK: Final = "expected a network such as 10.0.0.0/8 or 2001:db8::/32"
 MODE_IN_QUOTES: Final = 'YAML readers disagree on unquoted modes: put it in quotes, as in mode: "0660"'
 MODE_PATTERN: Final = "0?[0-7]{3}"
@@ -188,6 +193,29 @@ def network(value: object, expected: str = f"{_EXPECTED_NETWORK} or an address")
     if ip_interface(str(value)).ip != found.network_address:
         raise Wrong("the address has bits set beyond its prefix: write the first address of the network")
     return found
+
+
+def exempt(value: object) -> Exempt:
+    """Read an entry of ``no_proxy``.
+
+    Raises:
+        Wrong: it is neither a host nor an address nor a network.
+    """
+    if not isinstance(value, str) or not value:
+        raise Wrong(_EXPECTED_EXEMPT)
+    if value == "*":
+        raise Wrong("without any upstream the proxy has no effect: remove `proxy` instead")
+    if "://" in value:
+        raise Wrong("write the host alone, without a scheme")
+    if "/" in value or (value.count(":") > 1 and not value.startswith("[")):
+        return Exempt(network=network(value, _EXPECTED_EXEMPT))
+    bare = value.removeprefix("*").removeprefix(".")
+    found = authority(bare)
+    if not is_address(found.host):
+        return Exempt(found.host, is_only_below=bare != value, port=found.port)
+    if bare != value:
+        raise Wrong("nothing is below an address: write it without the dot")
+    return Exempt(network=ip_network(found.host), port=found.port)
 
 
 def socket_mode(value: object) -> int:

@@ -22,6 +22,7 @@ from gateway.config.values.instance_patterns import instance_pattern
 from gateway.core import hours, plain_text
 from gateway.core.access_settings import LimitKey
 from gateway.core.client_settings import AuthMethod, TlsVersion, TokenType
+from gateway.core.forward_proxy import Exempt
 from gateway.core.instances import InstancePattern
 from gateway.core.json_condition import Presence, Scalar
 from gateway.core.json_pointer import JsonPointer
@@ -196,6 +197,7 @@ Instance = Annotated[InstancePattern, PlainValidator(instance_pattern), _shown(p
 ServerUrl = Annotated[urls.ServerUrl, PlainValidator(urls.endpoint), _shown(patterns.ENDPOINT)]
 Issuer = Annotated[urls.ServerUrl, PlainValidator(urls.issuer), _shown(patterns.ISSUER)]
 Proxy = Annotated[str, PlainValidator(urls.proxy), _shown(patterns.PROXY)]
+NoProxy = Annotated[Exempt, PlainValidator(hosts.exempt), _shown(patterns.EXEMPT)]
 AccessLog = Annotated[str | None, PlainValidator(names.access_log), _shown(patterns.ACCESS_LOG)]
 
 ClientKey = Annotated[str, AfterValidator(names.client_name)]

@@ -7,6 +7,7 @@ the bytes in the file. User information is refused, except for a proxy.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
@@ -15,7 +16,7 @@ from gateway.config.problems import Wrong
 from gateway.config.values.hosts import Authority, authority, socket_path
 from gateway.config.values.names import GROUP
 from gateway.core.errors import AmbiguousPath
-from gateway.core.forward_proxy import ForwardProxy
+from gateway.core.forward_proxy import Exempt, ForwardProxy
 from gateway.core.http.target import other_readings
 from gateway.core.secret import Secret
 from gateway.core.settings import Scheme, UpstreamSettings
@@ -187,14 +188,14 @@ def proxy(value: object) -> str:
     return value
 
 
-def forward_proxy(url: str) -> ForwardProxy:
+def forward_proxy(url: str, exempt: Sequence[Exempt] | None = None) -> ForwardProxy:
     """Return the forward proxy of a URL that `proxy` has read; user and password may be percent-encoded."""
     user, _, where = url.removeprefix("http://").removesuffix("/").rpartition("@")
     at = authority(where)
     assert at.port is not None
     name, _, password = user.partition(":")
     credentials = Secret(f"{unquote(name)}:{unquote(password)}") if user else None
-    return ForwardProxy(at.host, at.port, credentials)
+    return ForwardProxy(at.host, at.port, credentials, tuple(exempt or ()))
 
 
 def resource(text: str) -> str:

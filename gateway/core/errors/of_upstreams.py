@@ -34,6 +34,10 @@ class UpstreamProxyFailed(UpstreamError):
     usual_cause = Cause.PROXY_FAILED
 
 
+class UpstreamProxyLeadsNowhere(UpstreamProxyFailed):
+    """The forward proxy is well, and says itself that it cannot reach the upstream."""
+
+
 class UpstreamTlsFailed(UpstreamError):
     """The TLS handshake failed, or the certificate is not trusted; nothing was sent."""
 

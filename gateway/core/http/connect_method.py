@@ -13,17 +13,19 @@ from base64 import b64encode
 from typing import Final
 
 from gateway.core.cause import Cause
-from gateway.core.errors import UpstreamProxyFailed
+from gateway.core.errors import UpstreamProxyFailed, UpstreamProxyLeadsNowhere
 from gateway.core.forward_proxy import ForwardProxy
 from gateway.core.settings import KIB, UpstreamSettings
 
 MOST_BYTES: Final = 16 * KIB
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: [^\r\n]*)?\r\n")
 _END: Final = b"\r\n\r\n"
+_UNREACHED: Final = frozenset({"500", "502", "503", "504"})
 _REFUSED: Final = {
     "401": "the forward proxy refuses the user and the password in `proxy` (401)",  # tinyproxy's word for 407
     "403": "the forward proxy does not allow connections to this upstream (403)",
     "407": "the forward proxy demands a user and a password, or refuses those in `proxy` (407)",
+    "500": "the forward proxy cannot reach the upstream (500)",  # tinyproxy's word for 502
     "502": "the forward proxy cannot reach the upstream (502)",
     "503": "the forward proxy cannot reach the upstream (503)",
     "504": "the forward proxy did not reach the upstream in time (504)",
@@ -57,7 +59,9 @@ def is_led(data: bytes) -> bool:
         raise proxy_failed("the forward proxy's response to CONNECT is not HTTP/1.x, or not final")
     status = found[1].decode("ascii")
     if not status.startswith("2"):
-        raise proxy_failed(_REFUSED.get(status, f"the forward proxy refused to connect ({status})"))
+        words = _REFUSED.get(status, f"the forward proxy refused to connect ({status})")
+        kind = UpstreamProxyLeadsNowhere if status in _UNREACHED else UpstreamProxyFailed
+        raise kind(words, cause=Cause.PROXY_FAILED)
     if rest:
         raise proxy_failed("the forward proxy sent more than its response to CONNECT")
     return True

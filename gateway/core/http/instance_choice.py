@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from gateway.core.errors import InstanceNotAllowed
+from gateway.core.forward_proxy import proxy_to
 from gateway.core.instances import InstanceSettings
 from gateway.core.settings import RouteSettings, Scheme
 from gateway.core.token import Token
@@ -46,7 +47,8 @@ def instance_of(route: RouteSettings, token: Token) -> RouteSettings:
     if not (is_ours and any(one.admits(host, port) for one in wanted.allowed)):
         words = "names a server that is not among the route's `instances`"
         raise InstanceNotAllowed(f"client {grant.client}: the part {wanted.part} {words}")
-    upstream = replace(route.upstream, host=host, port=port)
+    proxy = proxy_to(route.upstream.proxy, host, port)
+    upstream = replace(route.upstream, host=host, port=port, proxy=proxy)
     return replace(
         route, upstream=upstream, base_path=(found.get("path") or "") + route.base_path, instances=None
     )

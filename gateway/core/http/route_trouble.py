@@ -16,6 +16,7 @@ from gateway.core.errors import (
     UpstreamConnectTimeout,
     UpstreamError,
     UpstreamProxyFailed,
+    UpstreamProxyLeadsNowhere,
     UpstreamTimeout,
 )
 
@@ -24,6 +25,7 @@ TOKENS_REFUSED: Final = "tokens_refused"
 _KEYS: Final[dict[type[UpstreamError], str]] = {
     UpstreamConnectTimeout: "timeouts.connect",
     UpstreamProxyFailed: "proxy",
+    UpstreamProxyLeadsNowhere: "proxy",
     UpstreamTimeout: "timeouts.response",
     RouteTimeout: "timeout",
 }
@@ -56,10 +58,16 @@ class RouteTrouble:
         return self.cause.value if self.cause is not None else self.code
 
 
-def trouble_of(error: UpstreamError, place: str) -> RouteTrouble:
-    """Say what an error means for its route; `place` is where the route is defined, as ``routes[0]``."""
+def trouble_of(error: UpstreamError, place: str, group: str = "") -> RouteTrouble:
+    """Say what an error means for its route.
+
+    Args:
+        error: what was raised.
+        place: where the route is defined, as ``routes[0]``.
+        group: the name of its group of addresses, if it has one.
+    """
     reason = error.detail or error.title
-    return RouteTrouble(error.side, error.code, error.cause, _key(error, place), reason)
+    return RouteTrouble(error.side, error.code, error.cause, _key(error, place, group), reason)
 
 
 def refused_tokens(client: str) -> RouteTrouble:
@@ -73,8 +81,10 @@ def refused_tokens(client: str) -> RouteTrouble:
     )
 
 
-def _key(error: UpstreamError, place: str) -> str:
+def _key(error: UpstreamError, place: str, group: str) -> str:
     if isinstance(error, UpstreamAnswerTooLarge):
         return "limits.header_bytes"
     key = error.key or _KEYS.get(type(error)) or (TLS_KEYS.get(error.cause) if error.cause else None)
+    if group and (key is None or key == "proxy" or key.startswith("tls.")):
+        return f"upstreams.{group}.{key or 'addresses'}"
     return f"{place}.{key or 'upstream'}"

@@ -1,9 +1,11 @@
 """What the end of an exchange says of the address that served it.
 
 Rules: what the address cannot help says nothing: a caller that left, a file of ours, a total time of the
-route. Any response but 502, 503 and 504 says that the address is well. A 401 or a 403 is about our
-credential, a 500 about the request. A connection that died while it was idle is the way of HTTP (RFC 9112
-section 9.3.1), and says nothing either.
+route, a forward proxy that fails. One that says that it cannot reach the address does say something of it;
+one that says nothing in time may be the reason itself, so requests do not count that against the address. Any
+response but 502, 503 and 504 says that the address is well. A 401 or a 403 is about our credential, a 500
+about the request. A connection that died while it was idle is the way of HTTP (RFC 9112 section 9.3.1), and
+says nothing either.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from gateway.core.errors import (
     UpstreamClosed,
     UpstreamConnectTimeout,
     UpstreamError,
+    UpstreamProxyFailed,
+    UpstreamProxyLeadsNowhere,
     UpstreamTimeout,
 )
 
@@ -58,6 +62,8 @@ _OF_ERRORS: Final[tuple[tuple[type[UpstreamError], Sign], ...]] = (
     (UpstreamTimeout, Sign.TIMEOUT),
     (UpstreamAnswerInvalid, Sign.MALFORMED),
     (UpstreamAnswerTooLarge, Sign.MALFORMED),
+    (UpstreamProxyLeadsNowhere, Sign.CONNECT),
+    (UpstreamProxyFailed, Sign.NOTHING),
     (UpstreamError, Sign.CONNECT),
 )
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.cause import Cause
-from gateway.core.errors import UpstreamProxyFailed
+from gateway.core.errors import UpstreamProxyFailed, UpstreamProxyLeadsNowhere
 from gateway.core.forward_proxy import ForwardProxy
 from gateway.core.http.connect_method import MOST_BYTES, connect_request, is_led
 from gateway.core.secret import Secret
@@ -57,6 +57,7 @@ def test_any_success_leads_to_the_upstream_whole_or_byte_by_byte(head):
         (b"HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic\r\n\r\n", "demands a user and a password"),
         (b"HTTP/1.0 401 Unauthorized\r\n\r\n", "refuses the user and the password"),
         (b"HTTP/1.1 403 Forbidden\r\n\r\n<html>s3cr3t", "does not allow connections to this upstream"),
+        (b"HTTP/1.0 500 Unable to connect\r\n\r\n", "cannot reach the upstream"),
         (b"HTTP/1.1 502 Bad\r\n\r\n", "cannot reach the upstream"),
         (b"HTTP/1.1 503 Bad\r\n\r\n", "cannot reach the upstream"),
         (b"HTTP/1.1 504 Bad\r\n\r\n", "did not reach the upstream in time"),
@@ -73,6 +74,7 @@ def test_anything_else_is_the_proxys_failure(answer, words):
     with pytest.raises(UpstreamProxyFailed, match=words) as failed:
         is_led(answer)
     assert failed.value.cause is Cause.PROXY_FAILED
+    assert isinstance(failed.value, UpstreamProxyLeadsNowhere) is (" reach the upstream" in words)
     assert "s3cr3t" not in str(failed.value)
 
 

@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.core.errors import InstanceNotAllowed
+from gateway.core.forward_proxy import Exempt, ForwardProxy
 from gateway.core.http.instance_choice import instance_of
 from gateway.core.instances import InstancePattern, InstanceSettings
 from gateway.core.settings import Scheme, UpstreamSettings
@@ -49,6 +50,14 @@ def test_a_credential_names_its_upstream(value, host, port, base_path):
     assert (made.upstream.host, made.upstream.port, made.base_path) == (host, port, base_path)
     assert made.upstream == replace(UPSTREAM, host=host, port=port)
     assert made.instances is None
+
+
+@pytest.mark.parametrize(("value", "is_direct"), [("https://exact.test", True), ("https://192.0.2.7", False)])
+def test_a_proxy_is_bypassed_for_what_it_is_not_for(value, is_direct):
+    proxy = ForwardProxy("proxy.test", 3128, exempt=(Exempt("exact.test"),))
+    settings = route(upstream=replace(UPSTREAM, proxy=proxy), instances=InstanceSettings("instance", ALLOWED))
+    made = instance_of(settings, replace(token(1), parts=(("token", "t"), ("instance", value))))
+    assert made.upstream.proxy is (None if is_direct else proxy)
 
 
 def test_a_part_may_be_a_host_alone():

@@ -36,6 +36,8 @@ def test_only_statuses_of_a_sick_address_are_failures(status, expected):
         (errors.UpstreamUnreachable, Sign.CONNECT),
         (errors.UpstreamTlsFailed, Sign.CONNECT),
         (errors.UpstreamNameUnresolved, Sign.CONNECT),
+        (errors.UpstreamProxyLeadsNowhere, Sign.CONNECT),
+        (errors.UpstreamProxyFailed, Sign.NOTHING),
         (errors.UpstreamConnectTimeout, Sign.TIMEOUT),
         (errors.UpstreamTimeout, Sign.TIMEOUT),
         (errors.UpstreamClosed, Sign.RESET),
