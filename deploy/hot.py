@@ -46,6 +46,7 @@ HOT: Final = {
         "gateway.core.http.target",
     ),
     "lets its caller in": (
+        "gateway.access.credential_field",
         "gateway.access.file_keys",
         "gateway.access.gate",
         "gateway.access.passes",

@@ -154,7 +154,8 @@ class Gateway:
         self.generation = Generation(settings, self._parts, self._make_sources)
         self.file_watch = self._watch(settings)
         self.retired = Retired(loop)
-        self.tunnels = Tunnels(settings.limits, loop)
+        self.tunnels = Tunnels(settings.limits, loop, self._clock.wall_s)
+        self.tunnels.guarded_by(self.generation.routes)
         self._handler = Handler(
             self._serving(settings), self._clock, self.metrics.route(UNROUTED), self.tunnels
         )
@@ -257,6 +258,7 @@ class Gateway:
         self.file_watch = self._watch(settings)
         self._handler.go_on(self._serving(settings))
         self.tunnels.go_on(limits, settings.permitted())
+        self.tunnels.guarded_by(generation.routes)
         self.front = self._front_terms(settings)
         self.retired.add(before, generation)
         self._sweeper.go_on(self._looks())
@@ -351,6 +353,7 @@ class Gateway:
         looks += [pool.sweep for pool in self.retired.pools_with(self.generation)]
         looks += [group.sweep for group in self.retired.groups_with(self.generation)]
         looks += [instances.sweep for instances in self.retired.instances_with(self.generation)]
+        looks.append(self.tunnels.look)
         looks.append(lambda now_s: self.look_at_configuration(now_s))  # noqa: PLW0108 - it is set later
         return [*looks, lambda _now_s: self._trust.look(), self.identity_keys.look, self.file_watch.look]
 

@@ -47,6 +47,10 @@ class ApiKeys:
 
     def look(self, credential: bytes, head: RequestHead, caller: CallerFields) -> Finding:  # noqa: ARG002
         """Find the caller whose key this is."""
+        return self.again(credential)
+
+    def again(self, credential: bytes) -> Finding:
+        """Find the caller whose key this is now."""
         keys = self.file.present()
         if keys is None:
             return NO_FILE

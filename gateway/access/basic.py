@@ -108,6 +108,19 @@ class Basic:
         verify = partial(self._verify, password, compared, known, digest, network)
         return Pending(partial(self._verified_until, digest, verify))
 
+    def again(self, credential: bytes) -> Finding:
+        """Find out whether a user still has the line with which its password was right."""
+        users, login = self.file.present(), _login(credential)
+        if users is None or login is None:
+            return NO_FILE if users is None else NO_CREDENTIALS
+        user, password = login
+        hashed = users.by_name.get(user)
+        if hashed is None or not self.verified.was_good(
+            self.verified.digest(_framed(user, password, hashed))
+        ):
+            return WRONG
+        return Known(Caller(self.name, user, frozenset(), {"id": user}))
+
     def files(self) -> Iterable[tuple[str, WatchedFile]]:
         """Return the file of users."""
         return (("basic.htpasswd", self.file),)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable
 
+from gateway.access.credential_field import fields_of
 from gateway.access.limiter import Limiter
 from gateway.access.passes import SEEN, Passes
-from gateway.access.way import CredentialWay, Pending
+from gateway.access.way import Pending
 from gateway.access.ways import Ways
 from gateway.access.week_clock import WeekClock
 from gateway.core.access.cors import Cors
-from gateway.core.access.evidence import Slot, reader_of
 from gateway.core.access.finding import Finding, Known
 from gateway.core.access.limits import address_of
-from gateway.core.access.outcome import Admitted, judge
+from gateway.core.access.outcome import Admitted, Reason, Verdict, judge
+from gateway.core.access.presented import Presented
 from gateway.core.access.refusal import refusal_error
 from gateway.core.access_errors import CallerNotAllowed
 from gateway.core.access_settings import GateSettings
@@ -27,42 +28,6 @@ from gateway.core.identity_jwt import stated
 
 Count = Callable[[str, str], None]
 """Counts the way that knows a caller, or whose credential is not good, and what became of it."""
-
-
-class Field:
-    """A header field that carries a credential, and the ways of the rule that read it.
-
-    Attributes:
-        read: returns the credential in it, or None; raises `MalformedRequest` if the field is repeated.
-        ways, has_one: at least one way; whether it is the only one.
-    """
-
-    __slots__ = ("has_one", "read", "ways")
-
-    def __init__(self, slot: Slot, header: bytes, ways: Sequence[CredentialWay]) -> None:
-        self.read = reader_of(slot, header)
-        self.ways = ways
-        self.has_one = len(ways) == 1
-
-    def look(self, head: RequestHead, caller: CallerFields) -> tuple[WayName, Finding | Pending] | None:
-        """Return what is found of the credential in it, and by which way; None if there is none.
-
-        Raises:
-            MalformedRequest: the field is repeated.
-        """
-        credential = self.read(head)
-        if credential is None:
-            return None
-        way = self.way_for(credential)
-        return way.name, way.look(credential, head, caller)
-
-    def way_for(self, credential: bytes) -> CredentialWay:
-        """Return the way that is to judge a credential: the one that knows it, or else its own."""
-        ways = self.ways
-        for way in ways:
-            if way.remembers(credential):
-                return way  # without that it is read, by ways before this one as well
-        return next((way for way in ways if way.is_for(credential)), ways[0])
 
 
 class Gate:
@@ -86,7 +51,7 @@ class Gate:
         self._count = count
         self._credentials = [ways.credentials[name] for name in names if name in ways.credentials]
         self._places = [ways.places[name] for name in names if name in ways.places]
-        self._fields = _fields(self._credentials)
+        self._fields = fields_of(self._credentials)
         self._presented = frozenset(way.name for way in self._credentials)
         # Whether a request with one credential is judged by that alone, so that what came of it may be kept.
         self._is_steady = rule is not None and not self._places and not rule.has_hours
@@ -166,6 +131,45 @@ class Gate:
             findings[name] = await finding.verify(deadline_s) if isinstance(finding, Pending) else finding
         return self._admitted(findings, head, caller, now_s)
 
+    def lost(self, presented: Presented, deadline_s: float) -> bool | Awaitable[bool]:
+        """Whether a caller that was let in is let in no more; not, if that cannot be told until `deadline_s`.
+
+        Nothing is counted, and no proof is asked for again.
+        """
+        if self._rule is None:
+            return False
+        findings: dict[WayName, Finding] = {}
+        pending: dict[WayName, Pending] = {}
+        for field in self._fields:
+            again = field.again(presented.head)
+            if again is None:
+                continue
+            name, found = again
+            if isinstance(found, Pending):
+                pending[name] = found
+            else:
+                findings[name] = found
+        if pending:
+            return self._lost_later(findings, pending, presented, deadline_s)
+        return self._has_lost(findings, presented)
+
+    async def _lost_later(
+        self,
+        findings: dict[WayName, Finding],
+        pending: dict[WayName, Pending],
+        presented: Presented,
+        deadline_s: float,
+    ) -> bool:
+        for name, each in pending.items():
+            findings[name] = await each.verify(deadline_s)
+        return self._has_lost(findings, presented)
+
+    def _has_lost(self, findings: dict[WayName, Finding], presented: Presented) -> bool:
+        verdict = self._verdict(findings, presented.head, presented.place)
+        if isinstance(verdict, Admitted):
+            return (verdict.caller.way, verdict.caller.id) != (presented.who.way, presented.who.id)
+        return verdict.reason not in {Reason.UNSURE, Reason.SLOWED}
+
     def _admitted(
         self, findings: dict[WayName, Finding], head: RequestHead, caller: CallerFields, now_s: float
     ) -> Admission:
@@ -208,21 +212,16 @@ class Gate:
         Raises:
             GatewayError: it lets nobody in.
         """
-        assert self._rule is not None
-        for way in self._places:
-            seen = way.see(head, caller)
-            if seen is not None:
-                findings[way.name] = seen
-        verdict = judge(self._rule, findings, self._presented, self._local)
+        verdict = self._verdict(findings, head, caller)
         if isinstance(verdict, Admitted):
             return verdict.caller
         self._count(verdict.way or "-", verdict.reason.value)
         raise refusal_error(verdict, {way.name: way.challenge for way in self._credentials})
 
-
-def _fields(ways: Iterable[CredentialWay]) -> list[Field]:
-    """Return one field for each place that credentials are in."""
-    by_place: dict[tuple[Slot, bytes], list[CredentialWay]] = {}
-    for way in ways:
-        by_place.setdefault((way.slot, way.header), []).append(way)
-    return [Field(slot, header, together) for (slot, header), together in by_place.items()]
+    def _verdict(self, findings: dict[WayName, Finding], head: RequestHead, caller: CallerFields) -> Verdict:
+        assert self._rule is not None
+        for way in self._places:
+            seen = way.see(head, caller)
+            if seen is not None:
+                findings[way.name] = seen
+        return judge(self._rule, findings, self._presented, self._local)

@@ -130,6 +130,17 @@ class IntrospectedTokens:
             return Unsure(self._trouble, ceil(left_s))
         return Pending(partial(self._found, credential, digest, head, caller))
 
+    def again(self, credential: bytes) -> Finding | Pending:
+        """Ask about a token again, as soon as what was said of it may be forgotten."""
+        found = self.verified.recall(credential)
+        if found is not None:
+            return found
+        digest = self.verified.digest(credential)
+        left_s = self._not_before_s[True] - self._now_s()
+        if left_s > 0.0 and digest not in self._flights:
+            return Unsure(self._trouble, ceil(left_s))
+        return Pending(partial(self._asked, digest, partial(self._ask, credential, digest, was_good=True)))
+
     def files(self) -> Iterable[tuple[str, WatchedFile]]:
         """Return no file: those of the client are watched with it."""
         return ()
@@ -177,8 +188,13 @@ class IntrospectedTokens:
                 self._slots.give_back()  # somebody else asks about the same token meanwhile
             else:
                 ask = partial(self._ask_anew, ask)
-        found = await self._flights.join(digest, ask, deadline_s) or LATE
+        found = await self._asked(digest, ask, deadline_s)
         return self._proven(found, credential, head, caller)
+
+    async def _asked(
+        self, digest: bytes, ask: Callable[[], Coroutine[Any, Any, Finding]], deadline_s: float
+    ) -> Finding:
+        return await self._flights.join(digest, ask, deadline_s) or LATE
 
     async def _has_turn(self, network: str, deadline_s: float) -> bool:
         """Take a turn and a slot for a token that was never good; False if they cannot be had in time."""

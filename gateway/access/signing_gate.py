@@ -10,12 +10,13 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.access.gate import Gate
 from gateway.core.access.cors import Cors
+from gateway.core.access.presented import Presented
 from gateway.core.admission import Admission
 from gateway.core.caller import Caller
 from gateway.core.http.outbound import CallerFields
@@ -74,6 +75,10 @@ class SigningGate:
     ) -> Admission:
         """Let a caller in, after a wait until `deadline_s` if need be. Raises what the gate raises."""
         return self._told(await self._gate.wait(head, caller, now_s, deadline_s))
+
+    def lost(self, presented: Presented, deadline_s: float) -> bool | Awaitable[bool]:
+        """Whether the gate lets a caller in no more."""
+        return self._gate.lost(presented, deadline_s)
 
     def _told(self, passed: Admission) -> Admission:
         who = passed.caller

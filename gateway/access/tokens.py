@@ -93,6 +93,20 @@ class Tokens:
         # What is bound to nothing, and that is nearly everything, goes on at once.
         return found if type(found) is not Bound else self._proven(found, credential, head, caller)
 
+    def again(self, credential: bytes) -> Finding:
+        """Verify a token by the present keys; one whose key is gone was signed with one that is withdrawn."""
+        if self._file is not None:
+            self._file.present()
+        found = self.verified.recall(credential)
+        if found is not None:
+            return found
+        read = self._read(credential)
+        return (
+            read
+            if isinstance(read, Bad)
+            else self._remembered(self.verified.digest(credential), self._verified(*read))
+        )
+
     def files(self) -> Iterable[tuple[str, WatchedFile]]:
         """Return the file of its keys, if they are in one."""
         return self.keys.files()
@@ -130,14 +144,10 @@ class Tokens:
         was_good = self.verified.was_good(digest)
         if not was_good and self._allowance.is_used_up_for(address_of(head, caller)):
             return TOO_MANY  # before the token is read, which costs a part of what its signature does
-        text, has_proof_scheme = without_scheme(credential)
-        token = read_token(text, self._algorithms, takes_any_type=self._takes_any_type)
-        if isinstance(token, Bad):
-            return token
-        who = caller_of(token.claims, self._rules, self._wall_s())
-        if isinstance(who, Bad):
-            return who
-        claimed = known_or_bound(Known(who), has_proof_scheme=has_proof_scheme)
+        read = self._read(credential)
+        if isinstance(read, Bad):
+            return read
+        token, claimed = read
         if self._lacks_key(token):
             return self._verified(token, claimed)  # at no cost: no signature is verified
         if not self._may_know_key(token) or not (was_good or self._allowance.take()):
@@ -146,6 +156,17 @@ class Tokens:
             return Pending(partial(self._proven_later, later, credential, head, caller))
         found = self._remembered(digest, self._verified(token, claimed))
         return self._proven(found, credential, head, caller)
+
+    def _read(self, credential: bytes) -> tuple[UnverifiedToken, Known | Bad] | Bad:
+        """Return a token, and what it is worth if its signature is valid."""
+        text, has_proof_scheme = without_scheme(credential)
+        token = read_token(text, self._algorithms, takes_any_type=self._takes_any_type)
+        if isinstance(token, Bad):
+            return token
+        who = caller_of(token.claims, self._rules, self._wall_s())
+        if isinstance(who, Bad):
+            return who
+        return token, known_or_bound(Known(who), has_proof_scheme=has_proof_scheme)
 
     async def _proven_later(
         self,

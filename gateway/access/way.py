@@ -83,6 +83,12 @@ class CredentialWay(Protocol):
             caller: where the request came from.
         """
 
+    def again(self, credential: bytes) -> Finding | Pending:
+        """Find out what a credential is worth now that a request brought earlier, and proved then if it must.
+
+        `Unsure` if that cannot be told. It takes no turn from new ones.
+        """
+
     def files(self) -> Iterable[tuple[str, WatchedFile]]:
         """Return the files that it reads, each with the key below its name that names it."""
 

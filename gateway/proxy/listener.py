@@ -53,8 +53,15 @@ class Listener(CallersServer):
         self.pre_shutdown()
 
     def end_connections(self) -> None:
-        """Close idle connections, and every other one after its request; new ones go on to come in."""
+        """Close idle connections, and every other one after its request; new ones go on to come in.
+
+        Tunnels end for whose callers a certificate spoke: others vouch for certificates now.
+        """
         self.pre_shutdown()
+        for connection in self._connections:
+            opened = cast("CallerConnection", connection).opened
+            if opened is not None and opened.presented is not None and opened.presented.place.certificate:
+                opened.withdraw()
 
     def busy_routes(self) -> Iterator[Route]:
         """Yield the routes of the current calls."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Final, Protocol
 
 from gateway.core.access.cors import REPLACED, Cors
+from gateway.core.access.presented import Presented
 from gateway.core.access_errors import CallerNotAllowed
 from gateway.core.admission import Admission
 from gateway.core.caller import Caller
@@ -48,6 +49,9 @@ class Gate(Protocol):
         self, head: RequestHead, caller: CallerFields, now_s: float, deadline_s: float
     ) -> Admission:
         """Let a caller in, or raise what it gets, after a wait until `deadline_s` if need be."""
+
+    def lost(self, presented: Presented, deadline_s: float) -> bool | Awaitable[bool]:
+        """Whether a caller that was let in is let in no more; not, if that cannot be told in time."""
 
 
 class RouteLeads(Protocol):

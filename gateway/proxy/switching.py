@@ -7,6 +7,7 @@ from math import inf
 from typing import Final
 
 from gateway.core.access.limits import address_of, key_of
+from gateway.core.access.presented import Presented
 from gateway.core.access_settings import LimitKey
 from gateway.core.errors import UpstreamAnswerInvalid
 from gateway.core.http.answer_head import dropped_names
@@ -36,6 +37,7 @@ class Switch:
         """
         self.key = offered_key(call.head, is_taken=route.settings.websocket)
         self._has_opened = False
+        self._tunnels = tunnels
         caller = call.admission.caller if call.admission is not None else None
         address = address_of(call.head, call.facts.caller)
         self._leave: Callable[[], None] = tunnels.enter(key_of(LimitKey.CALLER, address, caller))
@@ -69,7 +71,8 @@ class Switch:
         assert caller is not None
         assert target is not None
         expires_at_s = token.expires_at_s if token is not None else inf
-        lease = Lease(route.settings.tunnel, expires_at_s, self._leave)
+        who = call.admission.caller if call.admission is not None else None
+        lease = Lease(route.settings.tunnel, expires_at_s, self._leave, self._tunnels.end_of(who))
         tunnel = Tunnel(caller, target, lease, route.counters)
         first = upstream.take()
         target.set_protocol(tunnel)
@@ -86,4 +89,5 @@ class Switch:
             call.request_id.decode("ascii"),
             call.path,
             route.counters,
+            Presented(call.head, call.facts.caller, who) if who is not None else None,
         )

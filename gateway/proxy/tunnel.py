@@ -21,7 +21,7 @@ from enum import Enum
 from math import inf
 from typing import Final, Protocol
 
-from gateway.core.http.frames import GOING_AWAY, FrameBorders, close_frame
+from gateway.core.http.frames import GOING_AWAY, POLICY_VIOLATION, FrameBorders, close_frame
 from gateway.core.settings import TunnelSettings
 
 MASK_BYTES: Final = 4
@@ -35,6 +35,8 @@ class TunnelEnd(Enum):
     IDLE = "idle"
     AGE = "age"
     TOKEN_EXPIRED = "token_expired"
+    CALLER_EXPIRED = "caller_expired"
+    CALLER_WITHDRAWN = "caller_withdrawn"
     RELOAD = "reload"
     DRAIN = "drain"
     ERROR = "error"
@@ -122,11 +124,13 @@ class Lease:
     Attributes:
         token_expires_at_s: when the token expires that opened it, monotonic; infinite without.
         leave: gives its place back.
+        caller_expires_at_s: when what is known of its caller ends, likewise.
     """
 
     settings: TunnelSettings
     token_expires_at_s: float
     leave: Callable[[], None]
+    caller_expires_at_s: float = inf
 
 
 class Tunnel(asyncio.Protocol):
@@ -155,6 +159,7 @@ class Tunnel(asyncio.Protocol):
         self._dies_at_s = min(
             self.began_s + (inf if settings.max_age_s is None else settings.max_age_s),
             lease.token_expires_at_s if settings.ends_with_token else inf,
+            lease.caller_expires_at_s,
         )
         self._timer = loop.call_at(self._next_look_s(), self._look)
 
@@ -320,17 +325,26 @@ class Tunnel(asyncio.Protocol):
 
     def _look(self) -> None:
         """Act on what is late."""
-        now_s, settings = self._loop.time(), self._lease.settings
+        now_s = self._loop.time()
         if self._aborts_at_s < inf:
             if now_s >= self._aborts_at_s:
                 self._finish()  # and `run` cuts what is left
         elif now_s >= self._dies_at_s:
-            by_token = settings.ends_with_token and now_s >= self._lease.token_expires_at_s
             self._dies_at_s = inf
-            self.close(end=TunnelEnd.TOKEN_EXPIRED if by_token else TunnelEnd.AGE)
+            self._die(now_s)
         elif now_s >= self._heard_at_s + self._patience_s():
             if self.to_caller.has_ended or self.to_upstream.has_ended:
                 self._finish()  # and nothing more came from the other side
             else:
                 self.close(end=TunnelEnd.IDLE)
         self._set_timer()
+
+    def _die(self, now_s: float) -> None:
+        """End it because of its age, or that of what let it begin."""
+        lease = self._lease
+        if now_s >= lease.caller_expires_at_s:
+            self.close(POLICY_VIOLATION, TunnelEnd.CALLER_EXPIRED)
+        elif lease.settings.ends_with_token and now_s >= lease.token_expires_at_s:
+            self.close(end=TunnelEnd.TOKEN_EXPIRED)
+        else:
+            self.close(end=TunnelEnd.AGE)

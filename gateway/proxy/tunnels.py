@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
+from gateway.core.access.presented import Presented
 from gateway.core.access_errors import CallerTunnelsExceeded, TunnelsExceeded
 from gateway.core.access_settings import GateSettings
+from gateway.core.caller import Caller
 from gateway.core.client_settings import Grant
 from gateway.core.http.access_record import AccessRecord
-from gateway.core.http.frames import GOING_AWAY, SERVICE_RESTART
+from gateway.core.http.frames import GOING_AWAY, POLICY_VIOLATION, SERVICE_RESTART
 from gateway.core.http.recovery import Recovery
 from gateway.core.settings import Limits, RouteName, RouteSettings, UpstreamSettings
 from gateway.observe.route_metrics import RouteMetrics
+from gateway.proxy.route import Gate, Route
 from gateway.proxy.tunnel import Tunnel, TunnelEnd
 
+LOOK_S: Final = 0.9
+"""A sweep a second is enough."""
+ANSWER_S: Final = 30.0
+"""How long an authorization server may take to say whether a caller's token is still active."""
 RELOAD_SPREAD_S: Final = 300.0
 """Over which tunnels are ended that a reload leaves without their permission: all at once would come back."""
 
@@ -45,6 +53,7 @@ class OpenTunnel:
         token: the fingerprint of the token that opened it, or empty.
         request_id, path: those of its handshake.
         counters: those of its route.
+        presented: what let its caller in; None if the route asks for nothing.
     """
 
     tunnel: Tunnel
@@ -54,6 +63,11 @@ class OpenTunnel:
     request_id: str
     path: str
     counters: RouteMetrics
+    presented: Presented | None = None
+
+    def withdraw(self) -> None:
+        """End it: its caller is let in no more."""
+        self.tunnel.close(POLICY_VIOLATION, TunnelEnd.CALLER_WITHDRAWN)
 
     def state(self) -> dict[str, object]:
         """Return what may be shown of it."""
@@ -97,14 +111,24 @@ class OpenTunnel:
 class Tunnels:
     """Counts and ends tunnels."""
 
-    def __init__(self, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, limits: Limits, loop: asyncio.AbstractEventLoop, wall_s: Callable[[], float]) -> None:
         self.limits = limits
         self._loop = loop
+        self._wall_s = wall_s
         self._by_caller: dict[str, int] = {}
         self._count = 0
         self._known: frozenset[Permission] | None = None  # since the last reload
         self._is_draining = False
+        self._gates: Mapping[Permission, Gate] = {}
+        self._looked_at_s = -inf
+        self._asking: dict[OpenTunnel, asyncio.Task[None]] = {}
         self.open: set[OpenTunnel] = set()
+
+    def end_of(self, caller: Caller | None) -> float:
+        """Return when what is known of a caller ends, monotonic."""
+        if caller is None or caller.expires_at_s == inf:
+            return inf
+        return self._loop.time() + max(0.0, caller.expires_at_s - self._wall_s())
 
     def enter(self, caller: str) -> Callable[[], None]:
         """Reserve a place for a caller's tunnel; return what gives it back.
@@ -146,11 +170,42 @@ class Tunnels:
             await opened.tunnel.run()
         finally:
             self.open.discard(opened)
+            if (asking := self._asking.pop(opened, None)) is not None:
+                asking.cancel()
 
     def drain(self, within_s: float) -> None:
         """End all tunnels, spread over `within_s`: whoever comes back does not come with everybody else."""
         self._is_draining = True
         self._end(list(self.open), within_s, GOING_AWAY, TunnelEnd.DRAIN)
+
+    def guarded_by(self, routes: Iterable[Route]) -> None:
+        """Let the gates of these routes say whether callers are still let in."""
+        self._gates = {
+            Permission.of(each.settings): route.gate
+            for route in routes
+            if route.gate is not None
+            for each in (route, *(route.tenants.all if route.tenants is not None else ()))
+        }
+
+    def look(self, now_s: float) -> None:
+        """End the tunnels of callers who are let in no more, once a second; called by the sweeper."""
+        if now_s < self._looked_at_s + LOOK_S:
+            return
+        self._looked_at_s = now_s
+        for each in list(self.open):
+            gate = self._gates.get(each.permission)
+            if gate is None or each.presented is None or each in self._asking:
+                continue
+            lost = gate.lost(each.presented, now_s + ANSWER_S)
+            if isinstance(lost, bool):
+                _end_if(each, lost=lost)
+            else:
+                # Owned by the tunnel, whose end cancels it.
+                self._asking[each] = self._loop.create_task(self._ask(each, lost))
+
+    async def _ask(self, opened: OpenTunnel, lost: Awaitable[bool]) -> None:
+        _end_if(opened, lost=await lost)
+        self._asking.pop(opened, None)
 
     def go_on(self, limits: Limits, routes: Mapping[RouteName, tuple[RouteSettings, ...]]) -> None:
         """Go on after a reload: tunnels stay, but for those whose route lets nobody in as it did."""
@@ -171,3 +226,8 @@ class Tunnels:
         for each in self.open:
             counts[each.permission.route] = counts.get(each.permission.route, 0) + 1
         yield from counts.items()
+
+
+def _end_if(opened: OpenTunnel, *, lost: bool) -> None:
+    if lost:
+        opened.withdraw()

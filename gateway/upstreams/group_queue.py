@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from gateway.core.access.cors import Cors
+from gateway.core.access.presented import Presented
 from gateway.core.admission import OPEN, Admission
 from gateway.core.balance_settings import QueueSettings
 from gateway.core.errors import UpstreamOverloaded
@@ -126,6 +127,10 @@ class GroupGate:
             return None
         self._queue.take()
         return self._with_place(admission)
+
+    def lost(self, presented: Presented, deadline_s: float) -> bool | Awaitable[bool]:
+        """Whether the route's own gate lets a caller in no more."""
+        return self._gate.lost(presented, deadline_s) if self._gate is not None else False
 
     async def wait(
         self, head: RequestHead, caller: CallerFields, now_s: float, deadline_s: float

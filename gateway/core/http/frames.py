@@ -16,6 +16,7 @@ _IS_SMALL: Final = bytes(
     byte & 0x0F in {0x0, 0x1, 0x2} or (byte & 0x0F in {0x9, 0xA} and byte >= 0x80) for byte in range(0x100)
 )
 GOING_AWAY: Final = 1001
+POLICY_VIOLATION: Final = 1008
 SERVICE_RESTART: Final = 1012
 
 
