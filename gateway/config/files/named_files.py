@@ -153,14 +153,16 @@ class _Walk:
         return None if text is None else str(self.folder / text)
 
     def _text(self, loc: Loc) -> str | None:
-        """Return the text there; None if it is not text, or a reference that leads nowhere."""
+        """Return the text there; None if it is not text, a reference that leads nowhere, or no name of a file."""
         spot = find(self.root, loc)
         node = spot.node
         # A single item may be written without its list; then its index is not part of the path.
         if len(spot.loc) < len([part for part in loc if part != 0]) or not isinstance(node, Leaf):
             return None
         is_unresolved = isinstance(node.value, str) and node.template is None and "${" in node.value
-        return node.value if isinstance(node.value, str) and node.value and not is_unresolved else None
+        if not isinstance(node.value, str) or is_unresolved or "\0" in node.value:
+            return None
+        return node.value or None
 
 
 def _names(root: Keys, key: str) -> tuple[str, ...]:

@@ -129,6 +129,23 @@ def test_files_are_looked_at_even_where_the_configuration_is_refused(tmp_path):
     assert len(told(tmp_path, text)) == len(WHERE)
 
 
+def test_what_can_be_no_name_of_a_file_is_left_to_the_rules_of_its_key(tmp_path):
+    text = """\
+listen: {address: "127.0.0.1:0", tls: {certificate: "c\\0", key: "k\\0", client_ca: "a\\0"}}
+admin: "unix:/a\\0"
+log: {access: "/tmp/a\\0"}
+callers:
+  pods: {jwt: {issuer: x, audience: me, keys: "\\0", tls: {ca: "\\0"}}}
+  users: {basic: {htpasswd: "a\\0b"}}
+  keys: {api_key: {file: "a\\0b"}}
+routes:
+  - {path: /, upstream: "https://a.example", tls: {ca: "\\0", certificate: "\\0", key: "\\0"}}
+"""
+    assert told(tmp_path, text) == []
+    (tmp_path / "gateway.yaml").write_text(text)
+    assert len(load_all(tmp_path / "gateway.yaml", ENVIRON).problems) == 12
+
+
 def test_who_suffers_is_known_of_each(tmp_path):
     found = checked(tmp_path, EVERYTHING)
     assert {problem.path.partition(".")[0] for problem in found.of_clients} == {"clients"}
