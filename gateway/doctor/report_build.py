@@ -128,7 +128,7 @@ def _may_hold_token(failed: Failed) -> bool:
 
 
 def _description(answer: ServerAnswer | None) -> str:
-    document = answer.document() if answer is not None else None
+    document = answer.members() if answer is not None else None
     return "" if document is None else error_text(document)
 
 

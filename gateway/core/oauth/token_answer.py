@@ -11,6 +11,7 @@ Rules (RFC 6749 sections 5.1 and 5.2):
   RFC 6750 section 2.1, since real tokens contain ``!``, ``|``, ``^``, ``#`` and ``%``.
 - Its type must be one that can be used (`token_type`).
 - Unknown members are ignored, ``refresh_token`` among them.
+- A body whose type says that it is a form is read as one: some servers answer as they are asked.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def read_token_answer(
     failed = failure_of_answer(answer, wall_now_s)
     if failed is not None:
         return failed
-    document = answer.document()
+    document = answer.members()
     if document is None:
         reason = "the authorization server did not answer with a JSON object"
         return Failed(FailureKind.INVALID, reason, status=answer.status)
@@ -78,7 +79,7 @@ def read_token_answer(
 
 def failure_of_answer(answer: ServerAnswer, wall_now_s: float) -> Failed | None:
     """Return the failure that status and ``error`` mean, or None if there should be a token."""
-    document = answer.document()
+    document = answer.members()
     if is_transient_status(answer.status):
         return _failed(answer, FailureKind.UNREACHABLE, document, wall_now_s)
     if document is not None and document.get("error"):
@@ -91,7 +92,7 @@ def failure_of_answer(answer: ServerAnswer, wall_now_s: float) -> Failed | None:
 
 def error_code(answer: ServerAnswer) -> str:
     """Return the registered error code in an answer, or an empty text."""
-    return _registered((answer.document() or {}).get("error"))
+    return _registered((answer.members() or {}).get("error"))
 
 
 def read_revocation_answer(answer: ServerAnswer | Failed, wall_now_s: float) -> Failed | None:

@@ -50,7 +50,7 @@ class TokenAttempt:
         answer = self.answer
         if self.dpop_proof is None or isinstance(answer, Failed) or not nonce_in(answer):
             return False
-        return endpoint_wants_nonce(answer.status, str((answer.document() or {}).get("error")))
+        return endpoint_wants_nonce(answer.status, str((answer.members() or {}).get("error")))
 
     @property
     def blames_secret(self) -> bool:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.oauth.server_answer import ServerAnswer, is_transient_status, read_fields
+from gateway.core.oauth.server_answer import FORM, ServerAnswer, is_transient_status, read_fields
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 599])
@@ -61,6 +61,32 @@ def test_its_document_is_one_json_object_or_none(body: bytes, document: object):
 
 
 @pytest.mark.parametrize(
+    ("body", "members"),
+    [
+        (b"a=1&b=x%2By+z", {"a": "1", "b": "x+y z"}),
+        (b"a=1&b=\r\n", {"a": "1", "b": ""}),
+        (b'{"a": 1}', {"a": 1}),
+        (b"{}", {}),
+        (b"a=1&a=2", None),
+        (b"a=%FF", None),
+        (b"a=\xff", None),
+        (b"a", None),
+        (b"", None),
+        (b"<html>", None),
+        (b"&".join(b"a%d=" % number for number in range(101)), None),
+    ],
+)
+def test_what_is_said_to_be_a_form_is_read_as_one(body: bytes, members: object):
+    fields = {"content-type": "application/X-www-form-urlencoded ; charset=UTF-8"}
+    assert ServerAnswer(200, fields, body).members() == members
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/json"])
+def test_nothing_else_is_a_form(kind: str):
+    assert ServerAnswer(200, {"content-type": kind}, b"a=1").members() is None
+
+
+@pytest.mark.parametrize(
     ("stated", "expected"),
     [
         ("7", 7.0),
@@ -78,5 +104,6 @@ def test_the_rest_that_it_asks_for_is_read_and_bounded(stated: str, expected: fl
 def test_whatever_came_is_a_value_and_shows_nothing(body: bytes, field: str):
     answer = ServerAnswer(200, {"retry-after": field, "x": "hunter2"}, body + b"hunter2")
     answer.document()
+    ServerAnswer(200, {"content-type": FORM}, body).members()
     answer.retry_after_s(0.0)
     assert repr(answer) == "ServerAnswer(status=200)"

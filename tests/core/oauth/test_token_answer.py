@@ -52,6 +52,35 @@ def test_unknown_members_and_a_refresh_token_are_ignored():
     assert read(GOOD | {"refresh_token": "r", "x": {"y": [1]}}) == read(GOOD)
 
 
+FORM = "application/x-www-form-urlencoded; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "outcome"),
+    [
+        (
+            b"access_token=t%2B1&token_type=bearer&expires_in=60&scope=a+b",
+            200,
+            (Secret("t+1"), 60.0, ("a", "b")),
+        ),
+        (b"access_token=t", 200, (Secret("t"), None, ())),
+        (b"error=invalid_scope", 400, (FailureKind.REFUSED, "invalid_scope")),
+        (b"error=invalid_client", 200, (FailureKind.REFUSED, "invalid_client")),
+        (b"error=temporarily_unavailable", 400, (FailureKind.UNREACHABLE, "temporarily_unavailable")),
+        (b"access_token=t%0D%0AX-Evil:+1", 200, (FailureKind.INVALID, "")),
+        (b"access_token=t&access_token=u", 200, (FailureKind.INVALID, "")),
+        (b"token=t", 200, (FailureKind.INVALID, "")),
+    ],
+)
+def test_a_response_that_is_form_encoded_means_what_its_json_would(body: bytes, status: int, outcome: object):
+    read_so = read(body, status, content_type=FORM)
+    if isinstance(read_so, Granted):
+        assert (read_so.access_token, read_so.lifetime_s, read_so.scope) == outcome
+    else:
+        assert (read_so.kind, read_so.code) == outcome
+    assert isinstance(read(body, content_type="text/plain"), Failed)
+
+
 @pytest.mark.parametrize("spelling", ["Bearer", "bearer", "BEARER"])
 def test_the_type_is_compared_without_case(spelling: str):
     assert isinstance(read(GOOD | {"token_type": spelling}), Granted)

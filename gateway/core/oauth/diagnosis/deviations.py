@@ -95,7 +95,7 @@ def advice_on(code: str, method: AuthMethod, status: int | None = None, *, has_t
 
 def find_deviations(answer: ServerAnswer, grant: Grant) -> tuple[Deviation, ...]:
     """Return every deviation in the response to a request for `grant`, the most serious first."""
-    document = answer.document()
+    document = answer.members()
     if document is None:
         return tuple(_without_document(answer))
     if document.get("error"):
@@ -209,7 +209,9 @@ def _in_envelope(answer: ServerAnswer) -> Iterator[Deviation]:
         yield Deviation("the response is compressed", "the gateway requests identity; it decodes this anyway")
     if answer.status != 200:
         yield Deviation(f"a token with status {answer.status}", "it should be 200 (section 5.1)")
-    if answer.header("content-type").partition(";")[0].strip().lower() != "application/json":
+    if answer.is_form:
+        yield Deviation("the response is form-encoded", "section 5.1 requires JSON; it is accepted anyway")
+    elif answer.header("content-type").partition(";")[0].strip().lower() != "application/json":
         yield Deviation("the content type is not application/json", "section 5.1 requires it")
     if "no-store" not in answer.header("cache-control").lower():
         yield Deviation("`Cache-Control: no-store` is missing", "caches on the way may store the token")

@@ -44,7 +44,7 @@ def _of_attempt(attempt: TokenAttempt, grant: Grant) -> Iterator[Secret]:
 
 def _given(answer: ServerAnswer, grant: Grant) -> Iterator[Secret]:
     """Yield what gives access of an answer: tokens, all cookies, the further parts of a credential."""
-    tokens = ((answer.document() or {}).get(name) for name in ("access_token", "refresh_token", "id_token"))
+    tokens = ((answer.members() or {}).get(name) for name in ("access_token", "refresh_token", "id_token"))
     yield from (Secret(text) for text in tokens if isinstance(text, str))
     yield from (Secret(cookie.value) for cookie in cookies_set(answer.set_cookies, 0.0).values())
     shape = grant.answer or AnswerShape()

@@ -55,6 +55,18 @@ def test_each_deviation_in_a_document_is_found_alone(members: dict[str, object],
     assert found(GOOD | members) == [what]
 
 
+def test_a_form_is_a_deviation_and_its_members_are_looked_at():
+    form = "application/x-www-form-urlencoded"
+    token = b"access_token=t&token_type=Bearer&expires_in=3600&refresh_token=r"
+    assert found(token, content_type=form) == [
+        "`expires_in` is a string",
+        "a `refresh_token` is included",
+        "the response is form-encoded",
+    ]
+    assert found(b"error=invalid_scope", 200, content_type=form) == ["an error with status 200"]
+    assert found(b"<html>", content_type=form) == [f"the body is not a JSON object (content type: {form!r})"]
+
+
 @pytest.mark.parametrize(
     ("fields", "what"),
     [

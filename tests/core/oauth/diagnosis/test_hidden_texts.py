@@ -10,7 +10,7 @@ import pytest
 
 from gateway.core.client_settings import AuthMethod, ClientSettings
 from gateway.core.oauth.diagnosis.hidden_texts import hidden_texts
-from gateway.core.oauth.server_answer import ServerAnswer
+from gateway.core.oauth.server_answer import FORM, ServerAnswer
 from gateway.core.oauth.token_answer import read_token_answer
 from gateway.core.oauth.token_attempt import Asked, TokenAttempt
 from gateway.core.secret import Secret
@@ -20,8 +20,9 @@ from tests.core.samples import GRANT
 URL = "https://login.test/token"
 
 
-def hidden(grant=GRANT, *, url=URL, proxy=None, document=None):
-    answer = ServerAnswer(200, {}, json.dumps(document or {}).encode())
+def hidden(grant=GRANT, *, url=URL, proxy=None, document=None, form=None):
+    fields = {"content-type": FORM} if form else {}
+    answer = ServerAnswer(200, fields, form or json.dumps(document or {}).encode())
     outcome = read_token_answer(answer, (), 0.0, None)
     attempt = TokenAttempt(url, 0, Secret("the-proof"), Secret("the-dpop-proof"), answer, outcome, 0.1)
     client = ClientSettings(grant, ())
@@ -43,6 +44,7 @@ def test_the_tokens_of_a_response_are_hidden_and_nothing_else_of_it():
     found = hidden(document={"access_token": "the-token", "refresh_token": "another", "scope": "read-only"})
     assert {"the-token", "another"} <= found
     assert "read-only" not in found
+    assert {"the-token", "another"} <= hidden(form=b"access_token=the-token&refresh_token=another")
 
 
 @pytest.mark.parametrize("url", [f"{URL}?key=query-key", f"{URL}?a=b&key=query-key"])
