@@ -10,6 +10,8 @@ Rules:
   said twice in a row and the last good answer is `STALE_S` old.
 - An answer that should have been renewed `GRACE_S` ago, as nobody used it, is used only after another
   look-up, or if that one fails.
+- A look-up ends when both families are answered, and some name servers never say anything about one of them.
+  So each family is asked for itself after `HALVES_S`, and what is found of one serves without the other.
 - Where no address can be reached, the name is looked up ahead of schedule, at once. While that finds nothing
   new, it is done ever less often, down to once in `REPEAT_S`: a dead upstream must not cost the resolver a
   look-up for each request.
@@ -19,7 +21,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import chain, zip_longest
@@ -39,6 +41,7 @@ STALE_S: Final = 5 * 60.0
 LATE_S: Final = 5.0
 """A look-up that takes longer is reported as a failure, but continues. glibc waits 5 s for a server."""
 SLOW_S: Final = 1.0
+HALVES_S: Final = 0.5
 ABSENCES: Final = 2
 _SPREAD: Final = 0.1
 _MOST_DOUBLINGS: Final = 16
@@ -115,6 +118,22 @@ def after(
             is_over = absences >= ABSENCES and now_s - known.found_at_s >= STALE_S
             addresses = () if is_over else known.addresses
             return replace(looked_up, addresses=addresses, absences=absences, trouble=finding.reason)
+
+
+def after_half(known: Known, addresses: Sequence[Ip], now_s: float) -> Known:
+    """Return what is known once the addresses of one family are, while the look-up goes on."""
+    is_v6 = ":" in addresses[0]
+    others = (each for each in known.addresses if (":" in each) != is_v6)
+    return replace(known, addresses=(*addresses, *others), found_at_s=now_s, looked_up_at_s=now_s, absences=0)
+
+
+def completed(finding: Finding, known: Known, found_v6: Collection[bool]) -> Finding:
+    """Return what a look-up found, but what is known of families that were found for themselves meanwhile."""
+    if finding.outcome is not LookUp.FOUND or not found_v6:
+        return finding
+    newer = [each for each in known.addresses if (":" in each) in found_v6]
+    others = [each for each in finding.addresses if (":" in each) not in found_v6]
+    return replace(finding, addresses=(*newer, *others))
 
 
 def is_due(known: Known, now_s: float, renew_s: float = RENEW_S) -> bool:

@@ -48,11 +48,11 @@ class LookUps:
         self._get = get
         self._most = most
         self._running = {False: 0, True: 0}
-        self._waiting: dict[bool, deque[tuple[str, Landed]]] = {False: deque(), True: deque()}
+        self._waiting: dict[bool, deque[tuple[str, int, Landed]]] = {False: deque(), True: deque()}
 
-    def run(self, host: str, landed: Landed, *, is_slow: bool) -> None:
+    def run(self, host: str, landed: Landed, *, is_slow: bool, family: int = socket.AF_UNSPEC) -> None:
         """Look up `host` as soon as there is room; `landed` is called on the running loop."""
-        self._waiting[is_slow].append((host, landed))
+        self._waiting[is_slow].append((host, family, landed))
         self._start()
 
     def _start(self) -> None:
@@ -66,7 +66,7 @@ class LookUps:
             is_slow and self._running[True] >= max(1, self._most // 2)
         )
 
-    def _start_one(self, host: str, landed: Landed, is_slow: bool) -> None:
+    def _start_one(self, host: str, family: int, landed: Landed, is_slow: bool) -> None:
         loop = asyncio.get_running_loop()
 
         def land(finding: Finding) -> None:
@@ -75,7 +75,7 @@ class LookUps:
             self._start()
 
         def run() -> None:
-            finding = find(self._get, host)
+            finding = find(self._get, host, family)
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(land, finding)
 
@@ -85,10 +85,11 @@ class LookUps:
             loop.call_soon(land, NO_THREAD)
 
 
-def find(get: GetAddrInfo, host: str) -> Finding:
+def find(get: GetAddrInfo, host: str, family: int = socket.AF_UNSPEC) -> Finding:
     """Look up `host`, for as long as that takes; raises nothing."""
+    of_one = {"family": family} if family else {}
     try:
-        found = get(host, None, type=socket.SOCK_STREAM)
+        found = get(host, None, type=socket.SOCK_STREAM, **of_one)
     except socket.gaierror as error:
         if error.errno in _ABSENT:
             return NO_SUCH_NAME

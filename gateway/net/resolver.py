@@ -24,6 +24,8 @@ from gateway.core.resolution import (
     LookUp,
     ResolutionObserver,
     after,
+    after_half,
+    completed,
     is_due,
     may_repeat,
     missed,
@@ -31,6 +33,7 @@ from gateway.core.resolution import (
     race_order,
     reached,
 )
+from gateway.net.halves import Halves
 from gateway.net.lookups import GetAddrInfo, LookUps
 
 # Long enough for a resolver that has to ask others, and bearable if it does not answer.
@@ -45,7 +48,7 @@ class Name:
     """One name; get it from a `Resolver`.
 
     Attributes:
-        flight: the look-up under way, or None.
+        flight: done when the look-up under way has addresses or ends; None: there is none to wait for.
     """
 
     def __init__(
@@ -65,6 +68,8 @@ class Name:
         self._watchers: list[Callable[[], None]] = []
         self.flight: asyncio.Future[None] | None = None
         self._late: asyncio.TimerHandle | None = None
+        self._halves = Halves(host, look_ups, self._half_landed)
+        self._is_running = False
         self._began_at_s = 0.0
         self._is_early = False
         self._is_slow = False
@@ -161,8 +166,17 @@ class Name:
         self.flight = loop.create_future()
         self._began_at_s = self._now_s()
         self._is_early = is_early
+        if self._is_running:
+            self._halves.ask()
+            return
+        self._is_running = True
         self._late = loop.call_later(LATE_S, self._is_late)
+        self._halves.begin()
         self._look_ups.run(self.host, self._landed, is_slow=self._is_slow)
+
+    def _half_landed(self, addresses: Sequence[Ip]) -> None:
+        self._knows(after_half(self._known, addresses, self._now_s()))
+        self._lands()
 
     def _is_late(self) -> None:
         self._late = None
@@ -173,24 +187,32 @@ class Name:
         was_late = self._late is None
         self.close()
         self._is_slow = self._now_s() - self._began_at_s >= SLOW_S
-        flight, self.flight = self.flight, None
+        self._is_running = False
+        finding = completed(finding, self._known, self._halves.found_v6)
         self._learn(finding, is_told=was_late and finding.outcome is LookUp.FAILED)
+        self._lands()
+
+    def _lands(self) -> None:
+        flight, self.flight = self.flight, None
         if flight is not None:
             flight.set_result(None)
 
     def _learn(self, finding: Finding, *, is_told: bool = False) -> None:
-        before = self._known
-        self._known = known = after(
-            before, finding, self._now_s(), is_early=self._is_early, chance=self._jitter()
-        )
+        before, now_s = self._known, self._now_s()
+        known = after(before, finding, now_s, is_early=self._is_early, chance=self._jitter())
         if self._observer is not None and not is_told:
             self._observer.looked_up(self.host, finding, before, known)
+        self._knows(known)
+
+    def _knows(self, known: Known) -> None:
+        before, self._known = self._known, known
         if not set(before.addresses) <= set(known.addresses):
             for moved in self._watchers:
                 moved()
 
     def close(self) -> None:
-        """Stop its timer."""
+        """Stop its timers."""
+        self._halves.end()
         if self._late is not None:
             self._late.cancel()
             self._late = None

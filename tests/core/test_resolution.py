@@ -19,6 +19,8 @@ from gateway.core.resolution import (
     Known,
     LookUp,
     after,
+    after_half,
+    completed,
     is_due,
     may_repeat,
     missed,
@@ -76,6 +78,43 @@ def test_an_outcome_means(steps, addresses, trouble):
     known = learnt(*steps)
 
     assert (known.addresses, known.trouble) == (addresses, trouble)
+
+
+HALVES = [
+    # known, found; known then
+    ((), (A,), (A,)),
+    ((A,), (B, C), (B, C)),
+    ((X, A), (B,), (B, X)),
+    ((X, A), (Y,), (Y, A)),
+]
+
+
+@pytest.mark.parametrize(("known", "addresses", "expected"), HALVES)
+def test_what_is_found_of_one_family_takes_the_place_of_that_family(known, addresses, expected):
+    before = Known(known, looked_up_at_s=10, absences=1, trouble="no answer")
+    half = after_half(before, addresses, 20)
+
+    assert half.addresses == expected
+    assert (half.found_at_s, half.looked_up_at_s, half.absences) == (20, 20, 0)
+    assert half.trouble == "no answer"  # the look-up goes on
+
+
+COMPLETED = [
+    # known, what the look-up of both finds, families found for themselves; what counts
+    ((B, X), (A, Y), (), (A, Y)),
+    ((B, X), (A, Y), (False,), (B, Y)),
+    ((B, X), (A, Y), (True,), (X, A)),
+    ((B, X), (A, Y), (False, True), (B, X)),
+]
+
+
+@pytest.mark.parametrize(("known", "found_late", "found_v6", "expected"), COMPLETED)
+def test_what_was_asked_later_counts_though_it_was_answered_earlier(known, found_late, found_v6, expected):
+    assert completed(found(*found_late), Known(known), found_v6).addresses == expected
+
+
+def test_a_look_up_that_fails_is_a_failure_whatever_was_found_meanwhile():
+    assert completed(FAILED, Known((A,)), {False}) is FAILED
 
 
 FINDINGS = st.sampled_from([found(A), found(B, X), FAILED, ABSENT])

@@ -12,10 +12,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway.core.balance_settings import Balance, BalanceSettings
-from gateway.core.resolution import EARLY_S, GRACE_S
+from gateway.core.resolution import EARLY_S, GRACE_S, HALVES_S
 from gateway.core.settings import Timeouts
 from gateway.core.upstreams.signs import Sign
 from tests.net.name_server import (
+    AAAA,
     EMPTY,
     NO_SUCH_NAME,
     REFUSED,
@@ -244,6 +245,21 @@ async def test_at_the_start_a_silent_name_server_is_waited_for_as_long_as_a_conn
         answer = await rig.get()
         assert (answer.status, answer.code) == (504, "upstream_connect_timeout")
         assert name_server.times(API) == 1
+
+
+async def test_a_name_server_that_says_nothing_of_ipv6_delays_the_first_request_by_half_a_second():
+    """The C library waits for both answers, with these options 3 s, with its own 15 s and more."""
+    async with scene(leads_to(OLD, silent=(AAAA,))) as (rig, name_server), also_at(rig, NEW) as moved:
+        began_s = time.monotonic()
+        assert (await rig.get()).status == 200
+        assert HALVES_S <= time.monotonic() - began_s < HALVES_S + 1
+        name_server.says[API] = leads_to(NEW, silent=(AAAA,))
+        caller = await rig.caller()
+        began_s = time.monotonic()
+        while not moved.requests:
+            assert (await caller.ask(GET)).status == 200
+            await asyncio.sleep(0.01)
+        assert time.monotonic() - began_s <= RESOLVE_S + 1
 
 
 async def test_a_name_that_fails_holds_up_nobody_where_another_leads_anywhere():

@@ -32,14 +32,17 @@ class Zone:
     Attributes:
         records: name -> addresses, or an exception.
         asked: names, in the order of their look-ups.
+        asked_of_family: those that were about one family; they count nowhere else.
         most_at_once: of look-ups under way together.
     """
 
     def __init__(self, **records):
         self.records = {name.replace("_", "."): found for name, found in records.items()}
         self.asked = []
+        self.asked_of_family = []
         self.running = self.most_at_once = 0
         self._held = {}
+        self._held_family = {}
         self._lock = threading.Lock()
         self._loop = asyncio.get_running_loop()
         self._event = asyncio.Event()
@@ -51,15 +54,19 @@ class Zone:
         for name in list(self._held):
             self.let_go(name)
 
-    def hold(self, name):
-        """Have look-ups of `name` hang until `let_go`."""
+    def hold(self, name, family=None):
+        """Have look-ups of `name` hang until `let_go`, or only those that need an answer for `family`."""
         self._held[name] = threading.Event()
+        self._held_family[name] = family
 
     def let_go(self, name):
         self._held.pop(name).set()
 
     def __call__(self, host, port, **members):
+        family = members.pop("family", None)
         assert (port, members) == (None, {"type": socket.SOCK_STREAM})
+        if family is not None:
+            return self._half(host, family)
         with self._lock:
             self.asked.append(host)
             self.running += 1
@@ -70,6 +77,21 @@ class Zone:
             held.wait(WAIT_S)
         with self._lock:
             self.running -= 1
+        return self._found(host)
+
+    def _half(self, host, family):
+        with self._lock:
+            self.asked_of_family.append((host, family))
+            held = self._held.get(host) if self._held_family.get(host) in {None, family} else None
+        self._loop.call_soon_threadsafe(self._changed)
+        if held is not None:
+            held.wait(WAIT_S)
+        found = [each for each in self._found(host) if each[0] == family]
+        if not found:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return found
+
+    def _found(self, host):
         found = self.records.get(host, socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
         if isinstance(found, Exception):
             raise found

@@ -12,6 +12,7 @@ from gateway.net.resolver import LATE, MOST_UNWATCHED, PATIENCE_S, Resolver, fin
 from tests.net.look_ups import WAIT_S, Zone
 
 A, B = "192.0.2.1", "192.0.2.2"
+X, Y = "2001:db8::1", "2001:db8::2"
 AGAIN = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 NONE = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -215,6 +216,76 @@ async def test_a_name_is_renewed_as_often_as_the_busiest_of_those_who_use_it_wan
         for passed_s, renew_s, count in ((1.0, RENEW_S, 1), (1.0, 2.0, 2), (2.0, RENEW_S, 2), (0.0, 2.0, 3)):
             await scene.look(name, passed_s, renew_s)
             assert len(scene.asked) == count
+
+
+@pytest.mark.time_lapse
+async def test_where_one_family_is_never_answered_the_other_serves():
+    with Scene(api=[A, X]) as scene:
+        scene.hold("api", socket.AF_INET6)
+        name = scene.resolver.name("api")
+        async with asyncio.timeout(WAIT_S):
+            assert await name.find() == (A,)
+        assert await name.find() == (A,)
+        assert sorted(scene.asked_of_family) == [("api", socket.AF_INET), ("api", socket.AF_INET6)]
+        assert (scene.asked, scene.told) == (["api"], [])
+        scene.let_go("api")
+        async with asyncio.timeout(WAIT_S):
+            while name.addresses != (A, X):
+                await asyncio.sleep(0.1)
+        assert scene.told == [("api", LookUp.FOUND)]
+
+
+@pytest.mark.time_lapse
+async def test_a_family_that_moved_is_told_while_the_other_is_not_answered():
+    with Scene(api=[A, X]) as scene:
+        name = scene.resolver.name("api")
+        await name.find()
+        moves = []
+        name.watch(lambda: moves.append(name.addresses))
+        scene.records["api"] = [B, Y]
+        scene.hold("api", socket.AF_INET6)
+        scene.now_s += RENEW_S
+        name.use(scene.now_s)
+        async with asyncio.timeout(WAIT_S):
+            while not moves:
+                await asyncio.sleep(0.1)
+        assert moves == [(B, X)]
+        scene.let_go("api")
+        async with asyncio.timeout(WAIT_S):
+            while len(moves) < 2:
+                await asyncio.sleep(0.1)
+        assert sorted(moves[1]) == [B, Y]
+
+
+@pytest.mark.time_lapse
+async def test_a_family_is_asked_for_again_while_the_other_is_still_not_answered():
+    with Scene(api=[A]) as scene:
+        scene.hold("api", socket.AF_INET6)
+        name = scene.resolver.name("api")
+        assert await name.find() == (A,)
+        scene.records["api"] = [B]
+        assert await scene.look(name, RENEW_S) == (B,)
+        assert scene.asked == ["api"]
+        assert sorted(scene.asked_of_family) == [("api", socket.AF_INET)] * 2 + [("api", socket.AF_INET6)]
+
+
+@pytest.mark.time_lapse
+async def test_a_look_up_under_way_is_the_only_one_though_a_family_has_landed():
+    with Scene(api=[A]) as scene:
+        scene.hold("api", socket.AF_INET6)
+        name = scene.resolver.name("api")
+        await name.find()
+        assert await scene.look(name, RENEW_S / 2) == (A,)
+        assert name.flight is None
+        assert scene.asked == ["api"]
+
+
+async def test_a_quick_look_up_asks_no_family_for_itself():
+    with Scene(api=[A]) as scene:
+        name = scene.resolver.name("api")
+        await name.find()
+        assert name._halves._timer is None
+        assert scene.asked_of_family == []
 
 
 async def of_all(scene, *names, renew_s=RENEW_S):
