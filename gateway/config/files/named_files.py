@@ -153,7 +153,7 @@ class _Walk:
         return None if text is None else str(self.folder / text)
 
     def _text(self, loc: Loc) -> str | None:
-        """Return the text there; None if it is no text, names no file, or is a reference that leads nowhere."""
+        """Return the text there; None if it is no text, names no file, or refers to nothing."""
         spot = find(self.root, loc)
         node = spot.node
         # A single item may be written without its list; then its index is not part of the path.
