@@ -5,7 +5,8 @@ Rules (RFC 7519 section 4.1, RFC 7662 section 2.2, RFC 9068 section 4):
 - ``exp`` must lie ahead; no leeway lengthens a token's life. ``nbf`` and ``iat`` may lie `SKEW_S` ahead.
 - ``iss`` is compared byte for byte, and ``aud`` must name one of ours.
 - An ID token is refused (``nonce``, ``at_hash`` and ``c_hash`` are in no access token).
-- The caller is who ``sub`` says, or ``client_id`` where a client speaks for itself; nobody is refused.
+- The caller is who ``sub`` says, or ``client_id`` where a client speaks for itself. A subject that is there
+  and cannot be used is refused: else whoever may choose a name could pass as the client.
 - The scope is ``scope`` (RFC 8693 section 4.2) or ``scp``, as text or a list.
 """
 
@@ -97,11 +98,11 @@ def _audience(claims: Mapping[str, object]) -> list[str]:
 
 
 def _name(claims: Mapping[str, object], id_claim: str | None) -> str | None:
-    for claim in (id_claim,) if id_claim is not None else ("sub", "client_id"):
-        name = claims.get(claim)
-        if isinstance(name, str) and 0 < len(name) <= _LONGEST_ID and name.isprintable():
-            return name
-    return None
+    name = claims.get(id_claim or "sub")
+    if name is None and id_claim is None:
+        name = claims.get("client_id")
+    is_name = isinstance(name, str) and 0 < len(name) <= _LONGEST_ID and name.isprintable()
+    return str(name) if is_name else None
 
 
 def _scope(claims: Mapping[str, object]) -> frozenset[str]:

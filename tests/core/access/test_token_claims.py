@@ -86,6 +86,13 @@ def test_a_client_speaks_for_itself():
     assert read({"client_id": "app"}, without=("sub",)).id == "app"
 
 
+@pytest.mark.parametrize("subject", ["", 7, "a" * 257, "a\nb", ["a"]])
+def test_a_subject_that_cannot_be_used_makes_nobody_the_client(subject):
+    """Names may be chosen by whoever signs up, and the client may be allowed more."""
+    assert read({"sub": subject, "client_id": "app"}) is NOBODY
+    assert read({"sub": None, "client_id": "app"}).id == "app"
+
+
 def test_a_claim_of_choice_names_the_caller_and_no_other_does():
     rules = replace(RULES, id_claim="email")
 
