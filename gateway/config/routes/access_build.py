@@ -26,6 +26,7 @@ from gateway.core.access_settings import (
 )
 from gateway.core.caller import WayName
 from gateway.core.hours import Hours
+from gateway.core.http.fields import folded
 from gateway.core.identity import IdentityField
 from gateway.core.identity_jwt import LIFETIME_S, IdentityJwt
 
@@ -43,14 +44,27 @@ def gate_settings(route: RouteModel, signer: IdentityKeyModel | None = None) -> 
     )
 
 
-def credentials_of_others(ways: Mapping[WayName, WaySettings], rule: AccessRule | None) -> tuple[str, ...]:
-    """Return the fields that carry a credential on other routes, and are the caller's own business here."""
+def fields_told_in(routes: Sequence[RouteModel]) -> frozenset[bytes]:
+    """Return the fields that tell an upstream who calls, on any route, folded."""
+    names = (name for route in routes for name in route.identity or ())
+    signed = (route.identity_jwt.header for route in routes if route.identity_jwt is not None)
+    return frozenset(folded(name.encode()) for name in (*names, *signed))
+
+
+def credentials_of_others(
+    ways: Mapping[WayName, WaySettings], rule: AccessRule | None, told_in: frozenset[bytes]
+) -> tuple[str, ...]:
+    """Return the fields that carry a credential on other routes, and are the caller's own business here.
+
+    One that tells an upstream who calls (`told_in`) is nobody's but ours: upstreams believe it.
+    """
     if not ways:
         return ()
     named = rule.ways if rule is not None else ()
     ours = credential_fields(ways[name] for name in named)
-    fields = (field_of(each.way) for each in ways.values())
-    return unique([name for name in fields if name is not None and name.lower().encode() not in ours])
+    fields = (name for each in ways.values() if (name := field_of(each.way)) is not None)
+    free = (name for name in fields if folded(name.encode()) not in told_in)
+    return unique([name for name in free if name.lower().encode() not in ours])
 
 
 def reads_authorization(ways: Mapping[WayName, WaySettings], rule: AccessRule | None) -> bool:

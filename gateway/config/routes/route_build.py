@@ -10,7 +10,12 @@ from typing import TypedDict
 
 from gateway.config.clients.send_build import carriers, sends_authorization
 from gateway.config.process.process_model import IdentityKeyModel
-from gateway.config.routes.access_build import credentials_of_others, gate_settings, reads_authorization
+from gateway.config.routes.access_build import (
+    credentials_of_others,
+    fields_told_in,
+    gate_settings,
+    reads_authorization,
+)
 from gateway.config.routes.client_key import ClientsByCaller
 from gateway.config.routes.recovery_model import RefusalModel
 from gateway.config.routes.rewrite_model import rewrite_settings
@@ -87,6 +92,7 @@ class RouteBuilder:
         self._signer = named.signer
         self._folder = folder
         self._places = Counter(map(_place, routes))
+        self._told_in = fields_told_in(routes)
 
     def all(self) -> tuple[RouteSettings, ...]:
         """Build them, in the order of the file."""
@@ -137,7 +143,7 @@ class RouteBuilder:
             gate=gate,
             websocket=route.websocket,
             tunnel=_tunnel(route.tunnel),
-            passes=credentials_of_others(self._ways, gate.rule),
+            passes=credentials_of_others(self._ways, gate.rule, self._told_in),
         )
 
     def _usual_policy(self, gate: GateSettings, send: tuple[Carrier, ...]) -> CallerAuthorization:

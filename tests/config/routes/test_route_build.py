@@ -197,3 +197,27 @@ clients: {{crm: {{token_endpoint: 'https://as.test/t', client_id: c, client_secr
 routes: [{{path: /, upstream: 'https://a.test', client: crm, access: [{{caller: them}}]}}]
 """
     assert load_text(document).routes[0].authorization.value == policy
+
+
+@pytest.mark.parametrize(
+    ("told", "passing"),
+    [
+        ('identity: {X-Partner: "{caller.id}"}', ("X-API-Key",)),
+        ('identity: {x_partner: "{caller.id}"}', ("X-API-Key",)),
+        ("identity_jwt: {header: X-Partner, audience: crm}", ("X-API-Key",)),
+        ('identity: {X-Caller: "{caller.id}"}', ("X-Partner", "X-API-Key")),
+    ],
+)
+def test_what_tells_an_upstream_who_calls_passes_on_no_route(told, passing):
+    """Elsewhere a caller could write it, as a key of its own that the route has no use for."""
+    settings = load_text(
+        "identity_jwt: {issuer: us}\n"
+        "callers:\n"
+        "  partner: {api_key: {file: keys.toml, header: X-Partner}}\n"
+        "  other: {api_key: {file: keys.toml}}\n"
+        "routes:\n"
+        f"  - {{path: /told, upstream: https://a.test, access: [{{caller: partner}}], {told}}}\n"
+        "  - {path: /open, upstream: https://a.test}\n"
+    )
+
+    assert settings.routes[1].passes == passing
