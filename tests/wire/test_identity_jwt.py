@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from hashlib import sha256
@@ -18,18 +19,21 @@ from gateway.config.references.expand import ReferenceValues
 from gateway.config.references.secret_reader import template_reader
 from gateway.config.template import read_template
 from gateway.core import plain_text
-from gateway.core.access_settings import AccessEntry, AccessRule, ApiKeyWay, GateSettings, WaySettings
+from gateway.core.access_settings import AccessEntry, AccessRule, ApiKeyWay, GateSettings, JwtWay, WaySettings
 from gateway.core.caller import WayName
 from gateway.core.identity import IdentityField
 from gateway.core.identity_jwt import IdentityJwt, IdentityKeySettings
 from gateway.core.settings import LogFormat, LogSettings, RouteName
 from gateway.identity_keys import SKEW_S, IdentityKeyUnusable
 from tests.oauth import keys as key_kinds
+from tests.wire.issuer import AUDIENCE as TOKENS_ARE_FOR
+from tests.wire.issuer import Issuer
 from tests.wire.messages import request
 from tests.wire.rig import LOOPBACK, Rig
 from tests.wire.test_access_limits import ALIASES
 from tests.wire.test_reload import others
 from tests.wire.test_secrets import captured_logs, every_repr
+from tests.wire.test_tunnels import handshake
 
 PARTNER = WayName("partner")
 ISSUER, AUDIENCE, HEADER = "https://gw.test", "crm", "X-Caller-Scope"
@@ -181,6 +185,37 @@ async def test_each_caller_has_one_and_keeps_it(ways):
         tokens = [await call(rig, name) for name in ("acme", "beta", "acme")]
 
     assert tokens[0] == tokens[2] != tokens[1]
+
+
+async def test_it_ends_with_the_token_that_the_caller_sent():
+    issuer = Issuer()
+    await issuer.start()
+    staff = WayName("staff")
+    told = GateSettings(AccessRule((AccessEntry((staff,)),)), identity_jwt=replace(TOLD, claims=("groups",)))
+    async with Rig(
+        routes=lambda rig: [rig.route("/", gate=told)],
+        callers={staff: WaySettings(staff, JwtWay(issuer.url, (TOKENS_ARE_FOR,)))},
+        identity_jwt=IdentityKeySettings(),
+        admin=LOOPBACK,
+    ) as rig:
+        ends_at_s = int(time.time()) + 100
+        token = issuer.token(exp=ends_at_s, groups=["a", {"b": 1}], aud=TOKENS_ARE_FOR)
+        assert (await rig.get("/", f"Authorization: Bearer {token}")).status == 200
+        claims = await Verifier(rig).claims(rig.upstream.requests[-1].head.value(HEADER).decode())
+    await issuer.close()
+
+    assert (claims["sub"], claims["way"], claims["groups"]) == ("alice", "staff", ["a", {"b": 1}])
+    assert claims["exp"] == ends_at_s
+
+
+async def test_the_handshake_of_a_tunnel_carries_it(ways):
+    async with signing(ways) as rig:
+        caller = await rig.caller()
+        await caller.send(handshake("/", "X-API-Key: acme"))
+        await caller.answer()
+        claims = await Verifier(rig).claims(rig.upstream.requests[-1].head.value(HEADER).decode())
+
+    assert claims["sub"] == "acme"
 
 
 async def test_what_does_not_fit_is_refused_and_counted(ways):

@@ -101,7 +101,7 @@ class IdentityKeyModel(Strict):
         description="The key that signs, EC on P-256, as PEM or JWK; by default generated in memory.",
     )
     lifetime_s: IdentityLifetime | None = optional(
-        "How long one may be used, from 10s to 1h.", "5m", alias="lifetime"
+        "How long one may be used, from 30s to 1h.", "5m", alias="lifetime"
     )
     publish_ahead_s: PublishedAhead | None = optional(
         "How long a new key is published before it signs; by default it signs at once.", alias="publish_ahead"

@@ -34,6 +34,7 @@ from gateway.core.signing_settings import CertificateHeader, SigningAlgorithm
 from gateway.core.whereabouts import LifeUnit
 
 LONGEST_ASSERTION_S: Final = 5 * 60.0
+LEAST_IDENTITY_S: Final = 30.0
 LONGEST_IDENTITY_S: Final = 60 * 60.0
 
 
@@ -111,8 +112,10 @@ def _few_minutes(seconds: float) -> float:
 
 
 def _short_lived(seconds: float) -> float:
-    if not 10.0 <= seconds <= LONGEST_IDENTITY_S:
-        raise Wrong("expected a duration from 10s to 1h: what was signed cannot be called back")
+    if not LEAST_IDENTITY_S <= seconds <= LONGEST_IDENTITY_S:
+        raise Wrong(
+            "expected a duration from 30s to 1h: longer than requests wait, short enough not to be recalled"
+        )
     return seconds
 
 
