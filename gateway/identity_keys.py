@@ -13,6 +13,7 @@ Rules:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 SKEW_S: Final = 60.0
 NAME: Final = "identity_jwt.key"
+
+_LOGGER: Final = logging.getLogger("gateway.identity")
 
 
 class IdentityKeyUnusable(OSError):
@@ -207,8 +210,11 @@ class IdentityKeys:
     def _change(self, key: IdentityKey | None, lifetime_s: float) -> None:
         before = self._key
         if before is not None:
-            until_s = self._wall_s() + self._lifetime_s + SKEW_S
-            self._retired.append(RetiredKey(tuple(before.public.items()), until_s))
+            left_s = self._lifetime_s + SKEW_S
+            self._retired.append(RetiredKey(tuple(before.public.items()), self._wall_s() + left_s))
+            now = f"key {key.kid}" if key is not None else "nothing"
+            words = "identity_jwt: %s signs from now on; key %s stays published for %g s"
+            _LOGGER.info(words, now, before.kid, left_s)
         if key is not None:
             self._retired = [each for each in self._retired if not _is(each, key)]
         self._next = None

@@ -67,6 +67,14 @@ def test_another_key_signs_at_once_and_the_one_before_stays_published():
     assert bench.published() == [1]
 
 
+def test_the_log_names_both_keys(caplog):
+    caplog.set_level("INFO", "gateway.identity")
+    Bench().put(PEMS[1])
+
+    words = f"identity_jwt: key {KIDS[1]} signs from now on; key {KIDS[0]} stays published for 360 s"
+    assert caplog.messages == [words]
+
+
 def test_a_key_that_returns_is_published_once():
     bench = Bench()
     for key in (1, 0, 1):

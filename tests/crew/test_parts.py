@@ -17,6 +17,15 @@ routes:
 """
 
 
+def test_a_worker_is_told_the_key_that_signs_and_reads_no_file(tmp_path):
+    """Else it could sign with a key that the keeper has not published yet."""
+    (tmp_path / "identity.pem").write_text("a key")
+    settings = load_text(TEXT + f'identity_jwt: {{issuer: us, key: "${{file:{tmp_path}/identity.pem}}"}}\n')
+
+    assert settings.identity_jwt is not None
+    assert part_of_worker(settings, settings.listeners, 2).identity_jwt is None
+
+
 def test_a_worker_has_no_client_but_those_that_ask_about_tokens():
     settings = load_text(TEXT)
     way = IntrospectionWay(ClientName("asker"), "https://as.test/introspect")
