@@ -21,6 +21,7 @@ from gateway.access.gate import Gate
 from gateway.access.limiter import Limiter
 from gateway.access.signing_gate import SigningGate
 from gateway.access.ways import WayParts, Ways
+from gateway.core.access.asked import asked_in
 from gateway.core.access_settings import Limit
 from gateway.core.client_settings import ClientName, ClientSettings, Grant, SecretReader
 from gateway.core.clock import Clock
@@ -127,6 +128,7 @@ class Generation:
             before.ways if before is not None else None,
             settings.clients,
         )
+        self.ways.keep(asked_in(settings.routes))
         self.limiters: dict[tuple[RouteName, tuple[Limit, ...]], Limiter] = {}
         self.pools: dict[UpstreamSettings, Pool] = {}
         self.groups: dict[GroupSettings, Group] = {}

@@ -7,6 +7,7 @@ from typing import Final
 
 from gateway.access.watched_text import WatchedText, file_state
 from gateway.core.access.api_keys import ApiKey, digest_of, read_keys
+from gateway.core.access.asked import Asked
 from gateway.core.access.evidence import Slot, is_too_long
 from gateway.core.access.finding import Bad, Finding, Known, Unsure
 from gateway.core.access.refusal import api_key_challenge
@@ -77,6 +78,9 @@ class ApiKeys:
             "keys": len(keys) if keys is not None else None,
             "file": file_state(self.file),
         }
+
+    def keep(self, asked: Asked) -> None:
+        """Remember whatever the file says, which is little."""
 
     def key_set(self) -> None:
         """Return nothing: no keys are fetched."""

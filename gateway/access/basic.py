@@ -26,6 +26,7 @@ from gateway.access.password_hashes import PasswordDesk, QueueFull, has_library
 from gateway.access.verified import Verified
 from gateway.access.watched_text import WatchedText, file_state
 from gateway.access.way import Pending
+from gateway.core.access.asked import Asked
 from gateway.core.access.evidence import Slot, is_too_long
 from gateway.core.access.finding import Bad, Finding, Known, Slowed, Unsure
 from gateway.core.access.htpasswd import (
@@ -135,6 +136,10 @@ class Basic:
             "useless_lines": len(users.flaws) if users is not None else None,
             "file": file_state(self.file),
         }
+
+    def keep(self, asked: Asked) -> None:
+        """Remember of callers what is asked about them."""
+        self.verified.keep(asked)
 
     def key_set(self) -> None:
         """Return nothing: no keys are fetched."""

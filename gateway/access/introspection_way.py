@@ -25,6 +25,7 @@ from gateway.access.flights import Flights
 from gateway.access.verified import Verified
 from gateway.access.waiting_room import FairSlots
 from gateway.access.way import Introspector, Pending
+from gateway.core.access.asked import Asked
 from gateway.core.access.binding import Bound, known_or_bound
 from gateway.core.access.evidence import Slot, is_too_long, without_scheme
 from gateway.core.access.finding import Bad, Finding, Known, Unsure
@@ -153,6 +154,10 @@ class IntrospectedTokens:
             "remembered": len(self.verified),
             "trouble": self._trouble,
         }
+
+    def keep(self, asked: Asked) -> None:
+        """Remember of callers what is asked about them."""
+        self.verified.keep(asked)
 
     def key_set(self) -> None:
         """Return nothing: no keys are fetched."""

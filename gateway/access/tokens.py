@@ -13,6 +13,7 @@ from gateway.access.key_set import KeySet
 from gateway.access.possession import Possession
 from gateway.access.verified import Verified
 from gateway.access.way import Documents, Pending
+from gateway.core.access.asked import Asked
 from gateway.core.access.binding import Bound, known_or_bound
 from gateway.core.access.evidence import Slot, without_scheme
 from gateway.core.access.finding import Bad, Finding, Known, Unsure
@@ -119,6 +120,10 @@ class Tokens:
             "remembered": len(self.verified),
             "keys": self.keys.shown(),
         }
+
+    def keep(self, asked: Asked) -> None:
+        """Remember of callers what is asked about them."""
+        self.verified.keep(asked)
 
     def key_set(self) -> KeySetState | None:
         """Return how the keys that it fetches stand."""

@@ -6,6 +6,8 @@ Rules:
 - What is good is remembered for `GOOD_S`, and never past its end; what is bad for `BAD_S`. The two have
   tables of their own, so that no flood of bad credentials displaces a good one.
 - What could not be decided is not remembered at all.
+- Of a caller is kept what the configuration asks about it. The table of good ones is bounded by their number
+  and by what they take: claims may be as large as a token.
 - `forget` empties both, for whoever finds its keys or files changed.
 - That a credential was good once is remembered longer, and admits nobody: it is verified again before
   credentials that nobody knows, so that no flood of those delays it.
@@ -17,19 +19,22 @@ import secrets
 from collections.abc import Callable
 from hashlib import sha256
 from math import inf
-from typing import Final, TypeVar
+from typing import Final
 
 from cachetools import TLRUCache
 
+from gateway.core.access.asked import Asked
 from gateway.core.access.finding import Bad, Finding, Known
 from gateway.core.clock import Clock
+from gateway.core.json_object import json_bytes
 
 GOOD_S: Final = 60.0
 BAD_S: Final = 10.0
 MOST_GOOD: Final = 10_000
+MOST_BYTES: Final = 32 * 1024 * 1024
 MOST_BAD: Final = 2_000
-
-Value = TypeVar("Value")
+_LEAST_BYTES: Final = 1024
+"""Of a caller without claims: it, what gates made of it, digests, and the places in two tables."""
 
 
 class Verified:
@@ -38,6 +43,9 @@ class Verified:
     Args:
         clock: the process's.
         good_s: how long a good credential is remembered at most.
+
+    Attributes:
+        held_bytes: about how much good ones take.
     """
 
     def __init__(self, clock: Clock, good_s: float = GOOD_S) -> None:
@@ -49,6 +57,8 @@ class Verified:
         # A plain dict: to look something up in a TLRUCache costs 1 µs more, which each request would pay. All
         # live as long, so the first one in it is the next to end.
         self._good: dict[bytes, Known] = {}
+        self.held_bytes = 0
+        self._asked: Asked | None = None
         self._bad: TLRUCache[bytes, Bad, float] = TLRUCache(MOST_BAD, ttu=_for(BAD_S), timer=now_s)
         self._once: dict[bytes, None] = {}  # in the order of their last verification
 
@@ -77,7 +87,7 @@ class Verified:
             return self._bad.get(digest)
         if self._now_s() < good.until_s and self._wall_s() < good.caller.expires_at_s:
             return good
-        del self._good[digest]
+        self._forget_one(digest)
         return None
 
     def put(self, digest: bytes, found: Finding) -> Finding:
@@ -98,21 +108,40 @@ class Verified:
         for known in self._good.values():
             known.until_s = -inf
         self._good.clear()
+        self.held_bytes = 0
         self._bad.clear()
 
+    def keep(self, asked: Asked) -> None:
+        """Keep of callers what is asked about them from now on, and what was asked before."""
+        both = asked if self._asked is None else self._asked | asked
+        if self._asked is not None and both != self._asked:
+            self.forget()  # what is known lacks what was not asked for then
+        self._asked = both
+
     def _remember(self, digest: bytes, found: Known) -> None:
+        if self._asked is not None:
+            found.caller = self._asked.of(found.caller)
         found.until_s = self._now_s() + self._good_s
         found.until_s = self._now_s() + self._good_s
-        _put_last(self._good, digest, found)
-        _put_last(self._once, digest, None)
+        if digest in self._good:
+            self._forget_one(digest)
+        self._good[digest] = found
+        self.held_bytes += size_of(found)
+        while len(self._good) > MOST_GOOD or self.held_bytes > MOST_BYTES:
+            self._forget_one(next(iter(self._good)))
+        self._once.pop(digest, None)
+        self._once[digest] = None
+        if len(self._once) > MOST_GOOD:
+            del self._once[next(iter(self._once))]
+
+    def _forget_one(self, digest: bytes) -> None:
+        self.held_bytes -= size_of(self._good.pop(digest))
 
 
-def _put_last(table: dict[bytes, Value], digest: bytes, value: Value) -> None:
-    """Put a value at the end of a table, and take the first one out if it is full."""
-    table.pop(digest, None)
-    table[digest] = value
-    if len(table) > MOST_GOOD:
-        del table[next(iter(table))]
+def size_of(found: Known) -> int:
+    """Return about how many bytes are held by what is known of a caller, and by its place in the table."""
+    caller = found.caller
+    return _LEAST_BYTES + json_bytes([caller.id, *caller.scope, caller.claims])
 
 
 def _for(life_s: float) -> Callable[[object, object, float], float]:

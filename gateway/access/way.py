@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from gateway.core.access.asked import Asked
 from gateway.core.access.evidence import Slot
 from gateway.core.access.finding import Finding
 from gateway.core.access.key_set_state import KeySetState
@@ -94,6 +95,9 @@ class CredentialWay(Protocol):
 
     def state(self) -> Mapping[str, object]:
         """Return what may be shown of it: texts, numbers, lists and such mappings; no secret, no caller."""
+
+    def keep(self, asked: Asked) -> None:
+        """Remember of callers what is asked about them, and no more than that if it is much."""
 
     def key_set(self) -> KeySetState | None:
         """Return how the keys that it fetches stand, if it fetches any."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 from gateway.access.allowance import Allowance
 from gateway.access.networks import Networks
 from gateway.access.way import CredentialWay, Documents, Introspector, PlaceWay
+from gateway.core.access.asked import Asked
 from gateway.core.access.key_set_state import KeySetState
 from gateway.core.access_settings import (
     ApiKeyWay,
@@ -112,6 +113,11 @@ class Ways:
         """Return how the keys of issuers stand, by way; those in files are not among them."""
         sets = ((name, way.key_set()) for name, way in self.credentials.items())
         return {name: state for name, state in sets if state is not None}
+
+    def keep(self, asked: Asked) -> None:
+        """Remember of callers what is asked about them, and what was asked before a reload."""
+        for way in self.credentials.values():
+            way.keep(asked)
 
     def start(self) -> None:
         """Fetch the keys that are missing, in the background."""

@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway.access.verified import BAD_S, GOOD_S, MOST_BAD, MOST_GOOD, Verified
+from gateway.access.verified import BAD_S, GOOD_S, MOST_BAD, MOST_BYTES, MOST_GOOD, Verified, size_of
+from gateway.core.access.asked import Asked
 from gateway.core.access.finding import Bad, Known, Unsure
 from gateway.core.caller import Caller, WayName
 from tests.access.clocks import Hands
@@ -132,3 +133,56 @@ def test_who_remembers_a_finding_itself_sees_until_when_it_holds(hands):
     verified.forget()
 
     assert found.until_s < hands.now_s
+
+
+def claiming(hands, **claims):
+    return Known(Caller(WayName("staff"), "alice", frozenset("abc"), claims, hands.wall_s + 1e9))
+
+
+def test_of_a_caller_is_kept_what_is_asked_about_it(hands):
+    verified, found = Verified(hands.clock), claiming(hands, team="x", more=["y"] * 1000)
+    verified.keep(Asked(frozenset({"team"}), frozenset("b")))
+    verified.put(verified.digest(b"token"), found)
+
+    assert verified.recall(b"token") is found
+    assert (found.caller.claims, found.caller.scope) == ({"team": "x"}, {"b"})
+
+
+def test_when_more_is_asked_what_lacks_it_is_verified_again_and_without_a_turn(hands):
+    verified = Verified(hands.clock)
+    verified.keep(Asked(frozenset({"team"})))
+    verified.put(verified.digest(b"token"), claiming(hands, team="x", level=1))
+    verified.keep(Asked())  # less than before: nothing lacks
+    assert verified.recall(b"token") is not None
+    verified.keep(Asked(frozenset({"level"})))
+    assert verified.recall(b"token") is None
+    assert verified.was_good(verified.digest(b"token"))
+    verified.put(verified.digest(b"token"), again := claiming(hands, team="x", level=1, more=1))
+
+    assert again.caller.claims == {"team": "x", "level": 1}
+
+
+def test_it_holds_no_more_bytes_than_it_may(hands):
+    verified, large = Verified(hands.clock), "x" * 300_000
+    for number in range(200):
+        verified.put(verified.digest(b"%d" % number), claiming(hands, groups=[large + str(number)]))
+        assert verified.held_bytes <= MOST_BYTES
+    each = size_of(claiming(hands, groups=[large + "199"]))
+
+    assert len(verified) == MOST_BYTES // each > 50
+    assert verified.recall(b"199") is not None
+    assert verified.recall(b"0") is None
+
+
+def test_what_it_holds_is_counted_right_however_it_goes(hands):
+    verified = Verified(hands.clock)
+    for _ in range(2):  # the second time in the place of the first
+        verified.put(verified.digest(b"a"), claiming(hands, groups=["x"]))
+    assert verified.held_bytes == size_of(claiming(hands, groups=["x"]))
+    hands.pass_s(GOOD_S)
+    assert verified.recall(b"a") is None
+    assert verified.held_bytes == 0
+    verified.put(verified.digest(b"a"), claiming(hands, groups=["x"]))
+    verified.forget()
+
+    assert verified.held_bytes == 0

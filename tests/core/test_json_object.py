@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from math import isfinite
+from sys import getsizeof
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.json_object import finite_number, read_json_object, texts_in
+from gateway.core.json_object import finite_number, json_bytes, read_json_object, texts_in
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -74,3 +75,20 @@ def test_texts_are_found_wherever_they_stand_but_not_names_of_members():
 @given(st.binary())
 def test_every_body_yields_an_object_or_nothing(body: bytes):
     assert isinstance(read_json_object(body), dict | None)
+
+
+def test_the_memory_of_a_value_is_that_of_all_its_parts():
+    value = {"a": ["xyz", 5], "b": {"c": None}}
+    parts = [value, "a", value["a"], "xyz", 5, "b", value["b"], "c", None]
+
+    assert json_bytes(value) == sum(map(getsizeof, parts))
+
+
+def test_however_deep_it_is():
+    value: list[object] = []
+    for _ in range(100_000):
+        value = [value]
+
+    assert json_bytes(value) > 100_000 * getsizeof([])
+    while value:  # in place: to free it all at once is a recursion of Python's own
+        value = value.pop()  # type: ignore[assignment]

@@ -369,6 +369,24 @@ async def test_a_token_that_is_remembered_is_read_by_no_other_way(monkeypatch, i
     assert read == []
 
 
+async def test_what_a_reload_asks_about_callers_is_known_of_those_who_were_verified_before():
+    def asking(claim):
+        return (IdentityField.of("X-Caller", f"{{caller.claims.{claim}}}"),)
+
+    async with staffed(identity=asking("team")) as (rig, issuer):
+        field = bearer(issuer.token(team="a", level="b"))
+        first = await rig.get("/", field)
+        (route,) = rig.settings.routes
+        other = replace(route, gate=replace(route.gate, identity=asking("level")))
+        await rig.gateway.reload(replace(rig.settings, routes=(other,)))
+        second = await rig.get("/", field)
+        told = [each.head.value("X-Caller") for each in rig.upstream.requests]
+        held = rig.gateway.generation.ways.credentials[STAFF].verified
+
+    assert (first.status, second.status, told) == (200, 200, [b"a", b"b"])
+    assert [known.caller.claims for known in held._good.values()] == [{"team": "a", "level": "b"}]
+
+
 async def test_each_outcome_is_counted_by_route_and_way():
     async with staffed() as (rig, issuer):
         await rig.get("/", bearer(issuer.token()))
