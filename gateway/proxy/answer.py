@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-from gateway.core.http.answer_head import Body, may_be_trailer
+from gateway.core.http.answer_head import Body, PlainAnswer, may_be_trailer
 
 _NOTHING: Final[dict[bytes, bytes]] = {}
 _NO_BODY: Final = Body.NONE  # looking up a member of an Enum is slow before Python 3.12
@@ -24,21 +24,22 @@ class Answer:
         lines: the fields of the head that pass, each as ``Name: value``.
         special: hop-by-hop and framing fields, lower-case name -> value.
         chunks: the parts of the body that nobody has taken yet.
+        plain: its head, if it was read without a parser.
     """
 
-    # Not slotted: defaults in the class cost nothing per response.
+    # Not slotted: a default in the class costs nothing, but reading it costs more than eight that were set.
     status = 0
     reason = b""
     start = b""
-    has_head = False
-    is_complete = False
 
     def __init__(self) -> None:
+        self.has_head = self.is_complete = False
         self.fields: list[tuple[bytes, bytes]] = []
         self.lines: Sequence[bytes] = ()
         self.special: dict[bytes, bytes] = _NOTHING  # not changed, once it is read
         self.body = _NO_BODY
         self.chunks: list[Data] = []
+        self.plain: PlainAnswer | None = None
 
     def trailers(self) -> list[bytes]:
         """Return the trailer fields that may pass, once the response is complete (RFC 9110 section 6.5)."""

@@ -169,7 +169,9 @@ class AnswerReader:
     def _read_plain(self, answer: Answer, data: bytes) -> bool:
         """Read a response whose head is complete and plain (`plain_head`); return whether it was one."""
         head, last = self._plain, self._last_head
-        if head is None or not data.startswith(last):
+        if head is not None and data.startswith(last):
+            head.is_repeated = True
+        else:
             end = data.find(b"\r\n\r\n") + 4
             if end < 4 or end > self._limits.header_bytes:
                 return False
@@ -179,27 +181,23 @@ class AnswerReader:
                 return False
             if end <= KEPT_BYTES:
                 self._last_head, self._plain = last, head
-        end = len(last)
-        status, start, length, lines, special = head
-        left_bytes = length - (len(data) - end)
+        part = data[len(last) :]
+        here_bytes = len(part)
+        left_bytes = head.length - here_bytes
         if left_bytes < 0:
             return False
-        answer.status, answer.start, answer.body = status, start, _LENGTH
-        answer.lines, answer.special = lines, special
-        answer.has_head = True
-        self.has_head, self.status = True, status
-        self._has_plain_body(answer, data[end:], left_bytes)
-        return True
-
-    def _has_plain_body(self, answer: Answer, part: bytes, left_bytes: int) -> None:
-        """Store the first part of a body, of which `left_bytes` follow, on a connection that is kept."""
+        answer.plain = head
+        answer.start, answer.lines, answer.special = head.start, head.lines, head.special
+        answer.status = self.status = head.status
+        answer.body = _LENGTH
+        answer.has_head = self.has_head = self._keeps_alive = True
         if part:
             answer.chunks.append(part)
-            self.buffered_bytes = len(part)
+            self.buffered_bytes = here_bytes
         self._left_bytes = left_bytes
-        self._keeps_alive = True
         if not left_bytes:
             answer.is_complete = self.is_reusable = True
+        return True
 
     def take_chunks(self) -> list[Data]:
         """Take the parts of the body that have arrived."""

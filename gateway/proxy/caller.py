@@ -279,9 +279,9 @@ class CallerConnection(CallerLink):
         return self._called(message, payload)  # type: ignore[arg-type]  # nothing else is queued by us
 
     def _called(self, message: RawRequestMessage, payload: StreamReader) -> Call:
-        request_id, keeps_alive = self._terms.front.ids.next(), not message.should_close
-        call = Call(self, message.method, payload, request_id, self._loop.time(), keeps_alive=keeps_alive)
+        call = Call(self, message.method, payload, self._terms.front.ids.next(), self._loop.time())
         call.message = message
+        call.keeps_alive = not message.should_close
         return call
 
     def _refused(self) -> Call:

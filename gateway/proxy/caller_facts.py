@@ -64,7 +64,6 @@ class CallerFacts:
         self.is_given_up = False
         self.was_fed = True
 
-    @property
     def may_be_ending(self) -> bool:
         """Whether the connection may serve no further request; the quick way past `CallerLink.is_ending`."""
         return self.was_fed or self.is_closing or self.is_closed or self.is_given_up

@@ -57,7 +57,8 @@ class Exchange(ExchangeFacts):
     def __init__(self, call: Call, route: Route, token: Token | None, *, token_is_new: bool = False) -> None:
         before = call.exchange
         last_status = before.status if before is not None else 0
-        super().__init__(token, call.facts.stopwatch_s(), last_status, token_is_new=token_is_new)
+        ExchangeFacts.__init__(self, token, call.facts.stopwatch_s(), last_status)  # `super` looks it up
+        self.token_is_new = token_is_new
         prover = token.prover if token is not None else None
         if route.leads is not None:
             route = route.leads.to(route, call.head, token)
@@ -246,7 +247,7 @@ class Exchange(ExchangeFacts):
             lines += call.admission.request_lines
         if head.wants_websocket:
             lines += UPGRADE_LINES
-        upstream.begin(is_head=call.is_head, may_switch=head.wants_websocket)
+        upstream.begin(is_head=call.method == "HEAD", may_switch=head.wants_websocket)
         if body is not None:
             self._send_with_body(upstream, lines, body)
             return

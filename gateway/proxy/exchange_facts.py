@@ -21,9 +21,9 @@ class ExchangeFacts:
 
     __slots__ = ("sent_s", "status", "token", "token_is_new", "upstream", "waited_s")
 
-    def __init__(self, token: Token | None, sent_s: float, last_status: int, *, token_is_new: bool) -> None:
+    def __init__(self, token: Token | None, sent_s: float, last_status: int) -> None:
         self.token = token
-        self.token_is_new = token_is_new
+        self.token_is_new = False
         self.upstream: UpstreamConnection | None = None
         self.sent_s = sent_s
         self.waited_s: float | None = None
@@ -34,7 +34,6 @@ class ExchangeFacts:
         """Where it went, if there was a choice; or empty."""
         return ""
 
-    @property
     def answered_s(self) -> float:
         """When its response arrived, on the stopwatch."""
         return self.sent_s + (self.waited_s or 0.0)

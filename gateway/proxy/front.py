@@ -122,7 +122,7 @@ class Front(Awaiter):
                 if waiter is not None:
                     self._waiter = waiter
                     now_s = facts.now_s()
-                    call = Call(self.link, head.method, _NO_BODY, terms.ids.next(), now_s, keeps_alive=True)
+                    call = Call(self.link, head.method, _NO_BODY, terms.ids.next(), now_s)
                     call.plain_head = head
                     self.call = call
                     terms.turn.begins(self)

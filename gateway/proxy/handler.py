@@ -283,7 +283,7 @@ class Handler:
         """Record that the upstream accepted the token, if it did."""
         token = exchange.token
         if token is not None and exchange.status in ACCEPTED:
-            route.note_accepted(token, exchange.answered_s, call.method, call.path)
+            route.note_accepted(token, exchange.answered_s(), call.method, call.path)
 
     # ── the end ───────────────────────────────────────────────────────────────────────────────────
 

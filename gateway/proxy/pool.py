@@ -59,7 +59,8 @@ class Pool:
         """Return the idle connection that was used last, or None; on the hot path."""
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_open:
+            transport = connection.transport  # what follows is `is_open`, which costs more: it is a property
+            if transport is not None and not connection.is_gone and not transport.is_closing():
                 return connection
         return None
 

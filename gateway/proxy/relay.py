@@ -29,7 +29,9 @@ def relay_at_once(call: Call, route: Route, upstream: UpstreamConnection | Whole
     assert answer is not None
     if not answer.is_complete:
         return False
-    body = caller_body(answer.body, is_http10=call.head.is_http10)
+    body = answer.body
+    if body is not _LENGTH:
+        body = caller_body(body, is_http10=call.head.is_http10)
     _decide_keep_alive(call, body)
     length, head, chunks = upstream.buffered_bytes, _head(call, route, answer, body), upstream.take()
     if len(chunks) == 1 and body is not _CHUNKED:
@@ -42,7 +44,7 @@ def relay_at_once(call: Call, route: Route, upstream: UpstreamConnection | Whole
 
 def _decide_keep_alive(call: Call, body: Body) -> None:
     is_early = call.body is not None and not call.payload.is_eof()
-    if is_early or body is _UNTIL_CLOSE or (call.facts.may_be_ending and call.link.is_ending):
+    if is_early or body is _UNTIL_CLOSE or (call.facts.may_be_ending() and call.link.is_ending):
         call.keeps_alive = False  # after an early response, nobody reads the rest of the request body
 
 
@@ -72,6 +74,19 @@ async def relay(call: Call, route: Route, upstream: UpstreamConnection | WholeAn
 
 def _head(call: Call, route: Route, answer: Answer, body: Body) -> bytes:
     """Format the status line, the fields that pass, and one framing field."""
+    plain = answer.plain
+    if plain is None or plain.lines is not answer.lines:
+        return _formatted(call, route, answer, body)
+    is_usual = call.keeps_alive and not (call.answer_lines or call.head.is_http10)
+    if is_usual and plain.sent_under is route.settings:
+        return plain.sent
+    head = _formatted(call, route, answer, body)
+    if is_usual and plain.is_repeated and route.formats_alike(plain.special):
+        plain.sent, plain.sent_under = head, route.settings
+    return head
+
+
+def _formatted(call: Call, route: Route, answer: Answer, body: Body) -> bytes:
     special, lines = answer.special, answer.lines
     if b"location" in special or b"content-location" in special or route.edits_cookies:
         lines = route.rewritten(lines, call.head, call.facts.caller, call.exchange)

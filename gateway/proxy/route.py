@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Final, Protocol
 
 from gateway.core.access.cors import REPLACED, Cors
@@ -219,6 +219,12 @@ class Route:
             lines = self.without_removed(lines, dropped, exchange)
         return [*lines, *self._answer_added] if self._answer_added else lines
 
+    def formats_alike(self, special: Mapping[bytes, bytes]) -> bool:
+        """Whether a response's head goes out alike to all callers, and at any time."""
+        is_rewritten = b"location" in special or b"content-location" in special or self.edits_cookies
+        has_date = self.leaves_date or bool(special.get(b"date"))
+        return has_date and not is_rewritten and self._carrying is None
+
     def rewritten(
         self, lines: Sequence[bytes], head: RequestHead, caller: CallerFields, exchange: ExchangeFacts | None
     ) -> Sequence[bytes]:
@@ -239,7 +245,7 @@ class Route:
         if token is None or carrying is None or source is None:
             return
         # It was noted just before, in the same round of the loop: no other response came between.
-        if acceptance.token is token and acceptance.at_s == exchange.answered_s:
+        if acceptance.token is token and acceptance.at_s == exchange.answered_s():
             cookies = carrying.cookies_set(lines)
             if cookies:
                 source.renewed(token, cookies)

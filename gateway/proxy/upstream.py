@@ -30,6 +30,7 @@ from gateway.core.resolution import Ip
 from gateway.core.settings import Limits
 from gateway.observe.faults import report
 from gateway.proxy.answer import Answer, Data
+from gateway.proxy.answer_reader import AnswerReader
 from gateway.proxy.upstream_flow import UpstreamFlow
 from gateway.verdict import Way, verdict
 
@@ -108,7 +109,7 @@ class UpstreamConnection(UpstreamFlow):
 
     def begin(self, *, is_head: bool, may_switch: bool = False) -> None:
         """Expect a response from now on."""
-        super().begin(is_head=is_head, may_switch=may_switch)
+        AnswerReader.begin(self, is_head=is_head, may_switch=may_switch)  # `super` is slow to look up
         self.exchanges += 1
         self.request_is_sent = False
 

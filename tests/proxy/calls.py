@@ -62,7 +62,7 @@ def call_of(rig, *fields, connection=None, payload=EMPTY_PAYLOAD, **head):
     """A call whose head was read, and the transport of its connection."""
     link = connection or connection_of(rig)
     read = head_of(*fields, **head)
-    call = Call(link, read.method, payload, b"id-1", link.now_s(), keeps_alive=True)
+    call = Call(link, read.method, payload, b"id-1", link.now_s())
     call.is_read(read)
     return call
 

@@ -86,7 +86,7 @@ async def test_a_connection_that_may_be_ending_is_asked_whether_it_is(event):
             case "it was late":
                 facts.is_given_up = connection._listener.is_given_up = True
 
-        assert (facts.may_be_ending, connection.is_ending) == (event != "nothing", event != "nothing")
+        assert (facts.may_be_ending(), connection.is_ending) == (event != "nothing", event != "nothing")
 
 
 async def test_a_caller_that_left_is_written_nothing():

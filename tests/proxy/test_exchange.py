@@ -47,7 +47,7 @@ async def test_an_exchange_knows_its_answer_and_how_long_it_took():
         await exchange.run()
 
         assert (before, exchange.status, exchange.answer.take()) == (None, 201, [b"mine"])
-        assert exchange.answered_s == exchange.sent_s + exchange.waited_s > exchange.sent_s
+        assert exchange.answered_s() == exchange.sent_s + exchange.waited_s > exchange.sent_s
         exchange.close()
 
 

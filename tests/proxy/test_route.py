@@ -2,7 +2,9 @@ import asyncio
 
 import pytest
 
+from gateway.core.carriers import InCookie
 from gateway.core.http.recovery import Acceptance, target_digest
+from gateway.core.rewrite_settings import RewriteSettings
 from gateway.core.settings import HeaderRules, Limits, RouteName, RouteSettings, Scheme, UpstreamSettings
 from gateway.net.resolver import Resolver
 from gateway.observe.route_health import RouteHealth
@@ -12,14 +14,18 @@ from gateway.proxy.pool import Pool
 from gateway.proxy.room import Room
 from gateway.proxy.route import Route
 from gateway.tls.trust import Trust
-from tests.core.samples import token
+from tests.core.samples import GRANT, token
 
 LINES = [b"Server: legacy", b"X-A: 1", b"x-a: 2", b"Content-Type: text/plain"]
 
 
 def route(**rules):
+    return route_with(response_headers=HeaderRules(**rules))
+
+
+def route_with(**members):
     upstream = UpstreamSettings(Scheme.HTTP, "127.0.0.1", 9500)
-    settings = RouteSettings(RouteName("/crm"), "/crm", upstream, response_headers=HeaderRules(**rules))
+    settings = RouteSettings(RouteName("/crm"), "/crm", upstream, **members)
     pool = Pool(upstream, Room(Limits(), Census(1)), asyncio.get_running_loop(), Trust(), Resolver())
     health = RouteHealth("/", "routes[0]", "", lambda: 0.0)
     return Route(settings, pool, None, RouteMetrics(), Acceptance(), health)
@@ -43,6 +49,26 @@ async def test_the_lines_of_an_answer_are_removed_then_set_then_added(rules, dro
 
     assert route(**rules).answer_lines(before, frozenset(dropped)) == lines
     assert before == LINES
+
+
+DATED = {b"date": b"Thu, 26 Nov 2026 19:00:00 GMT"}
+SENDS_COOKIE = {"grant": GRANT, "send": (InCookie("sid"),)}
+
+
+@pytest.mark.parametrize(
+    ("special", "members", "is_alike"),
+    [
+        (DATED, {}, True),
+        ({}, {}, False),  # it gets the date of its moment
+        ({}, {"response_headers": HeaderRules(set=(("Date", "never"),))}, True),
+        (DATED | {b"location": b"/a"}, {}, False),  # the caller's host decides
+        (DATED | {b"content-location": b"/a"}, {}, False),
+        (DATED, {"rewrite": RewriteSettings(cookie_path=True)}, False),
+        (DATED, SENDS_COOKIE, False),  # the token decides, and what is set of it is told to its source
+    ],
+)
+async def test_heads_are_alike_for_all_if_nothing_but_the_head_decides(special, members, is_alike):
+    assert route_with(**members).formats_alike(special) is is_alike
 
 
 async def test_an_accepted_token_is_noted_and_its_target_forgotten():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Final, TypeAlias
+from typing import Final
 
 from gateway.core.errors import UpstreamAnswerInvalid
 from gateway.core.http.fields import folded, options
@@ -38,8 +38,6 @@ _BODILESS: Final = frozenset({b"204", b"304"})
 _LEADING: Final = frozenset({b"content-location", b"location"})
 ANSWER_NAMES: Final = PlainFieldNames(ANSWER_SPECIAL, _PLAIN, noted=_LEADING)
 """The field names seen in responses, shared by all upstreams."""
-PlainAnswer: TypeAlias = tuple[int, bytes, int, list[bytes], dict[bytes, bytes]]
-"""The status, the status line, the length of the body, the lines that pass, the special fields."""
 # Trailers with these names would change how a message is read (RFC 9110 section 6.5.1).
 _NO_TRAILERS: Final = ANSWER_SPECIAL | {
     b"authorization",
@@ -61,6 +59,34 @@ class Body(Enum):
 
 
 _LENGTH: Final = Body.LENGTH  # looking up a member of an Enum is slow before Python 3.12
+
+
+class PlainAnswer:
+    """The head of a plain response; it does not change.
+
+    Attributes:
+        status: as a number.
+        start: the status line.
+        length: that of the body.
+        lines, special: those of `ANSWER_NAMES.sort`.
+        is_repeated: more than one response of the connection had it.
+        sent, sent_under: what was made of it for callers, under the settings of which route; it depends on
+            nothing else.
+    """
+
+    __slots__ = ("is_repeated", "length", "lines", "sent", "sent_under", "special", "start", "status")
+
+    def __init__(
+        self, status: int, start: bytes, length: int, lines: list[bytes], special: dict[bytes, bytes]
+    ) -> None:
+        self.status = status
+        self.start = start
+        self.length = length
+        self.lines = lines
+        self.special = special
+        self.is_repeated = False
+        self.sent = b""
+        self.sent_under: object = None
 
 
 def has_no_body(status: int, *, is_head: bool) -> bool:
@@ -116,7 +142,7 @@ def read_plain_answer(head: bytes, most_fields: int) -> PlainAnswer | None:
         return None
     if special.get(b"connection", b"keep-alive") != b"keep-alive":
         return None
-    return int(digits), first, int(length), fields[0], special
+    return PlainAnswer(int(digits), first, int(length), fields[0], special)
 
 
 def caller_body(body: Body, *, is_http10: bool) -> Body:

@@ -18,7 +18,7 @@ from gateway.core.dpop import without_query
 from gateway.core.errors import AuthorizationNotAllowed, BodyTooLarge, MalformedRequest
 from gateway.core.http.fields import folded, line, without
 from gateway.core.http.foreign import NO_ORIGINS, USUAL_HOSTS, refuse_foreign_page
-from gateway.core.http.request_head import RequestHead
+from gateway.core.http.request_head import RequestHead, SentFields
 from gateway.core.http.target import Target
 from gateway.core.proxies import NO_PROXIES, TrustedProxies
 from gateway.core.settings import CallerAuthorization, HeaderRules, RouteSettings, Scheme
@@ -29,6 +29,8 @@ UNKNOWN: Final = b"unknown"
 _VIA: Final = b"1.1 gateway"
 _VIA_10: Final = b"1.0 gateway"
 _REQUEST_ID_BYTES: Final = 128
+_VISIBLE: Final = bytes(range(0x21, 0x7F))
+_REQUEST_ID: Final = b"X-Request-ID: "
 _PREFIX: Final = b"x-forwarded-prefix"
 
 
@@ -87,6 +89,7 @@ class OutboundPlan:
         "_host",
         "_keeps",
         "_origins",
+        "_passes_target",
         "_prefix",
         "_refuses_pages",
         "_removed",
@@ -100,6 +103,7 @@ class OutboundPlan:
         rules = settings.request_headers
         self._base = settings.base_path
         self._cut = len(settings.path) if settings.strips_prefix and settings.path != "/" else 0
+        self._passes_target = not (self._base or self._cut)
         self._host = None if settings.preserves_host else line("Host", settings.upstream.authority)
         self._scheme = "https" if settings.upstream.scheme is Scheme.HTTPS else "http"
         self._removed = removed_names(rules)
@@ -175,23 +179,19 @@ class OutboundPlan:
         Raises:
             MalformedRequest: see `keeps_callers`.
         """
-        lines, special = head.lines, head.special
-        if head.dropped or self._changes:
-            lines = lines + [start + special[name] for name, start in self._allowed if name in special]
-            lines = without(lines, head.dropped | self._removed)
-        out = [
-            f"{head.method} {self.target(head.target)} HTTP/1.1".encode("latin-1"),
-            self._host or b"Host: " + head.authority,
-            *lines,
-            *self._added,
-            b"X-Request-ID: " + request_id,
-            b"X-Forwarded-Host: " + head.authority,
-            caller.lines,
-        ]
-        if caller.is_trusted or head.is_http10 or b"via" in special or not head.authority:
-            out[-2:] = _forwarded(head, caller, self._removed)
-            if self._prefix and caller.is_trusted and _PREFIX in special:
-                _put_before(out, special[_PREFIX], self._prefix[0])
+        line, special = head.line, head.special
+        if line is None or not self._passes_target:
+            line = f"{head.method} {self.target(head.target)} HTTP/1.1".encode("latin-1")
+        fields = head.plain_fields
+        sent = fields.sent if fields is not None else None
+        if sent is not None and sent.plan is self and sent.caller is caller:
+            out = [line, sent.start + request_id + sent.end]
+        else:
+            before, after = self._fields(head, caller)
+            out = [line, *before, _REQUEST_ID + request_id, *after]
+            if fields is not None and fields.are_repeated:
+                start = _CRLF.join((*before, _REQUEST_ID))
+                fields.sent = SentFields(self, caller, start, _CRLF + _CRLF.join(after))
         if self._keeps and self.keeps_callers(head):
             out.append(b"Authorization: " + special[b"authorization"])
         elif token is not None:
@@ -203,6 +203,20 @@ class OutboundPlan:
         if head.wants_trailers:
             out.append(b"TE: trailers\r\nConnection: TE")
         return out
+
+    def _fields(self, head: RequestHead, caller: CallerFields) -> tuple[list[bytes], list[bytes]]:
+        """Build the fields before the request's id, and those after it that say who calls."""
+        lines, special = head.lines, head.special
+        if head.dropped or self._changes:
+            lines = lines + [start + special[name] for name, start in self._allowed if name in special]
+            lines = without(lines, head.dropped | self._removed)
+        before = [self._host or b"Host: " + head.authority, *lines, *self._added]
+        if not (caller.is_trusted or head.is_http10 or b"via" in special) and head.authority:
+            return before, [b"X-Forwarded-Host: " + head.authority, caller.lines]
+        after = _forwarded(head, caller, self._removed)
+        if self._prefix and caller.is_trusted and _PREFIX in special:
+            _put_before(before, after, special[_PREFIX], self._prefix[0])
+        return before, after
 
     def _passes_proof(self, head: RequestHead, token: Token | None) -> bool:
         if b"dpop" in head.dropped or b"dpop" in self._removed:
@@ -245,16 +259,16 @@ def _stripped(settings: RouteSettings, rules: HeaderRules, removed: frozenset[by
     return (line("X-Forwarded-Prefix", settings.path),)
 
 
-def _put_before(out: list[bytes], before: bytes, ours: bytes) -> None:
+def _put_before(lines: list[bytes], forwarded: list[bytes], before: bytes, ours: bytes) -> None:
     """Write one prefix for what the proxies before us and the route stripped, in this order.
 
     Spring reads a list as one path, others take its last element: one path means the same to all.
     """
     told = _PREFIX + b": " + before
-    if told in out:
-        out.remove(told)
+    if told in forwarded:
+        forwarded.remove(told)
     name, _, path = ours.partition(b": ")
-    out[out.index(ours)] = name + b": " + _one_prefix(before) + path
+    lines[lines.index(ours)] = name + b": " + _one_prefix(before) + path
 
 
 def _one_prefix(value: bytes) -> bytes:
@@ -313,4 +327,4 @@ def request_id(head: RequestHead, made: bytes) -> bytes:
     given = head.special.get(b"x-request-id")
     if given is None or not 0 < len(given) <= _REQUEST_ID_BYTES:
         return made
-    return given if all(0x21 <= byte <= 0x7E for byte in given) else made
+    return made if given.translate(None, _VISIBLE) else given

@@ -59,30 +59,44 @@ class RequestHead:
         offers_upgrade: an upgrade was offered; any but WebSocket is ignored.
         wants_websocket: it is WebSocket alone (`core.http.websocket`).
         plain_fields: the fields of a plain head, to compare with those of the next one.
+        line: the request line of a plain head.
     """
 
-    # Not slotted: defaults in the class cost nothing per request.
+    # Not slotted: a default in the class costs nothing, but reading it costs more than eight that were set.
     host: str = ""
     authority: bytes = b""
-    content_length: int | None = None
-    max_forwards: int | None = None
-    is_chunked = False
     expects_continue = False
-    wants_trailers = False
-    offers_upgrade = False
-    wants_websocket = False
     repeats_authorization = False
-    plain_fields: PlainFields | None = None
 
-    def __init__(
-        self, method: str, target: Target, lines: list[bytes], special: dict[bytes, bytes], *, is_http10: bool
-    ) -> None:
+    def __init__(self, method: str, target: Target, lines: list[bytes], special: dict[bytes, bytes]) -> None:
         self.method = method
         self.target = target
         self.lines = lines
         self.special = special
-        self.is_http10 = is_http10
         self.dropped: frozenset[bytes] = _NOTHING
+        self.content_length: int | None = None
+        self.max_forwards: int | None = None
+        self.is_http10 = self.is_chunked = False
+        self.wants_trailers = self.offers_upgrade = self.wants_websocket = False
+        self.line: bytes | None = None
+        self.plain_fields: PlainFields | None = None
+
+
+class SentFields:
+    """What was made of the fields of a plain head for an upstream; it depends on nothing else.
+
+    Attributes:
+        plan, caller: for whose route, and for whom as a caller.
+        start, end: the lines that go out, before and after the value of ``X-Request-ID``.
+    """
+
+    __slots__ = ("caller", "end", "plan", "start")
+
+    def __init__(self, plan: object, caller: object, start: bytes, end: bytes) -> None:
+        self.plan = plan
+        self.caller = caller
+        self.start = start
+        self.end = end
 
 
 class PlainFields:
@@ -93,9 +107,21 @@ class PlainFields:
         block: their bytes, from the end of the request line to the end of the head.
         lines, special, authority, host: those of `RequestHead`.
         note: what whoever lets callers in knows about the last request with these fields.
+        are_repeated: more than one request of the connection had them.
+        sent: what was made of them for the last of these requests.
     """
 
-    __slots__ = ("authority", "block", "host", "lines", "names", "note", "special")
+    __slots__ = (
+        "are_repeated",
+        "authority",
+        "block",
+        "host",
+        "lines",
+        "names",
+        "note",
+        "sent",
+        "special",
+    )
 
     def __init__(  # noqa: PLR0913, PLR0917 - one for each block that is read
         self,
@@ -113,6 +139,8 @@ class PlainFields:
         self.authority = authority
         self.host = host
         self.note: object = None
+        self.are_repeated = False
+        self.sent: SentFields | None = None
 
 
 class HeadReader:
@@ -162,7 +190,8 @@ class HeadReader:
         lines, special = self._names.sort(fields)
         if not is_small and sum(map(len, lines)) + sum(map(len, special.values())) > limits.header_bytes:
             raise HeadTooLarge(f"the header exceeds {limits.header_bytes} bytes")
-        head = RequestHead(method, read_target(target), lines, special, is_http10=version[1] == 0)
+        head = RequestHead(method, read_target(target), lines, special)
+        head.is_http10 = version[1] == 0
         self._read_host(head)
         if len(head.special) > 1 or b"host" not in head.special:
             head.repeats_authorization = _repeats_authorization(head.special, fields)
@@ -178,16 +207,34 @@ class HeadReader:
         """
         if len(data) > self._plain_bytes:
             return None
-        end, blank = data.find(b"\r\n"), data.find(b" ")
-        if not 0 < blank < end - 9:  # no slice may end before it begins: compiled code would raise
-            return None
-        method, target = _PLAIN_METHODS.get(data[:blank]), data[blank + 1 : end - 9]
-        if method is None or data[end - 9 : end] != b" HTTP/1.1" or not _is_plain_path(target):
-            return None
-        block = data[end:]
-        if before is None or before.block != block or before.names is not self._names:
+        end = data.find(b"\r\n")
+        line, block = data[:end], data[end:]
+        if before is not None and before.block == block and before.names is self._names:
+            before.are_repeated = True
+        else:
             before = self._plain_fields(block)
-        return None if before is None else _plain(method, target, before)
+            if before is None:
+                return None
+        words = line.split(b" ")
+        if len(words) != 3 or words[2] != b"HTTP/1.1":
+            return None
+        method, target = _PLAIN_METHODS.get(words[0]), words[1]
+        # No line end, for one, is left in the target.
+        if (
+            method is None
+            or target.translate(_ONLY_PLAIN) != target
+            or target[:1] != b"/"
+            or target[:2] == b"//"
+        ):
+            return None
+        path, mark, query = target.decode("ascii").partition("?")
+        head = RequestHead(method, Target(path, mark + query), before.lines, before.special)
+        head.line = line
+        head.authority = before.authority
+        head.host = before.host
+        if len(before.block) <= KEPT_BYTES:
+            head.plain_fields = before
+        return head
 
     def _plain_fields(self, block: bytes) -> PlainFields | None:
         """Read what follows the request line; None if a parser must read it."""
@@ -220,21 +267,6 @@ class HeadReader:
 
 def _field_names(credentials: frozenset[bytes]) -> PlainFieldNames:
     return PlainFieldNames(SPECIAL | OVERRIDES | credentials, PLAIN | credentials, b"x-forwarded-", NOTED)
-
-
-def _plain(method: str, target: bytes, fields: PlainFields) -> RequestHead:
-    head = RequestHead(
-        method, read_target(target.decode("ascii")), fields.lines, fields.special, is_http10=False
-    )
-    head.authority = fields.authority
-    head.host = fields.host
-    if len(fields.block) <= KEPT_BYTES:
-        head.plain_fields = fields
-    return head
-
-
-def _is_plain_path(target: bytes) -> bool:
-    return target[:1] == b"/" and target[:2] != b"//" and target.translate(_ONLY_PLAIN) == target
 
 
 def _repeats_authorization(special: dict[bytes, bytes], fields: RawHeaders) -> bool:
