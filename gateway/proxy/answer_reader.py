@@ -51,6 +51,7 @@ class AnswerReader:
     Attributes:
         answer: the response that is being read or was read last; None if none is expected.
         informational: 1xx responses that nobody has passed on yet.
+        exchanges: how many were announced.
         buffered_bytes: the bytes of the body that have arrived and were not taken.
         has_switched: the response was a switch of protocols; what follows is its body.
         has_head, status: those of the final response, once its head is complete.
@@ -73,6 +74,7 @@ class AnswerReader:
         "answer",
         "buffered_bytes",
         "error",
+        "exchanges",
         "has_head",
         "has_switched",
         "informational",
@@ -94,6 +96,7 @@ class AnswerReader:
         self._keeps_alive = False
         self.answer: Answer | None = None
         self.informational: list[Answer] = []
+        self.exchanges = 0
         self.buffered_bytes = 0
         self.error: GatewayError | None = None
         self.has_head = False
@@ -104,6 +107,7 @@ class AnswerReader:
 
     def begin(self, *, is_head: bool, may_switch: bool = False) -> None:
         """Expect a response from now on; `may_switch`: it may be a switch of protocols."""
+        self.exchanges += 1
         self.answer = Answer()
         self._is_head = is_head
         self._may_switch = may_switch
@@ -198,13 +202,6 @@ class AnswerReader:
         if not left_bytes:
             answer.is_complete = self.is_reusable = True
         return True
-
-    def take_chunks(self) -> list[Data]:
-        """Take the parts of the body that have arrived."""
-        assert self.answer is not None
-        chunks, self.answer.chunks = self.answer.chunks, []
-        self.buffered_bytes = 0
-        return chunks
 
     def end_of_input(self, *, is_clean: bool, how: str = "the upstream closed the connection") -> None:
         """Decide what the end of the connection means (RFC 9112 sections 8 and 9.8)."""

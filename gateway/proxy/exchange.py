@@ -56,9 +56,13 @@ class Exchange(ExchangeFacts):
 
     def __init__(self, call: Call, route: Route, token: Token | None, *, token_is_new: bool = False) -> None:
         before = call.exchange
-        last_status = before.status if before is not None else 0
-        ExchangeFacts.__init__(self, token, call.facts.stopwatch_s(), last_status)  # `super` looks it up
+        # The facts are written here: to call the class above for it costs more than they do.
+        self.token = token
         self.token_is_new = token_is_new
+        self.upstream = None
+        self.sent_s = call.facts.stopwatch_s()
+        self.waited_s = None
+        self.status = before.status if before is not None else 0
         prover = token.prover if token is not None else None
         if route.leads is not None:
             route = route.leads.to(route, call.head, token)
@@ -210,10 +214,16 @@ class Exchange(ExchangeFacts):
             return False
         return upstream.has_head or upstream.error is not None or bool(upstream.informational)
 
+    def tells(self, awaiter: Awaiter) -> None:
+        """Tell the next news of the response to `awaiter`."""
+        if self.upstream is not None:
+            self.upstream.awaiter = awaiter
+
     def is_whole(self) -> bool:
-        """Whether the whole response has arrived; if not, `run` waits for it."""
+        """Whether the whole response has arrived; its news are told to nobody any more. If not, see `run`."""
         upstream = self.upstream
-        assert upstream is not None
+        if upstream is None:
+            return False
         upstream.awaiter = None
         answer = upstream.answer
         if answer is None or not answer.is_complete or upstream.error is not None or upstream.informational:
@@ -254,13 +264,7 @@ class Exchange(ExchangeFacts):
         if head.content_length == 0:
             lines += framing_lines(head)
         lines.append(b"\r\n")
-        upstream.write(b"\r\n".join(lines))
-        upstream.request_is_sent = True
-        upstream.is_due(call.facts.now_s() + route.timeouts.response_s)
-
-    def _sent(self, upstream: UpstreamConnection) -> None:
-        upstream.request_is_sent = True
-        upstream.is_due(self._call.facts.now_s() + self._route.timeouts.response_s)
+        upstream.sends_all(b"\r\n".join(lines), call.facts.now_s() + route.timeouts.response_s)
 
     def _send_with_body(self, upstream: UpstreamConnection, lines: list[bytes], body: RequestBody) -> None:
         head = self._call.head
@@ -269,8 +273,8 @@ class Exchange(ExchangeFacts):
             is_chunked = head.is_chunked
             parts = [framed(part, is_chunked=is_chunked) for part in body.read_at_hand()]
             rest = b"".join((*parts, last_part(is_chunked=is_chunked)))
-            upstream.write(b"\r\n".join((*lines, b"\r\n")) + rest)
-            self._sent(upstream)
+            due_s = self._call.facts.now_s() + self._route.timeouts.response_s
+            upstream.sends_all(b"\r\n".join((*lines, b"\r\n")) + rest, due_s)
             return
         if head.expects_continue and not body.has_begun and not self._call.said_continue:
             lines += expectation_lines(head)

@@ -21,13 +21,12 @@ class ExchangeFacts:
 
     __slots__ = ("sent_s", "status", "token", "token_is_new", "upstream", "waited_s")
 
-    def __init__(self, token: Token | None, sent_s: float, last_status: int) -> None:
-        self.token = token
-        self.token_is_new = False
-        self.upstream: UpstreamConnection | None = None
-        self.sent_s = sent_s
-        self.waited_s: float | None = None
-        self.status = last_status
+    token: Token | None
+    token_is_new: bool
+    upstream: UpstreamConnection | None
+    sent_s: float
+    waited_s: float | None
+    status: int
 
     @property
     def address(self) -> str:

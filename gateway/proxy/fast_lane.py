@@ -39,9 +39,10 @@ class FastLane:
 
     def _work(self) -> None:
         answered, begun = self.turn.take()
+        now_s = self._now_s()
         for front in answered:
             try:
-                self._look(front)
+                self._look(front, now_s)
             except Exception as error:  # noqa: BLE001 - one failure must not stop the others
                 self._broke(front, error)
         for front in begun:
@@ -71,30 +72,34 @@ class FastLane:
         front.exchange = exchange
         front.wake_task()
 
-    def _look(self, front: Front) -> None:
+    def _look(self, front: Front, now_s: float) -> None:
         """Relay a response that is complete; leave every other one to the task."""
         call, exchange = front.call, front.exchange
-        if call is None or exchange is None or call.is_over or not exchange.has_news():
+        if call is None or exchange is None or call.is_over:
             return
-        route = call.route
+        route, handler = call.route, self._handler
         try:
-            if not exchange.is_whole() or route is None or self._handler.must_recover(exchange, route):
+            if not exchange.is_whole():
+                if exchange.has_news():
+                    front.wake_task()
+                else:
+                    exchange.tells(front)
+                return
+            if route is None or handler.must_recover(exchange, route):
                 front.wake_task()
                 return
-            self._handler.note_accepted(call, exchange, route)
+            handler.note_accepted(call, exchange, route)
             relay_at_once(call, route, exchange.answer)
         except Exception as error:  # noqa: BLE001
             self._failed(front, call, exchange, error)
             return
         exchange.close()
-        self._over(front, call)
+        handler.done(call)
+        front.served(call, now_s)
 
     def _failed(self, front: Front, call: Call, exchange: Exchange | None, error: Exception) -> None:
         if exchange is not None:
             exchange.fails()
         self._handler.failed(call, error)
-        self._over(front, call)
-
-    def _over(self, front: Front, call: Call) -> None:
         self._handler.done(call)
         front.served(call, self._now_s())

@@ -30,36 +30,38 @@ _NO_BODY: Final[StreamReader] = EMPTY_PAYLOAD
 
 
 class Turn:
-    """The batch of one iteration of the loop: what to process once everything that arrived has been read."""
+    """The batch of one iteration of the loop: what to process once everything that arrived has been read.
 
-    __slots__ = ("_is_due", "_loop", "_work", "answered", "begun")
+    Attributes:
+        answered, begun: the connections whose response has news, and those whose request has arrived.
+        is_due: the batch is about to be processed.
+    """
+
+    __slots__ = ("_loop", "_work", "answered", "begun", "is_due")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, work: Callable[[], None]) -> None:
         self._loop = loop
         self._work = work
-        self._is_due = False
+        self.is_due = False
         self.begun: list[Front] = []
         self.answered: list[Front] = []
 
     def begins(self, front: Front) -> None:
         """Add a connection whose request has arrived."""
         self.begun.append(front)
-        if not self._is_due:
-            self._is_due = True
-            self._loop.call_soon(self._work)
+        if not self.is_due:
+            self.falls_due()
 
-    def is_answered(self, front: Front) -> None:
-        """Add a connection whose response has news."""
-        self.answered.append(front)
-        if not self._is_due:
-            self._is_due = True
-            self._loop.call_soon(self._work)
+    def falls_due(self) -> None:
+        """Process the batch in the next iteration of the loop."""
+        self.is_due = True
+        self._loop.call_soon(self._work)
 
     def take(self) -> tuple[list[Front], list[Front]]:
         """Take the batch: first the responses, then the requests."""
         taken = (self.answered, self.begun)
         self.answered, self.begun = [], []
-        self._is_due = False
+        self.is_due = False
         return taken
 
 
@@ -121,8 +123,7 @@ class Front(Awaiter):
                 waiter = facts.keep_asleep()
                 if waiter is not None:
                     self._waiter = waiter
-                    now_s = facts.now_s()
-                    call = Call(self.link, head.method, _NO_BODY, terms.ids.next(), now_s)
+                    call = Call(self.link, head.method, _NO_BODY, terms.ids.next(), facts.now_s())
                     call.plain_head = head
                     self.call = call
                     terms.turn.begins(self)
@@ -181,7 +182,10 @@ class Front(Awaiter):
 
     def happened(self) -> None:
         """Add the response to the batch."""
-        self._terms.turn.is_answered(self)
+        turn = self._terms.turn
+        turn.answered.append(self)
+        if not turn.is_due:
+            turn.falls_due()
 
     def begun(self) -> Call | None:
         """Return the call that begins; None if there is none, or if the task was woken to begin it."""

@@ -30,7 +30,6 @@ from gateway.core.resolution import Ip
 from gateway.core.settings import Limits
 from gateway.observe.faults import report
 from gateway.proxy.answer import Answer, Data
-from gateway.proxy.answer_reader import AnswerReader
 from gateway.proxy.upstream_flow import UpstreamFlow
 from gateway.verdict import Way, verdict
 
@@ -56,7 +55,6 @@ class UpstreamConnection(UpstreamFlow):
         awaiter: receives the news of the response instead of a waiting task.
         pass_on: relays what has arrived of a response; returns False if the waiting task must be woken.
         address: where the connection leads; empty for a unix socket.
-        exchanges: how many exchanges began on it.
         idle_since_s: when it last became idle, monotonic.
         request_is_sent: the request was sent to its last byte.
         is_outdated: it must not serve another exchange (`pool`).
@@ -71,7 +69,6 @@ class UpstreamConnection(UpstreamFlow):
         "_waiter",
         "address",
         "awaiter",
-        "exchanges",
         "idle_since_s",
         "is_outdated",
         "needs_close_notify",
@@ -96,7 +93,6 @@ class UpstreamConnection(UpstreamFlow):
         self.awaiter: Awaiter | None = None
         self.pass_on: Callable[[], bool] | None = None
         self._deadline_s = inf
-        self.exchanges = 0
         self.idle_since_s = 0.0
         self.is_outdated = False
         self.request_is_sent = False
@@ -107,11 +103,11 @@ class UpstreamConnection(UpstreamFlow):
 
     # ── what the exchange calls ───────────────────────────────────────────────────────────────────
 
-    def begin(self, *, is_head: bool, may_switch: bool = False) -> None:
-        """Expect a response from now on."""
-        AnswerReader.begin(self, is_head=is_head, may_switch=may_switch)  # `super` is slow to look up
-        self.exchanges += 1
-        self.request_is_sent = False
+    def sends_all(self, data: bytes, by_s: float) -> None:
+        """Send a whole request, or the last part of one, whose response is due by `by_s`, monotonic."""
+        self.write(data)
+        self.request_is_sent = True
+        self._deadline_s = by_s
 
     def end(self) -> bool:
         """End the exchange; return whether the connection may serve another one."""
@@ -125,6 +121,7 @@ class UpstreamConnection(UpstreamFlow):
             and not self.is_outdated
         )
         self.answer = self.awaiter = None
+        self.request_is_sent = False
         self._deadline_s = inf
         if not is_clean:
             self.abort()
@@ -185,7 +182,11 @@ class UpstreamConnection(UpstreamFlow):
                 return
         except Exception as error:  # noqa: BLE001 - uvloop would close, and the upstream be blamed
             self.fault(error)
-        self._wake()
+        awaiter = self.awaiter
+        if awaiter is not None:
+            awaiter.happened()
+        else:
+            self._wake()
 
     def eof_received(self) -> None:
         """Note an orderly end; the transport closes, and `connection_lost` follows."""

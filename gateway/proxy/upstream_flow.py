@@ -101,7 +101,11 @@ class UpstreamFlow(AnswerReader):
         if self._reading_paused and self.transport is not None and not self.is_gone:
             self._reading_paused = False
             self.transport.resume_reading()
-        return self.take_chunks()
+        answer = self.answer
+        assert answer is not None
+        chunks, answer.chunks = answer.chunks, []
+        self.buffered_bytes = 0
+        return chunks
 
     def hold(self) -> None:
         """Stop reading until `take`, because what was taken is not sent yet."""
