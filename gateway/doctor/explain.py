@@ -145,9 +145,9 @@ def explain(settings: Settings, asked: Question, arrived: Arrival, who: Describe
 def _route(settings: Settings, head: RequestHead) -> RouteSettings:
     router = Router((route, route) for route in settings.routes)
     try:
-        return router.match(head.host, head.target.path, head.method)
+        return router.match(head.host, head.path, head.method)
     except NoRoute as missed:
-        near = near_routes(settings.routes, head.host, head.target.path)
+        near = near_routes(settings.routes, head.host, head.path)
         raise NoRoute("\n  ".join((f"{missed.detail}; the nearest routes:", *near))) from None
 
 

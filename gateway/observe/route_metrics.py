@@ -105,7 +105,8 @@ class RouteMetrics:
             histogram = self.upstream_durations
             histogram.counts[bisect_left(BOUNDS_S, upstream_s)] += 1
             histogram.sum_s += upstream_s
-        self.request_bytes += request_bytes
+        if request_bytes:
+            self.request_bytes += request_bytes
         self.answer_bytes += answer_bytes
         if recovery is not _NO_RECOVERY:
             self.recoveries[recovery] = self.recoveries.get(recovery, 0) + 1

@@ -65,7 +65,6 @@ class AnswerReader:
         "_is_11",
         "_is_head",
         "_keeps_alive",
-        "_last_head",
         "_left_bytes",
         "_limits",
         "_may_switch",
@@ -86,8 +85,7 @@ class AnswerReader:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._parser: httptools.HttpResponseParser | None = None
-        self._last_head = b""
-        self._plain: PlainAnswer | None = None  # the reading of the last head, if it was plain
+        self._plain: PlainAnswer | None = None  # the last head that was plain
         self._is_11 = False
         self._is_head = False
         self._may_switch = False
@@ -172,20 +170,14 @@ class AnswerReader:
 
     def _read_plain(self, answer: Answer, data: bytes) -> bool:
         """Read a response whose head is complete and plain (`plain_head`); return whether it was one."""
-        head, last = self._plain, self._last_head
-        if head is not None and data.startswith(last):
+        head = self._plain
+        if head is not None and data.startswith(head.block):
             head.is_repeated = True
         else:
-            end = data.find(b"\r\n\r\n") + 4
-            if end < 4 or end > self._limits.header_bytes:
-                return False
-            last = data if end == len(data) else data[:end]
-            head = read_plain_answer(last, self._limits.headers)
+            head = self._other_head(data, head)
             if head is None:
                 return False
-            if end <= KEPT_BYTES:
-                self._last_head, self._plain = last, head
-        part = data[len(last) :]
+        part = data[len(head.block) :]
         here_bytes = len(part)
         left_bytes = head.length - here_bytes
         if left_bytes < 0:
@@ -202,6 +194,20 @@ class AnswerReader:
         if not left_bytes:
             answer.is_complete = self.is_reusable = True
         return True
+
+    def _other_head(self, data: bytes, before: PlainAnswer | None) -> PlainAnswer | None:
+        """Read a plain head that is not the one before, and keep it; None if it is not complete or plain."""
+        head = before.resized(data) if before is not None else None
+        if head is None:
+            end = data.find(b"\r\n\r\n") + 4
+            if not 4 <= end <= self._limits.header_bytes:
+                return None
+            head = read_plain_answer(data[:end], self._limits.headers)
+        if head is None or len(head.block) > self._limits.header_bytes:
+            return None
+        if len(head.block) <= KEPT_BYTES:
+            self._plain = head
+        return head
 
     def end_of_input(self, *, is_clean: bool, how: str = "the upstream closed the connection") -> None:
         """Decide what the end of the connection means (RFC 9112 sections 8 and 9.8)."""

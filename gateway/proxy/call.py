@@ -90,7 +90,7 @@ class Call:
     def is_read(self, head: RequestHead) -> None:
         """Set the head, and what follows from it for the whole call."""
         self.head = head
-        self.path = head.target.path
+        self.path = head.path
         caller = self.facts.caller
         if caller.is_trusted:
             self.forwarded_for = caller.client_behind(head)

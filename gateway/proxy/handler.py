@@ -190,7 +190,7 @@ class Handler:
         if self._has_cors and head.method == "OPTIONS" and is_preflight(head):
             call.route = route = self._preflighted(head)
         else:
-            call.route = route = self._router.match(head.host, head.target.path, head.method)
+            call.route = route = self._router.match(head.host, head.path, head.method)
         route.counters.started_requests += 1  # written out: the call would cost as much as ten of these
         gate = route.gate
         if gate is not None and gate.cors is not None:
@@ -213,12 +213,12 @@ class Handler:
     def _preflighted(self, head: RequestHead) -> Route:
         """Find the route that a preflight asks about: that of the request which would follow."""
         try:
-            route = self._router.match(head.host, head.target.path, asked_method(head))
+            route = self._router.match(head.host, head.path, asked_method(head))
             if route.gate is not None and route.gate.cors is not None:
                 return route
         except CallerError:
             pass  # nothing would follow it: it is a request as all others
-        return self._router.match(head.host, head.target.path, head.method)
+        return self._router.match(head.host, head.path, head.method)
 
     @staticmethod
     def _answers_preflight(call: Call, route: Route) -> bool:
@@ -302,24 +302,22 @@ class Handler:
         call.is_over = True
         total_s = call.facts.stopwatch_s() - call.began_s
         body, route, exchange, failure = call.body, call.route, call.exchange, call.failure
-        if route is None:
-            self._unrouted.started()
-        counters = self._unrouted if route is None else route.counters
+        if route is not None:
+            counters = route.counters
+        else:
+            counters = self._unrouted
+            counters.started()
+        received_bytes = 0
         if body is not None:
             body.forget()
-        if call.admission is not None and call.admission.leave is not None:
-            call.admission.leave()
-        counters.done(
-            call.status,
-            total_s,
-            exchange.waited_s if exchange is not None else None,
-            body.received_bytes if body is not None else 0,
-            call.answer_bytes,
-            call.recovery,
-            failure.code if failure is not None else "",
-        )
-        is_eventful = failure is not None or call.recovery is not _NO_RECOVERY
-        if route is not None and (is_eventful or route.health.is_troubled):
+            received_bytes = body.received_bytes
+        admission = call.admission
+        if admission is not None and admission.leave is not None:
+            admission.leave()
+        waited_s = exchange.waited_s if exchange is not None else None
+        recovery, code = call.recovery, failure.code if failure is not None else ""
+        counters.done(call.status, total_s, waited_s, received_bytes, call.answer_bytes, recovery, code)
+        if route is not None and (code or recovery is not _NO_RECOVERY or route.health.is_troubled):
             _watch(call, route)
         if self._observer is not None:
             self._observer.request_done(call.record(self._clock.wall_s(), total_s))

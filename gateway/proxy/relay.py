@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import Final
 
-from gateway.core.http.answer_head import Body, caller_body, dropped_names, is_event_stream
+from gateway.core.http.answer_head import Body, SentHead, caller_body, dropped_names, is_event_stream
 from gateway.proxy.answer import Answer, Data, WholeAnswer
 from gateway.proxy.call import Call
 from gateway.proxy.route import Route
@@ -21,6 +21,7 @@ from gateway.proxy.upstream import UpstreamConnection
 _CHUNKED: Final = Body.CHUNKED  # looking up a member of an Enum is slow before Python 3.12
 _LENGTH: Final = Body.LENGTH
 _UNTIL_CLOSE: Final = Body.UNTIL_CLOSE
+_HEAD_END: Final = b"\r\n\r\n"
 
 
 def relay_at_once(call: Call, route: Route, upstream: UpstreamConnection | WholeAnswer) -> bool:
@@ -32,7 +33,8 @@ def relay_at_once(call: Call, route: Route, upstream: UpstreamConnection | Whole
     body = answer.body
     if body is not _LENGTH:
         body = caller_body(body, is_http10=call.head.is_http10)
-    _decide_keep_alive(call, body)
+    if body is not _LENGTH or call.body is not None or call.facts.may_be_ending():
+        _decide_keep_alive(call, body)
     length, head, chunks = upstream.buffered_bytes, _head(call, route, answer, body), upstream.take()
     if len(chunks) == 1 and body is not _CHUNKED:
         data = head + chunks[0]  # the usual case
@@ -77,12 +79,14 @@ def _head(call: Call, route: Route, answer: Answer, body: Body) -> bytes:
     plain = answer.plain
     if plain is None or plain.lines is not answer.lines:
         return _formatted(call, route, answer, body)
-    is_usual = call.keeps_alive and not (call.answer_lines or call.head.is_http10)
-    if is_usual and plain.sent_under is route.settings:
-        return plain.sent
+    if not call.keeps_alive or call.answer_lines or call.head.is_http10:
+        return _formatted(call, route, answer, body)
+    sent = plain.sent
+    if sent is not None and sent.settings is route.settings:
+        return sent.start + plain.digits + _HEAD_END
     head = _formatted(call, route, answer, body)
-    if is_usual and plain.is_repeated and route.formats_alike(plain.special):
-        plain.sent, plain.sent_under = head, route.settings
+    if plain.is_repeated and route.formats_alike(plain.special):
+        plain.sent = SentHead(route.settings, head[: -len(plain.digits + _HEAD_END)])
     return head
 
 

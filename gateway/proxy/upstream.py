@@ -105,7 +105,9 @@ class UpstreamConnection(UpstreamFlow):
 
     def sends_all(self, data: bytes, by_s: float) -> None:
         """Send a whole request, or the last part of one, whose response is due by `by_s`, monotonic."""
-        self.write(data)
+        transport = self.transport
+        if transport is not None and not self.is_gone:  # `write`, which would be one call more
+            transport.write(data)
         self.request_is_sent = True
         self._deadline_s = by_s
 

@@ -6,6 +6,7 @@ A second reader of heads is a surface for smuggling. So it may give up at any ti
 from __future__ import annotations
 
 import asyncio
+import re
 from itertools import pairwise
 
 import pytest
@@ -13,11 +14,10 @@ from aiohttp import web
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.core.errors import GatewayError
+from gateway.core.errors import GatewayError, UpstreamAnswerTooLarge
 from gateway.core.http.answer_head import ANSWER_NAMES
 from gateway.core.http.plain_head import KEPT_BYTES
 from gateway.core.http.request_head import HeadReader, RequestHead
-from gateway.core.http.target import Target
 from gateway.core.settings import Limits
 from gateway.proxy.answer_reader import AnswerReader
 from gateway.proxy.request_reader import RequestReader
@@ -26,10 +26,8 @@ from tests.wire.messages import ok, request
 
 ROOMY = Limits()
 NARROW = Limits(target_bytes=300, header_bytes=300, headers=4)
-OF_A_HEAD = sorted(
-    {name for name in vars(RequestHead) if not name.startswith("_")}
-    | vars(RequestHead("GET", Target("/", ""), [], {})).keys() - {"line", "plain_fields"}
-)
+ANY = RequestHead("GET", "/", "", [], {})
+OF_A_HEAD = sorted({name for name in dir(ANY) if not name.startswith("_")} - {"line", "plain_fields"})
 
 
 @pytest.fixture(scope="module")
@@ -246,7 +244,24 @@ def test_a_field_that_has_become_a_credential_is_one_in_known_fields_too():
 
 
 @pytest.mark.parametrize(
-    "line", [b"POST / HTTP/1.1", b"GET / HTTP/1.0", b"GET  / HTTP/1.1", b"GET //a HTTP/1.1"]
+    "line",
+    [
+        b"POST / HTTP/1.1",
+        b"GET / HTTP/1.0",
+        b"GET  / HTTP/1.1",
+        b"GET /  HTTP/1.1",
+        b"GET /a b HTTP/1.1",
+        b"GET / / HTTP/1.1",
+        b"GET //a HTTP/1.1",
+        b"GET HTTP/1.1",
+        b"GET  HTTP/1.1",
+        b"GET a HTTP/1.1",
+        b"GET http://a.test/ HTTP/1.1",
+        b"GET / XHTTP/1.1",
+        b" HTTP/1.1",
+        b"HTTP/1.1",
+        b"",
+    ],
 )
 def test_known_fields_do_not_make_a_request_line_plain(line):
     reader = warm()
@@ -354,6 +369,51 @@ def test_heads_that_are_nearly_the_one_before_are_what_the_parser_makes_of_them(
         both(each, places if each != data else [], ROOMY, is_head=False, plain=plain, parsed=parsed)
         if not plain.is_reusable:
             return
+
+
+LENGTHS = [b"0", b"1", b"5", b"05", b"12", b"+5", b"5 ", b" 5", b"", b"x", b"5, 5", b"9" * 15, b"9" * 16]
+LENGTHS += [b"5\r\nX-A: b", b"5\r\n\r\n", b"5\n", b"\xb2"]
+
+
+@given(near_plain.answers(), st.lists(st.sampled_from(LENGTHS), min_size=1, max_size=4), near_plain.CUTS)
+@example(ok(b"hello"), [b"12", b"5"], [])
+@example(ok(b"hello", "Content-Length: 5"), [b"12", b"5"], [])
+def test_heads_of_other_lengths_than_the_one_before_are_what_the_parser_makes_of_them(data, lengths, places):
+    plain, parsed = AnswerReader(NARROW), AnswerReader(NARROW)
+    for each in (None, *lengths, None):
+        changed = (
+            data if each is None else re.sub(rb"(?i)(?<=\r\ncontent-length: )[0-9]+", each, data, count=1)
+        )
+        both(changed, places, NARROW, is_head=False, plain=plain, parsed=parsed)
+        if not plain.is_reusable:
+            return
+
+
+def test_a_head_of_another_length_is_not_read_again():
+    plain, parsed = AnswerReader(ROOMY), AnswerReader(ROOMY)
+    seen, special = [], []
+    for body, more in [
+        (b"one", "X-A: b"),
+        (b"twelve bytes", "X-A: b"),
+        (b"one", "X-A: b"),
+        (b"one", "X-A: c"),
+    ]:
+        both(ok(body, more), [], ROOMY, is_head=False, plain=plain, parsed=parsed)
+        seen.append(plain.answer.lines)
+        special.append(plain.answer.special)
+
+    assert [each is seen[0] for each in seen] == [True, True, True, False]
+    assert [each[b"content-length"] for each in special] == [b"3", b"12", b"3", b"3"]  # one may be held yet
+
+
+def test_a_head_that_grows_over_the_limit_by_its_length_is_too_large():
+    bare = len(ok(b"", "X-A: "))
+    head = f"X-A: {'a' * (NARROW.header_bytes - bare)}"
+    plain, parsed = AnswerReader(NARROW), AnswerReader(NARROW)
+    for body in (b"x" * 9, b"x" * 10):
+        both(ok(body, head), [], NARROW, is_head=False, plain=plain, parsed=parsed)
+
+    assert type(plain.error) is UpstreamAnswerTooLarge
 
 
 def test_the_same_head_again_is_not_read_again():

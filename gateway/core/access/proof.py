@@ -109,7 +109,7 @@ def url_of(head: RequestHead, caller: CallerFields) -> str:
     told = head.special if caller.is_trusted else {}
     scheme = told.get(b"x-forwarded-proto", caller.proto).decode("latin-1").strip().lower()
     authority = told.get(b"x-forwarded-host", head.authority).decode("latin-1").strip()
-    return normal_url(f"{scheme}://{authority}{head.target.path}")
+    return normal_url(f"{scheme}://{authority}{head.path}")
 
 
 def normal_url(url: str) -> str:

@@ -33,6 +33,7 @@ ANSWER_SPECIAL: Final = frozenset(
 # Allowed in a head that is read without a parser (`plain_head`); a length says where the body ends.
 _PLAIN: Final = frozenset({b"connection", b"content-length", b"date", b"keep-alive"})
 _PLAIN_LENGTH_DIGITS: Final = 15
+_LENGTH_FIELD: Final = b"\r\ncontent-length: "
 _BODILESS: Final = frozenset({b"204", b"304"})
 # They pass, and may lead past the gateway (`core.http.rewriting`).
 _LEADING: Final = frozenset({b"content-location", b"location"})
@@ -61,32 +62,81 @@ class Body(Enum):
 _LENGTH: Final = Body.LENGTH  # looking up a member of an Enum is slow before Python 3.12
 
 
+class SentHead:
+    """What callers get of the head of a plain response; it depends on nothing else.
+
+    Attributes:
+        settings: those of the route.
+        start: the head up to the value of its last field, ``Content-Length``.
+    """
+
+    __slots__ = ("settings", "start")
+
+    def __init__(self, settings: object, start: bytes) -> None:
+        self.settings = settings
+        self.start = start
+
+
 class PlainAnswer:
     """The head of a plain response; it does not change.
 
     Attributes:
+        before, after: its bytes up to the value of ``Content-Length``, and those that follow that.
+        block: all of them.
+        digits, length: that value, and the length of the body.
         status: as a number.
         start: the status line.
-        length: that of the body.
         lines, special: those of `ANSWER_NAMES.sort`.
-        is_repeated: more than one response of the connection had it.
-        sent, sent_under: what was made of it for callers, under the settings of which route; it depends on
-            nothing else.
+        is_repeated: more than one response of the connection had it, or one that differs in its length alone.
+        sent: what was made of it for the last of these.
     """
 
-    __slots__ = ("is_repeated", "length", "lines", "sent", "sent_under", "special", "start", "status")
+    __slots__ = (
+        "after",
+        "before",
+        "block",
+        "digits",
+        "is_repeated",
+        "length",
+        "lines",
+        "sent",
+        "special",
+        "start",
+        "status",
+    )
 
     def __init__(
-        self, status: int, start: bytes, length: int, lines: list[bytes], special: dict[bytes, bytes]
+        self, before: bytes, after: bytes, start: bytes, lines: list[bytes], special: dict[bytes, bytes]
     ) -> None:
-        self.status = status
+        self.before = before
+        self.after = after
+        self.digits = digits = special[b"content-length"]
+        self.block = before + digits + after
+        self.length = int(digits)
+        self.status = int(start[9:12])
         self.start = start
-        self.length = length
         self.lines = lines
         self.special = special
         self.is_repeated = False
-        self.sent = b""
-        self.sent_under: object = None
+        self.sent: SentHead | None = None
+
+    def resized(self, data: bytes) -> PlainAnswer | None:
+        """Return the head that `data` begins with, if it differs in its length alone; else None."""
+        at = len(self.before)
+        end = data.find(b"\r\n", at)
+        digits = data[at : max(at, end)]  # compiled code lets no slice end before it begins
+        if not data.startswith(self.before) or not _is_length(digits) or not data.startswith(self.after, end):
+            return None
+        special = self.special.copy()
+        special[b"content-length"] = digits
+        head = PlainAnswer(self.before, self.after, self.start, self.lines, special)
+        head.is_repeated = True
+        head.sent = self.sent
+        return head
+
+
+def _is_length(digits: bytes) -> bool:
+    return digits.isdigit() and len(digits) <= _PLAIN_LENGTH_DIGITS
 
 
 def has_no_body(status: int, *, is_head: bool) -> bool:
@@ -137,12 +187,12 @@ def read_plain_answer(head: bytes, most_fields: int) -> PlainAnswer | None:
     if fields is None:
         return None
     special = fields[1]
-    length = special.get(b"content-length", b"")
-    if not length.isdigit() or len(length) > _PLAIN_LENGTH_DIGITS:
+    if not _is_length(special.get(b"content-length", b"")):
         return None
     if special.get(b"connection", b"keep-alive") != b"keep-alive":
         return None
-    return PlainAnswer(int(digits), first, int(length), fields[0], special)
+    at = head.lower().find(_LENGTH_FIELD) + len(_LENGTH_FIELD)  # there is one, at the beginning of a line
+    return PlainAnswer(head[:at], head[at + len(special[b"content-length"]) :], first, fields[0], special)
 
 
 def caller_body(body: Body, *, is_http10: bool) -> Body:

@@ -53,7 +53,7 @@ def refuse_foreign_page(
     Raises:
         ForeignPage: another site's page caused it.
     """
-    is_named = route_host is not None or head.target.authority is not None or names_this_machine(head.host)
+    is_named = route_host is not None or head.target_authority is not None or names_this_machine(head.host)
     if not is_named and head.host:
         raise ForeignPage("Host names neither this machine nor a host of the route")
     special = head.special

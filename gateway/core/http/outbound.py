@@ -30,6 +30,8 @@ _VIA: Final = b"1.1 gateway"
 _VIA_10: Final = b"1.0 gateway"
 _REQUEST_ID_BYTES: Final = 128
 _VISIBLE: Final = bytes(range(0x21, 0x7F))
+_LAST: Final = frozenset({b"dpop", b"max-forwards", b"te"})
+"""Fields that `OutboundPlan.head` decides about last."""
 _REQUEST_ID: Final = b"X-Request-ID: "
 _PREFIX: Final = b"x-forwarded-prefix"
 
@@ -143,6 +145,9 @@ class OutboundPlan:
         Raises:
             ForeignPage, AuthorizationNotAllowed, BodyTooLarge.
         """
+        fields = head.plain_fields
+        if fields is not None and fields.admitted is self:
+            return  # the same fields came from the same caller: nothing else is looked at here
         settings, special = self.settings, head.special
         # Most requests have nothing to check here: a quick way past.
         if (
@@ -156,6 +161,8 @@ class OutboundPlan:
         limit = settings.max_body_bytes
         if limit is not None and head.content_length is not None and head.content_length > limit:
             raise BodyTooLarge(f"this route accepts a body of at most {limit} bytes")
+        if fields is not None:
+            fields.admitted = self
 
     def keeps_callers(self, head: RequestHead) -> bool:
         """Whether the caller's own ``Authorization`` goes out.
@@ -184,18 +191,21 @@ class OutboundPlan:
             line = f"{head.method} {self.target(head.target)} HTTP/1.1".encode("latin-1")
         fields = head.plain_fields
         sent = fields.sent if fields is not None else None
-        if sent is not None and sent.plan is self and sent.caller is caller:
+        is_prepared = sent is not None and sent.plan is self and sent.caller is caller
+        if sent is not None and is_prepared:
             out = [line, sent.start + request_id + sent.end]
         else:
             before, after = self._fields(head, caller)
             out = [line, *before, _REQUEST_ID + request_id, *after]
-            if fields is not None and fields.are_repeated:
+            if fields is not None and fields.are_repeated and special.keys().isdisjoint(_LAST):
                 start = _CRLF.join((*before, _REQUEST_ID))
                 fields.sent = SentFields(self, caller, start, _CRLF + _CRLF.join(after))
         if self._keeps and self.keeps_callers(head):
             out.append(b"Authorization: " + special[b"authorization"])
         elif token is not None:
             out.append(b"Authorization: " + token.field_value)
+        if is_prepared:
+            return out
         if b"dpop" in special and self._passes_proof(head, token):
             out.append(b"DPoP: " + special[b"dpop"])
         if b"max-forwards" in special:

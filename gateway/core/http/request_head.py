@@ -35,6 +35,7 @@ _KNOWN_OPTIONS: Final = frozenset({b"close", b"http2-settings", b"keep-alive", b
 _NOTHING: Final[frozenset[bytes]] = frozenset()
 _LENGTH_DIGITS: Final = 18  # below 2**63
 _PLAIN_METHODS: Final = {b"GET": "GET", b"HEAD": "HEAD", b"DELETE": "DELETE"}
+_END_OF_LINE: Final = b" HTTP/1.1"
 _PLAIN_TARGET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/?%"
 # Changes every other byte; a quarter of the time of deleting these to see whether anything is left.
 _ONLY_PLAIN: Final = bytes(byte if byte in _PLAIN_TARGET else byte ^ 0xFF for byte in range(0x100))
@@ -45,7 +46,8 @@ class RequestHead:
     """A caller's request head. Mutable only to be cheap: it does not change after `HeadReader.read`.
 
     Attributes:
-        method, target: as received.
+        method: as received.
+        path, query, target_authority: those of `Target`, its authority as `target_authority`.
         host: in lower case, without the port; may be empty.
         authority: the host as received, with its port; for ``Host`` and ``X-Forwarded-Host``.
         lines: fields that pass, each as ``Name: value``.
@@ -67,10 +69,16 @@ class RequestHead:
     authority: bytes = b""
     expects_continue = False
     repeats_authorization = False
+    target_authority: str | None = None
+    line: bytes | None = None
+    plain_fields: PlainFields | None = None
 
-    def __init__(self, method: str, target: Target, lines: list[bytes], special: dict[bytes, bytes]) -> None:
+    def __init__(
+        self, method: str, path: str, query: str, lines: list[bytes], special: dict[bytes, bytes]
+    ) -> None:
         self.method = method
-        self.target = target
+        self.path = path
+        self.query = query
         self.lines = lines
         self.special = special
         self.dropped: frozenset[bytes] = _NOTHING
@@ -78,8 +86,11 @@ class RequestHead:
         self.max_forwards: int | None = None
         self.is_http10 = self.is_chunked = False
         self.wants_trailers = self.offers_upgrade = self.wants_websocket = False
-        self.line: bytes | None = None
-        self.plain_fields: PlainFields | None = None
+
+    @property
+    def target(self) -> Target:
+        """The parts of the target; most requests need no object for them."""
+        return Target(self.path, self.query, self.target_authority)
 
 
 class SentFields:
@@ -107,11 +118,13 @@ class PlainFields:
         block: their bytes, from the end of the request line to the end of the head.
         lines, special, authority, host: those of `RequestHead`.
         note: what whoever lets callers in knows about the last request with these fields.
+        admitted: the plan that admitted the last request with them.
         are_repeated: more than one request of the connection had them.
         sent: what was made of them for the last of these requests.
     """
 
     __slots__ = (
+        "admitted",
         "are_repeated",
         "authority",
         "block",
@@ -139,6 +152,7 @@ class PlainFields:
         self.authority = authority
         self.host = host
         self.note: object = None
+        self.admitted: object = None
         self.are_repeated = False
         self.sent: SentFields | None = None
 
@@ -190,7 +204,9 @@ class HeadReader:
         lines, special = self._names.sort(fields)
         if not is_small and sum(map(len, lines)) + sum(map(len, special.values())) > limits.header_bytes:
             raise HeadTooLarge(f"the header exceeds {limits.header_bytes} bytes")
-        head = RequestHead(method, read_target(target), lines, special)
+        parts = read_target(target)
+        head = RequestHead(method, parts.path, parts.query, lines, special)
+        head.target_authority = parts.authority
         head.is_http10 = version[1] == 0
         self._read_host(head)
         if len(head.special) > 1 or b"host" not in head.special:
@@ -205,35 +221,31 @@ class HeadReader:
         framing, and no more than ``Connection: keep-alive`` the connection. Most callers repeat their fields
         in every request: `before` are those of the connection's last plain head.
         """
-        if len(data) > self._plain_bytes:
-            return None
         end = data.find(b"\r\n")
+        if end < len(_END_OF_LINE) or len(data) > self._plain_bytes:
+            return None
         line, block = data[:end], data[end:]
-        if before is not None and before.block == block and before.names is self._names:
-            before.are_repeated = True
+        if not line.endswith(_END_OF_LINE):
+            return None
+        name, blank, path = line[: -len(_END_OF_LINE)].partition(b" /")
+        method = _PLAIN_METHODS.get(name) if blank else None
+        # There is no blank or line end in the rest of the target, nor is it the beginning of an authority.
+        if method is None or path.translate(_ONLY_PLAIN) != path or path[:1] == b"/":
+            return None
+        fields = before
+        if fields is not None and fields.block == block and fields.names is self._names:
+            fields.are_repeated = True
         else:
-            before = self._plain_fields(block)
-            if before is None:
+            fields = self._plain_fields(block)
+            if fields is None:
                 return None
-        words = line.split(b" ")
-        if len(words) != 3 or words[2] != b"HTTP/1.1":
-            return None
-        method, target = _PLAIN_METHODS.get(words[0]), words[1]
-        # No line end, for one, is left in the target.
-        if (
-            method is None
-            or target.translate(_ONLY_PLAIN) != target
-            or target[:1] != b"/"
-            or target[:2] == b"//"
-        ):
-            return None
-        path, mark, query = target.decode("ascii").partition("?")
-        head = RequestHead(method, Target(path, mark + query), before.lines, before.special)
+        text, mark, query = ("/" + path.decode("ascii")).partition("?")
+        head = RequestHead(method, text, mark + query, fields.lines, fields.special)
         head.line = line
-        head.authority = before.authority
-        head.host = before.host
-        if len(before.block) <= KEPT_BYTES:
-            head.plain_fields = before
+        head.authority = fields.authority
+        head.host = fields.host
+        if fields is before or len(block) <= KEPT_BYTES:
+            head.plain_fields = fields
         return head
 
     def _plain_fields(self, block: bytes) -> PlainFields | None:
@@ -254,7 +266,7 @@ class HeadReader:
 
     def _read_host(self, head: RequestHead) -> None:
         """RFC 9112 section 3.2: an absolute-form target replaces Host; HTTP/1.0 may omit it."""
-        authority = head.target.authority
+        authority = head.target_authority
         head.authority = head.special.get(b"host", b"") if authority is None else authority.encode("latin-1")
         host = self._hosts.get(head.authority)
         if host is None:
