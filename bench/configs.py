@@ -16,7 +16,7 @@ from bench.certificates import Certificates
 from bench.scenarios import PLAIN, Scenario
 
 BODY = '{"orders": [' + ", ".join(f'{{"id": {number}}}' for number in range(8, 17)) + '], "more": false}'
-"""The answer that is proxied, 133 bytes of JSON."""
+"""The answer that is proxied, 133 bytes of JSON; the orders from 200 and from 300 on have some more."""
 LARGE, LARGE_BY_TLS = "large", "tls-large"
 """The files that are downloaded in plain HTTP, and through TLS to the upstream."""
 STATIC_TOKEN = "static"
@@ -104,6 +104,8 @@ def upstream_nginx(places: Places) -> str:
             default_type application/json;
             if ($http_authorization !~ "^(Bearer|DPoP) .") {{ return 401; }}
             location / {{ return 200 '{BODY}'; }}
+            location /orders/2 {{ return 200 '{BODY} '; }}
+            location /orders/3 {{ return 200 '{BODY}  '; }}
             location /{LARGE} {{ alias {places.directory}/{LARGE}; }}
             location /{LARGE_BY_TLS} {{ alias {places.directory}/{LARGE_BY_TLS}; }}
         }}

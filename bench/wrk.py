@@ -26,7 +26,18 @@ system_default = callers
 MinProtocol = TLSv1.3
 Ciphersuites = {CIPHER}
 """
-_REPORT = """\
+_SCRIPT = """\
+local requests, turn = {}, 0
+init = function(arguments)
+  for number = 1, 99 do
+    local order = 100 * (number % 3 + 1) + number
+    requests[number] = wrk.format(nil, wrk.path .. "orders/" .. order .. "?page=" .. number)
+  end
+end
+request = function()
+  turn = turn % #requests + 1
+  return requests[turn]
+end
 done = function(summary, latency)
   local errors = summary.errors
   io.write(string.format(
@@ -58,7 +69,11 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Wrk:
-    """The program, the script that makes it speak JSON, and the defaults of its OpenSSL."""
+    """The program, its script, and the defaults of its OpenSSL.
+
+    The script makes it speak JSON, and ask for another order each time: proxies that remember what they last
+    read must not look better than they are. The upstream's answers differ in their lengths (`configs`).
+    """
 
     program: str
     script: pathlib.Path
@@ -69,7 +84,7 @@ class Wrk:
     def prepare(cls, program: str, directory: pathlib.Path) -> Wrk:
         """Write both files into the directory."""
         script, openssl = directory / "report.lua", directory / "openssl.cnf"
-        script.write_text(_REPORT)
+        script.write_text(_SCRIPT)
         openssl.write_text(_OPENSSL)
         return cls(program, script, openssl)
 
