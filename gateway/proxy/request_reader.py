@@ -150,6 +150,10 @@ class RequestReader(RequestHandler):
 
     def _parse(self, parser: HttpParser[Any], data: bytes) -> None:
         is_between = not self._has_begun_head and self._last_payload.is_eof()
+        if is_between and self._is_last:
+            self._discards = True  # no request will be made of it, and so no error either
+            self.heard_at_s = self._loop.time()
+            return
         try:
             messages, upgraded, _ = parser.feed_data(data)
         except HttpProcessingError as error:

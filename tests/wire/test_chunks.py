@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.wire.messages import Broken, chunked
+from tests.wire.messages import Broken, chunked, ok, request
 from tests.wire.refusal import NEXT, POST
 from tests.wire.rig import Rig
 
@@ -163,3 +163,29 @@ async def test_a_flood_of_trailers_is_cut_off():
 
         assert 400 <= answer.status < 500
         assert await caller.rest() == b""
+
+
+@pytest.mark.parametrize("size", [100_000, 300_000])
+async def test_what_follows_the_last_request_of_a_connection_gets_no_response(size):
+    """It may belong to a good request, for which no error is true; the caller sends that again elsewhere."""
+    held = asyncio.Event()
+
+    async def hold(exchange):
+        await exchange.body()
+        await held.wait()
+        exchange.write(ok())
+
+    async with Rig(hold) as rig:
+        caller = await rig.caller()
+        await caller.send(request("GET", "/"))
+        await rig.upstream.until(lambda: rig.upstream.requests)
+        first = request("POST", "/", "Transfer-Encoding: chunked", body=chunked(b"abc"))
+        caller.write(first + request("POST", "/", body=b"x" * size))
+        await asyncio.sleep(0)
+        held.set()
+
+        answers = [await caller.answer(), await caller.answer()]
+        assert [answer.status for answer in answers] == [200, 200]
+        assert answers[-1].closes
+        assert await caller.rest() == b""
+        assert len(rig.upstream.requests) == 2
