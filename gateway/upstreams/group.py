@@ -21,7 +21,8 @@ from gateway.core.upstreams.ejection import (
     asked_to_wait,
     cut_off,
     failed,
-    most_out,
+    may_be_out,
+    not_reached,
     succeeded,
     worth_a_trial,
 )
@@ -133,13 +134,18 @@ class Group:
         rule, before, now_s = self.settings.eject, target.health, self._clock.now_s()
         if rule is None or target not in self.targets or (before.is_out and not is_trial):
             return
-        may_leave = self._may_leave(rule)
+        is_reached = sign is not Sign.CONNECT
+        is_allowed = len(self._serving) > 1 and may_be_out(
+            [each.health for each in self.targets], rule, is_reached=is_reached
+        )
         if sign is Sign.WELL:
             target.health = succeeded(before, now_s)
         elif sign.is_failure:
             jitter = self._clock.jitter()
-            target.health = failed(before, now_s, rule, jitter, may_leave=may_leave)
-            if wait_s and (may_leave or target.health.is_out):
+            target.health = failed(before, now_s, rule, jitter, may_leave=is_allowed)
+            if not is_reached:
+                target.health = not_reached(target.health)
+            if wait_s and (is_allowed or target.health.is_out):
                 target.health = asked_to_wait(target.health, now_s, wait_s)
         if target.health.is_out != before.is_out:
             self._left_or_returned(target, sign)
@@ -172,12 +178,6 @@ class Group:
         else:
             group_log.returned(self.settings.name, target)
         self._sort_out()
-
-    def _may_leave(self, rule: EjectSettings) -> bool:
-        """Whether one more target may be ejected: others serve, and not too many of the reachable are out."""
-        able = [each for each in self.targets if not each.health.is_cut_off]
-        out = sum(each.health.is_out for each in able)
-        return out < most_out(len(able), rule.at_most) and len(self._serving) > 1
 
     def _is_checked(self, target: Target, result: CheckResult) -> None:
         """Take a target out that checks find dead, and back in once they find it alive."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gateway.core.balance_settings import RetrySettings
-from gateway.core.upstreams.budget import may_retry
+from gateway.core.upstreams.budget import may_retry, saved, spent
 from gateway.core.upstreams.signs import Sign
 from gateway.observe.group_metrics import GroupMetrics
 from gateway.proxy.upstream import UpstreamConnection
@@ -20,6 +20,7 @@ class GroupRetries:
         self._counts = counts
         self._exchanging: dict[UpstreamConnection, Sign] = {}
         self._connecting = 0
+        self._savings = 0.0
 
     def __repr__(self) -> str:
         return f"<GroupRetries: {self._connecting} connecting, {len(self._exchanging)} exchanging>"
@@ -28,10 +29,15 @@ class GroupRetries:
         """Whether a request may be retried that was so often before, while so many are running."""
         if tries >= self._rule.tries:
             return False
-        is_within = may_retry(running, len(self._exchanging) + self._connecting, self._rule)
-        if not is_within:
-            self._counts.retried(reason.value, "over_budget")
-        return is_within
+        retrying = len(self._exchanging) + self._connecting
+        if may_retry(running, retrying, self._rule):
+            return True
+        left = spent(self._savings, running)
+        if left >= 0:
+            self._savings = left
+            return True
+        self._counts.retried(reason.value, "over_budget")
+        return False
 
     @contextmanager
     def connecting(self, reason: Sign | None) -> Iterator[None]:
@@ -58,3 +64,5 @@ class GroupRetries:
         reason = self._exchanging.pop(connection, None) if self._exchanging else None
         if reason is not None:
             self._counts.retried(reason.value, "answered" if sign is Sign.WELL else "failed")
+        elif sign is Sign.WELL:
+            self._savings = saved(self._savings, self._rule)

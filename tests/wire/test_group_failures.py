@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 
 import pytest
 
@@ -184,7 +185,7 @@ async def test_those_that_are_out_are_tried_when_the_others_cannot_be_reached():
 
 async def test_three_addresses_one_killed_one_sick_one_well_and_all_back():
     eject = EjectSettings(after=3, for_s=0.1)
-    group = {"balance": IN_TURN, "eject": eject, "retry": RetrySettings(budget=1.0)}
+    group = {"balance": IN_TURN, "eject": eject}
     async with grouped(3, group=group) as (rig, backends):
         callers = [await rig.caller() for _ in range(8)]
         statuses = Counter()
@@ -211,6 +212,62 @@ async def test_three_addresses_one_killed_one_sick_one_well_and_all_back():
         gained = [now - then for now, then in zip(backends.counts, before, strict=True)]
         assert set(statuses) == {200}
         assert gained == [16, 16, 16]
+
+
+@pytest.mark.parametrize("balance", [Balance.WARM, Balance.ROUND_ROBIN])
+async def test_under_load_only_what_may_not_be_sent_twice_is_lost_at_addresses_that_fall(balance):
+    """With the limits that a file without `eject` and `retry` has, but for the time that an address is out."""
+
+    async def works(exchange):
+        await exchange.body()
+        await asyncio.sleep(0.005)
+        with suppress(ConnectionResetError):
+            exchange.write(ok())
+
+    async def is_sick(exchange):
+        await exchange.body()
+        exchange.write(DOWN)
+
+    group = {"balance": BalanceSettings(balance), "eject": EjectSettings(for_s=0.1)}
+    async with grouped(3, works, group=group) as (rig, backends):
+        callers = [await rig.caller() for _ in range(50)]
+        lost = Counter()
+
+        async def load(rounds, after=None):
+            async def ask(number, caller):
+                sent = GET if number % 10 else request("POST", "/", body=b"once")
+                for turn in range(rounds):
+                    status = (await caller.ask(sent)).status
+                    if status != 200:
+                        lost["GET" if number % 10 else "POST", status] += 1
+                    if number == 1 and turn == 2 and after is not None:
+                        await after()
+
+            await asyncio.gather(*(ask(*each) for each in enumerate(callers)))
+
+        async def falls_sick():
+            backends[1].script = is_sick
+
+        await load(6)
+        assert not lost
+        await load(12, backends[0].close)
+        assert {method for method, _ in lost} <= {"POST"}
+        assert lost["POST", 502] <= 5  # they were in the one that was killed
+        lost.clear()
+        await load(15, falls_sick)
+        assert set(lost) <= {("POST", 503)}
+        assert sum(each.health.is_out for each in group_in(rig).targets) == 2
+        lost.clear()
+        await backends[0].start()
+        backends[1].script = works
+        async with asyncio.timeout(20.0):
+            while any(each.health.is_out for each in group_in(rig).targets):
+                await load(2)
+        before = backends.counts
+        await load(6)
+        gained = [now - then for now, then in zip(backends.counts, before, strict=True)]
+        assert not lost
+        assert min(gained) >= max(gained) / 2  # warm ones go first among equals
 
 
 async def test_health_survives_a_reload():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.balance_settings import RETRY, RetrySettings
-from gateway.core.upstreams.budget import LEAST, may_retry
+from gateway.core.upstreams.budget import LEAST, MOST_SAVED, may_retry, saved, spent
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,22 @@ def test_retries_are_never_more_than_their_share_of_the_others(callers, budget):
     while retrying < callers and may_retry(callers, retrying, rule):
         retrying += 1
     assert retrying <= LEAST or retrying <= (callers - retrying + 1) * budget
+
+
+@given(st.lists(st.booleans(), max_size=300), st.integers(1, 50))
+def test_what_is_spent_is_never_more_than_a_share_of_what_went_well(went_well, running):
+    savings, wells, spendings = 0.0, 0, 0
+    for is_well in went_well:
+        if is_well:
+            savings, wells = saved(savings, RETRY), wells + 1
+        elif (left := spent(savings, running)) >= 0:
+            savings, spendings = left, spendings + 1
+    assert spendings <= RETRY.budget * wells + 1e-9
+
+
+def test_savings_are_for_one_retry_of_each_request_that_runs():
+    savings, spendings = 500.0, 0
+    while (left := spent(savings, 50)) >= 0:
+        savings, spendings = left, spendings + 1
+    assert spendings == 50
+    assert saved(MOST_SAVED, RETRY) == MOST_SAVED

@@ -14,7 +14,9 @@ from gateway.core.upstreams.ejection import (
     asked_to_wait,
     cut_off,
     failed,
+    may_be_out,
     most_out,
+    not_reached,
     succeeded,
 )
 
@@ -43,6 +45,43 @@ def after(*moments, rule=RULE, may_leave=True, health=WELL):
 )
 def test_at_most_a_share_is_out_and_never_the_last(addresses, at_most, expected):
     assert most_out(addresses, at_most) == expected
+
+
+OUT, DEAD = Health(is_out=True), Health(is_out=True, is_unreached=True)
+
+
+@pytest.mark.parametrize(
+    ("all_of_them", "is_reached", "expected"),
+    [
+        ([WELL, WELL, DEAD], True, True),
+        ([WELL, OUT, WELL], False, True),
+        ([WELL, WELL, OUT], True, False),
+        ([WELL, WELL, DEAD], False, False),
+        ([WELL, DEAD], True, False),
+        ([WELL, OUT, DEAD], True, False),
+        ([WELL, WELL, DEAD, DEAD], True, True),
+        ([WELL, OUT, DEAD, DEAD], True, False),
+        ([WELL, WELL, WELL, cut_off(WELL, 0.0, RULE, 0.0)], True, True),
+    ],
+)
+def test_what_cannot_be_connected_to_is_limited_apart(all_of_them, is_reached, expected):
+    assert may_be_out(all_of_them, RULE, is_reached=is_reached) is expected
+
+
+@given(st.integers(2, 12), st.lists(st.booleans(), max_size=40), st.floats(0.01, 1))
+def test_the_limits_together_never_let_the_last_one_out(count, failures, at_most):
+    rule, addresses = EjectSettings(after=1, at_most=at_most), [WELL] * count
+    for is_reached in failures:
+        if may_be_out(addresses, rule, is_reached=is_reached):
+            addresses[addresses.index(WELL)] = OUT if is_reached else DEAD
+        assert WELL in addresses
+
+
+def test_a_trial_says_anew_whether_an_address_is_reached():
+    dead = not_reached(after(1, 2, 3))
+    assert dead.is_unreached
+    assert not after(20, health=dead).is_unreached
+    assert not_reached(after(1)) == after(1)
 
 
 def test_failures_in_a_row_eject():
