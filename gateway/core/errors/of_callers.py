@@ -109,7 +109,7 @@ class MethodUnsupported(CallerError):
 class UpgradeUnsupported(CallerError):
     """The route does not take WebSocket; other upgrades are ignored (RFC 9110 section 7.8)."""
 
-    code, status, title = "upgrade_unsupported", 501, "The gateway does not upgrade connections"
+    code, status, title = "upgrade_unsupported", 501, "The route does not take WebSocket"
     closes = True
 
 
