@@ -97,6 +97,11 @@ class Name:
         """Whether to wait for the look-up under way before using the name."""
         return must_wait(self._known, now_s, renew_s)
 
+    @property
+    def looked_up_at_s(self) -> float:
+        """When the last look-up ended; -inf: none has."""
+        return self._known.looked_up_at_s
+
     async def find(self) -> tuple[Ip, ...]:
         """Return its addresses, after a look-up if one is needed; the first one is waited for without limit.
 

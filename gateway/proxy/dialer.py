@@ -94,6 +94,8 @@ class Dialer:
             async with asyncio.timeout(timeout_s) as bound:
                 return await self._dial(_Dialling(make, tls, bound, reached))
         except TimeoutError:
+            if self._name is not None:
+                self._name.use_anew()  # it may have moved: the next request should know
             raise UpstreamConnectTimeout(f"{self._what_is_late()} in time") from None
         except (OSError, ssl.SSLError, UnicodeError) as error:
             if isinstance(error, OSError) and error.errno in EXHAUSTED:

@@ -74,13 +74,13 @@ class Attempts:
         task = asyncio.get_running_loop().create_task(target.connected(most_s, attempt.reached))
         self._running[task] = attempt
 
-    async def first(self, *, may_begin: bool) -> tuple[Target, UpstreamConnection] | UpstreamError | None:
-        """Wait until one connects or fails; None: it is time to begin another, where that `may_begin`.
+    async def first(self) -> tuple[Target, UpstreamConnection] | UpstreamError | None:
+        """Wait until one connects or fails; None: it is time to begin another, if there is one.
 
         Raises:
             OutOfDescriptors: the process has no file descriptor left.
         """
-        done = await self._wait(HEAD_START_S if may_begin else None)
+        done = await self._wait(HEAD_START_S)
         if not done and any(each.is_reached for each in self._running.values()):
             done = await self._wait(None)
         return self._outcome(done)

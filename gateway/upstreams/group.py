@@ -52,6 +52,7 @@ class Group:
         pool: stands in where a route has not chosen a target; it opens no connection.
         targets: what requests can go to, those that are out too.
         counts: of retries, ejections and waits.
+        names: those that are looked up.
         retries: those under way.
         queue: the places for requests; None: there is no limit.
     """
@@ -67,7 +68,7 @@ class Group:
         self.settings = settings
         self._make_pool = make_pool
         self._clock = clock
-        self._names = GroupNames(settings, find_name)
+        self.names = GroupNames(settings, find_name)
         self._header = settings.balance.header.lower().encode("ascii") + b": "
         self._leaving: list[Target] = []
         self._gone: dict[TargetId, Condition] = {}
@@ -81,7 +82,7 @@ class Group:
         self.queue = GroupQueue(most, settings.queue, counts, clock.now_s) if most is not None else None
         check = settings.check
         self._checks = GroupChecks(check, clock, self._is_checked) if check is not None else None
-        self._names.watch(self._moved)
+        self.names.watch(self._moved)
         self._moved()
 
     def __repr__(self) -> str:
@@ -218,19 +219,24 @@ class Group:
         Raises:
             UpstreamNameUnresolved: no target is known then.
         """
-        await self._names.find(self._clock.now_s())
+        await self.names.find(self._clock.now_s())
         self._moved()
         if not self.targets:
-            raise connect_error(self._names.trouble(), way_to(self.settings.addresses[0].place)) from None
+            raise connect_error(self.names.trouble(), way_to(self.settings.addresses[0].place)) from None
+
+    def look_up_early(self) -> None:
+        """Look the names up early, because no target is reached so far; nobody waits for that."""
+        self.names.use_anew()
+        self._moved()
 
     async def resolve_anew(self) -> None:
         """Look the names up early, because no target could be reached."""
-        await self._names.find_anew()
+        await self.names.find_anew()
         self._moved()
 
     def _moved(self) -> None:
         """Make the targets those that the names have now."""
-        wanted = dict.fromkeys(self._names.targets())
+        wanted = dict.fromkeys(self.names.targets())
         present = {each.id: each for each in self.targets}
         if wanted.keys() == present.keys():
             return
@@ -288,7 +294,7 @@ class Group:
             each.pool.sweep(now_s)
             is_used = is_used or not each.pool.is_empty
         if is_used or (self._checks is not None and self._checks.is_on):
-            self._names.use(now_s)
+            self.names.use(now_s)
         for each in [one for one in self._leaving if one.pool.is_empty]:
             self._leaving.remove(each)
             each.pool.close()
@@ -302,7 +308,7 @@ class Group:
 
     def close(self) -> None:
         """Close every connection."""
-        self._names.unwatch(self._moved)
+        self.names.unwatch(self._moved)
         if self._checks is not None:
             self._checks.stop()
         for each in (*self.targets, *self._leaving):

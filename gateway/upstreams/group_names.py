@@ -20,15 +20,19 @@ FindName = Callable[[str], Name]
 
 
 class GroupNames:
-    """The name of each entry of a group's list, if it is one that is looked up."""
+    """The name of each entry of a group's list, if it is one that is looked up.
+
+    Attributes:
+        all: each once.
+    """
 
     def __init__(self, settings: GroupSettings, find_name: FindName) -> None:
         self._renew_s = settings.resolve_s
         self._by_entry = [_name(each, find_name) for each in settings.addresses]
-        self._names = list(dict.fromkeys(name for name in self._by_entry if name is not None))
+        self.all = list(dict.fromkeys(name for name in self._by_entry if name is not None))
 
     def __repr__(self) -> str:
-        return f"<GroupNames {', '.join(each.host for each in self._names) or 'none'}>"
+        return f"<GroupNames {', '.join(each.host for each in self.all) or 'none'}>"
 
     def targets(self) -> Iterator[TargetId]:
         """Yield what they lead to now."""
@@ -40,29 +44,34 @@ class GroupNames:
 
     def use(self, now_s: float) -> None:
         """Note that they are in use, and renew them in the background if that is due."""
-        for each in self._names:
+        for each in self.all:
             each.use(now_s, self._renew_s)
 
     async def find(self, now_s: float) -> None:
         """Look up what is not known, or was not used for long."""
-        await find_any(self._names, now_s, self._renew_s)
+        await find_any(self.all, now_s, self._renew_s)
+
+    def use_anew(self) -> None:
+        """Look them up ahead of schedule in the background, because no target is reached."""
+        for each in self.all:
+            each.use_anew()
 
     async def find_anew(self) -> None:
         """Look them up ahead of schedule, because no target could be reached."""
-        await find_all_anew(self._names)
+        await find_all_anew(self.all)
 
     def trouble(self) -> socket.gaierror:
         """Return why they lead nowhere."""
-        return socket.gaierror(socket.EAI_NONAME, next((each.trouble for each in self._names), ""))
+        return socket.gaierror(socket.EAI_NONAME, next((each.trouble for each in self.all), ""))
 
     def watch(self, moved: Callable[[], None]) -> None:
         """Call `moved` whenever an address is gone."""
-        for each in self._names:
+        for each in self.all:
             each.watch(moved)
 
     def unwatch(self, moved: Callable[[], None]) -> None:
         """Stop calling `moved`."""
-        for each in self._names:
+        for each in self.all:
             each.unwatch(moved)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Final
 
 from gateway.core.upstreams.active_checks import Checked
+from gateway.net.resolver import Name
 from gateway.upstreams.group import Group
 from gateway.upstreams.target import Target
 
@@ -36,7 +38,18 @@ def group_state(group: Group, now_s: float) -> Mapping[str, object]:
         "max_requests": group.settings.max_requests,
         "waiting": group.queue.waiting if group.queue is not None else None,
         "check": None if group.settings.check is None else group.settings.check.path,
+        "names": [_name(each, now_s) for each in group.names.all],
         "addresses": [_target(each, now_s) for each in group.targets],
+    }
+
+
+def _name(name: Name, now_s: float) -> Mapping[str, object]:
+    age_s = now_s - name.looked_up_at_s
+    return {
+        "name": name.host,
+        "addresses": sorted(name.addresses),
+        "age_s": round(age_s, 1) if isfinite(age_s) else None,
+        "trouble": name.trouble or None,
     }
 
 

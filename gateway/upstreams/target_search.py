@@ -7,7 +7,8 @@ Rules:
 - Where a name has addresses of both families, the next one is of the family that was not tried yet.
 - Backups, and targets that are out, are not raced: they are tried once the others have failed.
 - One time bounds all of it: each target may take half of what is left, the last one all of it.
-- If none can be reached, names are looked up again before the failure is reported.
+- If none is reached, names are looked up again, at once: while the connects go on that take long, and before
+  a failure is reported.
 """
 
 from __future__ import annotations
@@ -77,7 +78,9 @@ class TargetSearch:
         while (target := self._next(attempts)) is not None or attempts.are_running:
             if target is not None:
                 self._begin(attempts, target)
-            found = await attempts.first(may_begin=target is not None)
+            else:
+                self._group.look_up_early()
+            found = await attempts.first()
             if isinstance(found, tuple):
                 return found
             self._failed = found or self._failed

@@ -223,6 +223,19 @@ async def test_a_service_that_is_at_none_of_its_addresses_is_looked_up_anew_firs
         assert at.asked == ["api"] * 2
 
 
+async def test_a_connect_that_takes_too_long_has_the_name_looked_up_for_the_next():
+    async with stage(OTHER, api=[HOLE]) as at, pool(at.service(), resolver=at.resolver) as made:
+        with black_hole(HOLE, at.port):
+            await at.resolver.name("api").find()
+            at.records["api"] = [OTHER]
+            at.now_s += REPEAT_S
+            with pytest.raises(UpstreamConnectTimeout):
+                await made.connect(0.05)
+            await at.resolver.name("api").find_anew(WAIT_S)
+            assert (await made.connect(WAIT_S)).address == OTHER
+            assert at.asked == ["api"] * 2
+
+
 # ── a name that moved ─────────────────────────────────────────────────────────────────────────────
 
 

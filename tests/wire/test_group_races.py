@@ -160,7 +160,7 @@ async def test_of_two_that_are_reached_together_one_serves_and_the_other_is_clos
                 attempts.begin(each, 10.0)
             while not all(task.done() for task in attempts._running):
                 await asyncio.sleep(0.001)
-            target, connection = await attempts.first(may_begin=False)
+            target, connection = await attempts.first()
         await backends[1].until(lambda: backends[1].connections == 1 and backends[1].open == 0)
         assert (target, connection.is_open, attempts.overtaken) == (group.targets[0], True, [])
         assert [each.running for each in group.targets] == [1, 0]

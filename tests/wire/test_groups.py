@@ -8,6 +8,7 @@ import pytest
 
 from gateway.core.balance_settings import Balance, BalanceSettings
 from gateway.core.settings import AddressSettings, Scheme, UpstreamSettings
+from gateway.upstreams.group_state import group_state
 from tests.net.look_ups import Zone
 from tests.wire.certificates import Authority, server_context
 from tests.wire.groups import at, group_of, grouped, route_to
@@ -191,6 +192,30 @@ async def test_a_name_that_does_not_resolve_is_an_error_of_its_own():
             zone.records["nowhere.test"] = ["127.0.0.1"]
             while (await rig.get()).status != 200:
                 await asyncio.sleep(0.05)
+
+
+async def test_the_state_of_a_group_shows_what_its_names_lead_to():
+    def named(rig):
+        return [route_to(rig, group_of(at(rig.upstream.port, "pair.test"), at(9)), has_token=False)]
+
+    def shown(group):
+        (name,) = group_state(group, rig.gateway._clock.now_s())["names"]
+        return name
+
+    with Zone(pair_test=["127.0.0.2", "127.0.0.1"]) as zone:
+        async with Rig(routes=named, get_addr_info=zone) as rig:
+            (group,) = rig.gateway.generation.groups.values()
+            assert shown(group) == {"name": "pair.test", "addresses": [], "age_s": None, "trouble": None}
+            assert (await rig.get()).status == 200
+            found = {"name": "pair.test", "addresses": ["127.0.0.1", "127.0.0.2"]}
+            assert shown(group) == found | {"age_s": shown(group)["age_s"], "trouble": None}
+            assert 0 <= shown(group)["age_s"] < 10
+            del zone.records["pair.test"]
+            while not shown(group)["trouble"]:
+                await group.resolve_anew()
+                await asyncio.sleep(0.01)
+            assert shown(group)["trouble"] == "there is no such name"
+            assert shown(group)["addresses"] == found["addresses"]
 
 
 @pytest.mark.time_lapse
