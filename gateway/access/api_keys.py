@@ -9,7 +9,7 @@ from gateway.access.watched_text import WatchedText, file_state
 from gateway.core.access.api_keys import ApiKey, digest_of, read_keys
 from gateway.core.access.asked import Asked
 from gateway.core.access.evidence import Slot, is_too_long
-from gateway.core.access.finding import Bad, Finding, Known, Unsure
+from gateway.core.access.finding import Bad, Fault, Finding, Known, Unsure
 from gateway.core.access.refusal import api_key_challenge
 from gateway.core.access_settings import ApiKeyWay
 from gateway.core.caller import Caller, WayName
@@ -20,7 +20,7 @@ from gateway.core.oauth.named_secret import WatchedFile
 
 UNKNOWN_KEY: Final = Bad("the API key is unknown")
 EXPIRED_KEY: Final = Bad("the API key has expired")
-NO_FILE: Final = Unsure("the file of API keys cannot be used", is_ours=True)
+NO_FILE: Final = Unsure("the file of API keys cannot be used", fault=Fault.FILE)
 
 
 class ApiKeys:

@@ -28,7 +28,7 @@ from gateway.access.watched_text import WatchedText, file_state
 from gateway.access.way import Pending
 from gateway.core.access.asked import Asked
 from gateway.core.access.evidence import Slot, is_too_long
-from gateway.core.access.finding import Bad, Finding, Known, Slowed, Unsure
+from gateway.core.access.finding import Bad, Fault, Finding, Known, Slowed, Unsure
 from gateway.core.access.htpasswd import (
     LIBRARIES,
     PasswordHash,
@@ -48,10 +48,10 @@ from gateway.core.oauth.named_secret import WatchedFile
 
 WRONG: Final = Bad("the user name or the password is wrong")
 NO_CREDENTIALS: Final = Bad("the credentials are not a user name and a password in base64")
-NO_FILE: Final = Unsure("the file of users cannot be used", is_ours=True)
-NO_LIBRARY: Final = Unsure("the library that verifies passwords is not installed", is_ours=True)
-BUSY: Final = Unsure("too many passwords are to be verified at once", is_ours=True)
-LATE: Final = Unsure("it takes too long to verify the password", is_ours=True)
+NO_FILE: Final = Unsure("the file of users cannot be used", fault=Fault.FILE)
+NO_LIBRARY: Final = Unsure("the library that verifies passwords is not installed", fault=Fault.FILE)
+BUSY: Final = Unsure("too many passwords are to be verified at once", fault=Fault.LOAD)
+LATE: Final = Unsure("it takes too long to verify the password", fault=Fault.LOAD)
 REMEMBERED_S: Final = 3600.0
 """What was compared once would be found equal again: the hash is part of what is remembered."""
 _TOO_MANY: Final = "too many passwords from there were wrong"

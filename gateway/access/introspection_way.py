@@ -28,7 +28,7 @@ from gateway.access.way import Introspector, Pending
 from gateway.core.access.asked import Asked
 from gateway.core.access.binding import Bound, known_or_bound
 from gateway.core.access.evidence import Slot, is_too_long, without_scheme
-from gateway.core.access.finding import Bad, Finding, Known, Unsure
+from gateway.core.access.finding import Bad, Fault, Finding, Known, Unsure
 from gateway.core.access.introspected import introspected, is_token
 from gateway.core.access.jwt_token import TOO_LONG, issuer_of
 from gateway.core.access.limits import address_of, network_of
@@ -51,7 +51,7 @@ LONGEST_PAUSE_S: Final = 60.0
 MOST_NEW: Final = 8
 """A half of the requests that go to one server at a time."""
 NO_TOKEN: Final = Bad("the token holds signs that no token has")
-TOO_MANY: Final = Unsure("too many new tokens arrive at once", is_ours=True)
+TOO_MANY: Final = Unsure("too many new tokens arrive at once", fault=Fault.LOAD)
 LATE: Final = Unsure("the authorization server does not answer in time")
 
 

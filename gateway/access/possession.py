@@ -17,7 +17,7 @@ from typing import Final
 
 from gateway.access.verification_keys import VerificationKey, read_keys
 from gateway.core.access.binding import OTHER_CERTIFICATE, Bound
-from gateway.core.access.finding import Finding, Unsure
+from gateway.core.access.finding import Fault, Finding, Unsure
 from gateway.core.access.proof import (
     AHEAD_S,
     NO_KEY,
@@ -35,7 +35,7 @@ from gateway.core.json_object import JsonObject
 MOST_PROOFS: Final = 100_000
 """In each half of the window: at most 15 MiB."""
 MOST_KEYS: Final = 1_000
-FULL: Final = Unsure("too many DPoP proofs are remembered", retry_after_s=10, is_ours=True)
+FULL: Final = Unsure("too many DPoP proofs are remembered", retry_after_s=10, fault=Fault.LOAD)
 _WINDOW_S: Final = OLDEST_S + AHEAD_S
 
 

@@ -16,7 +16,7 @@ from gateway.access.way import Documents, Pending
 from gateway.core.access.asked import Asked
 from gateway.core.access.binding import Bound, known_or_bound
 from gateway.core.access.evidence import Slot, without_scheme
-from gateway.core.access.finding import Bad, Finding, Known, Unsure
+from gateway.core.access.finding import Bad, Fault, Finding, Known, Unsure
 from gateway.core.access.jwt_token import UnverifiedToken, read_token, unverified_claims
 from gateway.core.access.key_set_state import KeySetState
 from gateway.core.access.limits import address_of, network_of
@@ -31,7 +31,7 @@ from gateway.core.oauth.named_secret import WatchedFile
 
 BAD_SIGNATURE: Final = Bad("the signature of the token is not valid")
 UNKNOWN_KEY: Final = Bad("the token is signed with a key that the issuer does not publish")
-TOO_MANY: Final = Unsure("too many new tokens arrive at once", is_ours=True)
+TOO_MANY: Final = Unsure("too many new tokens arrive at once", fault=Fault.LOAD)
 _MOST_CANDIDATES: Final = 4
 """A token without a key id is tried with so many keys of its kind."""
 

@@ -13,7 +13,8 @@
         └── CallerTunnelsExceeded 429 the caller has too many tunnels
     Overloaded
     ├── CapacityExceeded         503  all callers of the route together send too many requests
-    └── TunnelsExceeded          503  all callers together have too many tunnels
+    ├── TunnelsExceeded          503  all callers together have too many tunnels
+    └── CallersTooMany           503  too many are to be verified that nobody knows yet
     GatewayError
     └── VerificationError        503  nobody can be verified in this way now
         ├── CallerUnverifiable   an authorization server is needed for it, and is not there
@@ -105,3 +106,9 @@ class CallerFileUnusable(VerificationError):
     code, status, title = "caller_file_unusable", 503, "A file by which callers are verified cannot be used"
     side = Side.GATEWAY
     proxy_error = "proxy_configuration_error"
+
+
+class CallersTooMany(Overloaded):
+    """More callers than can be verified at once come for the first time; those who are known go on."""
+
+    code, status, title = "too_many_new_callers", 503, "Too many new callers are to be verified"

@@ -82,9 +82,9 @@ class Watched:
         return {"key": self.key, "file": self.file.path, **trouble}
 
 
-def turns_after(pause_s: float, count: int) -> int:
-    """Return how many of `count` files have their turn: at least one, and all of them within `ROUND_S`."""
-    return min(count, max(1, ceil(count * pause_s / ROUND_S)))
+def turns_after(pause_s: float, count: int, round_s: float = ROUND_S) -> int:
+    """Return how many of `count` have their turn: at least one, and all of them within `round_s`."""
+    return min(count, max(1, ceil(count * min(1.0, pause_s / round_s))))
 
 
 class FileWatch:

@@ -17,6 +17,7 @@ from gateway.core.http.access_record import AccessRecord
 from gateway.core.http.frames import GOING_AWAY, POLICY_VIOLATION, SERVICE_RESTART
 from gateway.core.http.recovery import Recovery
 from gateway.core.settings import Limits, RouteName, RouteSettings, UpstreamSettings
+from gateway.observe.file_watch import turns_after
 from gateway.observe.route_metrics import RouteMetrics
 from gateway.proxy.route import Gate, Route
 from gateway.proxy.tunnel import Tunnel, TunnelEnd
@@ -121,6 +122,7 @@ class Tunnels:
         self._is_draining = False
         self._gates: Mapping[Permission, Gate] = {}
         self._looked_at_s = -inf
+        self._round: list[OpenTunnel] = []  # those whose turn is still to come
         self._asking: dict[OpenTunnel, asyncio.Task[None]] = {}
         self.open: set[OpenTunnel] = set()
 
@@ -188,13 +190,18 @@ class Tunnels:
         }
 
     def look(self, now_s: float) -> None:
-        """End the tunnels of callers who are let in no more, once a second; called by the sweeper."""
-        if now_s < self._looked_at_s + LOOK_S:
-            return
+        """End the tunnels of callers who are let in no more; called by the sweeper.
+
+        Each has its turn within `LOOK_S`, and they are spread over that as far as the sweeper comes by.
+        """
+        turns = turns_after(now_s - self._looked_at_s, len(self.open), LOOK_S)
         self._looked_at_s = now_s
-        for each in list(self.open):
+        for _ in range(turns):
+            if not self._round:
+                self._round = list(self.open)
+            each = self._round.pop()
             gate = self._gates.get(each.permission)
-            if gate is None or each.presented is None or each in self._asking:
+            if gate is None or each.presented is None or each in self._asking or each not in self.open:
                 continue
             lost = gate.lost(each.presented, now_s + ANSWER_S)
             if isinstance(lost, bool):

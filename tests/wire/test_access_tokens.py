@@ -193,7 +193,8 @@ async def test_invented_tokens_delay_no_caller_that_was_known_before():
         tokens._allowance._state_ns += 3600 * NS
 
         assert (await rig.get("/", bearer(token))).status == 200
-        assert (await rig.get("/", bearer(issuer.token(sub="new")))).status == 503
+        new = await rig.get("/", bearer(issuer.token(sub="new")))
+        assert (new.status, json.loads(new.body)["type"].rpartition(":")[2]) == (503, "too_many_new_callers")
 
 
 async def test_invented_tokens_delay_no_new_caller_from_elsewhere():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from math import inf
 
 from gateway.core.admission import Admission
@@ -39,6 +40,14 @@ class Bad:
     needs_proof: bool = False
 
 
+class Fault(Enum):
+    """What keeps a credential from being verified now."""
+
+    SERVER = "server"
+    FILE = "file"
+    LOAD = "load"
+
+
 @dataclass(frozen=True, slots=True)
 class Unsure:
     """It cannot be told now, through no fault of the caller's.
@@ -46,12 +55,12 @@ class Unsure:
     Attributes:
         reason: a few words for the caller: "the keys of the issuer cannot be fetched".
         retry_after_s: when another attempt may succeed, in whole seconds.
-        is_ours: whether a file of ours is at fault, and not another server.
+        fault: what is in the way.
     """
 
     reason: str
     retry_after_s: int = 1
-    is_ours: bool = False
+    fault: Fault = Fault.SERVER
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
-from gateway.core.access.finding import Bad, Finding, Known, Slowed, Unsure
+from gateway.core.access.finding import Bad, Fault, Finding, Known, Slowed, Unsure
 from gateway.core.access_settings import AccessEntry, AccessRule
 from gateway.core.caller import Caller, WayName
 
@@ -68,7 +68,7 @@ class Refused:
     Attributes:
         detail: a few words for the caller.
         scope: what it would need, for `Reason.SCOPE`.
-        retry_after_s, is_ours: for `Reason.UNSURE` and `Reason.SLOWED`, as in `Unsure`.
+        retry_after_s, fault: for `Reason.UNSURE` and `Reason.SLOWED`, as in `Unsure`.
         way: the way whose credential is bad or unsure.
         needs_proof: as in `Bad`.
     """
@@ -77,7 +77,7 @@ class Refused:
     detail: str
     scope: tuple[str, ...] = ()
     retry_after_s: int | None = None
-    is_ours: bool = False
+    fault: Fault = Fault.SERVER
     way: WayName | None = None
     needs_proof: bool = False
 
@@ -127,8 +127,8 @@ def _spoilt(findings: Mapping[WayName, Finding]) -> Refused | None:
             return Refused(Reason.SLOWED, found.reason, retry_after_s=found.retry_after_s, way=name)
     for name, found in findings.items():
         if isinstance(found, Unsure):
-            after_s, is_ours = found.retry_after_s, found.is_ours
-            return Refused(Reason.UNSURE, found.reason, retry_after_s=after_s, is_ours=is_ours, way=name)
+            after_s, fault = found.retry_after_s, found.fault
+            return Refused(Reason.UNSURE, found.reason, retry_after_s=after_s, fault=fault, way=name)
     return None
 
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, assert_never
 
+from gateway.core.access.finding import Fault
 from gateway.core.access.outcome import Reason, Refused
 from gateway.core.access_errors import (
     CallerFileUnusable,
     CallerNotAllowed,
+    CallersTooMany,
     CallerUnverifiable,
     CredentialInvalid,
     CredentialMissing,
@@ -28,6 +30,13 @@ Fields = tuple[tuple[str, str], ...]
 BEARER: Final = 'Bearer realm="gateway"'
 _DPOP: Final = f'DPoP realm="gateway", error="invalid_dpop_proof", algs="{" ".join(JWT_ALGORITHMS)}"'
 BASIC: Final = 'Basic realm="gateway", charset="UTF-8"'
+
+
+_UNSURE: Final[Mapping[Fault, type[GatewayError]]] = {
+    Fault.SERVER: CallerUnverifiable,
+    Fault.FILE: CallerFileUnusable,
+    Fault.LOAD: CallersTooMany,
+}
 
 
 def api_key_challenge(header: str) -> str:
@@ -51,8 +60,7 @@ def refusal_error(refused: Refused, challenges: Mapping[WayName, str]) -> Gatewa
         case Reason.SLOWED:
             return TooManyFailures(refused.detail, retry_after_s=refused.retry_after_s)
         case Reason.UNSURE:
-            kind = CallerFileUnusable if refused.is_ours else CallerUnverifiable
-            return kind(refused.detail, retry_after_s=refused.retry_after_s)
+            return _UNSURE[refused.fault](refused.detail, retry_after_s=refused.retry_after_s)
         case _:
             assert_never(refused.reason)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.core.access.finding import Fault
 from gateway.core.access.outcome import Reason, Refused
 from gateway.core.access.refusal import BASIC, BEARER, api_key_challenge, refusal_error
 from gateway.core.caller import WayName
@@ -56,7 +57,10 @@ def test_what_is_not_enough_says_what_is():
 
 def test_an_outage_says_when_to_come_back_and_whose_fault_it_is():
     theirs = refusal_error(Refused(Reason.UNSURE, "", retry_after_s=3), CHALLENGES)
-    ours = refusal_error(Refused(Reason.UNSURE, "", retry_after_s=3, is_ours=True), CHALLENGES)
+    ours = refusal_error(Refused(Reason.UNSURE, "", retry_after_s=3, fault=Fault.FILE), CHALLENGES)
+    load = refusal_error(Refused(Reason.UNSURE, "", retry_after_s=3, fault=Fault.LOAD), CHALLENGES)
 
     assert (theirs.retry_after_s, theirs.side.value) == (3, "authorization server")
     assert (ours.status, ours.code, ours.side.value) == (503, "caller_file_unusable", "gateway")
+    assert (load.status, load.code, load.side.value) == (503, "too_many_new_callers", "gateway")
+    assert load.retry_after_s == 3
