@@ -173,17 +173,26 @@ class AnswerReader:
         head = self._plain
         if head is not None and data.startswith(head.block):
             head.is_repeated = True
+            length, special, part = head.length, head.special, data[len(head.block) :]
+        elif head is not None and (digits := head.digits_in(data)):
+            head.is_repeated = True
+            length, special = int(digits), head.special.copy()
+            special[b"content-length"] = digits
+            size = len(head.block) - len(head.digits) + len(digits)
+            if size > self._limits.header_bytes:
+                return False
+            part = data[size:]
         else:
-            head = self._other_head(data, head)
+            head = self._other_head(data)
             if head is None:
                 return False
-        part = data[len(head.block) :]
+            length, special, part = head.length, head.special, data[len(head.block) :]
         here_bytes = len(part)
-        left_bytes = head.length - here_bytes
+        left_bytes = length - here_bytes
         if left_bytes < 0:
             return False
         answer.plain = head
-        answer.start, answer.lines, answer.special = head.start, head.lines, head.special
+        answer.start, answer.lines, answer.special = head.start, head.lines, special
         answer.status = self.status = head.status
         answer.body = _LENGTH
         answer.has_head = self.has_head = self._keeps_alive = True
@@ -195,17 +204,13 @@ class AnswerReader:
             answer.is_complete = self.is_reusable = True
         return True
 
-    def _other_head(self, data: bytes, before: PlainAnswer | None) -> PlainAnswer | None:
+    def _other_head(self, data: bytes) -> PlainAnswer | None:
         """Read a plain head that is not the one before, and keep it; None if it is not complete or plain."""
-        head = before.resized(data) if before is not None else None
-        if head is None:
-            end = data.find(b"\r\n\r\n") + 4
-            if not 4 <= end <= self._limits.header_bytes:
-                return None
-            head = read_plain_answer(data[:end], self._limits.headers)
-        if head is None or len(head.block) > self._limits.header_bytes:
+        end = data.find(b"\r\n\r\n") + 4
+        if not 4 <= end <= self._limits.header_bytes:
             return None
-        if len(head.block) <= KEPT_BYTES:
+        head = read_plain_answer(data[:end], self._limits.headers)
+        if head is not None and end <= KEPT_BYTES:
             self._plain = head
         return head
 

@@ -83,10 +83,11 @@ def _head(call: Call, route: Route, answer: Answer, body: Body) -> bytes:
         return _formatted(call, route, answer, body)
     sent = plain.sent
     if sent is not None and sent.settings is route.settings:
-        return sent.start + plain.digits + _HEAD_END
+        return sent.start + answer.special[b"content-length"] + _HEAD_END
     head = _formatted(call, route, answer, body)
     if plain.is_repeated and route.formats_alike(plain.special):
-        plain.sent = SentHead(route.settings, head[: -len(plain.digits + _HEAD_END)])
+        end_bytes = len(answer.special[b"content-length"] + _HEAD_END)
+        plain.sent = SentHead(route.settings, head[:-end_bytes])
     return head
 
 

@@ -78,16 +78,16 @@ class SentHead:
 
 
 class PlainAnswer:
-    """The head of a plain response; it does not change.
+    """The head of a plain response; it does not change. Others may differ from it in their length alone.
 
     Attributes:
         before, after: its bytes up to the value of ``Content-Length``, and those that follow that.
-        block: all of them.
+        block: all of its bytes.
         digits, length: that value, and the length of the body.
         status: as a number.
         start: the status line.
         lines, special: those of `ANSWER_NAMES.sort`.
-        is_repeated: more than one response of the connection had it, or one that differs in its length alone.
+        is_repeated: more than one response of the connection had it, or one of another length.
         sent: what was made of it for the last of these.
     """
 
@@ -120,23 +120,19 @@ class PlainAnswer:
         self.is_repeated = False
         self.sent: SentHead | None = None
 
-    def resized(self, data: bytes) -> PlainAnswer | None:
-        """Return the head that `data` begins with, if it differs in its length alone; else None."""
+    def digits_in(self, data: bytes) -> bytes:
+        """Return the value of ``Content-Length`` in `data`, if that begins with this head but for it.
+
+        Empty: `data` has another head.
+        """
+        if not data.startswith(self.before):
+            return b""
         at = len(self.before)
         end = data.find(b"\r\n", at)
-        digits = data[at : max(at, end)]  # compiled code lets no slice end before it begins
-        if not data.startswith(self.before) or not _is_length(digits) or not data.startswith(self.after, end):
-            return None
-        special = self.special.copy()
-        special[b"content-length"] = digits
-        head = PlainAnswer(self.before, self.after, self.start, self.lines, special)
-        head.is_repeated = True
-        head.sent = self.sent
-        return head
-
-
-def _is_length(digits: bytes) -> bool:
-    return digits.isdigit() and len(digits) <= _PLAIN_LENGTH_DIGITS
+        if end < at or not data.startswith(self.after, end):
+            return b""
+        digits = data[at:end]
+        return digits if digits.isdigit() and len(digits) <= _PLAIN_LENGTH_DIGITS else b""
 
 
 def has_no_body(status: int, *, is_head: bool) -> bool:
@@ -187,12 +183,13 @@ def read_plain_answer(head: bytes, most_fields: int) -> PlainAnswer | None:
     if fields is None:
         return None
     special = fields[1]
-    if not _is_length(special.get(b"content-length", b"")):
+    length = special.get(b"content-length", b"")
+    if not length.isdigit() or len(length) > _PLAIN_LENGTH_DIGITS:
         return None
     if special.get(b"connection", b"keep-alive") != b"keep-alive":
         return None
     at = head.lower().find(_LENGTH_FIELD) + len(_LENGTH_FIELD)  # there is one, at the beginning of a line
-    return PlainAnswer(head[:at], head[at + len(special[b"content-length"]) :], first, fields[0], special)
+    return PlainAnswer(head[:at], head[at + len(length) :], first, fields[0], special)
 
 
 def caller_body(body: Body, *, is_http10: bool) -> Body:
