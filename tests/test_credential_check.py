@@ -10,7 +10,7 @@ import pytest
 from aiohttp import ClientSession, web
 from click.testing import CliRunner
 
-from gateway.cli import main
+from gateway.cli.commands import main
 from gateway.config import load
 from gateway.core.client_settings import ClientName
 from tests.config.files.test_file_checks import HOUR, write_pair

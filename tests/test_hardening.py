@@ -65,7 +65,7 @@ READS = {"run": "config_process.asking.ConfigReader.begin", "demo": "config.load
 async def test_so_does_the_demo_before_it_reads_its_configuration(tmp_path):
     (tmp_path / "gateway.yaml").write_text("{")
     code = (
-        "import ctypes, json, resource; from gateway.cli import main;"
+        "import ctypes, json, resource; from gateway.cli.commands import main;"
         "import gateway.config; import gateway.config_process.asking;"
         "seen = [];"
         "gateway.READS = lambda *_: seen.append(ctypes.CDLL(None).prctl(3)) or 1 / 0\n"

@@ -297,6 +297,7 @@ NEVER_LOADED = {
     "gateway.access.api_keys": "callers' keys",
     "gateway.doctor": "other commands",
     "gateway.demo": "the same",
+    "click": "command lines that are not plain",
     "aiohttp.web_app": "a framework",
     "frozenlist._frozenlist": "the library of C++",
 }

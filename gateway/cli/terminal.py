@@ -1,4 +1,5 @@
 """What the commands write: results to stdout, reasons to stderr, in characters that the terminal has."""
+# ruff: noqa: PLC0415 - a gateway that runs does not load click
 
 from __future__ import annotations
 
@@ -7,19 +8,21 @@ import io
 import sys
 from typing import Final, NoReturn
 
-import click
-
 _PLAIN: Final = {"\N{BULLET}": "*", "\N{HORIZONTAL ELLIPSIS}": "..."}
 
 
 def say(text: str) -> None:
     """Write a result."""
+    import click
+
     # To the stream itself: click takes an ASCII stream for UTF-8.
     click.echo(text, file=sys.stdout)
 
 
 def end(status: int, *lines: str) -> NoReturn:
     """Exit with a reason, each line unchanged: editors parse lines that begin with file, line and column."""
+    import click
+
     for line in lines:
         click.echo(line, file=sys.stderr)
     sys.exit(status)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from gateway.cli import main
+from gateway.cli.commands import main
 from tests.processes import Finished
 
 EXAMPLE = Path(__file__).parents[2] / "gateway.yaml"

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from bench.__main__ import _parser
-from gateway.cli import main
+from gateway.cli.commands import main
 from gateway.config import load
 from gateway.demo.banner import Cast, banner
 from gateway.demo.run import DemoOptions
