@@ -50,13 +50,13 @@ def check(config: ConfigPlace) -> None:
 
 def _rules(settings: Settings) -> Iterator[str]:
     """Yield what stands before each route; nothing where it is the same for all, and open."""
-    from gateway.core.access.rule_words import gate_words, limit_words
+    from gateway.core.access.rule_words import gate_words, limit_words, signed_words
 
     if all(route.gate.is_open for route in settings.routes):
         return
     for route in settings.routes:
         limits = (limit_words(each) for each in route.gate.limits)
-        yield f"  {route.name}: {'; '.join((gate_words(route.gate), *limits))}"
+        yield f"  {route.name}: {'; '.join((gate_words(route.gate), *limits, *signed_words(route.gate)))}"
 
 
 def _workers(settings: Settings) -> str:

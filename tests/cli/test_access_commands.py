@@ -130,6 +130,16 @@ def test_explain_shows_what_is_signed(tmp_path):
     assert "  X-Caller-Jwt: <a signed JWT>" in done.out.splitlines()
 
 
+def test_check_says_for_whom_callers_are_signed(tmp_path):
+    file = tmp_path / "gateway.yaml"
+    file.write_text(SIGNED)
+    (tmp_path / "identity.pem").write_text(pem("p256"))
+    done = gateway(tmp_path, "check", "-c", str(file))
+
+    assert (done.status, done.err) == (0, "")
+    assert done.out.splitlines()[1:] == ["  /: staff; signed for crm in X-Caller-Jwt"]
+
+
 def test_explain_says_that_a_caller_cannot_be_told_of(tmp_path):
     file = tmp_path / "gateway.yaml"
     file.write_text(SIGNED)

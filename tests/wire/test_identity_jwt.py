@@ -24,6 +24,9 @@ from gateway.core.caller import WayName
 from gateway.core.identity import IdentityField
 from gateway.core.identity_jwt import IdentityJwt, IdentityKeySettings
 from gateway.core.settings import LogFormat, LogSettings, RouteName
+from gateway.doctor.admittance import Described
+from gateway.doctor.arrival import Arrival
+from gateway.doctor.explain import Question, explain
 from gateway.identity_keys import SKEW_S, IdentityKeyUnusable
 from tests.oauth import keys as key_kinds
 from tests.wire.issuer import AUDIENCE as TOKENS_ARE_FOR
@@ -216,6 +219,17 @@ async def test_the_handshake_of_a_tunnel_carries_it(ways):
         claims = await Verifier(rig).claims(rig.upstream.requests[-1].head.value(HEADER).decode())
 
     assert claims["sub"] == "acme"
+
+
+async def test_what_is_explained_is_what_is_signed(ways):
+    async with signing(ways) as rig:
+        claims = jwt.decode(await call(rig), options={"verify_signature": False})
+        question = Question("GET", "/", (1, 1), ((b"Host", b"localhost"),))
+        arrived = Arrival(rig.settings.listeners[0], "127.0.0.1")
+        told = explain(rig.settings, question, arrived, Described({PARTNER: "acme"}, frozenset(("a", "b"))))
+
+    assert json.loads(told.stated) == {name: claims[name] for name in claims.keys() - {"iat", "exp"}}
+    assert f"{HEADER}: <a signed JWT>" in told.after
 
 
 async def test_what_does_not_fit_is_refused_and_counted(ways):

@@ -32,5 +32,11 @@ def limit_words(limit: Limit) -> str:
     return f"{limit.name}: {limit.count} in {limit.period_s:g} s by {limit.by.value}{burst}"
 
 
+def signed_words(gate: GateSettings) -> tuple[str, ...]:
+    """Say what is signed for the upstream, if anything is: ``signed for orders in X-Caller-Jwt``."""
+    jwt = gate.identity_jwt
+    return () if jwt is None else (f"signed for {' and '.join(jwt.audience)} in {jwt.header}",)
+
+
 def _shown(value: str | int | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
