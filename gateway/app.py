@@ -28,7 +28,7 @@ from gateway.core.shortest_timeout import shortest_timeout_s
 from gateway.doors import Doors, Plan
 from gateway.files_in_use import watched_files
 from gateway.generation import Generation, MakeSources, ProcessParts, carried_over, refuse_unchangeable
-from gateway.identity_keys import IdentityKeys
+from gateway.identity_keys import IdentityKeys, PreparedKey
 from gateway.listening import asked_by
 from gateway.net.inherited_sockets import InheritedSockets
 from gateway.net.lookups import GetAddrInfo
@@ -58,7 +58,6 @@ from gateway.tls.trust import Trust
 UNROUTED: Final = RouteName("-")
 
 if TYPE_CHECKING:
-    from gateway.oauth.identity_key import IdentityKey
     from gateway.oauth.introspection import Introspection
 
 
@@ -70,7 +69,7 @@ class Part:
         make_sources: makes the token sources of a generation; None: they are of this process.
         oversee: makes what is shown.
         watched: returns the settings whose files are watched here, given those in use.
-        signer: signs who calls; None: this process has the keys for that.
+        signer: signs who calls; None: this process has the keys for that, as its settings say.
         keys_left: those that a process before this one has left.
     """
 
@@ -92,7 +91,7 @@ class Prepared:
     plans: Sequence[Plan]
     generation: Generation
     access_log: AccessLog | None
-    identity_key: IdentityKey | None
+    identity_key: PreparedKey
 
 
 class Gateway:
@@ -144,8 +143,7 @@ class Gateway:
         self._introspection: Introspection | None = None
         ways = WayParts(self._clock, self._documents, Allowance(loop.time), self._introspector)
         self.identity_keys = IdentityKeys(time.time, part.keys_left)
-        if part.signer is None:
-            self.identity_keys.begin(settings.identity_jwt)
+        self.identity_keys.begin(settings.identity_jwt)
         signer = part.signer or self.identity_keys
         self._parts = ProcessParts(
             loop, self._clock, self.metrics, self._trust, self._resolver, self._room, ways, signer
@@ -218,7 +216,7 @@ class Gateway:
         refuse_unchangeable(self._settings, settings)
         settings = carried_over(self._settings, settings)
         access_log = self.observers.access_log_for(settings)
-        identity_key = self.identity_keys.prepared(settings.identity_jwt) if self._has_keys else None
+        identity_key = self.identity_keys.prepared(settings.identity_jwt)
         plans: Sequence[Plan] = ()
         try:
             plans = await self.doors.plans(settings)
@@ -231,8 +229,7 @@ class Gateway:
 
     def commit(self, prepared: Prepared) -> None:
         """Go on with what was prepared last; nothing else has been since."""
-        if self._has_keys:
-            self.identity_keys.go_on(prepared.settings.identity_jwt, prepared.identity_key)
+        self.identity_keys.go_on(prepared.settings.identity_jwt, prepared.identity_key)
         self._swap(prepared.settings, prepared.generation, prepared.access_log)
         self._open(prepared.plans)
         prepared.generation.start()
@@ -330,10 +327,6 @@ class Gateway:
             told = self.observers.of_tokens()
             self._introspection = Introspection(self._clock, told, self._trust, self._resolver)
         return self._introspection
-
-    @property
-    def _has_keys(self) -> bool:
-        return self._part.signer is None
 
     def _watch(self, settings: Settings) -> FileWatch:
         of_callers = (*self.generation.ways.files(), *self.identity_keys.files())

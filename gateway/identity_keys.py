@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from gateway.core.client_settings import SecretReader
@@ -65,6 +66,18 @@ class KeyFile:
     def look(self) -> None:
         """Check whether it was replaced."""
         self._keys.look()
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedKey:
+    """The key for other settings; None if they have none.
+
+    Attributes:
+        text: what it was read from. The file may have been replaced since.
+    """
+
+    key: IdentityKey | None = None
+    text: Secret | None = None
 
 
 class IdentityKeys:
@@ -128,32 +141,34 @@ class IdentityKeys:
             IdentityKeyUnusable: there is no such key either.
         """
         try:
-            key = self.prepared(settings)
+            self.go_on(settings, self.prepared(settings))
         except IdentityKeyUnusable as unusable:
             if self._key is None:
                 raise
-            key, self.trouble = self._key, str(unusable).removeprefix(f"{NAME} ")
-        self.go_on(settings, key)
+            self.go_on(settings, PreparedKey(self._key))
+            self.trouble = str(unusable).removeprefix(f"{NAME} ")
 
-    def prepared(self, settings: IdentityKeySettings | None) -> IdentityKey | None:
+    def prepared(self, settings: IdentityKeySettings | None) -> PreparedKey:
         """Return the key for other settings; nothing changes yet.
 
         Raises:
             IdentityKeyUnusable: their key cannot be used.
         """
         if settings is None:
-            return None
+            return PreparedKey()
         if settings.key is None:
-            return self._key if self._is_made and self._key is not None else _made()
+            return PreparedKey(self._key if self._is_made and self._key is not None else _made())
+        text = settings.key()
         try:
-            return self._same_or(_read(settings.key()))
+            return PreparedKey(self._same_or(_read(text)), text)
         except ValueError as unusable:
             raise IdentityKeyUnusable(f"{NAME} cannot be used: {unusable}") from None
 
-    def go_on(self, settings: IdentityKeySettings | None, key: IdentityKey | None) -> None:
+    def go_on(self, settings: IdentityKeySettings | None, prepared: PreparedKey) -> None:
         """Sign with the key that was prepared for these settings."""
+        key = prepared.key
         self._reader = settings.key if settings is not None else None
-        self._tried = self._reader() if self._reader is not None else None
+        self._tried, self.trouble = prepared.text, ""
         self._is_made = settings is not None and settings.key is None
         lifetime_s = settings.lifetime_s if settings is not None else 0.0
         self._ahead_s = settings.publish_ahead_s if settings is not None else 0.0

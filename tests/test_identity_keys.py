@@ -133,6 +133,36 @@ def test_what_is_no_key_changes_nothing(text):
     assert bench.keys.trouble == ""
 
 
+def test_a_file_that_is_replaced_during_a_reload_is_not_overlooked():
+    bench = Bench()
+    prepared = bench.keys.prepared(bench.settings)
+    bench.text = PEMS[1]
+    bench.keys.go_on(bench.settings, prepared)
+    assert bench.signer() == 0
+    bench.keys.look()
+    assert bench.signer() == 1
+
+
+def test_a_reload_to_another_file_ends_the_trouble_with_the_first():
+    bench, other = Bench(), IdentityKeySettings(lambda: PEMS[2], LIFETIME_S)
+    bench.put(Secret("no key"))
+    bench.keys.go_on(other, bench.keys.prepared(other))
+
+    assert (bench.signer(), bench.keys.trouble) == (2, "")
+
+
+def test_what_is_left_goes_on_until_the_file_holds_a_key_again():
+    left = Bench().keys.left()
+    after = Bench(left=left)
+    after.text = Secret("no key")
+    after.keys = IdentityKeys(lambda: after.now_s, left)
+    after.keys.begin(after.settings)
+    after.keys.look()
+    assert (after.signer(), bool(after.keys.trouble)) == (0, True)
+    after.put(PEMS[3])
+    assert (after.signer(), after.keys.trouble, after.published()) == (3, "", [3, 0])
+
+
 def test_a_first_key_must_be_one():
     with pytest.raises(IdentityKeyUnusable, match="neither PEM nor a JWK"):
         IdentityKeys(lambda: 0.0).begin(IdentityKeySettings(lambda: Secret("no key")))
