@@ -1,7 +1,8 @@
 """The Autobahn test suite against two echo servers, directly and through the gateway: no case may end otherwise.
 
-`make test TESTS=tests/real/test_autobahn.py` leaves out what takes minutes: large messages, and deflate with
-messages of all sizes. `AUTOBAHN_CASES=all` before it runs that too.
+`make test TESTS=tests/real/test_autobahn.py` leaves out what takes long: large messages, and deflate with
+messages of all sizes. `AUTOBAHN_CASES=all` before it runs that too: an hour and more for each echo server, on a
+machine that others use as well.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tests.real.test_websockets import of_node, of_python
 RUNS_ALL = os.environ.get("AUTOBAHN_CASES") == "all"
 LONG = () if RUNS_ALL else ("9.*", "12.*", "13.*")
 LEAST = 500 if RUNS_ALL else 240
-MOST_S = 3600.0 if RUNS_ALL else 120.0
+MOST_S = 7200.0 if RUNS_ALL else 120.0
 TRIES = 3
 
 
