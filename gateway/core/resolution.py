@@ -128,12 +128,16 @@ def after_half(known: Known, addresses: Sequence[Ip], now_s: float) -> Known:
 
 
 def completed(finding: Finding, known: Known, found_v6: Collection[bool]) -> Finding:
-    """Return what a look-up found, but what is known of families that were found for themselves meanwhile."""
+    """Return what a look-up found, but what is known of families that were found for themselves meanwhile.
+
+    The family that the system prefers leads (RFC 6724), whichever was found first.
+    """
     if finding.outcome is not LookUp.FOUND or not found_v6:
         return finding
     newer = [each for each in known.addresses if (":" in each) in found_v6]
     others = [each for each in finding.addresses if (":" in each) not in found_v6]
-    return replace(finding, addresses=(*newer, *others))
+    leads_v6 = ":" in finding.addresses[0]
+    return replace(finding, addresses=tuple(sorted(newer + others, key=lambda each: (":" in each) != leads_v6)))
 
 
 def is_due(known: Known, now_s: float, renew_s: float = RENEW_S) -> bool:

@@ -103,8 +103,9 @@ COMPLETED = [
     # known, what the look-up of both finds, families found for themselves; what counts
     ((B, X), (A, Y), (), (A, Y)),
     ((B, X), (A, Y), (False,), (B, Y)),
-    ((B, X), (A, Y), (True,), (X, A)),
-    ((B, X), (A, Y), (False, True), (B, X)),
+    ((B, X), (A, Y), (True,), (A, X)),
+    ((B, X), (Y, A), (False,), (Y, B)),
+    ((X, B), (A, Y), (False, True), (B, X)),
 ]
 
 
