@@ -9,15 +9,13 @@ and how many may be retried is decided in `core.upstreams`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
 
 from gateway.core.balance_settings import Balance, EjectSettings
 from gateway.core.clock import Clock
 from gateway.core.settings import GroupSettings, UpstreamSettings
-from gateway.core.upstreams.active_checks import UNCHECKED, CheckResult, checked, sorted_out
+from gateway.core.upstreams.active_checks import CheckResult, checked, sorted_out
 from gateway.core.upstreams.balance import choose, rotated
 from gateway.core.upstreams.ejection import (
-    WELL,
     asked_to_wait,
     cut_off,
     failed,
@@ -34,13 +32,11 @@ from gateway.proxy.target_pool import TargetPool
 from gateway.proxy.upstream import UpstreamConnection
 from gateway.upstreams import group_log
 from gateway.upstreams.group_checks import GroupChecks
+from gateway.upstreams.group_memory import GroupMemory, Inheritance
 from gateway.upstreams.group_names import FindName, GroupNames
 from gateway.upstreams.group_queue import GroupQueue
 from gateway.upstreams.group_retries import GroupRetries
-from gateway.upstreams.target import Condition, Target, TargetId, place_of
-
-MOST_GONE: Final = 64
-"""How many addresses that a name no longer has are remembered."""
+from gateway.upstreams.target import Target, TargetId, place_of
 
 MakePool = Callable[[UpstreamSettings], TargetPool]
 
@@ -71,7 +67,7 @@ class Group:
         self.names = GroupNames(settings, find_name)
         self._header = settings.balance.header.lower().encode("ascii") + b": "
         self._leaving: list[Target] = []
-        self._gone: dict[TargetId, Condition] = {}
+        self._memory = GroupMemory()
         self._out: list[Target] = []
         self._serving: list[Target] = []
         self.counts = counts
@@ -244,24 +240,17 @@ class Group:
             if each.id not in wanted:
                 each.pool.give_up()
                 self._leaving.append(each)
-                self._remember(each)
+                self._memory.keep(each)
         self.targets = [present.get(each) or self._target(each) for each in wanted]
         self._sort_out()
         if self._checks is not None:
             self._checks.keep(self.targets)
 
-    def _remember(self, target: Target) -> None:
-        """Remember how a target was: its address may come back, and is no better for that."""
-        self._gone.pop(target.id, None)
-        self._gone[target.id] = target.condition
-        if len(self._gone) > MOST_GONE:
-            del self._gone[next(iter(self._gone))]
-
     def _target(self, target_id: TargetId) -> Target:
         address = self.settings.addresses[target_id.entry]
         pool = self._make_pool(place_of(address, target_id.ip))
         target = Target(target_id, address, pool, self, self._clock.wall_s)
-        target.is_as(self._gone.pop(target_id, Condition()))
+        target.is_as(self._memory.taken(target_id))
         return target
 
     # ── as time passes ────────────────────────────────────────────────────────────────────────────
@@ -273,17 +262,9 @@ class Group:
 
     def take_over(self, before: Group) -> None:
         """Learn of addresses what was known in an earlier group: how they are does not depend on settings."""
-        known = {each.place: each.condition for each in before.targets}
-        ours, theirs = self.settings.check, before.settings.check
-        is_asked_alike = ours is not None and theirs is not None and ours.asks_as(theirs)
+        left = Inheritance(before.settings, before.targets)
         for each in self.targets:
-            health, checks = known.get(each.place, Condition())
-            each.is_as(
-                Condition(
-                    health if self.settings.eject is not None else WELL,
-                    checks if is_asked_alike else UNCHECKED,
-                )
-            )
+            each.is_as(left.of(each, self.settings))
         self._sort_out()
 
     def sweep(self, now_s: float) -> None:
