@@ -25,11 +25,13 @@ class RewriteSettings:
     Attributes:
         location: ``Location`` and ``Content-Location``.
         cookie_path: the ``Path`` of cookies.
+        elsewhere: paths below the route's that others take to other places (`core.http.rewrite_bounds`).
     """
 
     location: bool = True
     cookie_path: bool = False
     cookie_domain: CookieDomain = CookieDomain.KEEP
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def edits_cookies(self) -> bool:

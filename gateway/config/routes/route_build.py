@@ -30,6 +30,7 @@ from gateway.core.access_settings import NOTHING, GateSettings, WaySettings
 from gateway.core.caller import WayName
 from gateway.core.carriers import USUAL, Carrier
 from gateway.core.client_settings import ClientName, Grant
+from gateway.core.http.rewrite_bounds import bounded
 from gateway.core.instances import InstanceSettings
 from gateway.core.json_condition import JsonCondition
 from gateway.core.refusal_sign import RefusalSign
@@ -96,7 +97,7 @@ class RouteBuilder:
 
     def all(self) -> tuple[RouteSettings, ...]:
         """Build them, in the order of the file."""
-        return tuple(map(self._route, self._routes))
+        return bounded(map(self._route, self._routes))
 
     def _route(self, route: RouteModel) -> RouteSettings:
         if not isinstance(route.client, ClientsByCaller):

@@ -7,6 +7,7 @@ without the token that the gateway would have sent. Rules:
   a path, ``/crm/users?x``: the caller knows best by which scheme, host and port it reached the gateway.
 - With ``preserve_host`` an upstream may take the caller's host for its own, under either scheme. A path that
   lies in the route already then stays: an upstream that heeds ``X-Forwarded-Prefix`` has written it.
+- A path that a more specific route takes to another place stays, too: nothing would be found there.
 - Whatever else there is stays byte for byte: other hosts, relative references, paths outside this route, and
   what a browser might read as another host or another path. Nothing is repaired.
 - The bytes of the rest of the path, of the query and of the fragment do not change.
@@ -24,6 +25,7 @@ from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 from gateway.core.errors import AmbiguousPath
+from gateway.core.http.rewrite_bounds import inside
 from gateway.core.http.target import other_readings
 from gateway.core.rewrite_settings import CookieDomain
 from gateway.core.server_url import is_address
@@ -44,14 +46,25 @@ _HOST_ONLY: Final = b"__host-"
 class Rewriting:
     """What is rewritten in the responses of one route, prepared once."""
 
-    __slots__ = ("_cookies", "_hosts", "_inside", "_keeps_host", "_origins", "_route", "_scheme", "_settings")
+    __slots__ = (
+        "_cookies",
+        "_elsewhere",
+        "_hosts",
+        "_inside",
+        "_keeps_host",
+        "_origins",
+        "_route",
+        "_scheme",
+        "_settings",
+    )
 
     def __init__(self, settings: RouteSettings) -> None:
         self._settings = settings.rewrite
         self._cookies = settings.rewrite.edits_cookies
         path = b"" if settings.path == "/" else settings.path.encode("ascii")
         self._route = path
-        self._inside = settings.base_path.encode("ascii") + (b"" if settings.strips_prefix else path)
+        self._inside = inside(settings).encode("ascii")
+        self._elsewhere = tuple(each.encode("ascii") for each in settings.rewrite.elsewhere)
         upstreams = _upstreams(settings)
         self._origins = frozenset(map(_origin_of, upstreams))
         self._hosts = frozenset(host for _, host, _ in self._origins)
@@ -102,7 +115,10 @@ class Rewriting:
     def _led_back(self, path: bytes, before: bytes) -> bytes | None:
         if not _is_within(path, self._inside):
             return None
-        led = before + self._route + path[len(self._inside) :] or b"/"
+        own = self._route + path[len(self._inside) :]
+        if any(_is_within(own, each) for each in self._elsewhere):
+            return None
+        led = before + own or b"/"
         return led if _has_one_reading(led) else None
 
     # ── cookies ───────────────────────────────────────────────────────────────────────────────────
