@@ -137,7 +137,8 @@ def completed(finding: Finding, known: Known, found_v6: Collection[bool]) -> Fin
     newer = [each for each in known.addresses if (":" in each) in found_v6]
     others = [each for each in finding.addresses if (":" in each) not in found_v6]
     leads_v6 = ":" in finding.addresses[0]
-    return replace(finding, addresses=tuple(sorted(newer + others, key=lambda each: (":" in each) != leads_v6)))
+    addresses = sorted(newer + others, key=lambda each: (":" in each) != leads_v6)
+    return replace(finding, addresses=tuple(addresses))
 
 
 def is_due(known: Known, now_s: float, renew_s: float = RENEW_S) -> bool:
