@@ -16,7 +16,7 @@ from gateway.core.settings import Timeouts
 from gateway.proxy.body import RequestBody
 from gateway.proxy.call import Call
 from gateway.proxy.upstream import UpstreamConnection
-from gateway.proxy.upstream_flow import FULL_READ_BYTES
+from gateway.proxy.upstream_flow import FULL_READ_BYTES, FULL_READS_AT_ONCE
 
 # For upstreams that ignore the expectation; curl waits as long.
 CONTINUE_WAIT_S: Final = 1.0
@@ -25,7 +25,16 @@ CONTINUE_WAIT_S: Final = 1.0
 class Pump:
     """Sends the rest of a body in a task that the exchange owns; errors go to the upstream's connection."""
 
-    __slots__ = ("_body", "_call", "_invited", "_is_chunked", "_task", "_timeouts", "_upstream")
+    __slots__ = (
+        "_body",
+        "_call",
+        "_full_reads",
+        "_invited",
+        "_is_chunked",
+        "_task",
+        "_timeouts",
+        "_upstream",
+    )
 
     def __init__(
         self,
@@ -36,6 +45,7 @@ class Pump:
         invited: asyncio.Event | None,
     ) -> None:
         self._call = call
+        self._full_reads = 0
         self._body = body
         self._upstream = upstream
         self._timeouts = timeouts
@@ -85,7 +95,7 @@ class Pump:
     def _pass_on(self, part: bytes) -> bool:
         """Send a part as soon as it arrives; return False if the task must read it instead."""
         upstream = self._upstream
-        if upstream.writing_paused or len(part) > FULL_READ_BYTES:
+        if upstream.writing_paused or self._has_had_its_turn(len(part)):
             return False
         try:
             self._body.note(part)
@@ -93,6 +103,14 @@ class Pump:
             self._call.link.body_is_due(self._timeouts.idle_s)
         except Exception as error:  # noqa: BLE001 - it must not reach the caller's transport
             upstream.fault(error)
+        return True
+
+    def _has_had_its_turn(self, count: int) -> bool:
+        """Whether the caller was read so often in a row that others must have their turn."""
+        self._full_reads = self._full_reads + 1 if count > FULL_READ_BYTES else 0
+        if self._full_reads <= FULL_READS_AT_ONCE:
+            return False
+        self._full_reads = 0
         return True
 
     async def _drain(self) -> None:

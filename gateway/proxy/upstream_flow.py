@@ -20,6 +20,8 @@ HIGH_WATER_BYTES: Final = 32 * KIB
 # A read that fills uvloop's buffer is followed by the next, up to 32 times, before others have a turn. What
 # may have filled it is left to a task: meanwhile its connection is not read.
 FULL_READ_BYTES: Final = 128 * KIB
+# Of an upload, every second such read in a row is: to stop and go on costs an eighth of the whole.
+FULL_READS_AT_ONCE: Final = 1
 MOST_PARTS: Final = 64
 
 

@@ -6,7 +6,7 @@ import asyncio
 import random
 
 from gateway.core.settings import MIB, Timeouts
-from gateway.proxy.upstream_flow import FULL_READ_BYTES
+from gateway.proxy.upstream_flow import FULL_READ_BYTES, FULL_READS_AT_ONCE
 from tests.wire.messages import ok, request
 from tests.wire.moods import hangs_after
 from tests.wire.rig import Rig
@@ -59,15 +59,18 @@ async def test_what_comes_is_passed_on_without_a_stop_on_the_way():
         caller.leave()
 
 
-async def test_what_came_in_a_full_read_is_left_to_the_task():
+async def test_what_came_in_too_many_full_reads_in_a_row_is_left_to_the_task():
     """Else the caller would be read on and on, and others would wait."""
     async with Rig(hangs_after()) as rig:
         caller = await rig.caller()
-        await caller.send(request("PUT", "/", "Content-Length: 500000") + b"x")
+        await caller.send(request("PUT", "/", "Content-Length: 900000") + b"x")
         await rig.upstream.until(lambda: rig.upstream.requests)
         await until(lambda: connected(rig)._pass_on is not None)
         payload = connected(rig)._call.payload
-        connected(rig).data_received(b"x" * FULL_READ_BYTES)
+        full = [FULL_READ_BYTES + 1] * FULL_READS_AT_ONCE
+        for count in [*full, FULL_READ_BYTES, *full]:
+            connected(rig).data_received(b"x" * count)
+            await until(lambda: not connected(rig)._upstream.writing_paused)
         assert payload.total_bytes == 1
         connected(rig).data_received(b"x" * (FULL_READ_BYTES + 1))
 
