@@ -25,7 +25,8 @@ COMPILED := $(VENV)/compiled
 PACKAGES = import sysconfig; print(sysconfig.get_path("purelib"))
 
 AUTOBAHN := $(VENV)/autobahn
-PYTHON2  ?= $(shell for python in python2.7 "$$HOME"/.pyenv/versions/2.7.*/bin/python; do \
+PYTHON2  ?= $(shell for python in python2.7 "$$HOME"/.pyenv/versions/2.7.*/bin/python \
+		"$$(dirname "$$(command -v python2.7)")"/../versions/2.7.*/bin/python; do \
 	$$python -m pip --version >/dev/null 2>&1 && echo $$python && break; done)
 
 .PHONY: run test test-compiled autobahn lint bench lock clean

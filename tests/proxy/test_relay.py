@@ -76,8 +76,11 @@ async def test_a_whole_answer_is_written_at_once(name):
 async def test_an_answer_without_a_date_gets_one():
     async with rig() as made:
         call = call_of(made)
+        dates = {call.facts.date()}
+        got = relayed(made, call, ok(b""))
+        dates.add(call.facts.date())  # another one, where a second ended meanwhile
 
-        assert b"\r\nDate: " + call.facts.date() + b"\r\n" in relayed(made, call, ok(b""))
+        assert any(b"\r\nDate: " + date + b"\r\n" in got for date in dates)
 
 
 @pytest.mark.parametrize(("fields", "passes"), [((), False), (("TE: trailers", "Connection: te"), True)])

@@ -7,16 +7,25 @@ routes with a host of their own, only those with the same host are compared.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TypeAlias
 
 from gateway.core.settings import RouteSettings
+
+_Place: TypeAlias = tuple[str | None, str]
+"""A host, and a path without a final slash."""
 
 
 def bounded(routes: Iterable[RouteSettings]) -> tuple[RouteSettings, ...]:
     """Return the routes, each of which knows what lies below it and leads elsewhere."""
     known = tuple(routes)
-    return tuple(_bounded(each, known) for each in known)
+    below: dict[_Place, list[RouteSettings]] = {_place(each): [] for each in known}
+    for each in known:
+        for path in _above(each.path):
+            if (found := below.get((each.host, path))) is not None:
+                found.append(each)
+    return tuple(_bounded(each, below[_place(each)]) for each in known)
 
 
 def inside(route: RouteSettings) -> str:
@@ -24,8 +33,20 @@ def inside(route: RouteSettings) -> str:
     return route.base_path + ("" if route.strips_prefix else _top(route))
 
 
-def _bounded(route: RouteSettings, routes: Iterable[RouteSettings]) -> RouteSettings:
-    elsewhere = tuple(dict.fromkeys(other.path for other in routes if _leads_elsewhere(other, route)))
+def _place(route: RouteSettings) -> _Place:
+    return route.host, _top(route)
+
+
+def _above(path: str) -> Iterator[str]:
+    """Yield what `path` is below of, segment by segment: of ``/a/b`` an empty text and ``/a``."""
+    end = path.find("/") if path != "/" else -1
+    while end >= 0:
+        yield path[:end]
+        end = path.find("/", end + 1)
+
+
+def _bounded(route: RouteSettings, below: Iterable[RouteSettings]) -> RouteSettings:
+    elsewhere = tuple(dict.fromkeys(other.path for other in below if _leads_elsewhere(other, route)))
     if not elsewhere:
         return route
     rewrite, tenants = replace(route.rewrite, elsewhere=elsewhere), route.tenants
@@ -40,9 +61,6 @@ def _bounded(route: RouteSettings, routes: Iterable[RouteSettings]) -> RouteSett
 
 
 def _leads_elsewhere(other: RouteSettings, route: RouteSettings) -> bool:
-    top = _top(route)
-    if other.host != route.host or not other.path.startswith(top + "/") or other.path == route.path:
-        return False
     if other.methods is not None and "GET" not in other.methods:
         return False  # whoever follows a reference asks for it by GET
     is_same = (other.upstream, other.group, other.instances) == (
@@ -50,7 +68,7 @@ def _leads_elsewhere(other: RouteSettings, route: RouteSettings) -> bool:
         route.group,
         route.instances,
     )
-    return not is_same or inside(other) != inside(route) + other.path[len(top) :]
+    return not is_same or inside(other) != inside(route) + other.path[len(_top(route)) :]
 
 
 def _top(route: RouteSettings) -> str:

@@ -38,6 +38,7 @@ _REFERENCES: Final = frozenset({b"location", b"content-location"})
 _REFERENCE: Final = re.compile(rb"(?:(https?):)?//([^/?#]*)([^?#]*)(.*)", re.IGNORECASE)
 _AUTHORITY: Final = re.compile(rb"\[?([0-9a-z._:~-]+?)\]?(?::([0-9]{0,5}))?", re.IGNORECASE)
 _PORTS: Final = {b"http": 80, b"https": 443}
+_BORDERS: Final = (b"", b"/")
 _BLANKS: Final = b" \t"
 _UNCLEAN: Final = bytes((*range(0x21), 0x7F))
 _HOST_ONLY: Final = b"__host-"
@@ -49,6 +50,7 @@ class Rewriting:
     __slots__ = (
         "_cookies",
         "_elsewhere",
+        "_elsewhere_lengths",
         "_hosts",
         "_inside",
         "_keeps_host",
@@ -64,7 +66,8 @@ class Rewriting:
         path = b"" if settings.path == "/" else settings.path.encode("ascii")
         self._route = path
         self._inside = inside(settings).encode("ascii")
-        self._elsewhere = tuple(each.encode("ascii") for each in settings.rewrite.elsewhere)
+        self._elsewhere = frozenset(each.encode("ascii") for each in settings.rewrite.elsewhere)
+        self._elsewhere_lengths = frozenset(map(len, self._elsewhere))
         upstreams = _upstreams(settings)
         self._origins = frozenset(map(_origin_of, upstreams))
         self._hosts = frozenset(host for _, host, _ in self._origins)
@@ -116,10 +119,15 @@ class Rewriting:
         if not _is_within(path, self._inside):
             return None
         own = self._route + path[len(self._inside) :]
-        if any(_is_within(own, each) for each in self._elsewhere):
+        if self._leads_elsewhere(own):
             return None
         led = before + own or b"/"
         return led if _has_one_reading(led) else None
+
+    def _leads_elsewhere(self, path: bytes) -> bool:
+        """Whether another route takes it; the work does not grow with the number of routes."""
+        tops = (path[:length] for length in self._elsewhere_lengths if path[length : length + 1] in _BORDERS)
+        return any(top in self._elsewhere for top in tops)
 
     # ── cookies ───────────────────────────────────────────────────────────────────────────────────
 
