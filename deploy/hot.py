@@ -19,8 +19,8 @@ from typing import Final
 
 HOT: Final = {
     "takes each request from its caller's connection to the upstream's, and the answer back": (
-        "gateway.proxy.answer",
-        "gateway.proxy.answer_reader",
+        "gateway.proxy.outgoing.answer",
+        "gateway.proxy.outgoing.answer_reader",
         "gateway.proxy.body",
         "gateway.proxy.call",
         "gateway.proxy.caller_facts",
@@ -29,14 +29,14 @@ HOT: Final = {
         "gateway.proxy.fast_lane",
         "gateway.proxy.front",
         "gateway.proxy.handler",
-        "gateway.proxy.pool",
+        "gateway.proxy.outgoing.pool",
         "gateway.proxy.relay",
         "gateway.proxy.route",
         "gateway.proxy.stream",
-        "gateway.proxy.target_pool",
-        "gateway.proxy.tls_upstream",
-        "gateway.proxy.upstream",
-        "gateway.proxy.upstream_flow",
+        "gateway.proxy.outgoing.target_pool",
+        "gateway.proxy.outgoing.tls_upstream",
+        "gateway.proxy.outgoing.upstream",
+        "gateway.proxy.outgoing.upstream_flow",
         "gateway.request_ids",
     ),
     "reads its head": (

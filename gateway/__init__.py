@@ -25,8 +25,8 @@ The token's way::
                                          │                                └─ POST ── oauth.transport
                                          └── Token ◄─ core.oauth.bearer ◄─ core.oauth.token_answer ◄───┘
 
-Where there is no OAuth, the maker is `oauth.login_maker`: its steps are built by `core.oauth.login_request`
-and read by `core.oauth.login_answer`.
+Where there is no OAuth, the maker is `oauth.login_maker`: its steps are built by
+`core.oauth.logins.login_request` and read by `core.oauth.logins.login_answer`.
 
 Words: a *caller* sends us requests; a *client* is our registration at an *authorization server*; a *grant*
 decides which *token* comes back; a *route* leads to an *upstream*; an *exchange* is one request to one
@@ -52,21 +52,18 @@ access                    who may use a route
 admin, config             the admin listener; the reader of `gateway.yaml`
 demo                      a small authorization server and a small legacy service
 observe, tls, net         logs and metrics; TLS contexts of all sides; from names to addresses
+system                    what the operating system is asked for: files, processes, threads, descriptors
 core.http, core.oauth     what each way decides: values in, values out, no I/O
 core.access               what is decided about callers
-core                      what both ways share: errors, settings, secrets, the clock, the token
+core.settings, core.text  what `gateway.yaml` means; small texts that others wrote
+core                      what both ways share: errors, secrets, the clock, the token
 ========================  ============================================================================
 
 Files outside the rooms: `verdict` says why a server could not be reached, `listening` why an address cannot
-be had, `seam` which private parts of aiohttp are used, `hardening` what others may learn of the process,
-`process_identity` which process a number means, `request_ids` what requests are called, `service_manager`
-what systemd is told, `version` what is installed. `regular_file` reads files that others may replace,
-`text_file` those that hold a text, `secret_text` puts secrets together, `packing` makes settings bytes for
-another process, `config_text` reads the text of a configuration, `mounts` says what is mounted,
-`files_in_use` lists the files of a running gateway, `instances` leads to upstreams that credentials name,
-`identity_keys` has the keys that sign who calls, `descriptors` shares out file descriptors, `aside` runs work
-off the event loop, `first_process` is what PID 1 of a container owes, and `early_signals` keeps what comes
-before the server takes it.
+be had, `seam` which private parts of aiohttp are used, `request_ids` what requests are called, `version` what
+is installed. `secret_text` puts secrets together, `packing` makes settings bytes for another process,
+`config_text` reads the text of a configuration, `files_in_use` lists the files of a running gateway,
+`identity_keys` has the keys that sign who calls, and `instances` leads to upstreams that credentials name.
 """
 
 __version__ = "0.1.0"

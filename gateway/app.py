@@ -20,11 +20,13 @@ from gateway.access.ways import WayParts
 from gateway.admin.service import AdminServer, start_admin
 from gateway.core.clock import Clock
 from gateway.core.config_state import ConfigState
-from gateway.core.http_time import HttpDate
-from gateway.core.identity_jwt import IdentitySigner, KeysLeft
-from gateway.core.reserved import reserved_fields
-from gateway.core.settings import Address, RouteName, Settings
-from gateway.core.shortest_timeout import shortest_timeout_s
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.identity_jwt import IdentitySigner, KeysLeft
+from gateway.core.settings.listener_settings import Address
+from gateway.core.settings.reserved import reserved_fields
+from gateway.core.settings.route_settings import RouteName
+from gateway.core.settings.shortest_timeout import shortest_timeout_s
+from gateway.core.text.http_time import HttpDate
 from gateway.doors import Doors, Plan
 from gateway.files_in_use import watched_files
 from gateway.generation import Generation, MakeSources, ProcessParts, carried_over, refuse_unchangeable
@@ -49,7 +51,7 @@ from gateway.proxy.census import Census
 from gateway.proxy.fast_lane import FastLane
 from gateway.proxy.front import FrontTerms
 from gateway.proxy.handler import Handler, Serving
-from gateway.proxy.room import Room
+from gateway.proxy.outgoing.room import Room
 from gateway.proxy.tunnels import Tunnels
 from gateway.request_ids import RequestIds
 from gateway.retired import Retired

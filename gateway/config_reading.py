@@ -13,12 +13,12 @@ from dataclasses import replace
 from gateway.config import ConfigUnreadable, check_files, load_all
 from gateway.config.references.secret_warnings import sounds_secret
 from gateway.config_text import contents_now, own_contents
-from gateway.core.client_settings import ClientSettings, SecretReader
 from gateway.core.config_place import ConfigPlace
 from gateway.core.config_state import Reading
 from gateway.core.oauth.named_secret import NamedReader
-from gateway.core.settings import ReloadTrigger, Settings
-from gateway.mounts import mount_warnings
+from gateway.core.settings.all_settings import ReloadTrigger, Settings
+from gateway.core.settings.client_settings import ClientSettings, SecretReader
+from gateway.system.mounts import mount_warnings
 
 
 def reading(config: ConfigPlace, environ: Mapping[str, str]) -> Reading:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from gateway.core.config_place import ConfigPlace, ConfigVariable
-from gateway.core.settings import MIB
-from gateway.regular_file import read_regular
-from gateway.text_file import text_digest
+from gateway.core.settings.sizes import MIB
+from gateway.system.regular_file import read_regular
+from gateway.system.text_file import text_digest
 
 MOST_BYTES: Final = 16 * MIB
 _STDIN: Final = Path("/dev/stdin")

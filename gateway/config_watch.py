@@ -17,7 +17,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from gateway.regular_file import Stamps, stamps_of
+from gateway.system.regular_file import Stamps, stamps_of
 
 STABLE_S: Final = 1.0
 _ROUND_S: Final = 0.95  # of an idle gateway's sweeps, one a second, none is to be missed

@@ -19,8 +19,9 @@ import socket
 from collections.abc import Iterable, Sequence
 
 from gateway.core.http.entrance import Entrance
-from gateway.core.proxies import TrustedProxies
-from gateway.core.settings import Address, ListenerSettings, Settings
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.listener_settings import Address, ListenerSettings
+from gateway.core.settings.proxies import TrustedProxies
 from gateway.listening import asked_by
 from gateway.net.inherited_sockets import InheritedSockets, Where, where_is
 from gateway.net.tcp_sockets import BACKLOG, listening_sockets

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gateway.core.client_settings import ClientSettings, TlsFiles
 from gateway.core.oauth.client_trouble import credential_key
 from gateway.core.oauth.named_secret import NamedReader, WatchedFile
-from gateway.core.settings import Settings
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.client_settings import ClientSettings, TlsFiles
 from gateway.observe.file_watch import PemFile
 
 Named = tuple[str, WatchedFile]

@@ -22,31 +22,26 @@ from gateway.access.limiter import Limiter
 from gateway.access.signing_gate import SigningGate
 from gateway.access.ways import WayParts, Ways
 from gateway.core.access.asked import asked_in
-from gateway.core.access_settings import Limit
-from gateway.core.client_settings import ClientName, ClientSettings, Grant, SecretReader
 from gateway.core.clock import Clock
 from gateway.core.http.recovery import Acceptance
 from gateway.core.http.routing import Router
-from gateway.core.identity_jwt import IdentitySigner
 from gateway.core.oauth.named_secret import NamedReader
 from gateway.core.oauth.source_state import SourceState
-from gateway.core.settings import (
-    GroupSettings,
-    RouteName,
-    RouteSettings,
-    Settings,
-    TenantSettings,
-    UpstreamSettings,
-)
+from gateway.core.settings.access_settings import Limit
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.client_settings import ClientName, ClientSettings, Grant, SecretReader
+from gateway.core.settings.identity_jwt import IdentitySigner
+from gateway.core.settings.route_settings import RouteName, RouteSettings, TenantSettings
+from gateway.core.settings.upstream_settings import GroupSettings, UpstreamSettings
 from gateway.core.token import TokenSource
 from gateway.instances import Instances
 from gateway.net.resolver import Resolver
 from gateway.observe.metrics import Metrics
 from gateway.observe.route_health import RouteHealth
-from gateway.proxy.pool import Pool
-from gateway.proxy.room import Room
+from gateway.proxy.outgoing.pool import Pool
+from gateway.proxy.outgoing.room import Room
+from gateway.proxy.outgoing.target_pool import TargetPool
 from gateway.proxy.route import Route, RouteInstances, Tenants
-from gateway.proxy.target_pool import TargetPool
 from gateway.tls.trust import Trust
 from gateway.upstreams.group import Group
 from gateway.upstreams.group_queue import GroupGate

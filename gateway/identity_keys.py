@@ -18,10 +18,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from gateway.core.client_settings import SecretReader
-from gateway.core.identity_jwt import IdentityKeySettings, KeysLeft, RetiredKey
 from gateway.core.oauth.named_secret import NamedReader, WatchedFile
 from gateway.core.secret import Secret
+from gateway.core.settings.client_settings import SecretReader
+from gateway.core.settings.identity_jwt import IdentityKeySettings, KeysLeft, RetiredKey
 
 if TYPE_CHECKING:
     from gateway.oauth.identity_key import IdentityKey
@@ -81,7 +81,7 @@ class PreparedKey:
 
 
 class IdentityKeys:
-    """Implements `core.identity_jwt.IdentitySigner` for a process that has the keys.
+    """Implements `core.settings.identity_jwt.IdentitySigner` for a process that has the keys.
 
     Args:
         wall_s: the time, in seconds since 1970.

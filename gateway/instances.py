@@ -11,9 +11,10 @@ from typing import Final
 
 from gateway.core.http.instance_choice import instance_of
 from gateway.core.http.request_head import RequestHead
-from gateway.core.settings import RouteSettings, UpstreamSettings
+from gateway.core.settings.route_settings import RouteSettings
+from gateway.core.settings.upstream_settings import UpstreamSettings
 from gateway.core.token import Token
-from gateway.proxy.pool import Pool
+from gateway.proxy.outgoing.pool import Pool
 from gateway.proxy.route import Route
 
 MOST: Final = 16

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from gateway.core.settings import Address
+from gateway.core.settings.listener_settings import Address
 from gateway.net.unix_socket import SocketRefused
 
 _REASONS: Final = {

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from gateway.core.client_settings import ClientName
 from gateway.core.http.access_record import RequestObserver
 from gateway.core.oauth.token_events import TokenObserver
-from gateway.core.server_url import is_address, origin_of, url_host
-from gateway.core.settings import RouteSettings, Settings, UpstreamSettings
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.client_settings import ClientName
+from gateway.core.settings.route_settings import RouteSettings
+from gateway.core.settings.upstream_settings import UpstreamSettings
+from gateway.core.text.server_url import is_address, origin_of, url_host
 from gateway.observe.access_log import AccessLog
 from gateway.observe.fanout import Fanout, Observer
 from gateway.observe.metrics import Metrics

@@ -9,7 +9,7 @@ from gateway import __version__
 from gateway.admin.state import client_state, config_state, missing_token, route_state
 from gateway.admin.view import AdminView, Readiness, State
 from gateway.core.config_state import ConfigState
-from gateway.core.settings import GroupName
+from gateway.core.settings.upstream_settings import GroupName
 from gateway.generation import Generation
 from gateway.identity_keys import IdentityKeys
 from gateway.observe.file_watch import FileWatch

@@ -25,8 +25,8 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, Final
 
-from gateway.core.plain_text import field_value, lines, text
 from gateway.core.secret import Secret
+from gateway.core.text.plain_text import field_value, lines, text
 
 _STANDARD: Final = {
     "builtins": {"frozenset", "set", "str"},

@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Final
 
 from gateway.core.config_state import ConfigState, Reading
-from gateway.core.settings import ReloadTrigger, Settings
+from gateway.core.settings.all_settings import ReloadTrigger, Settings
 from gateway.generation import CannotChange
 
 log: Final = logging.getLogger("gateway.config")

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 from gateway.generation import Generation
-from gateway.proxy.pool import Pool
+from gateway.proxy.outgoing.pool import Pool
 from gateway.proxy.route import Route, RouteInstances
 from gateway.upstreams.group import Group
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.core.secret import Secret
-from gateway.text_file import TextFile
+from gateway.system.text_file import TextFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,14 +24,14 @@ import uvloop
 from gateway.app import ALL, UNROUTED, Gateway, Part
 from gateway.config_watch import ConfigWatch
 from gateway.core.config_state import ConfigState, Reading
-from gateway.core.settings import Settings
-from gateway.descriptors import with_descriptors
-from gateway.first_process import end_at_next
+from gateway.core.settings.all_settings import Settings
 from gateway.net.inherited_sockets import InheritedSockets, inherited_sockets
 from gateway.observe.fanout import Observer
 from gateway.observe.faults import Faults
 from gateway.reloading import Reloads
-from gateway.service_manager import ServiceManager, service_manager, status_of
+from gateway.system.descriptors import with_descriptors
+from gateway.system.first_process import end_at_next
+from gateway.system.service_manager import ServiceManager, service_manager, status_of
 
 log: Final = logging.getLogger("gateway.server")
 

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.core.settings import Address
+from gateway.core.settings.listener_settings import Address
 
 COMMAND = (sys.executable, "-m", "gateway")
 ANY_PORT = "127.0.0.1:0"

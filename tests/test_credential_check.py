@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from gateway.cli.commands import main
 from gateway.config import load
-from gateway.core.client_settings import ClientName
+from gateway.core.settings.client_settings import ClientName
 from tests.config.files.test_file_checks import HOUR, write_pair
 from tests.oauth.certificates import make_certificate
 from tests.oauth.keys import pem

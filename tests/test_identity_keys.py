@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.identity_jwt import IdentityKeySettings
 from gateway.core.secret import Secret
+from gateway.core.settings.identity_jwt import IdentityKeySettings
 from gateway.identity_keys import SKEW_S, IdentityKeys, IdentityKeyUnusable
 from gateway.oauth.identity_key import make_identity_key
 from gateway.packing import packed, unpacked

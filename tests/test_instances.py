@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.core.errors import InstanceNotAllowed
-from gateway.core.instances import InstancePattern, InstanceSettings
+from gateway.core.settings.instances import InstancePattern, InstanceSettings
 from gateway.instances import MOST, Instances
 from tests.core.samples import route, token
 

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from gateway.core.settings import Address
+from gateway.core.settings.listener_settings import Address
 from gateway.listening import CannotListen, asked_by
 from gateway.net.unix_socket import SocketRefused
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.config import load
-from gateway.core.settings import LogSettings
+from gateway.core.settings.all_settings import LogSettings
 from gateway.observe.fanout import Fanout
 from gateway.observe.gauges import Gauges
 from gateway.observe.metrics import Metrics

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from gateway.config import load_all
-from gateway.core.client_settings import ClientName
 from gateway.core.oauth.named_secret import NamedReader
 from gateway.core.secret import Secret
-from gateway.core.settings import Address, Settings
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.client_settings import ClientName
+from gateway.core.settings.listener_settings import Address
 from gateway.packing import CannotPack, packed, unpacked
-from gateway.text_file import TextFile
+from gateway.system.text_file import TextFile
 from tests.config.documents import ENVIRON, ROUTE, SECRET, load_text
 from tests.docs.pages import PAGES, ROOT
 from tests.processes import environment
@@ -159,7 +160,7 @@ def test_what_another_version_packed_is_refused_by_name(monkeypatch):
     """After an upgrade under a running gateway, a value would end up in another member."""
     content = packed(Address("localhost", 80))
     other = make_dataclass("Address", [("port", int), ("host", str), ("path", str | None)], slots=True)
-    monkeypatch.setattr("gateway.core.settings.Address", other)
+    monkeypatch.setattr("gateway.core.settings.listener_settings.Address", other)
 
     with pytest.raises(CannotPack, match="Address is of another version of the gateway: restart it"):
         unpacked(content)

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from gateway.core.settings import ReloadTrigger, Settings
+from gateway.core.settings.all_settings import ReloadTrigger, Settings
 from gateway.generation import CannotChange
 from gateway.reloading import Reading, Reloads
 

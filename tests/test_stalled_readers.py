@@ -15,7 +15,7 @@ from contextlib import ExitStack, asynccontextmanager
 
 import pytest
 
-from gateway.core.settings import Address
+from gateway.core.settings.listener_settings import Address
 from tests.processes import COMMAND, WAIT_S, environment, write_configuration
 from tests.wire.caller import RawCaller
 from tests.wire.messages import request

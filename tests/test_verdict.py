@@ -15,15 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.cause import CLAUSES, TLS_CAUSES, Cause, clause
-from gateway.core.client_settings import TlsFiles, TlsVersion
 from gateway.core.errors import UpstreamError
 from gateway.core.oauth.client_trouble import cause_of
 from gateway.core.oauth.token_outcome import Failed
-from gateway.core.settings import Limits, Scheme, UpstreamSettings
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.client_settings import TlsFiles, TlsVersion
+from gateway.core.settings.upstream_settings import Scheme, UpstreamSettings
 from gateway.net.resolver import Resolver
 from gateway.oauth.transport import SERVER, ServerRequest, Transport, failure_of
-from gateway.proxy.dialer import Dialer
-from gateway.proxy.upstream import UpstreamConnection
+from gateway.proxy.outgoing.dialer import Dialer
+from gateway.proxy.outgoing.upstream import UpstreamConnection
 from gateway.tls.pem_files import CertificateUnusable, FileUnusable
 from gateway.tls.trust import Trust
 from gateway.verdict import Way, verdict

@@ -11,12 +11,12 @@ from gateway.core.access.asked import Asked
 from gateway.core.access.evidence import Slot, is_too_long
 from gateway.core.access.finding import Bad, Fault, Finding, Known, Unsure
 from gateway.core.access.refusal import api_key_challenge
-from gateway.core.access_settings import ApiKeyWay
 from gateway.core.caller import Caller, WayName
 from gateway.core.clock import Clock
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import RequestHead
 from gateway.core.oauth.named_secret import WatchedFile
+from gateway.core.settings.access_settings import ApiKeyWay
 
 UNKNOWN_KEY: Final = Bad("the API key is unknown")
 EXPIRED_KEY: Final = Bad("the API key has expired")

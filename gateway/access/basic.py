@@ -39,12 +39,12 @@ from gateway.core.access.htpasswd import (
 )
 from gateway.core.access.limits import address_of, network_of
 from gateway.core.access.refusal import BASIC
-from gateway.core.access_settings import BasicWay
 from gateway.core.caller import Caller, WayName
 from gateway.core.clock import Clock
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import RequestHead
 from gateway.core.oauth.named_secret import WatchedFile
+from gateway.core.settings.access_settings import BasicWay
 
 WRONG: Final = Bad("the user name or the password is wrong")
 NO_CREDENTIALS: Final = Bad("the credentials are not a user name and a password in base64")

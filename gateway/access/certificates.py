@@ -14,10 +14,10 @@ from cryptography import x509
 
 from gateway.core.access.certificate_names import CertificateNames, NamePatterns
 from gateway.core.access.finding import Finding, Known
-from gateway.core.access_settings import CertificateWay
 from gateway.core.caller import Caller, WayName
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import RequestHead
+from gateway.core.settings.access_settings import CertificateWay
 
 _REMEMBERED: Final = 4096
 """Certificates, of 1 or 2 KiB each."""

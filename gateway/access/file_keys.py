@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 
 from gateway.access.verification_keys import VerificationKey, read_keys
 from gateway.access.watched_text import WatchedText, file_state
-from gateway.core.json_object import read_json_object
 from gateway.core.oauth.named_secret import WatchedFile
+from gateway.core.text.json_object import read_json_object
 
 
 class FileKeys:

@@ -17,14 +17,14 @@ from gateway.core.access.outcome import Admitted, Reason, Verdict, judge
 from gateway.core.access.presented import Presented
 from gateway.core.access.refusal import refusal_error
 from gateway.core.access_errors import CallerNotAllowed
-from gateway.core.access_settings import GateSettings
 from gateway.core.admission import OPEN, Admission
 from gateway.core.caller import Caller, WayName
 from gateway.core.http.fields import line
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import RequestHead
-from gateway.core.identity import identity_lines
-from gateway.core.identity_jwt import stated
+from gateway.core.settings.access_settings import GateSettings
+from gateway.core.settings.identity import identity_lines
+from gateway.core.settings.identity_jwt import stated
 
 Count = Callable[[str, str], None]
 """Counts the way that knows a caller, or whose credential is not good, and what became of it."""

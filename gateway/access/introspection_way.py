@@ -34,14 +34,14 @@ from gateway.core.access.jwt_token import TOO_LONG, issuer_of
 from gateway.core.access.limits import address_of, network_of
 from gateway.core.access.refusal import BEARER
 from gateway.core.access.token_claims import ClaimRules
-from gateway.core.access_settings import IntrospectionWay
 from gateway.core.caller import WayName
-from gateway.core.client_settings import ClientSettings
 from gateway.core.clock import Clock
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import RequestHead
-from gateway.core.json_object import JsonObject
 from gateway.core.oauth.named_secret import WatchedFile
+from gateway.core.settings.access_settings import IntrospectionWay
+from gateway.core.settings.client_settings import ClientSettings
+from gateway.core.text.json_object import JsonObject
 
 if TYPE_CHECKING:
     from gateway.access.possession import Possession

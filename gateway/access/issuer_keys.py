@@ -8,8 +8,8 @@ from typing import Final
 from gateway.access.verification_keys import VerificationKey, read_keys
 from gateway.access.way import Documents
 from gateway.core.access.issuer_metadata import jwks_uri_in
-from gateway.core.access_settings import JwtWay
 from gateway.core.oauth.metadata import metadata_places
+from gateway.core.settings.access_settings import JwtWay
 
 _NO_PLACE: Final = "the issuer's metadata names no jwks_uri"
 

@@ -13,8 +13,8 @@ from typing import Final
 from gateway.core.access.gcra import NS, Rate
 from gateway.core.access.limits import Usage, key_of, rate_fields, usage
 from gateway.core.access_errors import CapacityExceeded, RateExceeded
-from gateway.core.access_settings import InFlightLimit, Limit, LimitKey, RateLimit
 from gateway.core.caller import Caller
+from gateway.core.settings.access_settings import InFlightLimit, Limit, LimitKey, RateLimit
 
 MOST_KEYS: Final = 100_000
 """Some 15 MiB."""

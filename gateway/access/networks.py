@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from gateway.core.access.finding import Finding, Known
-from gateway.core.access_settings import NetworkWay
 from gateway.core.caller import Caller, WayName
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import RequestHead
-from gateway.core.proxies import plain_address
+from gateway.core.settings.access_settings import NetworkWay
+from gateway.core.settings.proxies import plain_address
 
 _REMEMBERED: Final = 4096
 """Addresses, each of at most 45 characters: half a MiB."""

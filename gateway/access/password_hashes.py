@@ -12,8 +12,8 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Final, assert_never
 
-from gateway.aside import Aside
 from gateway.core.access.htpasswd import HashKind, PasswordHash
+from gateway.system.aside import Aside
 
 THREADS: Final = 2
 MOST_WAITING: Final = 64

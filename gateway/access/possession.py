@@ -30,7 +30,7 @@ from gateway.core.access.proof import (
 from gateway.core.clock import Clock
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import RequestHead
-from gateway.core.json_object import JsonObject
+from gateway.core.text.json_object import JsonObject
 
 MOST_PROOFS: Final = 100_000
 """In each half of the window: at most 15 MiB."""

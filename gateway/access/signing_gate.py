@@ -5,7 +5,7 @@ Rules:
 - The gate itself decides and counts. That the caller can be told of at all is part of its decision, so
   nothing is refused here.
 - A signature costs as much as a request. So each JWT is sent again for the same caller, until it is renewed
-  (`core.identity_jwt`) or another key signs.
+  (`core.settings.identity_jwt`) or another key signs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gateway.core.admission import Admission
 from gateway.core.caller import Caller
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import RequestHead
-from gateway.core.identity_jwt import IdentityJwt, IdentitySigner, stated, validity, with_times
+from gateway.core.settings.identity_jwt import IdentityJwt, IdentitySigner, stated, validity, with_times
 
 MOST_KEPT: Final = 4096
 """Of about a KiB each."""

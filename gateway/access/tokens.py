@@ -22,12 +22,12 @@ from gateway.core.access.key_set_state import KeySetState
 from gateway.core.access.limits import address_of, network_of
 from gateway.core.access.refusal import BEARER, api_key_challenge
 from gateway.core.access.token_claims import ClaimRules, caller_of, is_for_audience
-from gateway.core.access_settings import JwtWay
 from gateway.core.caller import WayName
 from gateway.core.clock import Clock
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import RequestHead
 from gateway.core.oauth.named_secret import WatchedFile
+from gateway.core.settings.access_settings import JwtWay
 
 BAD_SIGNATURE: Final = Bad("the signature of the token is not valid")
 UNKNOWN_KEY: Final = Bad("the token is signed with a key that the issuer does not publish")

@@ -18,7 +18,7 @@ from typing import Any, Final
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
-from gateway.core.json_object import JsonObject
+from gateway.core.text.json_object import JsonObject
 
 MOST_KEYS: Final = 100
 _RSA: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")

@@ -26,7 +26,7 @@ from cachetools import TLRUCache
 from gateway.core.access.asked import Asked
 from gateway.core.access.finding import Bad, Finding, Known
 from gateway.core.clock import Clock
-from gateway.core.json_object import json_bytes
+from gateway.core.text.json_object import json_bytes
 
 GOOD_S: Final = 60.0
 BAD_S: Final = 10.0

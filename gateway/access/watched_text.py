@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
-from gateway.regular_file import MISSING, MOST_PEM_BYTES, read_regular, stamp
+from gateway.system.regular_file import MISSING, MOST_PEM_BYTES, read_regular, stamp
 
 LOOK_S: Final = 0.5
 

@@ -11,11 +11,11 @@ from gateway.core.access.evidence import Slot
 from gateway.core.access.finding import Finding
 from gateway.core.access.key_set_state import KeySetState
 from gateway.core.caller import WayName
-from gateway.core.client_settings import ClientSettings, Reach
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import RequestHead
-from gateway.core.json_object import JsonObject
 from gateway.core.oauth.named_secret import WatchedFile
+from gateway.core.settings.client_settings import ClientSettings, Reach
+from gateway.core.text.json_object import JsonObject
 
 
 @dataclass(frozen=True, slots=True)

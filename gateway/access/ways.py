@@ -11,7 +11,10 @@ from gateway.access.networks import Networks
 from gateway.access.way import CredentialWay, Documents, Introspector, PlaceWay
 from gateway.core.access.asked import Asked
 from gateway.core.access.key_set_state import KeySetState
-from gateway.core.access_settings import (
+from gateway.core.caller import WayName
+from gateway.core.clock import Clock
+from gateway.core.oauth.named_secret import WatchedFile
+from gateway.core.settings.access_settings import (
     ApiKeyWay,
     BasicWay,
     CertificateWay,
@@ -20,10 +23,7 @@ from gateway.core.access_settings import (
     NetworkWay,
     WaySettings,
 )
-from gateway.core.caller import WayName
-from gateway.core.client_settings import ClientName, ClientSettings
-from gateway.core.clock import Clock
-from gateway.core.oauth.named_secret import WatchedFile
+from gateway.core.settings.client_settings import ClientName, ClientSettings
 
 if TYPE_CHECKING:
     from gateway.access.password_hashes import PasswordDesk

@@ -21,7 +21,7 @@ from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 from aiohttp.web_response import Response, StreamResponse
 
-from gateway.core.settings import Limits
+from gateway.core.settings.all_settings import Limits
 from gateway.observe.faults import report
 
 MOST_CONNECTIONS: Final = 64

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from gateway.core.http.foreign import names_this_machine
-from gateway.core.settings import Address
+from gateway.core.settings.listener_settings import Address
 
 _NO_WEIGHT: Final = re.compile(r"q=0(\.0{0,3})?")
 

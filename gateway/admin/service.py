@@ -21,7 +21,9 @@ from gateway.admin.connection import Server
 from gateway.admin.guard import is_cross_site, is_foreign_host, takes_gzip
 from gateway.admin.pages import Page, page, problem
 from gateway.admin.view import AdminView
-from gateway.core.settings import KIB, Address, Limits, SocketAccess
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.listener_settings import Address, SocketAccess
+from gateway.core.settings.sizes import KIB
 from gateway.net.inherited_sockets import InheritedSockets
 from gateway.net.tcp_sockets import listening_sockets
 from gateway.net.unix_socket import UnixSocket, listen_at

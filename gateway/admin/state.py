@@ -8,18 +8,19 @@ from datetime import UTC, datetime
 from typing import Final
 
 from gateway.admin.view import MissingToken, State
-from gateway.core.carriers import USUAL
 from gateway.core.config_state import ConfigState
-from gateway.core.cut import some_of
 from gateway.core.http.carriage import described
-from gateway.core.masking import shown_url
 from gateway.core.oauth.named_secret import SecretName, WatchedFile
 from gateway.core.oauth.source_state import SourceState
 from gateway.core.oauth.token_answer import missing_scope
-from gateway.core.rewrite_settings import RewriteSettings
-from gateway.core.settings import RouteSettings, TenantSettings, UpstreamSettings
+from gateway.core.settings.carriers import USUAL
+from gateway.core.settings.rewrite_settings import RewriteSettings
+from gateway.core.settings.route_settings import RouteSettings, TenantSettings
+from gateway.core.settings.upstream_settings import UpstreamSettings
+from gateway.core.text.cut import some_of
+from gateway.core.text.masking import shown_url
 from gateway.observe.route_health import RouteHealth
-from gateway.process_identity import started_ticks
+from gateway.system.process_identity import started_ticks
 
 MOST_SCOPES: Final = 100
 """How many are shown of what a server granted."""

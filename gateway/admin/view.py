@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.core.client_settings import ClientName
+from gateway.core.settings.client_settings import ClientName
 
 State = Mapping[str, object]
 """The JSON state of one client or route: numbers, texts, lists and such mappings."""

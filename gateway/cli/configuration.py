@@ -21,7 +21,7 @@ from gateway.core.config_place import (
 
 if TYPE_CHECKING:
     from gateway.config import Loaded
-    from gateway.core.settings import Settings
+    from gateway.core.settings.all_settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., object])
 _ENV_CONFIG: Final = "gateway.cli.env_config"

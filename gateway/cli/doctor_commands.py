@@ -46,8 +46,8 @@ def token(  # noqa: PLR0913, PLR0917 - an argument for each option
     import secrets
     import time
 
-    from gateway.core.client_settings import ClientName
     from gateway.core.clock import Clock
+    from gateway.core.settings.client_settings import ClientName
     from gateway.doctor.examine import obtain
     from gateway.doctor.rendering import render_json, render_text
 

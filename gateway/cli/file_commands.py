@@ -14,7 +14,7 @@ from gateway.cli.configuration import config_option, read_configuration
 from gateway.cli.refusals import refuse_unknown_aiohttp
 from gateway.cli.terminal import end, say
 from gateway.core.config_place import ConfigPlace
-from gateway.core.settings import Settings
+from gateway.core.settings.all_settings import Settings
 
 
 @click.command()

@@ -136,7 +136,7 @@ def _config(place: Place) -> dict[str, Any]:
 def _refuse_other_process(place: Place, pid: int, ticks: object) -> None:
     """Never signal a process that only has the same number, as in another container."""
     from gateway.cli.admin_client import AdminUnreachable
-    from gateway.process_identity import started_ticks
+    from gateway.system.process_identity import started_ticks
 
     if started_ticks(pid) != ticks:
         raise AdminUnreachable(

@@ -11,11 +11,11 @@ from gateway import __version__
 from gateway.cli.refusals import cannot_start, refuse_unknown_aiohttp
 from gateway.cli.terminal import end
 from gateway.core.config_place import TEXT, ConfigPlace
-from gateway.early_signals import EarlySignals
-from gateway.first_process import take_the_place_of_init
+from gateway.system.early_signals import EarlySignals
+from gateway.system.first_process import take_the_place_of_init
 
 if TYPE_CHECKING:
-    from gateway.core.settings import Settings
+    from gateway.core.settings.all_settings import Settings
 
 
 def serve(config: ConfigPlace) -> None:
@@ -24,7 +24,7 @@ def serve(config: ConfigPlace) -> None:
     early = EarlySignals()
     from gateway.config_process.asking import ConfigReader
     from gateway.config_text import contents_now
-    from gateway.hardening import forget_variables, keep_memory_private
+    from gateway.system.hardening import forget_variables, keep_memory_private
 
     keep_memory_private()
     own_text = frozenset(filter(None, [os.environ.get(TEXT)]))

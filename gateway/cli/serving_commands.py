@@ -52,10 +52,10 @@ def demo(path: Path | None, lifetime: int, opaque: bool) -> None:
 
     from gateway.demo.run import DemoCannotStart, DemoOptions, example_file, run_demo
     from gateway.demo.tokens import TokenFormat
-    from gateway.hardening import forget_variables, keep_memory_private
     from gateway.observe.line_stream import never_wait_for_readers
     from gateway.observe.log import set_up_logging
     from gateway.server import running, stop_signal
+    from gateway.system.hardening import forget_variables, keep_memory_private
 
     keep_memory_private()
     file = path or example_file()

@@ -41,7 +41,8 @@ from gateway.config.values.hosts import admin_address
 from gateway.config.yaml.parse import parse
 from gateway.config_text import MOST_BYTES, config_bytes, own_contents
 from gateway.core.config_place import FILE, ConfigPlace, ConfigVariable, is_name_of_file
-from gateway.core.settings import Address, Settings
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.listener_settings import Address
 
 _TOO_LARGE: Final = "the file is larger than 16 MiB"
 _A_NAME: Final = f"this is the name of a file, not the text of a configuration: name it in {FILE}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from gateway.core.plain_text import Wrong as Wrong  # noqa: PLC0414 - it is of these problems, too
+from gateway.core.text.plain_text import Wrong as Wrong  # noqa: PLC0414 - it is of these problems, too
 
 Loc = tuple[str | int, ...]
 LineOf = Callable[[Loc], int]

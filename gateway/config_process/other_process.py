@@ -16,8 +16,8 @@ from typing import Final
 
 from gateway.config_process.conversation import Request
 from gateway.config_text import is_inherited
-from gateway.hardening import LIBRARIES_READ
 from gateway.packing import packed
+from gateway.system.hardening import LIBRARIES_READ
 
 BOOTSTRAP: Final = (
     "import marshal,sys;"

@@ -10,8 +10,8 @@ from contextlib import suppress
 from typing import BinaryIO
 
 from gateway.config_process.conversation import Crashed, Request
-from gateway.hardening import keep_memory_private
 from gateway.packing import packed, unpacked
+from gateway.system.hardening import keep_memory_private
 
 
 def main(link: BinaryIO) -> None:

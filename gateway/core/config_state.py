@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway.core.settings import Settings
+from gateway.core.settings.all_settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

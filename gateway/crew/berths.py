@@ -18,7 +18,8 @@ import socket
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from gateway.core.settings import Address, ListenerSettings, Settings
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.listener_settings import Address, ListenerSettings
 from gateway.crew.held import written
 from gateway.listening import asked_by
 from gateway.net.tcp_sockets import BACKLOG

@@ -20,14 +20,14 @@ from gateway.core.errors import Side
 from gateway.core.http.recovery import Recovery
 from gateway.core.http.route_trouble import RouteTrouble
 from gateway.core.resolution import LookUp
-from gateway.core.settings import RouteName
+from gateway.core.settings.route_settings import RouteName
 from gateway.observe.group_metrics import GroupMetrics
 from gateway.observe.histogram import Histogram
 from gateway.observe.line_stream import dropped_lines
 from gateway.observe.route_health import RouteHealth
 from gateway.observe.route_metrics import RouteMetrics
 from gateway.overview import Overseen
-from gateway.process_identity import started_ticks
+from gateway.system.process_identity import started_ticks
 
 ROUTE_COUNTS: Final = (
     "accesses",

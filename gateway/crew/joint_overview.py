@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from gateway.admin.state import config_state
 from gateway.admin.view import Readiness, State
-from gateway.core.settings import GroupName, RouteName
+from gateway.core.settings.route_settings import RouteName
+from gateway.core.settings.upstream_settings import GroupName
 from gateway.crew.links import COUNTS_S, Links
 from gateway.crew.tally import Tally
 from gateway.observe.gauges import Connections, Gauges

@@ -52,7 +52,8 @@ from gateway.core.crew.records import (
     Want,
     WorkerAt,
 )
-from gateway.core.settings import ListenerSettings, Settings
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.listener_settings import ListenerSettings
 from gateway.crew.berths import BerthPlan, Berths
 from gateway.crew.channel import Channel
 from gateway.crew.joint_overview import Joint, JointOverview
@@ -68,7 +69,7 @@ from gateway.oauth.store import Sources
 from gateway.packing import packed
 from gateway.reloading import Reloads
 from gateway.server import Hooks, quiet_garbage_collector, reload_changed, running, told
-from gateway.service_manager import ServiceManager
+from gateway.system.service_manager import ServiceManager
 
 log: Final = logging.getLogger("gateway.crew")
 

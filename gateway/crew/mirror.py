@@ -21,11 +21,11 @@ from math import ceil, inf
 from typing import Final
 
 from gateway.core.cause import Cause
-from gateway.core.client_settings import ClientName
 from gateway.core.clock import Clock
 from gateway.core.crew.records import NoTokenIs, Record, Rejected, Renewed, TokenIs, Used, Want
 from gateway.core.errors import AuthorizationServerError, TokenTimeout, TokenUnavailable
 from gateway.core.oauth.lifetime import BODY_MARGIN_S, may_send_at_s
+from gateway.core.settings.client_settings import ClientName
 from gateway.core.token import Prover, Token
 
 ASK_AGAIN_S: Final = 1.0

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from gateway.core.crew.records import KeyIs
 from gateway.core.secret import Secret
-from gateway.core.signing_settings import DpopSettings, SigningAlgorithm
+from gateway.core.settings.signing_settings import DpopSettings, SigningAlgorithm
 from gateway.core.token import Prover
 from gateway.oauth.credentials import random_jti
 from gateway.oauth.dpop_key import BoundKey, DpopKey, read_dpop_key

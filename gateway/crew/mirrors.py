@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from gateway.core.client_settings import ClientName, Grant
 from gateway.core.clock import Clock
 from gateway.core.crew.records import KeyIs, NoTokenIs, Record, TokenIs
 from gateway.core.oauth.source_state import SourceState
-from gateway.core.settings import Settings
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.client_settings import ClientName, Grant
 from gateway.core.token import Prover
 from gateway.crew.mirror import Mirror
 

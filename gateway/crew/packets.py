@@ -15,7 +15,7 @@ from typing import Final
 
 from gateway.core.crew.packet_form import BadRecord, decoded, encoded
 from gateway.core.crew.records import Record
-from gateway.core.settings import KIB, MIB
+from gateway.core.settings.sizes import KIB, MIB
 
 LONGEST_PACKET: Final = 64 * KIB  # the smallest buffer that systems give a socket is three times as long
 LONGEST_RECORD: Final = 256 * MIB

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from gateway.core.access_settings import IntrospectionWay
-from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.config_state import Reading
 from gateway.core.crew.shares import route_of_keeper, route_of_worker, share_of
-from gateway.core.identity_jwt import KeysLeft
-from gateway.core.settings import ListenerSettings, Settings
+from gateway.core.settings.access_settings import IntrospectionWay
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.client_settings import ClientName, ClientSettings
+from gateway.core.settings.identity_jwt import KeysLeft
+from gateway.core.settings.listener_settings import ListenerSettings
 from gateway.crew.supervision import Legacy
 from gateway.packing import unpacked
 

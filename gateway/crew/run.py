@@ -24,12 +24,12 @@ from gateway.crew.parts import left_by
 from gateway.crew.supervision import Legacy, Work
 from gateway.crew.supervisor import Supervisor
 from gateway.crew.worker import serve
-from gateway.hardening import forget_variables
 from gateway.net.inherited_sockets import inherited_sockets
 from gateway.observe.line_stream import never_wait_for_readers
 from gateway.observe.sink import share_streams
 from gateway.server import Hooks
-from gateway.service_manager import service_manager
+from gateway.system.hardening import forget_variables
+from gateway.system.service_manager import service_manager
 
 _READY: Final = select.POLLOUT
 

@@ -46,7 +46,7 @@ from gateway.crew.held import HeldSockets
 from gateway.crew.offspring import start
 from gateway.crew.packets import Received, pair, receive
 from gateway.crew.supervision import Ending, Legacy, Work
-from gateway.first_process import end_at_next
+from gateway.system.first_process import end_at_next
 
 log: Final = logging.getLogger("gateway.crew")
 

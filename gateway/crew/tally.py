@@ -9,7 +9,8 @@ from typing import Any
 
 from gateway.core.crew.totals import Tree, added, laid_down, sum_of, updated
 from gateway.core.resolution import LookUp
-from gateway.core.settings import GroupName, RouteName
+from gateway.core.settings.route_settings import RouteName
+from gateway.core.settings.upstream_settings import GroupName
 from gateway.crew.counting import (
     group_numbers,
     group_of,

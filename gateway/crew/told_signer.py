@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ToldSigner:
-    """Implements `core.identity_jwt.IdentitySigner`.
+    """Implements `core.settings.identity_jwt.IdentitySigner`.
 
     Attributes:
         generation: as there.

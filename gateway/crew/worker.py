@@ -48,7 +48,7 @@ from gateway.core.crew.records import (
     TokenIs,
 )
 from gateway.core.crew.records import Prepared as IsPrepared
-from gateway.core.settings import Settings
+from gateway.core.settings.all_settings import Settings
 from gateway.core.token import Prover
 from gateway.crew.channel import Channel
 from gateway.crew.counting import Counter
@@ -56,10 +56,10 @@ from gateway.crew.held import SlotSockets
 from gateway.crew.mirrors import Mirrors
 from gateway.crew.packets import Received
 from gateway.crew.told_signer import ToldSigner
-from gateway.descriptors import with_descriptors
 from gateway.generation import CannotChange, Generation
 from gateway.packing import CannotPack, unpacked
 from gateway.server import quiet_garbage_collector, running
+from gateway.system.descriptors import with_descriptors
 
 log: Final = logging.getLogger("gateway.crew")
 

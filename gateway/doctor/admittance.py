@@ -13,11 +13,11 @@ from gateway.core.access.finding import Finding, Known
 from gateway.core.access.outcome import Admitted, judge
 from gateway.core.access.refusal import refusal_error
 from gateway.core.access.rule_words import entry_words
-from gateway.core.access_settings import PLACES, AccessRule, NetworkWay, WaySettings
 from gateway.core.caller import Caller, WayName
 from gateway.core.errors import GatewayError
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import RequestHead
+from gateway.core.settings.access_settings import PLACES, AccessRule, NetworkWay, WaySettings
 
 
 class UnknownWay(ValueError):

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.core.http.foreign import names_this_machine
-from gateway.core.proxies import plain_address
-from gateway.core.settings import ListenerSettings
+from gateway.core.settings.listener_settings import ListenerSettings
+from gateway.core.settings.proxies import plain_address
 
 UNIX: Final = "unix"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote
 
-from gateway.core.carriers import MAIN_PART, USUAL, Carrier
-from gateway.core.client_settings import Grant
 from gateway.core.http.carriage import described
-from gateway.core.settings import CallerAuthorization, RouteSettings
+from gateway.core.settings.carriers import MAIN_PART, USUAL, Carrier
+from gateway.core.settings.client_settings import Grant
+from gateway.core.settings.route_settings import CallerAuthorization, RouteSettings
 from gateway.core.token import Token
 
 _POLICY: Final = {

@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from gateway.core.json_object import JsonObject
 from gateway.core.oauth.token_answer import REGISTERED_CODES
+from gateway.core.text.json_object import JsonObject
 
 MOST_TEXTS: Final = 3
 DEEPEST: Final = 6

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from gateway.core.client_settings import ClientSettings
 from gateway.core.clock import Clock
 from gateway.core.oauth.token_attempt import Asked
 from gateway.core.oauth.token_outcome import Failed, Granted
 from gateway.core.secret import Secret
+from gateway.core.settings.client_settings import ClientSettings
 from gateway.doctor.report import Report
 from gateway.doctor.report_build import Examination, make_report
 from gateway.oauth.maker import ExaminedMaker

@@ -12,7 +12,6 @@ from typing import Final
 
 from gateway.core.access.rule_words import entry_words
 from gateway.core.access_errors import CallerNotAllowed
-from gateway.core.balance_settings import Balance, CheckSettings
 from gateway.core.caller import Caller
 from gateway.core.errors import NoRoute
 from gateway.core.http.carrying import outbound_plan
@@ -27,14 +26,18 @@ from gateway.core.http.outbound import (
 from gateway.core.http.request_head import HeadReader, RawHeaders, RequestHead
 from gateway.core.http.routing import Router
 from gateway.core.http.websocket import UPGRADE_LINES, offered_key
-from gateway.core.identity import identity_lines
-from gateway.core.identity_jwt import stated
-from gateway.core.masking import Mask
-from gateway.core.reserved import reserved_fields
-from gateway.core.rewrite_settings import CookieDomain
 from gateway.core.secret import Secret
-from gateway.core.settings import Address, AddressSettings, RouteSettings, Scheme, Settings
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.balance_settings import Balance, CheckSettings
+from gateway.core.settings.identity import identity_lines
+from gateway.core.settings.identity_jwt import stated
+from gateway.core.settings.listener_settings import Address
+from gateway.core.settings.reserved import reserved_fields
+from gateway.core.settings.rewrite_settings import CookieDomain
+from gateway.core.settings.route_settings import RouteSettings
+from gateway.core.settings.upstream_settings import AddressSettings, Scheme
 from gateway.core.tenants import selected
+from gateway.core.text.masking import Mask
 from gateway.core.token import Token
 from gateway.core.upstreams.active_checks import status_words
 from gateway.doctor.admittance import NOBODY, Described, admitted

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 from typing import Final
 
-from gateway.core.settings import RouteSettings
+from gateway.core.settings.route_settings import RouteSettings
 
 _MOST: Final = 5
 _ALIKE: Final = 0.6

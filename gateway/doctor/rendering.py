@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from gateway.core.json_object import JsonObject
+from gateway.core.text.json_object import JsonObject
 from gateway.doctor.report import AttemptShape, LookShape, Report, TokenShape
 
 

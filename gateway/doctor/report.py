@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.core.json_object import JsonObject
 from gateway.core.oauth.diagnosis.deviations import Deviation
+from gateway.core.text.json_object import JsonObject
 
 Pairs = tuple[tuple[str, str], ...]
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from gateway.core.client_settings import ClientSettings
-from gateway.core.masking import Mask, shown_url
 from gateway.core.oauth.bearer import fingerprint
 from gateway.core.oauth.client_facts import ClientFacts
 from gateway.core.oauth.client_trouble import cause_of
@@ -18,6 +16,8 @@ from gateway.core.oauth.metadata import Look, ServerMetadata
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.token_attempt import Asked, TokenAttempt
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted, whole_reason
+from gateway.core.settings.client_settings import ClientSettings
+from gateway.core.text.masking import Mask, shown_url
 from gateway.doctor.error_text import error_text
 from gateway.doctor.report import AttemptShape, LookShape, Report, TokenShape
 

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from typing import Final
 
-from gateway.core.settings import Address
+from gateway.core.settings.listener_settings import Address
 from gateway.net.inherited_sockets import InheritedSockets
 
 BACKLOG: Final = 2048

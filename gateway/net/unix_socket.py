@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from gateway.core.settings import SocketAccess
+from gateway.core.settings.listener_settings import SocketAccess
 
 log: Final = logging.getLogger("gateway.net")
 

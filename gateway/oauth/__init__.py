@@ -9,6 +9,6 @@ uses the secret that `secret_choice` remembers, and sends by `transport` (`conne
 `aiohttp_resolver`). Where something must be signed, `client_authentication` makes assertions, `dpop_key`
 makes proofs of possession, and `signing_key` reads the keys. `key_check` tries them before the start.
 
-A `login_maker` makes the requests of a login in turn, which `core.oauth.login_request` builds and
-`core.oauth.login_answer` reads.
+A `login_maker` makes the requests of a login in turn, which `core.oauth.logins.login_request` builds and
+`core.oauth.logins.login_answer` reads.
 """

@@ -6,7 +6,7 @@ import socket
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from gateway.core.server_url import is_address
+from gateway.core.text.server_url import is_address
 from gateway.net.resolver import Name, Resolver
 
 

@@ -14,11 +14,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gateway.core.client_settings import AuthMethod, Grant
-from gateway.core.json_object import JsonObject
 from gateway.core.oauth.client_assertion import Occasion, assertion_claims
 from gateway.core.secret import Secret
-from gateway.core.signing_settings import AssertionSettings, CertificateHeader, SigningAlgorithm
+from gateway.core.settings.client_settings import AuthMethod, Grant
+from gateway.core.settings.signing_settings import AssertionSettings, CertificateHeader, SigningAlgorithm
+from gateway.core.text.json_object import JsonObject
 from gateway.oauth.signing_key import (
     CredentialUnusable,
     SigningKey,
@@ -27,7 +27,7 @@ from gateway.oauth.signing_key import (
     read_private_key,
     read_secret_key,
 )
-from gateway.regular_file import MOST_PEM_BYTES, read_regular
+from gateway.system.regular_file import MOST_PEM_BYTES, read_regular
 
 _KEY: Final = "assertion_certificate"
 

@@ -21,15 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
-from gateway.aside import Aside
 from gateway.core.cause import Cause
-from gateway.core.client_settings import (
-    ClientName,
-    ClientSettings,
-    Grant,
-    SecretReader,
-    TlsFiles,
-)
 from gateway.core.oauth.client_assertion import Occasion
 from gateway.core.oauth.client_trouble import credential_key
 from gateway.core.oauth.objections import UsedAlgorithms
@@ -37,9 +29,17 @@ from gateway.core.oauth.token_events import CredentialKept
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.oauth.token_request import BuiltRequest, build_request_about
 from gateway.core.secret import Secret
-from gateway.core.signing_settings import AssertionSettings, DpopSettings, SigningAlgorithm
+from gateway.core.settings.client_settings import (
+    ClientName,
+    ClientSettings,
+    Grant,
+    SecretReader,
+    TlsFiles,
+)
+from gateway.core.settings.signing_settings import AssertionSettings, DpopSettings, SigningAlgorithm
 from gateway.oauth.transport import trust_in_server
-from gateway.regular_file import Stamps, stamps_of
+from gateway.system.aside import Aside
+from gateway.system.regular_file import Stamps, stamps_of
 from gateway.tls.pem_files import Pair
 
 if TYPE_CHECKING:

@@ -26,7 +26,6 @@ from math import inf
 from typing import Final
 
 from gateway.core.cause import Cause
-from gateway.core.client_settings import ClientSettings, Reach, TlsFiles
 from gateway.core.clock import Clock
 from gateway.core.oauth.backoff import Rest
 from gateway.core.oauth.metadata import Look, ServerMetadata, metadata_places, read_metadata, said_issuer
@@ -34,8 +33,9 @@ from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.standing import NO_REST
 from gateway.core.oauth.token_events import MetadataKept, TokenObserver
 from gateway.core.oauth.token_outcome import Failed, FailureKind
+from gateway.core.settings.client_settings import ClientSettings, Reach, TlsFiles
 from gateway.oauth.transport import ServerRequest, Transport, trust_in_server
-from gateway.regular_file import Stamps, stamps_of
+from gateway.system.regular_file import Stamps, stamps_of
 
 RENEW_INTERVAL_S: Final = 60.0
 WAIT_S: Final = 5.0

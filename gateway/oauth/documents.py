@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, Grant, Reach
-from gateway.core.json_object import JsonObject, read_json_object
 from gateway.core.oauth.token_outcome import Failed
+from gateway.core.settings.client_settings import AuthMethod, ClientName, ClientSettings, Grant, Reach
+from gateway.core.text.json_object import JsonObject, read_json_object
 from gateway.net.resolver import Resolver
 from gateway.oauth.transport import ServerRequest, Transport
 from gateway.tls.trust import Trust

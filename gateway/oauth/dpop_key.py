@@ -21,10 +21,10 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from gateway.core.base64url import base64url
 from gateway.core.oauth.dpop_proof import PROOF_TYPE, proof_claims, token_hash
 from gateway.core.secret import Secret
-from gateway.core.signing_settings import DpopSettings, SigningAlgorithm
+from gateway.core.settings.signing_settings import DpopSettings, SigningAlgorithm
+from gateway.core.text.base64url import base64url
 from gateway.core.token import Prover
 from gateway.oauth.signing_key import (
     MIN_RSA_BITS,

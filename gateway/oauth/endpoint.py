@@ -17,7 +17,6 @@ from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from gateway.core.client_settings import ClientName, ClientSettings, Grant
 from gateway.core.clock import Clock
 from gateway.core.oauth.backoff import Rest
 from gateway.core.oauth.client_facts import ClientFacts
@@ -33,7 +32,8 @@ from gateway.core.oauth.token_events import CredentialSwitched, MetadataObjected
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted, Outcome
 from gateway.core.oauth.token_request import BuiltRequest, build_token_request
 from gateway.core.secret import Secret
-from gateway.core.server_url import origin_of
+from gateway.core.settings.client_settings import ClientName, ClientSettings, Grant
+from gateway.core.text.server_url import origin_of
 from gateway.net.resolver import Resolver
 from gateway.oauth.credentials import UNFIT, UNREADABLE, Credentials, random_jti, unusable
 from gateway.oauth.discovery import Discovery

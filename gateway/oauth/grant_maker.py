@@ -7,8 +7,6 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gateway.core.carriers import MAIN_PART
-from gateway.core.client_settings import ClientSettings, GrantType
 from gateway.core.oauth.backoff import Rest
 from gateway.core.oauth.client_facts import ClientFacts
 from gateway.core.oauth.client_trouble import key_of
@@ -16,6 +14,8 @@ from gateway.core.oauth.metadata import Look
 from gateway.core.oauth.token_attempt import Asked
 from gateway.core.oauth.token_outcome import Failed, Granted, Outcome
 from gateway.core.secret import Secret
+from gateway.core.settings.carriers import MAIN_PART
+from gateway.core.settings.client_settings import ClientSettings, GrantType
 from gateway.core.token import Token
 from gateway.oauth.endpoint import TokenEndpoint
 

@@ -11,9 +11,9 @@ from hashlib import sha256
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from gateway.core.base64url import base64url
 from gateway.core.secret import Secret
-from gateway.core.signing_settings import SigningAlgorithm
+from gateway.core.settings.signing_settings import SigningAlgorithm
+from gateway.core.text.base64url import base64url
 from gateway.oauth.signing_key import CredentialUnusable, SigningKey, encoded, encoded_json, read_private_key
 
 _ES256 = SigningAlgorithm.ES256

@@ -11,15 +11,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.core.client_settings import ClientSettings
 from gateway.core.clock import Clock
-from gateway.core.json_object import JsonObject
 from gateway.core.oauth.metadata import may_have_moved
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.token_answer import read_introspection_answer
 from gateway.core.oauth.token_events import TokenObserver
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.secret import Secret
+from gateway.core.settings.client_settings import ClientSettings
+from gateway.core.text.json_object import JsonObject
 from gateway.net.resolver import Resolver
 from gateway.oauth.credentials import Credentials, random_jti
 from gateway.oauth.discovery import Discovery

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gateway.core.client_settings import ClientSettings
-from gateway.core.identity_jwt import IdentityKeySettings
 from gateway.core.oauth.client_assertion import Occasion
-from gateway.core.settings import Settings
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.client_settings import ClientSettings
+from gateway.core.settings.identity_jwt import IdentityKeySettings
 from gateway.oauth.client_authentication import signed_assertion
 from gateway.oauth.dpop_key import read_dpop_key
 from gateway.oauth.identity_key import read_identity_key

@@ -14,23 +14,23 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from gateway.core.client_settings import ClientSettings
 from gateway.core.clock import Clock
-from gateway.core.login_settings import LoginSettings, StepRequest
 from gateway.core.oauth.backoff import Rest
 from gateway.core.oauth.client_facts import ClientFacts
 from gateway.core.oauth.client_trouble import key_of_login
-from gateway.core.oauth.login_answer import LoginProgress, StepReading, read_step
-from gateway.core.oauth.login_jar import cookie_field
-from gateway.core.oauth.login_pace import LoginCount
-from gateway.core.oauth.login_renewal import renewal
-from gateway.core.oauth.login_request import LoginTexts, StepMessage, Unplaceable, build_step
+from gateway.core.oauth.logins.login_answer import LoginProgress, StepReading, read_step
+from gateway.core.oauth.logins.login_jar import cookie_field
+from gateway.core.oauth.logins.login_pace import LoginCount
+from gateway.core.oauth.logins.login_renewal import renewal
+from gateway.core.oauth.logins.login_request import LoginTexts, StepMessage, Unplaceable, build_step
 from gateway.core.oauth.metadata import Look
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.token_attempt import Asked, TokenAttempt
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted, Outcome
 from gateway.core.secret import Secret
-from gateway.core.server_url import origin_of
+from gateway.core.settings.client_settings import ClientSettings
+from gateway.core.settings.login_settings import LoginSettings, StepRequest
+from gateway.core.text.server_url import origin_of
 from gateway.core.token import Token
 from gateway.oauth.credentials import unusable
 from gateway.oauth.maker import Maker

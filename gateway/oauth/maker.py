@@ -26,12 +26,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from gateway.core.client_settings import ClientSettings
 from gateway.core.oauth.backoff import Rest
 from gateway.core.oauth.client_facts import ClientFacts
 from gateway.core.oauth.metadata import Look
 from gateway.core.oauth.token_attempt import Asked
 from gateway.core.oauth.token_outcome import Failed, Granted, Outcome
+from gateway.core.settings.client_settings import ClientSettings
 from gateway.core.token import Token
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.clock import Clock
-from gateway.core.oauth.login_pace import LoginCount
+from gateway.core.oauth.logins.login_pace import LoginCount
 from gateway.core.oauth.token_events import TokenObserver
+from gateway.core.settings.client_settings import ClientName, ClientSettings
 from gateway.net.resolver import Resolver
 from gateway.oauth.endpoint import TokenEndpoint
 from gateway.oauth.grant_maker import GrantMaker

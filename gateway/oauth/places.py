@@ -18,9 +18,9 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from gateway.core.cause import Cause
-from gateway.core.client_settings import ClientSettings
 from gateway.core.oauth.token_outcome import Failed, FailureKind
-from gateway.core.server_url import authority_of
+from gateway.core.settings.client_settings import ClientSettings
+from gateway.core.text.server_url import authority_of
 
 MOST_AT_ONCE: Final = 16
 NO_PLACE: Final = Failed(

@@ -6,8 +6,8 @@ secret side by side it does not matter which changes first. All grants of a clie
 
 from __future__ import annotations
 
-from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.oauth.named_secret import SecretName, name_of
+from gateway.core.settings.client_settings import ClientName, ClientSettings
 
 
 class SecretChoice:

@@ -43,10 +43,10 @@ from jwt.algorithms import get_default_algorithms
 from jwt.exceptions import PyJWTError
 from jwt.utils import from_base64url_uint
 
-from gateway.core.base64url import base64url
 from gateway.core.oauth.key_text import repaired_key
 from gateway.core.secret import Secret
-from gateway.core.signing_settings import SigningAlgorithm
+from gateway.core.settings.signing_settings import SigningAlgorithm
+from gateway.core.text.base64url import base64url
 
 PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey | Ed448PrivateKey
 

@@ -26,13 +26,13 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Final
 
-from gateway.core.client_settings import ClientSettings
 from gateway.core.errors import AuthorizationServerError, TokenTimeout
 from gateway.core.oauth.bearer import Held
 from gateway.core.oauth.lifetime import BODY_MARGIN_S
 from gateway.core.oauth.source_state import SourceState, token_state
 from gateway.core.oauth.token_events import Reason, TokenRejected
 from gateway.core.oauth.token_outcome import Failed, FailureKind, whole_reason
+from gateway.core.settings.client_settings import ClientSettings
 from gateway.core.token import Token
 from gateway.oauth.maker import Maker
 from gateway.oauth.requester import LOOK_AT_FILES_S, Retire, Surroundings, TokenRequester

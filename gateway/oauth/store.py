@@ -9,9 +9,9 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from gateway.core.client_settings import ClientName, ClientSettings, Grant
 from gateway.core.oauth.source_state import SourceState
-from gateway.core.settings import Settings
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.client_settings import ClientName, ClientSettings, Grant
 from gateway.core.token import Token
 from gateway.net.resolver import Resolver
 from gateway.oauth.makers import Makers

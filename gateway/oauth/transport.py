@@ -25,10 +25,10 @@ from yarl import URL
 
 from gateway import __version__
 from gateway.core.cause import Cause, clause
-from gateway.core.client_settings import ClientSettings
-from gateway.core.content_coding import Flaw, unpack
 from gateway.core.oauth.server_answer import MAX_ANSWER_BYTES, ServerAnswer, read_fields
 from gateway.core.oauth.token_outcome import Failed, FailureKind
+from gateway.core.settings.client_settings import ClientSettings
+from gateway.core.text.content_coding import Flaw, unpack
 from gateway.net.resolver import Resolver
 from gateway.oauth.aiohttp_resolver import Addresses
 from gateway.oauth.connections import Connector, Trail

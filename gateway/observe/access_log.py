@@ -17,7 +17,7 @@ from typing import Final
 
 from gateway.core.http.access_record import AccessRecord
 from gateway.core.http.recovery import Recovery
-from gateway.core.settings import LogFormat
+from gateway.core.settings.all_settings import LogFormat
 from gateway.observe.line_writer import LineWriter, Schedule
 from gateway.observe.log import writes_json
 from gateway.observe.text import escaped

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.core.client_settings import ClientName
+from gateway.core.settings.client_settings import ClientName
 
 MOST_TOLD: Final = 3
 EVERY_S: Final = 10.0

@@ -69,8 +69,9 @@ def place_of(error: BaseException | None) -> str:
     ours = [frame for frame in frames if frame.filename.startswith(_PACKAGE)]
     if not frames:
         return "an unknown place"
-    frame = (ours or frames)[-1]
-    return f"{'/'.join(Path(frame.filename).parts[-3:])}:{frame.lineno}"
+    if ours:
+        return f"gateway{ours[-1].filename.removeprefix(_PACKAGE)}:{ours[-1].lineno}"
+    return f"{'/'.join(Path(frames[-1].filename).parts[-3:])}:{frames[-1].lineno}"
 
 
 def tell_of_what_nobody_catches() -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.core.oauth.named_secret import WatchedFile
-from gateway.regular_file import MISSING, MOST_PEM_BYTES, read_regular, stamp
+from gateway.system.regular_file import MISSING, MOST_PEM_BYTES, read_regular, stamp
 
 ROUND_S: Final = 2.0
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.core.access.key_set_state import KeySetState
-from gateway.core.client_settings import ClientName
 from gateway.core.oauth.source_state import SourceState
-from gateway.core.settings import GroupName, RouteName
+from gateway.core.settings.client_settings import ClientName
+from gateway.core.settings.route_settings import RouteName
+from gateway.core.settings.upstream_settings import GroupName
 from gateway.observe.route_health import RouteHealth
 
 

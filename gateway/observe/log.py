@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from traceback import extract_tb
 from typing import Any, Final, TextIO
 
-from gateway.core.settings import LogFormat
+from gateway.core.settings.all_settings import LogFormat
 from gateway.observe.text import escaped
 
 ROOT: Final = "gateway"

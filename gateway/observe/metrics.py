@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from gateway.core.resolution import LookUp
-from gateway.core.settings import GroupName, RouteName
+from gateway.core.settings.route_settings import RouteName
+from gateway.core.settings.upstream_settings import GroupName
 from gateway.observe.gauges import Gauges
 from gateway.observe.group_metrics import GroupMetrics
 from gateway.observe.resolutions import Resolutions

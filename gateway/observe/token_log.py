@@ -8,8 +8,6 @@ from functools import partial
 from logging import DEBUG, INFO, WARNING
 from typing import Final, assert_never
 
-from gateway.core.client_settings import ClientName
-from gateway.core.cut import some_of
 from gateway.core.oauth.token_events import (
     CredentialKept,
     CredentialSwitched,
@@ -24,6 +22,8 @@ from gateway.core.oauth.token_events import (
     TokenRequested,
     TokenRevoked,
 )
+from gateway.core.settings.client_settings import ClientName
+from gateway.core.text.cut import some_of
 from gateway.observe.alike import Alike, CallLater
 
 _LOGGER: Final = logging.getLogger("gateway.token")

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import assert_never
 
-from gateway.core.client_settings import ClientName
 from gateway.core.errors import AuthorizationServerError
 from gateway.core.oauth.token_events import (
     CredentialKept,
@@ -29,6 +28,7 @@ from gateway.core.oauth.token_events import (
     TokenRequested,
     TokenRevoked,
 )
+from gateway.core.settings.client_settings import ClientName
 from gateway.observe.error_sides import sides_by_code
 from gateway.observe.histogram import Histogram
 

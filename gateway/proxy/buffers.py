@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Final, cast
 
-from gateway.core.settings import MIB
+from gateway.core.settings.sizes import MIB
 from gateway.proxy.caller import CallerConnection
 from gateway.proxy.census import Census, Excess
 from gateway.proxy.listener import Listener

@@ -40,9 +40,9 @@ from gateway.proxy.census import Census
 from gateway.proxy.front import Front, FrontTerms
 from gateway.proxy.handler import Handler
 from gateway.proxy.link import CallerLink, CallersServer, LinkTerms
+from gateway.proxy.outgoing.upstream import UpstreamConnection
 from gateway.proxy.tunnels import OpenTunnel
 from gateway.proxy.unsent import unsent_bytes
-from gateway.proxy.upstream import UpstreamConnection
 
 HEAD_COPIES: Final = 3  # as bytes, as text, and in the parser
 _NO_REQUEST: Final = RawRequestMessage(

@@ -12,7 +12,7 @@ from math import inf
 
 from gateway.core.errors import CallerGone
 from gateway.core.http.outbound import UNKNOWN, CallerFields
-from gateway.proxy.answer import Data
+from gateway.proxy.outgoing.answer import Data
 
 
 class CallerFacts:

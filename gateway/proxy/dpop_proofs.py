@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from gateway.core.http.answer_head import challenges
 from gateway.core.http.dpop_nonce import nonce_of_head, upstream_wants_nonce, without_nonce
 from gateway.core.token import Prover, Token
-from gateway.proxy.answer import Answer
 from gateway.proxy.call import Call
+from gateway.proxy.outgoing.answer import Answer
 from gateway.proxy.route import Route
 
 

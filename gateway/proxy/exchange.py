@@ -24,14 +24,14 @@ from gateway.core.http.recovery import may_send_again
 from gateway.core.http.websocket import UPGRADE_LINES
 from gateway.core.token import Token
 from gateway.core.upstreams.signs import SICK, Sign
-from gateway.proxy.answer import WholeAnswer
 from gateway.proxy.body import RequestBody
 from gateway.proxy.call import Call
 from gateway.proxy.dpop_proofs import DpopProofs, callers_lines
 from gateway.proxy.exchange_facts import Again, ExchangeFacts
+from gateway.proxy.outgoing.answer import WholeAnswer
+from gateway.proxy.outgoing.upstream import Awaiter, UpstreamConnection
 from gateway.proxy.pump import Pump, framed, last_part
 from gateway.proxy.route import Route, RouteTargets
-from gateway.proxy.upstream import Awaiter, UpstreamConnection
 
 
 class Exchange(ExchangeFacts):

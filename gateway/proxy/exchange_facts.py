@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.core.token import Token
 from gateway.core.upstreams.signs import Sign
-from gateway.proxy.upstream import UpstreamConnection
+from gateway.proxy.outgoing.upstream import UpstreamConnection
 
 
 class ExchangeFacts:

@@ -23,7 +23,7 @@ from gateway.core.http.request_head import HeadReader, PlainFields
 from gateway.proxy.call import Call
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.link import CallerLink
-from gateway.proxy.upstream import Awaiter
+from gateway.proxy.outgoing.upstream import Awaiter
 from gateway.request_ids import RequestIds
 
 _NO_BODY: Final[StreamReader] = EMPTY_PAYLOAD

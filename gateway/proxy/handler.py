@@ -19,7 +19,7 @@ from gateway.core.http.access_record import RequestObserver
 from gateway.core.http.recovery import ACCEPTED, USELESS, Recovery
 from gateway.core.http.request_head import HeadReader, RequestHead
 from gateway.core.http.routing import Router
-from gateway.core.settings import Limits
+from gateway.core.settings.all_settings import Limits
 from gateway.core.token import Token, TokenSource
 from gateway.core.upstreams.signs import SICK
 from gateway.observe.route_metrics import RouteMetrics

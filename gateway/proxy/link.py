@@ -20,10 +20,11 @@ from aiohttp.web_server import Server
 from gateway.core.clock import Clock
 from gateway.core.errors import CallerGone
 from gateway.core.http.ending import Ending
-from gateway.core.settings import KIB, Limits
-from gateway.proxy.answer import Data
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.sizes import KIB
 from gateway.proxy.body import RequestBody
 from gateway.proxy.caller_facts import CallerFacts
+from gateway.proxy.outgoing.answer import Data
 from gateway.proxy.request_reader import RequestReader
 from gateway.proxy.unsent import WRITE_LIMIT_BYTES, unsent_bytes
 

@@ -12,11 +12,11 @@ import asyncio
 from typing import Final
 
 from gateway.core.errors import GatewayError
-from gateway.core.settings import Timeouts
+from gateway.core.settings.route_settings import Timeouts
 from gateway.proxy.body import RequestBody
 from gateway.proxy.call import Call
-from gateway.proxy.upstream import UpstreamConnection
-from gateway.proxy.upstream_flow import FULL_READ_BYTES, FULL_READS_AT_ONCE
+from gateway.proxy.outgoing.upstream import UpstreamConnection
+from gateway.proxy.outgoing.upstream_flow import FULL_READ_BYTES, FULL_READS_AT_ONCE
 
 # For upstreams that ignore the expectation; curl waits as long.
 CONTINUE_WAIT_S: Final = 1.0

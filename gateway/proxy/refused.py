@@ -18,9 +18,9 @@ from gateway.core.http.challenge import wants_new_token
 from gateway.core.http.recovery import Recovery, Refusal, decide, target_digest
 from gateway.core.http.refusal_signs import MOST_BODY_BYTES, body_shows, head_shows
 from gateway.core.token import Token, TokenSource
-from gateway.proxy.answer import Answer
 from gateway.proxy.call import Call
 from gateway.proxy.exchange import Exchange
+from gateway.proxy.outgoing.answer import Answer
 from gateway.proxy.route import Route
 
 

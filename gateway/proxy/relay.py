@@ -12,11 +12,11 @@ from math import inf
 from typing import Final
 
 from gateway.core.http.answer_head import Body, SentHead, caller_body, dropped_names, is_event_stream
-from gateway.proxy.answer import Answer, Data, WholeAnswer
 from gateway.proxy.call import Call
+from gateway.proxy.outgoing.answer import Answer, Data, WholeAnswer
+from gateway.proxy.outgoing.upstream import UpstreamConnection
 from gateway.proxy.route import Route
 from gateway.proxy.stream import Stream
-from gateway.proxy.upstream import UpstreamConnection
 
 _CHUNKED: Final = Body.CHUNKED  # looking up a member of an Enum is slow before Python 3.12
 _LENGTH: Final = Body.LENGTH

@@ -28,7 +28,8 @@ from aiohttp.web_response import StreamResponse
 from aiohttp.web_server import Server
 
 from gateway.core.errors import GatewayError, HeadTooLarge, MalformedRequest
-from gateway.core.settings import KIB, Limits
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.sizes import KIB
 from gateway.proxy.parser_errors import refusal_of
 
 # uvloop reads up to 256 000 bytes at once; reading stops while twice this much of a body is waiting.

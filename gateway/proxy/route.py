@@ -16,15 +16,15 @@ from gateway.core.http.outbound import CallerFields, added_lines, removed_names,
 from gateway.core.http.recovery import Acceptance, RefusalMemory, target_digest
 from gateway.core.http.request_head import RequestHead
 from gateway.core.http.rewriting import rewriting_of
-from gateway.core.settings import RouteSettings
+from gateway.core.settings.route_settings import RouteSettings
 from gateway.core.tenants import selected
 from gateway.core.token import Token, TokenSource
 from gateway.core.upstreams.signs import SICK, Sign
 from gateway.observe.route_health import RouteHealth
 from gateway.observe.route_metrics import RouteMetrics
 from gateway.proxy.exchange_facts import ExchangeFacts
-from gateway.proxy.pool import Pool
-from gateway.proxy.upstream import UpstreamConnection
+from gateway.proxy.outgoing.pool import Pool
+from gateway.proxy.outgoing.upstream import UpstreamConnection
 
 _NO_REFERRER: Final = b"Referrer-Policy: no-referrer"
 

@@ -7,11 +7,11 @@ something has to wait. A caller's TLS transport gets little at a time (`proxy.li
 
 from __future__ import annotations
 
-from gateway.proxy.answer import Answer, Data
 from gateway.proxy.call import Call
 from gateway.proxy.link import TLS_PART_BYTES
-from gateway.proxy.upstream import UpstreamConnection
-from gateway.proxy.upstream_flow import FULL_READ_BYTES
+from gateway.proxy.outgoing.answer import Answer, Data
+from gateway.proxy.outgoing.upstream import UpstreamConnection
+from gateway.proxy.outgoing.upstream_flow import FULL_READ_BYTES
 
 
 class Stream:

@@ -8,10 +8,10 @@ from typing import Final
 
 from gateway.core.access.limits import address_of, key_of
 from gateway.core.access.presented import Presented
-from gateway.core.access_settings import LimitKey
 from gateway.core.errors import UpstreamAnswerInvalid
 from gateway.core.http.answer_head import dropped_names
 from gateway.core.http.websocket import UPGRADE_LINES, is_accepted, offered_key
+from gateway.core.settings.access_settings import LimitKey
 from gateway.proxy.call import Call
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.route import Route

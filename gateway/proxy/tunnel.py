@@ -22,7 +22,7 @@ from math import inf
 from typing import Final, Protocol
 
 from gateway.core.http.frames import GOING_AWAY, POLICY_VIOLATION, FrameBorders, close_frame
-from gateway.core.settings import TunnelSettings
+from gateway.core.settings.route_settings import TunnelSettings
 
 MASK_BYTES: Final = 4
 

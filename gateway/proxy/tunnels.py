@@ -10,13 +10,15 @@ from typing import Final
 
 from gateway.core.access.presented import Presented
 from gateway.core.access_errors import CallerTunnelsExceeded, TunnelsExceeded
-from gateway.core.access_settings import GateSettings
 from gateway.core.caller import Caller
-from gateway.core.client_settings import Grant
 from gateway.core.http.access_record import AccessRecord
 from gateway.core.http.frames import GOING_AWAY, POLICY_VIOLATION, SERVICE_RESTART
 from gateway.core.http.recovery import Recovery
-from gateway.core.settings import Limits, RouteName, RouteSettings, UpstreamSettings
+from gateway.core.settings.access_settings import GateSettings
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.client_settings import Grant
+from gateway.core.settings.route_settings import RouteName, RouteSettings
+from gateway.core.settings.upstream_settings import UpstreamSettings
 from gateway.observe.file_watch import turns_after
 from gateway.observe.route_metrics import RouteMetrics
 from gateway.proxy.route import Gate, Route

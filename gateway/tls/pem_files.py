@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
 
-from gateway.core.client_settings import TlsFiles
-from gateway.regular_file import MOST_PEM_BYTES, copied, read_regular, readable_copy
+from gateway.core.settings.client_settings import TlsFiles
+from gateway.system.regular_file import MOST_PEM_BYTES, copied, read_regular, readable_copy
 
 UNREADABLE: Final = "cannot be read"
 _LOGGER: Final = logging.getLogger("gateway.file")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ssl
 
-from gateway.core.client_settings import ClientTrust, TlsFiles
-from gateway.regular_file import MOST_PEM_BYTES, Stamps, copied, read_regular, stamps_of
+from gateway.core.settings.client_settings import ClientTrust, TlsFiles
+from gateway.system.regular_file import MOST_PEM_BYTES, Stamps, copied, read_regular, stamps_of
 from gateway.tls.pem_files import FileUnusable, Pair, complaint, load_pair, tell_kept, why_unusable
 from gateway.tls.verification import verify_as_curl_does
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 from weakref import WeakValueDictionary
 
-from gateway.core.client_settings import TlsFiles, TlsVersion
-from gateway.regular_file import MOST_PEM_BYTES, copied, read_regular
+from gateway.core.settings.client_settings import TlsFiles, TlsVersion
+from gateway.system.regular_file import MOST_PEM_BYTES, copied, read_regular
 from gateway.tls.pem_files import FileUnusable, Pair, complaint, digest_of, load_pair, why_unusable
 from gateway.tls.verification import verify_as_curl_does
 

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from gateway.aside import Aside
-from gateway.core.client_settings import TlsFiles
-from gateway.regular_file import Stamps, stamps_of
+from gateway.core.settings.client_settings import TlsFiles
+from gateway.system.aside import Aside
+from gateway.system.regular_file import Stamps, stamps_of
 from gateway.tls.pem_files import FileUnusable, tell_kept
 from gateway.tls.tls_context import ContextBuilder, TrustSettings
 

@@ -15,7 +15,7 @@ from typing import Final, Self
 
 from gateway.core.errors import UpstreamError
 from gateway.net.race import DELAY_S
-from gateway.proxy.upstream import UpstreamConnection
+from gateway.proxy.outgoing.upstream import UpstreamConnection
 from gateway.upstreams.target import Target
 
 HEAD_START_S: Final = DELAY_S

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from gateway.core.balance_settings import Balance, EjectSettings
 from gateway.core.clock import Clock
-from gateway.core.settings import GroupSettings, UpstreamSettings
+from gateway.core.settings.balance_settings import Balance, EjectSettings
+from gateway.core.settings.upstream_settings import GroupSettings, UpstreamSettings
 from gateway.core.upstreams.active_checks import CheckResult, checked, sorted_out
 from gateway.core.upstreams.balance import choose, rotated
 from gateway.core.upstreams.ejection import (
@@ -27,9 +27,9 @@ from gateway.core.upstreams.ejection import (
 from gateway.core.upstreams.families import rather, unreachable
 from gateway.core.upstreams.signs import Sign
 from gateway.observe.group_metrics import GroupMetrics
-from gateway.proxy.dialer import connect_error, way_to
-from gateway.proxy.target_pool import TargetPool
-from gateway.proxy.upstream import UpstreamConnection
+from gateway.proxy.outgoing.dialer import connect_error, way_to
+from gateway.proxy.outgoing.target_pool import TargetPool
+from gateway.proxy.outgoing.upstream import UpstreamConnection
 from gateway.upstreams import group_log
 from gateway.upstreams.group_checks import GroupChecks
 from gateway.upstreams.group_memory import GroupMemory, Inheritance

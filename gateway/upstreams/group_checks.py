@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from gateway import __version__
-from gateway.core.balance_settings import CheckSettings
 from gateway.core.clock import Clock
 from gateway.core.errors import GatewayError, UpstreamTimeout
+from gateway.core.settings.balance_settings import CheckSettings
 from gateway.core.upstreams.active_checks import (
     CheckResult,
     check_request,
@@ -24,8 +24,8 @@ from gateway.core.upstreams.active_checks import (
     result_of_error,
 )
 from gateway.observe.faults import report
-from gateway.proxy.target_pool import TargetPool
-from gateway.proxy.upstream import UpstreamConnection
+from gateway.proxy.outgoing.target_pool import TargetPool
+from gateway.proxy.outgoing.upstream import UpstreamConnection
 from gateway.upstreams.target import Target
 
 AGENT: Final = f"gateway/{__version__} (check)"

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Iterable
 from typing import Final
 
-from gateway.core.balance_settings import CheckSettings
-from gateway.core.settings import GroupName
+from gateway.core.settings.balance_settings import CheckSettings
+from gateway.core.settings.upstream_settings import GroupName
 from gateway.core.upstreams.signs import Sign
 from gateway.upstreams.target import Target
 

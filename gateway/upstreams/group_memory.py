@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from gateway.core.settings import GroupSettings, UpstreamSettings
+from gateway.core.settings.upstream_settings import GroupSettings, UpstreamSettings
 from gateway.core.upstreams.active_checks import UNCHECKED
 from gateway.core.upstreams.ejection import WELL
 from gateway.upstreams.target import Condition, Target, TargetId

@@ -11,8 +11,8 @@ import socket
 from collections.abc import Callable, Iterator
 
 from gateway.core.resolution import Ip
-from gateway.core.server_url import is_address
-from gateway.core.settings import AddressSettings, GroupSettings, Scheme
+from gateway.core.settings.upstream_settings import AddressSettings, GroupSettings, Scheme
+from gateway.core.text.server_url import is_address
 from gateway.net.resolver import Name, find_all_anew, find_any
 from gateway.upstreams.target import TargetId
 

@@ -14,10 +14,10 @@ from dataclasses import replace
 from gateway.core.access.cors import Cors
 from gateway.core.access.presented import Presented
 from gateway.core.admission import OPEN, Admission
-from gateway.core.balance_settings import QueueSettings
 from gateway.core.errors import UpstreamOverloaded
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import RequestHead
+from gateway.core.settings.balance_settings import QueueSettings
 from gateway.observe.group_metrics import GroupMetrics
 from gateway.proxy.route import Gate
 

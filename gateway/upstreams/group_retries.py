@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gateway.core.balance_settings import RetrySettings
+from gateway.core.settings.balance_settings import RetrySettings
 from gateway.core.upstreams.budget import may_retry, saved, spent
 from gateway.core.upstreams.signs import Sign
 from gateway.observe.group_metrics import GroupMetrics
-from gateway.proxy.upstream import UpstreamConnection
+from gateway.proxy.outgoing.upstream import UpstreamConnection
 
 
 class GroupRetries:

@@ -12,12 +12,12 @@ from dataclasses import replace
 from gateway.core.errors import UpstreamConnectTimeout
 from gateway.core.http.recovery import may_send_again
 from gateway.core.http.request_head import RequestHead
-from gateway.core.settings import RouteSettings
+from gateway.core.settings.route_settings import RouteSettings
 from gateway.core.token import Token
 from gateway.core.upstreams.signs import Sign
+from gateway.proxy.outgoing.target_pool import TargetPool
+from gateway.proxy.outgoing.upstream import UpstreamConnection
 from gateway.proxy.route import Route
-from gateway.proxy.target_pool import TargetPool
-from gateway.proxy.upstream import UpstreamConnection
 from gateway.upstreams.group import Group
 from gateway.upstreams.target import Target
 from gateway.upstreams.target_search import TargetSearch

@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from gateway.core.errors import UpstreamError
-from gateway.core.http_time import read_retry_after
 from gateway.core.resolution import Ip
-from gateway.core.settings import AddressSettings, UpstreamSettings
+from gateway.core.settings.upstream_settings import AddressSettings, UpstreamSettings
+from gateway.core.text.http_time import read_retry_after
 from gateway.core.upstreams.active_checks import UNCHECKED, Checked
 from gateway.core.upstreams.ejection import WELL, Health
 from gateway.core.upstreams.signs import Sign, sign_of, sign_of_error
-from gateway.proxy.target_pool import TargetPool
-from gateway.proxy.upstream import UpstreamConnection
+from gateway.proxy.outgoing.target_pool import TargetPool
+from gateway.proxy.outgoing.upstream import UpstreamConnection
 
 
 class TargetId(NamedTuple):

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from gateway.core.errors import UpstreamConnectTimeout, UpstreamError
-from gateway.proxy.upstream import UpstreamConnection
+from gateway.proxy.outgoing.upstream import UpstreamConnection
 from gateway.upstreams.attempts import Attempts
 from gateway.upstreams.group import Group
 from gateway.upstreams.target import Target

@@ -8,8 +8,8 @@ from gateway.access import limiter as module
 from gateway.access.limiter import InFlightCounter, Limiter, RateCounter
 from gateway.core.access.gcra import NS
 from gateway.core.access_errors import CapacityExceeded, RateExceeded
-from gateway.core.access_settings import InFlightLimit, LimitKey, RateLimit
 from gateway.core.caller import Caller, WayName
+from gateway.core.settings.access_settings import InFlightLimit, LimitKey, RateLimit
 
 ALICE, BOB = (Caller(WayName("staff"), name) for name in ("alice", "bob"))
 HERE, THERE = "192.0.2.1", "192.0.2.2"

@@ -6,12 +6,12 @@ import pytest
 
 from gateway.access.networks import Networks
 from gateway.core.access.finding import Known
-from gateway.core.access_settings import NetworkWay
 from gateway.core.caller import WayName
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import HeadReader
-from gateway.core.proxies import TrustedProxies
-from gateway.core.settings import Limits
+from gateway.core.settings.access_settings import NetworkWay
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.proxies import TrustedProxies
 
 WAY = NetworkWay((ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")))
 PROXIES = TrustedProxies((ip_network("192.0.2.1/32"),))

@@ -13,7 +13,7 @@ from gateway.core.access.proof import MISSING, NO_KEY, OTHER_KEY, REPLAYED, WRON
 from gateway.core.caller import Caller, WayName
 from gateway.core.http.outbound import CallerFields
 from gateway.core.oauth.dpop_proof import token_hash
-from gateway.core.signing_settings import DpopSettings, SigningAlgorithm
+from gateway.core.settings.signing_settings import DpopSettings, SigningAlgorithm
 from gateway.oauth.dpop_key import make_dpop_key
 from tests.access.clocks import Hands
 from tests.core.samples import head_of

@@ -9,7 +9,7 @@ from gateway.access.signing_gate import SigningGate
 from gateway.core.admission import Admission
 from gateway.core.caller import Caller, WayName
 from gateway.core.errors import MalformedRequest
-from gateway.core.identity_jwt import IdentityJwt
+from gateway.core.settings.identity_jwt import IdentityJwt
 from tests.access.clocks import Hands
 
 STAFF = WayName("staff")

@@ -1,7 +1,7 @@
 import pytest
 
 from gateway.admin.guard import is_cross_site, is_foreign_host
-from gateway.core.settings import Address
+from gateway.core.settings.listener_settings import Address
 
 LOOPBACK = Address("127.0.0.1", 9090)
 

@@ -5,7 +5,7 @@ import pytest
 
 from gateway.admin.pages import PAGES, STATES_AT_ONCE, page
 from gateway.admin.view import AdminView, MissingToken, Readiness
-from gateway.core.client_settings import ClientName
+from gateway.core.settings.client_settings import ClientName
 
 CRM, ERP = ClientName("crm"), ClientName("erp")
 

@@ -12,7 +12,8 @@ import pytest
 from gateway.admin.connection import MOST_CONNECTIONS
 from gateway.admin.service import start_admin
 from gateway.admin.view import AdminView, Readiness
-from gateway.core.settings import Address, Limits
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.listener_settings import Address
 from gateway.observe.sweeper import Sweeper
 
 SECRET = "access_token_1"

@@ -6,17 +6,18 @@ import pytest
 
 from gateway.admin.state import client_state, missing_token, route_state
 from gateway.admin.view import MissingToken
-from gateway.core.carriers import InCookie, InHeader
-from gateway.core.client_settings import ClientName
-from gateway.core.forward_proxy import ForwardProxy
-from gateway.core.instances import InstancePattern, InstanceSettings
 from gateway.core.oauth.client_facts import ClientFacts
 from gateway.core.oauth.named_secret import SecretName
 from gateway.core.oauth.source_state import RequestCounts, SourceState, TokenState
-from gateway.core.refusal_sign import RefusalSign
-from gateway.core.rewrite_settings import CookieDomain, RewriteSettings
 from gateway.core.secret import MASK, Secret
-from gateway.core.settings import RouteName, RouteSettings, Scheme, UpstreamSettings
+from gateway.core.settings.carriers import InCookie, InHeader
+from gateway.core.settings.client_settings import ClientName
+from gateway.core.settings.forward_proxy import ForwardProxy
+from gateway.core.settings.instances import InstancePattern, InstanceSettings
+from gateway.core.settings.refusal_sign import RefusalSign
+from gateway.core.settings.rewrite_settings import CookieDomain, RewriteSettings
+from gateway.core.settings.route_settings import RouteName, RouteSettings
+from gateway.core.settings.upstream_settings import Scheme, UpstreamSettings
 from tests.core.samples import GRANT, UPSTREAM, route
 
 TOKEN = TokenState("ab12cd34", 3, 10.04, 289.96, ("a",))

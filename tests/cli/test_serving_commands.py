@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.settings import Address
+from gateway.core.settings.listener_settings import Address
 from gateway.demo.run import example_file
 from tests.cli.here import ROUTE, SECRET, clients_of
 from tests.processes import (

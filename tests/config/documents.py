@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gateway.config import ConfigError, load
-from gateway.core.settings import Settings
+from gateway.core.settings.all_settings import Settings
 
 SECRET = "hunter2-hunter2"
 ENVIRON: Mapping[str, str] = {"SECRET": SECRET, "EMPTY": "", "MULTILINE": f"{SECRET}\n{SECRET}"}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.core.client_settings import AuthMethod, ClientName, Grant
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import HeadReader, RequestHead
-from gateway.core.settings import Limits, RouteName, RouteSettings, Scheme, UpstreamSettings
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.client_settings import AuthMethod, ClientName, Grant
+from gateway.core.settings.route_settings import RouteName, RouteSettings
+from gateway.core.settings.upstream_settings import Scheme, UpstreamSettings
 from gateway.core.token import Token
 
 UPSTREAM = UpstreamSettings(Scheme.HTTPS, "api.example.com", 443)

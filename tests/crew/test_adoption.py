@@ -6,7 +6,7 @@ import asyncio
 import socket
 
 from gateway.app import Gateway
-from gateway.core.settings import Address
+from gateway.core.settings.listener_settings import Address
 from gateway.crew.berths import bound
 from gateway.crew.held import HeldSockets, SlotSockets, where_of
 from gateway.net.inherited_sockets import InheritedSockets

@@ -7,7 +7,8 @@ import json
 from gateway.core.cause import Cause
 from gateway.core.errors import UpstreamUnreachable
 from gateway.core.http.recovery import Recovery
-from gateway.core.settings import GroupName, RouteName
+from gateway.core.settings.route_settings import RouteName
+from gateway.core.settings.upstream_settings import GroupName
 from gateway.crew.counting import (
     ROUTE_COUNTS,
     group_numbers,

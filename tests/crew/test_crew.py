@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.settings import Address
+from gateway.core.settings.listener_settings import Address
 from tests.processes import gateway_beside, is_free, running, write_configuration
 from tests.wire.caller import RawCaller
 from tests.wire.messages import request

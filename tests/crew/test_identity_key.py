@@ -12,7 +12,7 @@ from pathlib import Path
 import jwt
 
 from gateway.core.crew.records import IdentityKeyIs
-from gateway.core.settings import Address
+from gateway.core.settings.listener_settings import Address
 from gateway.crew.told_signer import ToldSigner
 from gateway.oauth.identity_key import make_identity_key
 from tests.crew.test_crew import answered, children, document, page, until

@@ -17,7 +17,9 @@ from gateway.core.errors import TokenRefused, TokenTimeout, TokenUnavailable
 from gateway.core.oauth.token_events import Reason
 from gateway.core.oauth.token_outcome import Granted
 from gateway.core.secret import Secret
-from gateway.core.settings import RouteName, RouteSettings, Scheme, Settings, UpstreamSettings
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.route_settings import RouteName, RouteSettings
+from gateway.core.settings.upstream_settings import Scheme, UpstreamSettings
 from gateway.crew.mirrors import KEYS_OF_A_KEEPER, Mirrors
 from gateway.crew.publisher import Publisher
 from tests.oauth.fakes import DOWN, REFUSED, client_settings, loop_clock, scene, sent

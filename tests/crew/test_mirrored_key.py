@@ -12,7 +12,7 @@ from gateway.core.oauth.bearer import Held
 from gateway.core.oauth.lifetime import plan_life
 from gateway.core.oauth.token_outcome import Granted
 from gateway.core.secret import Secret
-from gateway.core.signing_settings import DpopSettings, SigningAlgorithm
+from gateway.core.settings.signing_settings import DpopSettings, SigningAlgorithm
 from gateway.crew.mirrored_key import prover
 from gateway.crew.publisher import Publisher
 from gateway.oauth.credentials import random_jti

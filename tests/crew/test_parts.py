@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from gateway.core.access_settings import IntrospectionWay, WaySettings
 from gateway.core.caller import WayName
-from gateway.core.client_settings import ClientName
+from gateway.core.settings.access_settings import IntrospectionWay, WaySettings
+from gateway.core.settings.client_settings import ClientName
 from gateway.crew.keeper import part_of_worker
 from tests.config.documents import load_text
 

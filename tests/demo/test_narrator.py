@@ -3,7 +3,6 @@ import re
 
 import pytest
 
-from gateway.core.client_settings import ClientName
 from gateway.core.errors import TokenUnavailable
 from gateway.core.http.access_record import AccessRecord
 from gateway.core.http.recovery import Recovery
@@ -22,6 +21,7 @@ from gateway.core.oauth.token_events import (
     TokenRevoked,
 )
 from gateway.core.oauth.token_outcome import Failed, FailureKind
+from gateway.core.settings.client_settings import ClientName
 from gateway.core.token import Token
 from gateway.demo.narrator import Narrator
 

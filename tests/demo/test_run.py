@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from gateway.core.client_settings import ClientName
 from gateway.core.oauth.token_events import Reason, TokenRequested
+from gateway.core.settings.client_settings import ClientName
 from gateway.demo.run import CLIENTS, DemoCannotStart, DemoOptions, run_demo
 
 FREE_PORTS = DemoOptions(authorization_server_port=0, legacy_service_port=0)

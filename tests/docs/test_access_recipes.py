@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from gateway.core.access_settings import JwtWay
+from gateway.core.settings.access_settings import JwtWay
 from tests.docs.pages import ROOT, Block, blocks
 from tests.docs.test_client_authentication import loaded
 from tests.docs.test_map import slug

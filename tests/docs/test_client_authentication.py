@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 
 from gateway.config import check_files, load_all
-from gateway.core.client_settings import AuthMethod, GrantType
-from gateway.core.settings import Settings
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.client_settings import AuthMethod, GrantType
 from gateway.oauth.key_check import check_keys
 from tests.config.documents import load_text
 from tests.docs.pages import ROOT, Block, blocks

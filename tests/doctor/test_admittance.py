@@ -5,11 +5,11 @@ from ipaddress import ip_network
 import pytest
 
 from gateway.core.access_errors import CallerNotAllowed, CredentialMissing, ScopeInsufficient
-from gateway.core.access_settings import AccessEntry, AccessRule, ApiKeyWay, NetworkWay, WaySettings
 from gateway.core.caller import WayName
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import HeadReader
-from gateway.core.settings import Limits
+from gateway.core.settings.access_settings import AccessEntry, AccessRule, ApiKeyWay, NetworkWay, WaySettings
+from gateway.core.settings.all_settings import Limits
 from gateway.doctor.admittance import NOBODY, UnknownWay, admitted, described
 
 STAFF, OFFICE = WayName("staff"), WayName("office")

@@ -1,7 +1,7 @@
 import pytest
 
-from gateway.core.client_settings import TlsFiles
-from gateway.core.settings import Address, ListenerSettings
+from gateway.core.settings.client_settings import TlsFiles
+from gateway.core.settings.listener_settings import Address, ListenerSettings
 from gateway.doctor.arrival import NoArrival, arrival
 
 PAIR = TlsFiles("a", "b")

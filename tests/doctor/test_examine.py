@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.client_settings import AuthMethod
 from gateway.core.secret import Secret
+from gateway.core.settings.client_settings import AuthMethod
 from gateway.doctor.examine import examine
 from gateway.doctor.rendering import render_json, render_text
 from tests.oauth.authorization_server import OPENID, authorization_server, http, http_json

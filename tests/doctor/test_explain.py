@@ -3,31 +3,29 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.core.balance_settings import CheckSettings
-from gateway.core.carriers import InCookie, InHeader, InQuery
-from gateway.core.client_settings import TlsFiles
 from gateway.core.errors import AmbiguousPath, AuthorizationNotAllowed, MethodNotAllowed, NoRoute
-from gateway.core.forward_proxy import ForwardProxy
-from gateway.core.instances import InstancePattern, InstanceSettings
-from gateway.core.json_condition import JsonCondition
-from gateway.core.json_pointer import read_pointer
-from gateway.core.proxies import TrustedProxies
-from gateway.core.refusal_sign import RefusalSign
-from gateway.core.rewrite_settings import CookieDomain, RewriteSettings
 from gateway.core.secret import Secret
-from gateway.core.settings import (
-    Address,
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.balance_settings import CheckSettings
+from gateway.core.settings.carriers import InCookie, InHeader, InQuery
+from gateway.core.settings.client_settings import TlsFiles
+from gateway.core.settings.forward_proxy import ForwardProxy
+from gateway.core.settings.instances import InstancePattern, InstanceSettings
+from gateway.core.settings.listener_settings import Address, ListenerSettings
+from gateway.core.settings.proxies import TrustedProxies
+from gateway.core.settings.refusal_sign import RefusalSign
+from gateway.core.settings.rewrite_settings import CookieDomain, RewriteSettings
+from gateway.core.settings.route_settings import CallerAuthorization, HeaderRules
+from gateway.core.settings.signing_settings import DpopSettings
+from gateway.core.settings.upstream_settings import (
     AddressSettings,
-    CallerAuthorization,
     GroupName,
     GroupSettings,
-    HeaderRules,
-    ListenerSettings,
     Scheme,
-    Settings,
     UpstreamSettings,
 )
-from gateway.core.signing_settings import DpopSettings
+from gateway.core.text.json_condition import JsonCondition
+from gateway.core.text.json_pointer import read_pointer
 from gateway.doctor.arrival import arrival
 from gateway.doctor.explain import Question, render, request_bytes
 from gateway.doctor.explain import explain as explain_asked

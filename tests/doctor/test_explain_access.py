@@ -7,7 +7,11 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.core.access_settings import (
+from gateway.core.caller import WayName
+from gateway.core.errors import GatewayError
+from gateway.core.http.outbound import CallerFields
+from gateway.core.http.request_head import HeadReader
+from gateway.core.settings.access_settings import (
     AccessEntry,
     AccessRule,
     ApiKeyWay,
@@ -15,12 +19,8 @@ from gateway.core.access_settings import (
     NetworkWay,
     WaySettings,
 )
-from gateway.core.caller import WayName
-from gateway.core.errors import GatewayError
-from gateway.core.hours import DAYS, Hours
-from gateway.core.http.outbound import CallerFields
-from gateway.core.http.request_head import HeadReader
-from gateway.core.settings import Limits
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.hours import DAYS, Hours
 from gateway.doctor.admittance import Described, admitted
 from tests.wire.messages import request
 from tests.wire.rig import Rig

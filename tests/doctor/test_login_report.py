@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.client_settings import ClientName
-from gateway.core.masking import MASKED_FROM_CHARS
 from gateway.core.oauth.client_facts import ClientFacts
 from gateway.core.oauth.diagnosis.login_witness import LoginWitness
-from gateway.core.oauth.login_answer import LoginProgress, read_step
+from gateway.core.oauth.logins.login_answer import LoginProgress, read_step
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.token_attempt import Asked, TokenAttempt
 from gateway.core.oauth.token_outcome import Granted
 from gateway.core.secret import MASK, Secret
+from gateway.core.settings.client_settings import ClientName
+from gateway.core.text.masking import MASKED_FROM_CHARS
 from gateway.doctor.examine import examine
 from gateway.doctor.rendering import render_json, render_text
 from gateway.doctor.report_build import Examination, make_report

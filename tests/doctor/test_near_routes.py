@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.settings import RouteName, RouteSettings, Scheme, UpstreamSettings
+from gateway.core.settings.route_settings import RouteName, RouteSettings
+from gateway.core.settings.upstream_settings import Scheme, UpstreamSettings
 from gateway.doctor.near_routes import near_routes
 
 UPSTREAM = UpstreamSettings(Scheme.HTTP, "127.0.0.1", 9500)

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.client_settings import AuthMethod, ClientSettings, Grant, GrantType, TlsFiles
 from gateway.core.oauth.client_assertion import JWT_BEARER
 from gateway.core.oauth.client_facts import ClientFacts
 from gateway.core.oauth.client_trouble import key_of
@@ -19,7 +18,8 @@ from gateway.core.oauth.token_answer import read_token_answer
 from gateway.core.oauth.token_attempt import Asked, TokenAttempt
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.secret import MASK, Secret
-from gateway.core.signing_settings import DpopSettings
+from gateway.core.settings.client_settings import AuthMethod, ClientSettings, Grant, GrantType, TlsFiles
+from gateway.core.settings.signing_settings import DpopSettings
 from gateway.doctor.rendering import render_json, render_text
 from gateway.doctor.report import Report
 from gateway.doctor.report_build import Examination, make_report

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gateway.core.settings import ListenerSettings, LogSettings, Settings
+from gateway.core.settings.all_settings import LogSettings, Settings
+from gateway.core.settings.listener_settings import ListenerSettings
 from tests.config.documents import load_text
 from tests.wire.rig import LOOPBACK, Rig
 from tests.wire.servers import FakeServer, Script

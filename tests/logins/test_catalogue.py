@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote
 
 import pytest
 
-from gateway.core.json_object import texts_in
+from gateway.core.text.json_object import texts_in
 from tests.logins.catalogue import BASIC, LIFE_S, SHAPES, Shape, form, text
 from tests.logins.rig import KEY, PASSWORD, LoginRig
 from tests.wire.messages import Answer, ok, request

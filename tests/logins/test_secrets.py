@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.settings import LogFormat, LogSettings
+from gateway.core.settings.all_settings import LogFormat, LogSettings
 from tests.logins.rig import LoginRig
 from tests.skipping_loop import SkippingLoop
 from tests.wire.messages import ok, request

@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway.core.balance_settings import Balance, BalanceSettings
 from gateway.core.resolution import EARLY_S, GRACE_S, HALVES_S
-from gateway.core.settings import Timeouts
+from gateway.core.settings.balance_settings import Balance, BalanceSettings
+from gateway.core.settings.route_settings import Timeouts
 from gateway.core.upstreams.signs import Sign
 from tests.net.name_server import (
     AAAA,

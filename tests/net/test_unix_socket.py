@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.settings import SocketAccess
+from gateway.core.settings.listener_settings import SocketAccess
 from gateway.net.unix_socket import SocketRefused, group_number, listen_at
 
 OPEN = SocketAccess()

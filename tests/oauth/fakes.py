@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 
-from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, Grant, Reach
 from gateway.core.clock import Clock
 from gateway.core.oauth.backoff import Rest
 from gateway.core.oauth.client_facts import ClientFacts
@@ -27,6 +26,7 @@ from gateway.core.oauth.token_events import (
 )
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted, Outcome
 from gateway.core.secret import Secret
+from gateway.core.settings.client_settings import AuthMethod, ClientName, ClientSettings, Grant, Reach
 from gateway.core.token import Token
 from gateway.oauth.endpoint import TokenEndpoint
 from gateway.oauth.grant_maker import GrantMaker

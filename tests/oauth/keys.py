@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from gateway.core.signing_settings import SigningAlgorithm
+from gateway.core.settings.signing_settings import SigningAlgorithm
 
 _MAKERS = {
     "rsa": lambda: rsa.generate_private_key(65537, 2048),

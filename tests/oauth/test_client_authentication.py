@@ -16,10 +16,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.client_settings import AuthMethod
 from gateway.core.oauth.client_assertion import JWT_BEARER, Occasion
 from gateway.core.secret import Secret
-from gateway.core.signing_settings import AssertionSettings, CertificateHeader, JsonClaim, SigningAlgorithm
+from gateway.core.settings.client_settings import AuthMethod
+from gateway.core.settings.signing_settings import (
+    AssertionSettings,
+    CertificateHeader,
+    JsonClaim,
+    SigningAlgorithm,
+)
 from gateway.oauth.client_authentication import read_key, signed_assertion
 from gateway.oauth.signing_key import CredentialUnusable
 from tests.oauth.certificates import make_certificate, pair_in

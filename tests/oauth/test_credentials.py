@@ -14,13 +14,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from gateway.config.references.expand import ReferenceValues
 from gateway.config.references.secret_reader import template_reader
 from gateway.config.template import read_template
-from gateway.core import plain_text
-from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, TlsFiles
 from gateway.core.oauth.client_assertion import JWT_BEARER
 from gateway.core.oauth.objections import UsedAlgorithms
 from gateway.core.oauth.token_outcome import Failed
 from gateway.core.secret import Secret
-from gateway.core.signing_settings import AssertionSettings, DpopSettings, SigningAlgorithm
+from gateway.core.settings.client_settings import AuthMethod, ClientName, ClientSettings, TlsFiles
+from gateway.core.settings.signing_settings import AssertionSettings, DpopSettings, SigningAlgorithm
+from gateway.core.text import plain_text
 from gateway.oauth import dpop_key, signing_key
 from gateway.oauth.credentials import DPOP_KEY, UNREADABLE, Credentials, random_jti, unusable
 from tests.oauth.certificates import make_certificate

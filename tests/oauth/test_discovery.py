@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from gateway.core.client_settings import ClientSettings
 from gateway.core.clock import Clock
 from gateway.core.oauth.metadata import ServerMetadata
 from gateway.core.oauth.server_answer import MAX_ANSWER_BYTES
 from gateway.core.oauth.token_outcome import Failed, FailureKind
+from gateway.core.settings.client_settings import ClientSettings
 from gateway.oauth.discovery import Discovery
 from gateway.oauth.transport import Transport
 from gateway.tls.trust import Trust

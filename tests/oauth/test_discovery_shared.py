@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from gateway.core.cause import Cause
-from gateway.core.client_settings import ClientName, ClientSettings, TlsFiles
 from gateway.core.oauth.backoff import Rest
 from gateway.core.oauth.client_facts import ClientFacts
 from gateway.core.oauth.metadata import ServerMetadata
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted, Outcome
 from gateway.core.secret import Secret
+from gateway.core.settings.client_settings import ClientName, ClientSettings, TlsFiles
 from gateway.oauth.discovery import LONGEST_PAUSE_S, Discovery
 from gateway.oauth.grant_maker import GrantMaker
 from gateway.oauth.requester import Surroundings

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gateway.core.oauth.dpop_proof import token_hash
 from gateway.core.secret import Secret
-from gateway.core.signing_settings import DpopSettings, SigningAlgorithm
+from gateway.core.settings.signing_settings import DpopSettings, SigningAlgorithm
 from gateway.oauth.dpop_key import make_dpop_key, read_dpop_key
 from gateway.oauth.signing_key import CredentialUnusable
 from tests.oauth.keys import FITTING, PAIRS, jwk, pem, public_pem

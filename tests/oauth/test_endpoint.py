@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.client_settings import AuthMethod, ClientSettings
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted
 from gateway.core.secret import Secret
+from gateway.core.settings.client_settings import AuthMethod, ClientSettings
 from tests.oauth.authorization_server import HANG, authorization_server, http, http_json
 from tests.oauth.fakes import CLIENT_SECRET, client_settings, new_endpoint
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gateway.core.cause import Cause
-from gateway.core.client_settings import AuthMethod, ClientSettings, TlsFiles
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted
 from gateway.core.secret import Secret
+from gateway.core.settings.client_settings import AuthMethod, ClientSettings, TlsFiles
 from gateway.doctor.examine import examine
 from gateway.doctor.rendering import render_text
 from tests.oauth.authorization_server import authorization_server

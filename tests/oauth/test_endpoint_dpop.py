@@ -6,11 +6,11 @@ from itertools import count
 import jwt
 import pytest
 
-from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.oauth.dpop_proof import token_hash
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted
 from gateway.core.secret import Secret
-from gateway.core.signing_settings import DpopSettings, SigningAlgorithm
+from gateway.core.settings.client_settings import ClientName, ClientSettings
+from gateway.core.settings.signing_settings import DpopSettings, SigningAlgorithm
 from gateway.oauth.credentials import DPOP_KEY, UNREADABLE, unusable
 from gateway.oauth.endpoint import MOST_NONCES
 from tests.oauth.authorization_server import (

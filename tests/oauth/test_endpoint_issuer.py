@@ -4,9 +4,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway.core.client_settings import AuthMethod, ClientName
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted
 from gateway.core.secret import Secret
+from gateway.core.settings.client_settings import AuthMethod, ClientName
 from gateway.oauth.discovery import RENEW_INTERVAL_S
 from gateway.oauth.endpoint import TokenEndpoint
 from gateway.tls.trust import Trust

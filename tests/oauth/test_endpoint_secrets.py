@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted
 from gateway.core.secret import Secret
+from gateway.core.settings.client_settings import ClientName, ClientSettings
 from gateway.oauth.credentials import UNREADABLE, unusable
 from tests.oauth.authorization_server import (
     FakeAuthorizationServer,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateway.core.client_settings import ClientName, Grant
-from gateway.core.shape_settings import RequestShape
+from gateway.core.settings.client_settings import ClientName, Grant
+from gateway.core.settings.shape_settings import RequestShape
 from gateway.oauth.grant_maker import GrantMaker
 from tests.oauth.fakes import ScriptedEndpoint, client_settings
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from gateway.core.client_settings import AuthMethod
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.token_outcome import Failed, Granted
 from gateway.core.secret import Secret
-from gateway.core.signing_settings import AssertionSettings
+from gateway.core.settings.client_settings import AuthMethod
+from gateway.core.settings.signing_settings import AssertionSettings
 from gateway.oauth.transport import KEEPALIVE_S, ServerRequest
 from tests.oauth.authorization_server import OAUTH, Recorded, http_json
 from tests.oauth.fakes import client_settings

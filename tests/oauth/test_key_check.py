@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from gateway.core.client_settings import AuthMethod, ClientSettings
 from gateway.core.oauth.client_assertion import JWT_BEARER
 from gateway.core.secret import Secret
-from gateway.core.settings import Settings
-from gateway.core.signing_settings import AssertionSettings, DpopSettings, SigningAlgorithm
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.client_settings import AuthMethod, ClientSettings
+from gateway.core.settings.signing_settings import AssertionSettings, DpopSettings, SigningAlgorithm
 from gateway.oauth.key_check import check_keys
 from tests.oauth.fakes import WALL_S, client_settings
 from tests.oauth.keys import pem

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.client_settings import ClientName
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted
+from gateway.core.settings.client_settings import ClientName
 from gateway.core.token import Token
 from gateway.oauth.makers import Makers
 from gateway.tls.trust import Trust

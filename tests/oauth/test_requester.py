@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.cause import Cause
-from gateway.core.client_settings import ClientSettings, TlsFiles
 from gateway.core.errors import TokenRefused, TokenTimeout, TokenUnavailable
 from gateway.core.oauth.backoff import Rest
 from gateway.core.oauth.bearer import Held
@@ -25,10 +24,11 @@ from gateway.core.oauth.standing import BEHIND_S
 from gateway.core.oauth.token_events import Reason
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.secret import Secret
+from gateway.core.settings.client_settings import ClientSettings, TlsFiles
 from gateway.oauth.grant_maker import GrantMaker
 from gateway.oauth.requester import LOOK_AT_FILES_S, Surroundings, TokenRequester
 from gateway.oauth.source import GrantSource
-from gateway.text_file import TextFile
+from gateway.system.text_file import TextFile
 from tests.oauth.authorization_server import authorization_server, http, http_json
 from tests.oauth.certificates import pair_in
 from tests.oauth.fakes import (

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.client_settings import AuthMethod, ClientSettings
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.secret import Secret
+from gateway.core.settings.client_settings import AuthMethod, ClientSettings
 from gateway.oauth.credentials import UNFIT, UNREADABLE, unusable
 from tests.oauth.authorization_server import HANG, OPENID, FakeAuthorizationServer, authorization_server, http
 from tests.oauth.fakes import CLIENT_SECRET

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from gateway.core.carriers import MAIN_PART
-from gateway.core.client_settings import ClientSettings
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.secret import Secret
+from gateway.core.settings.carriers import MAIN_PART
+from gateway.core.settings.client_settings import ClientSettings
 from gateway.core.token import Token
 from gateway.oauth.grant_maker import GrantMaker
 from gateway.oauth.revoker import CLOSE_WITHIN_S, DELAY_S, Revoker

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.secret import Secret
+from gateway.core.settings.client_settings import ClientName, ClientSettings
 from gateway.oauth.secret_choice import SecretChoice
 from tests.oauth.fakes import client_settings
 

@@ -17,10 +17,10 @@ from typing import Final
 
 import pytest
 
-from gateway.core.client_settings import ClientName, ClientSettings, Referenced, Section
 from gateway.core.errors import AuthorizationServerError, ClientFileUnusable, TokenAnswerInvalid, TokenRefused
 from gateway.core.oauth.token_outcome import Granted
 from gateway.core.secret import Secret
+from gateway.core.settings.client_settings import ClientName, ClientSettings, Referenced, Section
 from gateway.core.token import Token
 from gateway.doctor.examine import examine
 from gateway.doctor.rendering import render_json, render_text

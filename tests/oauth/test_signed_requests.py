@@ -7,12 +7,12 @@ from urllib.parse import parse_qsl
 import jwt
 import pytest
 
-from gateway.core.client_settings import AuthMethod, ClientSettings, GrantType
 from gateway.core.errors import AuthorizationServerError
 from gateway.core.oauth.client_assertion import JWT_BEARER
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted
 from gateway.core.secret import Secret
-from gateway.core.signing_settings import AssertionSettings
+from gateway.core.settings.client_settings import AuthMethod, ClientSettings, GrantType
+from gateway.core.settings.signing_settings import AssertionSettings
 from gateway.doctor.examine import examine
 from gateway.doctor.rendering import render_json, render_text
 from gateway.oauth.grant_maker import GrantMaker

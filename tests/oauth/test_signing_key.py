@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jwt.algorithms import get_default_algorithms
 
 from gateway.core.secret import Secret
-from gateway.core.signing_settings import SigningAlgorithm
+from gateway.core.settings.signing_settings import SigningAlgorithm
 from gateway.oauth.signing_key import (
     MIN_RSA_BITS,
     CredentialUnusable,

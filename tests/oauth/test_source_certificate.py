@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from random import Random
 
-from gateway.core.client_settings import ClientSettings, TlsFiles
 from gateway.core.oauth.token_events import Reason
+from gateway.core.settings.client_settings import ClientSettings, TlsFiles
 from tests.oauth.fakes import DOWN, client_settings, scene, sent
 from tests.oauth.virtual_time import in_virtual_time
 

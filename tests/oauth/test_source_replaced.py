@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.client_settings import ClientSettings, TlsFiles
 from gateway.core.errors import TokenRefused, TokenUnavailable
 from gateway.core.oauth.token_events import Reason
 from gateway.core.oauth.token_outcome import Failed, FailureKind
+from gateway.core.settings.client_settings import ClientSettings, TlsFiles
 from gateway.oauth.requester import LOOK_AT_FILES_S
 from tests.oauth.fakes import DOWN, REFUSED, client_settings, scene, sent
 from tests.oauth.virtual_time import in_virtual_time

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.client_settings import TlsFiles
 from gateway.core.errors import TokenUnavailable
+from gateway.core.settings.client_settings import TlsFiles
 from tests.oauth.fakes import DOWN, client_settings, scene
 from tests.oauth.virtual_time import in_virtual_time
 

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.client_settings import AuthMethod, ClientName, Grant, GrantType, TlsFiles
-from gateway.core.login_settings import (
+from gateway.core.oauth.client_assertion import JWT_BEARER
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.client_settings import AuthMethod, ClientName, Grant, GrantType, TlsFiles
+from gateway.core.settings.login_settings import (
     LoginPace,
     LoginSettings,
     LoginStep,
@@ -15,18 +17,24 @@ from gateway.core.login_settings import (
     StatedLife,
     StepRequest,
 )
-from gateway.core.oauth.client_assertion import JWT_BEARER
-from gateway.core.settings import RouteName, RouteSettings, Scheme, Settings
-from gateway.core.settings import UpstreamSettings as Upstream
-from gateway.core.shape_settings import AnswerShape, BodyFormat, OwnField, RequestMethod, RequestShape
-from gateway.core.signing_settings import (
+from gateway.core.settings.route_settings import RouteName, RouteSettings
+from gateway.core.settings.shape_settings import (
+    AnswerShape,
+    BodyFormat,
+    OwnField,
+    RequestMethod,
+    RequestShape,
+)
+from gateway.core.settings.signing_settings import (
     AssertionSettings,
     CertificateHeader,
     DpopSettings,
     JsonClaim,
     SigningAlgorithm,
 )
-from gateway.core.whereabouts import FromBody, FromCookie, FromField, FromForm, FromLine, LifeUnit
+from gateway.core.settings.upstream_settings import Scheme
+from gateway.core.settings.upstream_settings import UpstreamSettings as Upstream
+from gateway.core.settings.whereabouts import FromBody, FromCookie, FromField, FromForm, FromLine, LifeUnit
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.source import GrantSource
 from gateway.oauth.store import Sources, needed_clients

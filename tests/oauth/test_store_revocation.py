@@ -4,9 +4,11 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from gateway.core.client_settings import ClientSettings, Grant
-from gateway.core.settings import RouteName, RouteSettings, Scheme, Settings
-from gateway.core.settings import UpstreamSettings as Upstream
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.client_settings import ClientSettings, Grant
+from gateway.core.settings.route_settings import RouteName, RouteSettings
+from gateway.core.settings.upstream_settings import Scheme
+from gateway.core.settings.upstream_settings import UpstreamSettings as Upstream
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.store import Sources
 from gateway.tls.trust import Trust

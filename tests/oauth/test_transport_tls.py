@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gateway.core.cause import Cause, clause
-from gateway.core.client_settings import TlsFiles, TlsVersion
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.token_outcome import Failed, FailureKind
+from gateway.core.settings.client_settings import TlsFiles, TlsVersion
 from gateway.oauth.transport import SERVER, ServerRequest, trust_in_server
 from gateway.tls.tls_context import TrustSettings
 from tests.oauth.authorization_server import authorization_server

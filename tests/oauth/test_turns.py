@@ -10,13 +10,15 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.errors import TokenRefused, TokenUnavailable
 from gateway.core.oauth.standing import KNOWN_FOR_S
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Outcome
 from gateway.core.secret import Secret
-from gateway.core.settings import RouteName, RouteSettings, Scheme, Settings
-from gateway.core.settings import UpstreamSettings as Upstream
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.client_settings import ClientName, ClientSettings
+from gateway.core.settings.route_settings import RouteName, RouteSettings
+from gateway.core.settings.upstream_settings import Scheme
+from gateway.core.settings.upstream_settings import UpstreamSettings as Upstream
 from gateway.oauth.grant_maker import GrantMaker
 from gateway.oauth.requester import Surroundings
 from gateway.oauth.source import GrantSource

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.core.cause import Cause
-from gateway.core.client_settings import ClientName
 from gateway.core.errors import UpstreamUnreachable
 from gateway.core.http.access_record import AccessRecord
 from gateway.core.http.recovery import Recovery
 from gateway.core.oauth.client_facts import ClientFacts
 from gateway.core.oauth.named_secret import SecretName
 from gateway.core.oauth.source_state import RequestCounts, SourceState, TokenState
+from gateway.core.settings.client_settings import ClientName
 from gateway.core.token import Token
 from gateway.observe.route_health import RouteHealth
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.core.http.access_record import AccessRecord
 from gateway.core.http.recovery import Recovery
-from gateway.core.settings import LogFormat
+from gateway.core.settings.all_settings import LogFormat
 from gateway.observe.access_log import AccessLog
 
 from .samples import RECORD, record

@@ -8,8 +8,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
-from gateway.core.client_settings import ClientName
 from gateway.core.oauth.source_state import TokenState
+from gateway.core.settings.client_settings import ClientName
 from gateway.observe.gauges import Gauges
 from gateway.observe.metrics import Metrics
 

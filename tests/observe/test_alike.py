@@ -6,9 +6,9 @@ import logging
 import pytest
 
 from gateway.core.cause import Cause
-from gateway.core.client_settings import ClientName
 from gateway.core.errors import TokenRefused, TokenUnavailable
 from gateway.core.oauth.token_events import MetadataObjected, TokenFailed
+from gateway.core.settings.client_settings import ClientName
 from gateway.observe.alike import EVERY_S, MOST_TOLD
 from gateway.observe.token_log import TokenLog
 

@@ -8,11 +8,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.admin.pages import PAGES
 from gateway.core.access.key_set_state import KeySetState
-from gateway.core.client_settings import ClientName
 from gateway.core.errors import TokenRefused
 from gateway.core.http.recovery import Recovery
 from gateway.core.oauth.token_events import Reason, TokenFailed, TokenObtained, TokenRequested
-from gateway.core.settings import GroupName, LogFormat, RouteName
+from gateway.core.settings.all_settings import LogFormat
+from gateway.core.settings.client_settings import ClientName
+from gateway.core.settings.route_settings import RouteName
+from gateway.core.settings.upstream_settings import GroupName
 from gateway.observe.access_log import AccessLog
 from gateway.observe.gauges import Connections, Gauges
 from gateway.observe.metrics import Metrics

@@ -1,7 +1,7 @@
 """Several observers behind one: each is told what concerns it."""
 
-from gateway.core.client_settings import ClientName
 from gateway.core.oauth.token_events import Reason, TokenRequested
+from gateway.core.settings.client_settings import ClientName
 from gateway.observe.fanout import Fanout
 
 from .samples import RECORD

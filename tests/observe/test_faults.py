@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from gateway.core.http_time import read_retry_after
+from gateway.core.text.http_time import read_retry_after
 from gateway.observe.faults import QUIET_S, Faults, place_of, report
 
 SECRET = "Bearer access_token_1"
@@ -87,7 +87,7 @@ def test_something_without_an_exception_is_a_fault_too(faults, counted, caplog):
 
 
 def test_the_place_is_the_innermost_line_of_ours():
-    assert place_of(raised(lambda: read_retry_after(None, 0.0))).startswith("gateway/core/http_time.py:")
+    assert place_of(raised(lambda: read_retry_after(None, 0.0))).startswith("gateway/core/text/http_time.py:")
 
 
 @pytest.mark.parametrize(

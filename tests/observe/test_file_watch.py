@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.observe.file_watch import ROUND_S, FileWatch, PemFile, turns_after
-from gateway.text_file import TextFile
+from gateway.system.text_file import TextFile
 
 PEM = "-----BEGIN CERTIFICATE-----\n"
 

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from gateway.core.settings import LogFormat
+from gateway.core.settings.all_settings import LogFormat
 from gateway.observe.log import ROOT, set_up_logging, writes_json
 
 SECRET = "Authorization: Bearer access_token_1"

@@ -4,11 +4,11 @@ import sys
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.core.client_settings import ClientName
 from gateway.core.errors import GatewayError, TokenRefused
 from gateway.core.http.recovery import Recovery
 from gateway.core.oauth.token_events import Reason, TokenFailed, TokenObtained, TokenRejected, TokenRequested
-from gateway.core.settings import RouteName
+from gateway.core.settings.client_settings import ClientName
+from gateway.core.settings.route_settings import RouteName
 from gateway.observe.error_sides import sides_by_code
 from gateway.observe.exposition import OWNERS_AT_ONCE
 from gateway.observe.gauges import Gauges

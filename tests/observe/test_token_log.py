@@ -3,7 +3,6 @@ import logging
 import pytest
 
 from gateway.core.cause import Cause
-from gateway.core.client_settings import ClientName
 from gateway.core.errors import TokenUnavailable
 from gateway.core.oauth.named_secret import SecretName
 from gateway.core.oauth.token_events import (
@@ -20,6 +19,7 @@ from gateway.core.oauth.token_events import (
     TokenRevoked,
 )
 from gateway.core.oauth.token_outcome import Failed, FailureKind
+from gateway.core.settings.client_settings import ClientName
 from gateway.observe.token_log import TokenLog
 
 from .samples import token

@@ -1,6 +1,5 @@
 """What is counted of a client's secrets, scopes and revocations."""
 
-from gateway.core.client_settings import ClientName
 from gateway.core.oauth.named_secret import SecretName
 from gateway.core.oauth.token_events import (
     CredentialKept,
@@ -11,6 +10,7 @@ from gateway.core.oauth.token_events import (
     TokenRevoked,
 )
 from gateway.core.oauth.token_outcome import Failed, FailureKind
+from gateway.core.settings.client_settings import ClientName
 
 from .test_metrics import made, samples
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.core.errors import BodyTooLarge, MalformedRequest
 from gateway.core.http.request_head import HeadReader
-from gateway.core.settings import Limits
+from gateway.core.settings.all_settings import Limits
 from gateway.proxy.body import ReplayBudget, RequestBody
 
 READER = HeadReader(Limits())

@@ -5,11 +5,11 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.core.client_settings import TlsFiles
 from gateway.core.errors import RouteTimeout
 from gateway.core.http.entrance import Entrance
-from gateway.core.proxies import TrustedProxies
-from gateway.core.settings import Address, ListenerSettings
+from gateway.core.settings.client_settings import TlsFiles
+from gateway.core.settings.listener_settings import Address, ListenerSettings
+from gateway.core.settings.proxies import TrustedProxies
 from gateway.proxy.caller import caller_of
 from tests.proxy.calls import call_of, connection_of, rig
 

@@ -3,10 +3,10 @@
 import pytest
 from aiohttp.streams import EMPTY_PAYLOAD
 
-from gateway.core.settings import Limits
-from gateway.proxy.answer_reader import AnswerReader
+from gateway.core.settings.all_settings import Limits
 from gateway.proxy.body import ReplayBudget, RequestBody
 from gateway.proxy.dpop_proofs import DpopProofs, callers_lines
+from gateway.proxy.outgoing.answer_reader import AnswerReader
 from tests.core.samples import token
 from tests.proxy.calls import call_of, rig
 from tests.wire.messages import ok

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from gateway.core.errors import UpstreamAnswerIncomplete, UpstreamClosed
-from gateway.proxy.answer import WholeAnswer
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.front import FrontTerms, Turn
+from gateway.proxy.outgoing.answer import WholeAnswer
 from tests.proxy.calls import call_of, connection_of, rig
 from tests.wire.messages import ok
 from tests.wire.moods import closes, hangs

@@ -11,7 +11,7 @@ from gateway.core.errors import (
     TargetTooLong,
     VersionUnsupported,
 )
-from gateway.core.settings import Limits
+from gateway.core.settings.all_settings import Limits
 from gateway.proxy.parser_errors import refusal_of
 from gateway.proxy.request_reader import read_alone
 

@@ -18,8 +18,8 @@ from gateway.core.errors import GatewayError, UpstreamAnswerTooLarge
 from gateway.core.http.answer_head import ANSWER_NAMES
 from gateway.core.http.plain_head import KEPT_BYTES
 from gateway.core.http.request_head import HeadReader, RequestHead
-from gateway.core.settings import Limits
-from gateway.proxy.answer_reader import AnswerReader
+from gateway.core.settings.all_settings import Limits
+from gateway.proxy.outgoing.answer_reader import AnswerReader
 from gateway.proxy.request_reader import RequestReader
 from tests.proxy import near_plain
 from tests.wire.messages import ok, request

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 
-from gateway.core.settings import MIB, Timeouts
-from gateway.proxy.upstream_flow import FULL_READ_BYTES, FULL_READS_AT_ONCE
+from gateway.core.settings.route_settings import Timeouts
+from gateway.core.settings.sizes import MIB
+from gateway.proxy.outgoing.upstream_flow import FULL_READ_BYTES, FULL_READS_AT_ONCE
 from tests.wire.messages import ok, request
 from tests.wire.moods import hangs_after
 from tests.wire.rig import Rig

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 from aiohttp import StreamReader
 
-from gateway.core.settings import Limits
-from gateway.proxy.answer import WholeAnswer
-from gateway.proxy.answer_reader import AnswerReader
+from gateway.core.settings.all_settings import Limits
 from gateway.proxy.body import ReplayBudget, RequestBody
+from gateway.proxy.outgoing.answer import WholeAnswer
+from gateway.proxy.outgoing.answer_reader import AnswerReader
 from gateway.proxy.relay import relay_at_once
 from tests.proxy.calls import call_of, connection_of, rig
 from tests.wire.messages import ok

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.carriers import InCookie, InHeader, InQuery
 from gateway.core.errors import GatewayError
 from gateway.core.http.carrying import outbound_plan
-from gateway.core.settings import CallerAuthorization, HeaderRules
+from gateway.core.settings.carriers import InCookie, InHeader, InQuery
+from gateway.core.settings.route_settings import CallerAuthorization, HeaderRules
 from tests.core.samples import PROXY, STRANGER, route, token
 from tests.proxy import near_plain
 from tests.proxy.test_plain_heads import start, warm

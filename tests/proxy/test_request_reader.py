@@ -7,8 +7,9 @@ import pytest
 from gateway.core.clock import Clock
 from gateway.core.http.entrance import Entrance
 from gateway.core.http.request_head import HeadReader
-from gateway.core.proxies import TrustedProxies
-from gateway.core.settings import Address, Limits, ListenerSettings
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.listener_settings import Address, ListenerSettings
+from gateway.core.settings.proxies import TrustedProxies
 from gateway.proxy.caller import Terms
 from gateway.proxy.census import Census
 from gateway.proxy.front import FrontTerms, Turn

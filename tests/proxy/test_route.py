@@ -2,16 +2,18 @@ import asyncio
 
 import pytest
 
-from gateway.core.carriers import InCookie
 from gateway.core.http.recovery import Acceptance, target_digest
-from gateway.core.rewrite_settings import RewriteSettings
-from gateway.core.settings import HeaderRules, Limits, RouteName, RouteSettings, Scheme, UpstreamSettings
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.carriers import InCookie
+from gateway.core.settings.rewrite_settings import RewriteSettings
+from gateway.core.settings.route_settings import HeaderRules, RouteName, RouteSettings
+from gateway.core.settings.upstream_settings import Scheme, UpstreamSettings
 from gateway.net.resolver import Resolver
 from gateway.observe.route_health import RouteHealth
 from gateway.observe.route_metrics import RouteMetrics
 from gateway.proxy.census import Census
-from gateway.proxy.pool import Pool
-from gateway.proxy.room import Room
+from gateway.proxy.outgoing.pool import Pool
+from gateway.proxy.outgoing.room import Room
 from gateway.proxy.route import Route
 from gateway.tls.trust import Trust
 from tests.core.samples import GRANT, token

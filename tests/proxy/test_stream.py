@@ -9,9 +9,12 @@ from math import inf
 
 import pytest
 
-from gateway.core.settings import MIB, ListenerSettings, Scheme, Timeouts
+from gateway.core.settings.listener_settings import ListenerSettings
+from gateway.core.settings.route_settings import Timeouts
+from gateway.core.settings.sizes import MIB
+from gateway.core.settings.upstream_settings import Scheme
 from gateway.proxy.link import TLS_PART_BYTES
-from gateway.proxy.upstream_flow import FULL_READ_BYTES
+from gateway.proxy.outgoing.upstream_flow import FULL_READ_BYTES
 from tests.proxy.test_pump import connected, content, pieces, until
 from tests.wire.caller import RawCaller
 from tests.wire.certificates import Authority, server_context

@@ -6,7 +6,7 @@ from math import inf
 import pytest
 
 from gateway.core.http.frames import close_frame
-from gateway.core.settings import TunnelSettings
+from gateway.core.settings.route_settings import TunnelSettings
 from gateway.proxy.tunnel import Lease, Tunnel, TunnelEnd
 
 FRAME = b"\x81\x02hi"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 
-from gateway.core.settings import Limits
-from gateway.proxy.upstream import UpstreamConnection
+from gateway.core.settings.all_settings import Limits
+from gateway.proxy.outgoing.upstream import UpstreamConnection
 
 WAIT_S = 10.0
 READ_BYTES = 256_000  # uvloop's

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gateway.app import Gateway
 from gateway.config import load
-from gateway.core.settings import Settings
+from gateway.core.settings.all_settings import Settings
 from gateway.observe.fanout import Observer
 from tests import ways
 from tests.real.upstreams import Handler, NumberedTokens, serving, until

@@ -24,11 +24,11 @@ from urllib.parse import parse_qs
 import pytest
 from aiohttp import ClientSession, web
 
-from gateway.core.client_settings import AuthMethod, ClientSettings, Grant
 from gateway.core.oauth.client_assertion import Occasion
 from gateway.core.secret import Secret
-from gateway.core.settings import RouteSettings
-from gateway.core.signing_settings import AssertionSettings
+from gateway.core.settings.client_settings import AuthMethod, ClientSettings, Grant
+from gateway.core.settings.route_settings import RouteSettings
+from gateway.core.settings.signing_settings import AssertionSettings
 from gateway.oauth.client_authentication import signed_assertion
 from tests.config.documents import load_text
 from tests.docs.pages import Block

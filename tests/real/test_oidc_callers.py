@@ -13,7 +13,7 @@ import pytest
 
 from gateway.core.caller import WayName
 from gateway.core.oauth.dpop_proof import token_hash
-from gateway.core.signing_settings import DpopSettings
+from gateway.core.settings.signing_settings import DpopSettings
 from gateway.oauth.dpop_key import make_dpop_key
 from tests.real.gateways import gateway
 from tests.real.oidc_provider import OidcProvider, Registration

@@ -13,10 +13,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gateway.core.client_settings import AuthMethod, ClientName, Grant
 from gateway.core.oauth.client_assertion import Occasion
 from gateway.core.secret import Secret
-from gateway.core.signing_settings import AssertionSettings
+from gateway.core.settings.client_settings import AuthMethod, ClientName, Grant
+from gateway.core.settings.signing_settings import AssertionSettings
 from gateway.oauth.client_authentication import signed_assertion
 from tests.oauth.keys import PAIRS, jwk, pem
 from tests.real.certificates import Pair, self_signed

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.client_settings import TlsFiles
+from gateway.core.settings.client_settings import TlsFiles
 from gateway.tls.pem_files import CertificateUnusable, Pair, complaint, digest_of, load_pair, why_unusable
 from tests.oauth.certificates import pair_in
 

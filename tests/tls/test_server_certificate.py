@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.client_settings import TlsFiles
+from gateway.core.settings.client_settings import TlsFiles
 from gateway.tls.server_certificate import ServerCertificate
 from tests.oauth.certificates import der, pair_in
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization as form
 
-from gateway.core.client_settings import TlsFiles, TlsVersion
+from gateway.core.settings.client_settings import TlsFiles, TlsVersion
 from gateway.tls.pem_files import CertificateUnusable
 from gateway.tls.tls_context import TrustSettings
 from gateway.tls.trust import Trust

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.client_settings import TlsFiles, TlsVersion
+from gateway.core.settings.client_settings import TlsFiles, TlsVersion
 from gateway.tls.tls_context import TrustSettings
 from gateway.tls.trust import Trust
 from tests.tls.test_trust import looked, newer, ours, pair_in, replace_certificate, replace_key

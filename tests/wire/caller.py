@@ -6,7 +6,7 @@ import asyncio
 import ssl as tls
 from contextlib import suppress
 
-from gateway.core.settings import Address
+from gateway.core.settings.listener_settings import Address
 from tests.wire.messages import (
     HEAD_LIMIT,
     Answer,

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from gateway.core.client_settings import TlsFiles
+from gateway.core.settings.client_settings import TlsFiles
 from tests.x509_extensions import with_extensions
 
 

@@ -2,7 +2,7 @@
 
 from ipaddress import ip_network
 
-from gateway.core.proxies import TrustedProxies
+from gateway.core.settings.proxies import TrustedProxies
 from tests.wire.messages import request
 from tests.wire.rig import Rig
 

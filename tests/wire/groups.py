@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from gateway.core.balance_settings import BalanceSettings
-from gateway.core.settings import AddressSettings, GroupName, GroupSettings, Scheme, UpstreamSettings
+from gateway.core.settings.balance_settings import BalanceSettings
+from gateway.core.settings.upstream_settings import (
+    AddressSettings,
+    GroupName,
+    GroupSettings,
+    Scheme,
+    UpstreamSettings,
+)
 from tests.wire.rig import Rig
 from tests.wire.servers import FakeUpstream
 

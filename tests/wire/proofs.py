@@ -11,7 +11,7 @@ import jwt
 
 from gateway.core.oauth.dpop_proof import token_hash
 from gateway.core.secret import Secret
-from gateway.core.signing_settings import DpopSettings
+from gateway.core.settings.signing_settings import DpopSettings
 from gateway.core.token import Token, TokenSource
 from gateway.oauth.dpop_key import DpopKey, make_dpop_key
 from tests.wire.messages import ok

@@ -15,7 +15,6 @@ from dataclasses import fields, replace
 from typing import Any, Self
 
 from gateway.app import Gateway
-from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, Grant, Reach
 from gateway.core.errors import AuthorizationServerError
 from gateway.core.http.access_record import AccessRecord
 from gateway.core.oauth.token_events import (
@@ -30,18 +29,11 @@ from gateway.core.oauth.token_events import (
 )
 from gateway.core.oauth.token_outcome import Failed
 from gateway.core.secret import Secret
-from gateway.core.settings import (
-    Address,
-    Limits,
-    ListenerSettings,
-    LogSettings,
-    RouteName,
-    RouteSettings,
-    Scheme,
-    Settings,
-    Timeouts,
-    UpstreamSettings,
-)
+from gateway.core.settings.all_settings import Limits, LogSettings, Settings
+from gateway.core.settings.client_settings import AuthMethod, ClientName, ClientSettings, Grant, Reach
+from gateway.core.settings.listener_settings import Address, ListenerSettings
+from gateway.core.settings.route_settings import RouteName, RouteSettings, Timeouts
+from gateway.core.settings.upstream_settings import Scheme, UpstreamSettings
 from gateway.core.token import Token
 from tests import ways
 from tests.wire.authorization_server import FakeAuthorizationServer

@@ -7,7 +7,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.core.access_settings import (
+from gateway.core.caller import WayName
+from gateway.core.settings.access_settings import (
     AccessEntry,
     AccessRule,
     ApiKeyWay,
@@ -15,8 +16,7 @@ from gateway.core.access_settings import (
     NetworkWay,
     WaySettings,
 )
-from gateway.core.caller import WayName
-from gateway.core.hours import Hours
+from gateway.core.settings.hours import Hours
 from tests.wire.messages import request
 from tests.wire.rig import Rig
 

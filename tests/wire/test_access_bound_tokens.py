@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from gateway.core.access.proof import thumbprint_of
-from gateway.core.access_settings import (
+from gateway.core.caller import WayName
+from gateway.core.oauth.dpop_proof import token_hash
+from gateway.core.settings.access_settings import (
     AccessEntry,
     AccessRule,
     GateSettings,
@@ -20,11 +22,9 @@ from gateway.core.access_settings import (
     JwtWay,
     WaySettings,
 )
-from gateway.core.caller import WayName
-from gateway.core.client_settings import ClientTrust
-from gateway.core.oauth.dpop_proof import token_hash
-from gateway.core.settings import ListenerSettings
-from gateway.core.signing_settings import DpopSettings
+from gateway.core.settings.client_settings import ClientTrust
+from gateway.core.settings.listener_settings import ListenerSettings
+from gateway.core.settings.signing_settings import DpopSettings
 from gateway.oauth.dpop_key import make_dpop_key
 from tests.wire.certificates import Authority
 from tests.wire.introspector import Introspector

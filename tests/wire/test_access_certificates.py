@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.access_settings import (
+from gateway.core.caller import WayName
+from gateway.core.settings.access_settings import (
     AccessEntry,
     AccessRule,
     CertificateWay,
@@ -14,9 +15,8 @@ from gateway.core.access_settings import (
     NetworkWay,
     WaySettings,
 )
-from gateway.core.caller import WayName
-from gateway.core.client_settings import ClientTrust
-from gateway.core.settings import ListenerSettings
+from gateway.core.settings.client_settings import ClientTrust
+from gateway.core.settings.listener_settings import ListenerSettings
 from tests.wire.certificates import Authority
 from tests.wire.messages import request
 from tests.wire.rig import LOOPBACK, Rig

@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 
 from gateway.access.introspection_way import MOST_NEW
-from gateway.core.access_settings import (
+from gateway.core.caller import WayName
+from gateway.core.settings.access_settings import (
     AccessEntry,
     AccessRule,
     GateSettings,
@@ -18,7 +19,6 @@ from gateway.core.access_settings import (
     JwtWay,
     WaySettings,
 )
-from gateway.core.caller import WayName
 from tests.wire.introspector import Introspector
 from tests.wire.issuer import AUDIENCE, Issuer
 from tests.wire.messages import ok, request

@@ -6,7 +6,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.core.access_settings import (
+from gateway.core.caller import WayName
+from gateway.core.settings.access_settings import (
     AccessEntry,
     AccessRule,
     ApiKeyWay,
@@ -18,8 +19,7 @@ from gateway.core.access_settings import (
     RateLimit,
     WaySettings,
 )
-from gateway.core.caller import WayName
-from gateway.core.identity import IdentityField
+from gateway.core.settings.identity import IdentityField
 from tests.wire.messages import ok, request
 from tests.wire.rig import Rig
 from tests.wire.test_reload import others

@@ -11,8 +11,8 @@ import pytest
 
 from gateway.access import password_hashes
 from gateway.access.failures import BURST
-from gateway.core.access_settings import AccessEntry, AccessRule, BasicWay, GateSettings, WaySettings
 from gateway.core.caller import WayName
+from gateway.core.settings.access_settings import AccessEntry, AccessRule, BasicWay, GateSettings, WaySettings
 from tests.real.programs import find, needs
 from tests.wire.messages import request
 from tests.wire.rig import Rig

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from ipaddress import ip_network
 
 from gateway.core.http.recovery import Recovery
-from gateway.core.proxies import TrustedProxies
+from gateway.core.settings.proxies import TrustedProxies
 from tests.wire.messages import ok, request
 from tests.wire.rig import Rig
 

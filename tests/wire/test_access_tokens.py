@@ -17,10 +17,10 @@ from gateway.access.allowance import Allowance
 from gateway.core.access.finding import Bad
 from gateway.core.access.gcra import NS, Rate
 from gateway.core.access.jwt_token import unverified_claims
-from gateway.core.access_settings import AccessEntry, AccessRule, GateSettings, JwtWay, WaySettings
 from gateway.core.caller import WayName
-from gateway.core.identity import IdentityField
-from gateway.core.settings import RouteName
+from gateway.core.settings.access_settings import AccessEntry, AccessRule, GateSettings, JwtWay, WaySettings
+from gateway.core.settings.identity import IdentityField
+from gateway.core.settings.route_settings import RouteName
 from tests.oauth import keys
 from tests.wire.issuer import AUDIENCE, Issuer
 from tests.wire.messages import request

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from gateway.core.settings import Limits, Timeouts
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.route_settings import Timeouts
 from tests.wire.messages import chunked, ok, request
 from tests.wire.moods import echo
 from tests.wire.rig import Rig

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from gateway.core.settings import Scheme, Timeouts, UpstreamSettings
+from gateway.core.settings.route_settings import Timeouts
+from gateway.core.settings.upstream_settings import Scheme, UpstreamSettings
 from tests.wire.messages import ok, request
 from tests.wire.rig import Rig
 from tests.wire.servers import full_backlog

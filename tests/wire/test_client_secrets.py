@@ -12,12 +12,19 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, Grant, GrantType, Reach
 from gateway.core.clock import Clock
 from gateway.core.oauth.client_assertion import JWT_BEARER
 from gateway.core.secret import Secret
-from gateway.core.settings import LogFormat, LogSettings
-from gateway.core.signing_settings import AssertionSettings, DpopSettings
+from gateway.core.settings.all_settings import LogFormat, LogSettings
+from gateway.core.settings.client_settings import (
+    AuthMethod,
+    ClientName,
+    ClientSettings,
+    Grant,
+    GrantType,
+    Reach,
+)
+from gateway.core.settings.signing_settings import AssertionSettings, DpopSettings
 from gateway.doctor.examine import examine
 from gateway.doctor.rendering import render_json, render_text
 from tests.oauth.keys import pem

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.settings import Limits, ListenerSettings
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.listener_settings import ListenerSettings
 from gateway.proxy.census import Excess
 from tests.wire.certificates import Authority
 from tests.wire.messages import ok, request

@@ -8,7 +8,9 @@ import asyncio
 import pytest
 
 from gateway.core.http.recovery import Recovery
-from gateway.core.settings import CallerAuthorization, Limits, Scheme
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.route_settings import CallerAuthorization
+from gateway.core.settings.upstream_settings import Scheme
 from tests.wire.certificates import Authority, server_context
 from tests.wire.messages import chunked, ok, request
 from tests.wire.proofs import BoundRig, StrictUpstream, token_of, wanting

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from gateway.core.http.recovery import Recovery
-from gateway.core.settings import Limits
+from gateway.core.settings.all_settings import Limits
 from tests.wire.messages import Broken, chunked, ok, request
 from tests.wire.moods import echo
 from tests.wire.rig import Rig

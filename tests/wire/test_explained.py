@@ -8,10 +8,11 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.core.carriers import InCookie, InHeader, InQuery
 from gateway.core.errors import GatewayError
-from gateway.core.proxies import TrustedProxies
-from gateway.core.settings import Address, CallerAuthorization, HeaderRules, ListenerSettings
+from gateway.core.settings.carriers import InCookie, InHeader, InQuery
+from gateway.core.settings.listener_settings import Address, ListenerSettings
+from gateway.core.settings.proxies import TrustedProxies
+from gateway.core.settings.route_settings import CallerAuthorization, HeaderRules
 from gateway.doctor.arrival import arrival
 from gateway.doctor.explain import Question, explain, request_bytes
 from gateway.proxy.request_reader import read_alone

@@ -6,7 +6,7 @@ thousands of requests waiting, the others are answered after a bounded number of
 
 import pytest
 
-from gateway.core.settings import CallerAuthorization
+from gateway.core.settings.route_settings import CallerAuthorization
 from tests.wire.messages import ok, request
 from tests.wire.rig import Rig
 

@@ -14,7 +14,8 @@ import pytest
 
 from gateway.core.errors import InternalError
 from gateway.core.http.recovery import Recovery
-from gateway.core.settings import CallerAuthorization, Limits, Timeouts
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.route_settings import CallerAuthorization, Timeouts
 from gateway.proxy import fast_lane
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.fast_lane import FastLane

@@ -7,12 +7,12 @@ import asyncio
 import pytest
 
 from gateway.config import load
-from gateway.core.settings import Timeouts
+from gateway.core.settings.route_settings import Timeouts
 from gateway.observe.sweeper import STALE_S
-from gateway.proxy.answer_reader import AnswerReader
 from gateway.proxy.body import RequestBody
 from gateway.proxy.caller import CallerConnection
-from gateway.proxy.upstream import UpstreamConnection
+from gateway.proxy.outgoing.answer_reader import AnswerReader
+from gateway.proxy.outgoing.upstream import UpstreamConnection
 from gateway.server import running
 from tests.processes import write_configuration
 from tests.wire.caller import RawCaller

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.settings import Address, ListenerSettings
+from gateway.core.settings.listener_settings import Address, ListenerSettings
 from tests.wire.messages import request
 from tests.wire.rig import Rig
 

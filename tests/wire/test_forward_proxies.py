@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.balance_settings import Balance, BalanceSettings, CheckSettings, EjectSettings
-from gateway.core.forward_proxy import ForwardProxy
 from gateway.core.http.frames import close_frame
 from gateway.core.secret import Secret
-from gateway.core.settings import Scheme, Timeouts, UpstreamSettings
+from gateway.core.settings.balance_settings import Balance, BalanceSettings, CheckSettings, EjectSettings
+from gateway.core.settings.forward_proxy import ForwardProxy
+from gateway.core.settings.route_settings import Timeouts
+from gateway.core.settings.upstream_settings import Scheme, UpstreamSettings
 from tests.net.test_race import descriptors
 from tests.wire.certificates import Authority, server_context
 from tests.wire.forward_proxy import ESTABLISHED, FakeForwardProxy

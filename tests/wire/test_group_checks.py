@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.balance_settings import Balance, BalanceSettings, CheckSettings, EjectSettings
-from gateway.core.settings import AddressSettings, Scheme, UpstreamSettings
+from gateway.core.settings.balance_settings import Balance, BalanceSettings, CheckSettings, EjectSettings
+from gateway.core.settings.upstream_settings import AddressSettings, Scheme, UpstreamSettings
 from tests.net.look_ups import Zone
 from tests.net.test_race import descriptors
 from tests.wire.certificates import Authority, server_context

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from gateway.core.balance_settings import Balance, BalanceSettings, EjectSettings, RetrySettings
+from gateway.core.settings.balance_settings import Balance, BalanceSettings, EjectSettings, RetrySettings
 from tests.wire.groups import grouped
 from tests.wire.messages import chunked, ok, request
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from gateway.core.balance_settings import QueueSettings
+from gateway.core.settings.balance_settings import QueueSettings
 from tests.wire.groups import grouped
 from tests.wire.messages import ok, request
 

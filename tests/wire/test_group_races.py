@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from gateway.core.balance_settings import Balance, BalanceSettings, EjectSettings
-from gateway.core.settings import Timeouts
+from gateway.core.settings.balance_settings import Balance, BalanceSettings, EjectSettings
+from gateway.core.settings.route_settings import Timeouts
 from gateway.core.upstreams.signs import Sign
 from gateway.upstreams.attempts import HEAD_START_S, Attempts
 from tests.net.look_ups import Zone

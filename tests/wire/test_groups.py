@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from gateway.core.balance_settings import Balance, BalanceSettings
-from gateway.core.settings import AddressSettings, Scheme, UpstreamSettings
+from gateway.core.settings.balance_settings import Balance, BalanceSettings
+from gateway.core.settings.upstream_settings import AddressSettings, Scheme, UpstreamSettings
 from gateway.upstreams.group_state import group_state
 from tests.net.look_ups import Zone
 from tests.wire.certificates import Authority, server_context

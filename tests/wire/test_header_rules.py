@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.settings import HeaderRules
+from gateway.core.settings.route_settings import HeaderRules
 from tests.wire.exchanged import answer_after, head_after
 from tests.wire.messages import ok
 from tests.wire.rig import Rig

@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway.core.settings import HeaderRules, ListenerSettings
+from gateway.core.settings.listener_settings import ListenerSettings
+from gateway.core.settings.route_settings import HeaderRules
 from tests.wire.exchanged import OURS, TRUSTED, answer_after, head_after
 from tests.wire.messages import chunked, ok, request
 from tests.wire.rig import LOOPBACK, Rig

@@ -18,12 +18,20 @@ from gateway.access.signing_gate import SigningGate
 from gateway.config.references.expand import ReferenceValues
 from gateway.config.references.secret_reader import template_reader
 from gateway.config.template import read_template
-from gateway.core import plain_text
-from gateway.core.access_settings import AccessEntry, AccessRule, ApiKeyWay, GateSettings, JwtWay, WaySettings
 from gateway.core.caller import WayName
-from gateway.core.identity import IdentityField
-from gateway.core.identity_jwt import IdentityJwt, IdentityKeySettings
-from gateway.core.settings import LogFormat, LogSettings, RouteName
+from gateway.core.settings.access_settings import (
+    AccessEntry,
+    AccessRule,
+    ApiKeyWay,
+    GateSettings,
+    JwtWay,
+    WaySettings,
+)
+from gateway.core.settings.all_settings import LogFormat, LogSettings
+from gateway.core.settings.identity import IdentityField
+from gateway.core.settings.identity_jwt import IdentityJwt, IdentityKeySettings
+from gateway.core.settings.route_settings import RouteName
+from gateway.core.text import plain_text
 from gateway.doctor.admittance import Described
 from gateway.doctor.arrival import Arrival
 from gateway.doctor.explain import Question, explain

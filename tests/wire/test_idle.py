@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from gateway.core.settings import Limits
+from gateway.core.settings.all_settings import Limits
 from gateway.observe.sweeper import REST_S
 from tests.wire.caller import RawCaller
 from tests.wire.messages import request

@@ -7,8 +7,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.core.proxies import TrustedProxies
-from gateway.core.settings import CallerAuthorization
+from gateway.core.settings.proxies import TrustedProxies
+from gateway.core.settings.route_settings import CallerAuthorization
 from tests.wire.exchanged import TRUSTED, head_after
 from tests.wire.messages import request
 from tests.wire.rig import Rig

@@ -11,8 +11,8 @@ import socket
 import pytest
 
 from gateway.core.http.recovery import Recovery
-from gateway.core.instances import InstancePattern, InstanceSettings
-from gateway.core.settings import Scheme, UpstreamSettings
+from gateway.core.settings.instances import InstancePattern, InstanceSettings
+from gateway.core.settings.upstream_settings import Scheme, UpstreamSettings
 from tests.wire.certificates import Authority, server_context
 from tests.wire.messages import ok, request
 from tests.wire.rig import Rig

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.settings import Limits, Timeouts
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.route_settings import Timeouts
 from tests.wire.messages import Broken, chunked, ok, request
 from tests.wire.rig import Rig
 

@@ -12,7 +12,8 @@ from contextlib import suppress
 import pytest
 from aiohttp.streams import EMPTY_PAYLOAD
 
-from gateway.core.settings import ListenerSettings, Timeouts
+from gateway.core.settings.listener_settings import ListenerSettings
+from gateway.core.settings.route_settings import Timeouts
 from tests.wire.certificates import Authority
 from tests.wire.messages import ok, request
 from tests.wire.rig import LOOPBACK, Rig

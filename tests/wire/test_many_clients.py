@@ -20,18 +20,20 @@ from pathlib import Path
 import pytest
 
 from gateway.app import Gateway
-from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, Grant, Reach, TlsFiles
 from gateway.core.oauth.token_events import Reason
 from gateway.core.secret import Secret
-from gateway.core.settings import (
-    ListenerSettings,
-    LogSettings,
-    RouteName,
-    RouteSettings,
-    Scheme,
-    Settings,
-    UpstreamSettings,
+from gateway.core.settings.all_settings import LogSettings, Settings
+from gateway.core.settings.client_settings import (
+    AuthMethod,
+    ClientName,
+    ClientSettings,
+    Grant,
+    Reach,
+    TlsFiles,
 )
+from gateway.core.settings.listener_settings import ListenerSettings
+from gateway.core.settings.route_settings import RouteName, RouteSettings
+from gateway.core.settings.upstream_settings import Scheme, UpstreamSettings
 from gateway.tls.tls_context import TrustSettings
 from gateway.tls.trust import Trust
 from tests.oauth.authorization_server import authorization_server

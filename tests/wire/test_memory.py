@@ -11,7 +11,9 @@ from math import inf
 
 import pytest
 
-from gateway.core.settings import MIB, Limits, Timeouts
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.route_settings import Timeouts
+from gateway.core.settings.sizes import MIB
 from gateway.proxy.buffers import Buffers
 from gateway.proxy.census import Excess
 from gateway.proxy.request_reader import MOST_QUEUED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from gateway.core.settings import Timeouts
+from gateway.core.settings.route_settings import Timeouts
 from tests.net.look_ups import Zone
 from tests.wire.messages import request
 from tests.wire.rig import Rig

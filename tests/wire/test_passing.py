@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.settings import Limits
+from gateway.core.settings.all_settings import Limits
 from tests.wire.messages import Broken, ok, request
 from tests.wire.rig import Rig
 

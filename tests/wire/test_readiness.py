@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.client_settings import ClientName
+from gateway.core.settings.client_settings import ClientName
 from tests.wire.authorization_server import FakeAuthorizationServer
 from tests.wire.caller import RawCaller
 from tests.wire.messages import ok, request

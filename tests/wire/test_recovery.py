@@ -9,7 +9,8 @@ import pytest
 
 from gateway.core.http.recovery import Recovery
 from gateway.core.oauth.token_events import Reason
-from gateway.core.settings import CallerAuthorization, Limits, Timeouts
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.route_settings import CallerAuthorization, Timeouts
 from tests.wire.messages import chunked, ok, request
 from tests.wire.rig import Rig
 

@@ -9,10 +9,10 @@ import pytest
 
 from gateway.core.http.recovery import Recovery
 from gateway.core.http.refusal_signs import MOST_BODY_BYTES
-from gateway.core.json_condition import JsonCondition
-from gateway.core.json_pointer import read_pointer
-from gateway.core.refusal_sign import RefusalSign
-from gateway.core.settings import Timeouts
+from gateway.core.settings.refusal_sign import RefusalSign
+from gateway.core.settings.route_settings import Timeouts
+from gateway.core.text.json_condition import JsonCondition
+from gateway.core.text.json_pointer import read_pointer
 from tests.wire.messages import ok, request
 from tests.wire.rig import Rig
 

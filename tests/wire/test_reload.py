@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.settings import Address, ListenerSettings, LogSettings
+from gateway.core.settings.all_settings import LogSettings
+from gateway.core.settings.listener_settings import Address, ListenerSettings
 from gateway.generation import CannotChange
 from gateway.listening import CannotListen
 from gateway.observe.sweeper import SWEEP_S

@@ -8,8 +8,9 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.core.proxies import TrustedProxies
-from gateway.core.settings import Limits, ListenerSettings, LogSettings
+from gateway.core.settings.all_settings import Limits, LogSettings
+from gateway.core.settings.listener_settings import ListenerSettings
+from gateway.core.settings.proxies import TrustedProxies
 from gateway.generation import Generation
 from gateway.listening import CannotListen
 from tests.wire.certificates import Authority

@@ -7,10 +7,10 @@ import weakref
 from collections import Counter
 from dataclasses import replace
 
-from gateway.core.client_settings import ClientName, ClientSettings
 from gateway.core.oauth.named_secret import NamedReader
 from gateway.core.secret import Secret
-from gateway.core.settings import Limits
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.client_settings import ClientName, ClientSettings
 from tests.wire.messages import ok, read_chunked, request
 from tests.wire.rig import Rig
 from tests.wire.test_reload import others, until_alone

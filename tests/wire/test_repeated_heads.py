@@ -1,7 +1,7 @@
 """Heads that callers and upstreams repeat: the gateway remembers what it made of them. Nobody can tell."""
 
-from gateway.core.carriers import MAIN_PART, InCookie
-from gateway.core.settings import HeaderRules
+from gateway.core.settings.carriers import MAIN_PART, InCookie
+from gateway.core.settings.route_settings import HeaderRules
 from tests.wire.messages import ok, request
 from tests.wire.rig import Rig
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.core.settings import Limits
+from gateway.core.settings.all_settings import Limits
 from tests.wire.messages import ok, request
 from tests.wire.refusal import is_refused
 from tests.wire.rig import Rig

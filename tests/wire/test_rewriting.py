@@ -3,8 +3,8 @@
 import pytest
 
 from gateway.core.http.recovery import Recovery
-from gateway.core.rewrite_settings import CookieDomain, RewriteSettings
-from gateway.core.settings import HeaderRules
+from gateway.core.settings.rewrite_settings import CookieDomain, RewriteSettings
+from gateway.core.settings.route_settings import HeaderRules
 from tests.wire.exchanged import TRUSTED
 from tests.wire.messages import ok
 from tests.wire.rig import Rig

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.settings import CallerAuthorization
+from gateway.core.settings.route_settings import CallerAuthorization
 from tests.wire.messages import request
 from tests.wire.rig import Rig
 

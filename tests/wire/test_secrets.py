@@ -13,7 +13,8 @@ from types import GetSetDescriptorType, MemberDescriptorType
 import aiohttp
 import pytest
 
-from gateway.core.settings import CallerAuthorization, LogFormat, LogSettings
+from gateway.core.settings.all_settings import LogFormat, LogSettings
+from gateway.core.settings.route_settings import CallerAuthorization
 from gateway.observe.log import set_up_logging
 from tests.wire.messages import Broken, chunked, ok, request
 from tests.wire.rig import CLIENT_SECRET, LOOPBACK, Rig

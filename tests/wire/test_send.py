@@ -7,9 +7,9 @@ from dataclasses import astuple
 
 import pytest
 
-from gateway.core.carriers import InCookie, InHeader, InQuery
 from gateway.core.http.recovery import Recovery
-from gateway.core.settings import CallerAuthorization
+from gateway.core.settings.carriers import InCookie, InHeader, InQuery
+from gateway.core.settings.route_settings import CallerAuthorization
 from tests.wire.messages import ok, request
 from tests.wire.rig import Rig
 

@@ -6,13 +6,13 @@ import json
 from dataclasses import replace
 from typing import Final
 
-from gateway.core.carriers import InCookie, InHeader
-from gateway.core.json_condition import JsonCondition
-from gateway.core.json_pointer import read_pointer
-from gateway.core.login_settings import LoginSuccess, StatedLife
-from gateway.core.settings import RouteSettings
-from gateway.core.shape_settings import AnswerShape, BodyFormat, OwnField, RequestShape
-from gateway.core.whereabouts import FromCookie, FromJson, LifeUnit
+from gateway.core.settings.carriers import InCookie, InHeader
+from gateway.core.settings.login_settings import LoginSuccess, StatedLife
+from gateway.core.settings.route_settings import RouteSettings
+from gateway.core.settings.shape_settings import AnswerShape, BodyFormat, OwnField, RequestShape
+from gateway.core.settings.whereabouts import FromCookie, FromJson, LifeUnit
+from gateway.core.text.json_condition import JsonCondition
+from gateway.core.text.json_pointer import read_pointer
 from tests.wire.messages import ok, request
 from tests.wire.rig import Rig
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.core.http.recovery import BUDGET, KNOWN_S, Recovery
 from gateway.core.oauth.token_events import Reason
-from gateway.core.settings import Limits
+from gateway.core.settings.all_settings import Limits
 from tests.time_lapse import TimeLapseLoop
 from tests.wire.messages import ok, request
 from tests.wire.rig import Rig

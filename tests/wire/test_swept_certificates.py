@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.settings import Scheme
+from gateway.core.settings.upstream_settings import Scheme
 from tests.oauth.certificates import asking_context, pair_in
 from tests.wire.rig import Rig
 from tests.wire.servers import Changes

@@ -5,11 +5,17 @@ from hashlib import sha256
 
 import pytest
 
-from gateway.core.access_settings import AccessEntry, AccessRule, ApiKeyWay, GateSettings, WaySettings
 from gateway.core.caller import WayName
-from gateway.core.carriers import InHeader, InQuery
 from gateway.core.http.frames import close_frame
-from gateway.core.settings import CallerAuthorization, TenantSettings
+from gateway.core.settings.access_settings import (
+    AccessEntry,
+    AccessRule,
+    ApiKeyWay,
+    GateSettings,
+    WaySettings,
+)
+from gateway.core.settings.carriers import InHeader, InQuery
+from gateway.core.settings.route_settings import CallerAuthorization, TenantSettings
 from tests.wire.messages import ok, request
 from tests.wire.rig import Rig
 from tests.wire.test_tunnels import echo, exactly, handshake, opened, text

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway.core.settings import Scheme, Timeouts, UpstreamSettings
+from gateway.core.settings.route_settings import Timeouts
+from gateway.core.settings.upstream_settings import Scheme, UpstreamSettings
 from tests.wire.messages import Broken, ok, request
 from tests.wire.moods import HALF, hangs, hangs_after
 from tests.wire.rig import Rig

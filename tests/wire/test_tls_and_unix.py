@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.proxies import TrustedProxies
-from gateway.core.settings import Address, ListenerSettings, Scheme, SocketAccess
+from gateway.core.settings.listener_settings import Address, ListenerSettings, SocketAccess
+from gateway.core.settings.proxies import TrustedProxies
+from gateway.core.settings.upstream_settings import Scheme
 from gateway.observe.sweeper import SWEEP_S
 from tests.wire.caller import WAIT_S, RawCaller
 from tests.wire.certificates import Authority, server_context

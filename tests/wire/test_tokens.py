@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.core.oauth.token_events import Reason
-from gateway.core.settings import Timeouts
+from gateway.core.settings.route_settings import Timeouts
 from tests.wire.messages import ok, request
 from tests.wire.rig import CLIENT_SECRET, Rig
 

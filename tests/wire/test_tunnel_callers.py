@@ -14,7 +14,9 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from gateway.core.access_settings import (
+from gateway.core.caller import WayName
+from gateway.core.http.frames import POLICY_VIOLATION, close_frame
+from gateway.core.settings.access_settings import (
     AccessEntry,
     AccessRule,
     ApiKeyWay,
@@ -25,11 +27,10 @@ from gateway.core.access_settings import (
     JwtWay,
     WaySettings,
 )
-from gateway.core.caller import WayName
-from gateway.core.client_settings import ClientTrust
-from gateway.core.hours import Hours
-from gateway.core.http.frames import POLICY_VIOLATION, close_frame
-from gateway.core.settings import ListenerSettings, RouteName
+from gateway.core.settings.client_settings import ClientTrust
+from gateway.core.settings.hours import Hours
+from gateway.core.settings.listener_settings import ListenerSettings
+from gateway.core.settings.route_settings import RouteName
 from gateway.proxy.tunnels import LOOK_S
 from tests.wire.certificates import Authority
 from tests.wire.introspector import Introspector

@@ -9,9 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.client_settings import TlsFiles
 from gateway.core.http.frames import close_frame
-from gateway.core.settings import ListenerSettings, Scheme, TunnelSettings
+from gateway.core.settings.client_settings import TlsFiles
+from gateway.core.settings.listener_settings import ListenerSettings
+from gateway.core.settings.route_settings import TunnelSettings
+from gateway.core.settings.upstream_settings import Scheme
 from gateway.proxy.tunnel import TunnelEnd
 from tests.wire.certificates import Authority, server_context
 from tests.wire.messages import ok, request

@@ -7,7 +7,7 @@ import zlib
 import pytest
 
 from gateway.core.http.frames import close_frame
-from gateway.core.settings import TunnelSettings
+from gateway.core.settings.route_settings import TunnelSettings
 from tests.wire.test_tunnel_edges import HELLO, HELLO_BACK, narrow, nothing_moves
 from tests.wire.test_tunnels import MASK, exactly, gone, opened, rig, switching
 

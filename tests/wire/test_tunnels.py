@@ -7,7 +7,8 @@ import pytest
 
 from gateway.core.http.frames import close_frame
 from gateway.core.http.websocket import accept_of
-from gateway.core.settings import Limits, Timeouts, TunnelSettings
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.route_settings import Timeouts, TunnelSettings
 from tests.wire.messages import ok, request
 from tests.wire.rig import Rig
 

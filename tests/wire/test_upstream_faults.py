@@ -7,7 +7,8 @@ import asyncio
 
 import pytest
 
-from gateway.core.settings import Limits, Scheme, UpstreamSettings
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.upstream_settings import Scheme, UpstreamSettings
 from tests.wire.messages import Broken, chunked, ok, request
 from tests.wire.moods import BIG, HALF, closes, hangs_after, resets
 from tests.wire.rig import Rig

@@ -10,7 +10,7 @@ import ssl
 
 import pytest
 
-from gateway.core.settings import Scheme
+from gateway.core.settings.upstream_settings import Scheme
 from tests.wire.certificates import Authority, server_context
 from tests.wire.messages import Broken, ok, request
 from tests.wire.rig import Rig

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from gateway.core.balance_settings import Balance, BalanceSettings, EjectSettings
 from gateway.core.http.frames import close_frame
-from gateway.core.settings import TunnelSettings
+from gateway.core.settings.balance_settings import Balance, BalanceSettings, EjectSettings
+from gateway.core.settings.route_settings import TunnelSettings
 from gateway.proxy.tunnel import TunnelEnd
 from tests.wire.groups import grouped
 from tests.wire.messages import chunked, ok, request

@@ -10,7 +10,8 @@ from gateway.config.problems import dotted
 from gateway.config.tree import Keys, find
 from gateway.config.values.key_types import JwtType
 from gateway.config.values.strict import given, unique
-from gateway.core.access_settings import (
+from gateway.core.caller import WayName
+from gateway.core.settings.access_settings import (
     JWT_ALGORITHMS,
     ApiKeyWay,
     BasicWay,
@@ -21,8 +22,7 @@ from gateway.core.access_settings import (
     Way,
     WaySettings,
 )
-from gateway.core.caller import WayName
-from gateway.core.client_settings import ClientName, Reach
+from gateway.core.settings.client_settings import ClientName, Reach
 
 
 def way_settings(callers: Mapping[str, WayModel], root: Keys, folder: Path) -> dict[WayName, WaySettings]:

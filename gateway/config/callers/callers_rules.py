@@ -8,8 +8,8 @@ from typing import Final
 from gateway.config.callers.callers_model import JwtModel, WayModel
 from gateway.config.problems import Loc, Mistake, Wrong, any_of
 from gateway.config.values.urls import issuer
-from gateway.core.server_url import is_loopback
-from gateway.core.settings import Scheme
+from gateway.core.settings.upstream_settings import Scheme
+from gateway.core.text.server_url import is_loopback
 
 _OPEN_KEYS: Final = (
     "whoever is on the way could replace the keys that callers are verified by: use https://, or write "

@@ -19,8 +19,8 @@ from gateway.config.references.secret_reader import constant_reader, template_re
 from gateway.config.tls.tls_build import authorities, oldest_version, own_certificate
 from gateway.config.tree import Items, Keys, Leaf, Node, Spot, find
 from gateway.config.values.strict import given, unique
-from gateway.core import plain_text
-from gateway.core.client_settings import (
+from gateway.core.oauth.client_assertion import JWT_BEARER
+from gateway.core.settings.client_settings import (
     AuthMethod,
     ClientName,
     ClientSettings,
@@ -29,14 +29,14 @@ from gateway.core.client_settings import (
     Reach,
     SecretReader,
 )
-from gateway.core.oauth.client_assertion import JWT_BEARER
-from gateway.core.signing_settings import (
+from gateway.core.settings.signing_settings import (
     LIFETIME_S,
     AssertionSettings,
     CertificateHeader,
     DpopSettings,
     JsonClaim,
 )
+from gateway.core.text import plain_text
 
 _KEY: Final = "private_key"
 """Its value may have several lines, as in PEM."""

@@ -11,7 +11,7 @@ from typing import Final
 from gateway.config.clients.client_model import ClientModel
 from gateway.config.problems import Loc
 from gateway.config.values.urls import ServerUrl
-from gateway.core.client_settings import AuthMethod, GrantType
+from gateway.core.settings.client_settings import AuthMethod, GrantType
 
 SECRET_METHODS: Final = frozenset(
     (AuthMethod.CLIENT_SECRET_BASIC, AuthMethod.CLIENT_SECRET_POST, AuthMethod.CLIENT_SECRET_JWT)

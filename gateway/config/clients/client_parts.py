@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from gateway.config.clients.client_model import ClientModel
-from gateway.core.carriers import MAIN_PART
-from gateway.core.whereabouts import Pick
+from gateway.core.settings.carriers import MAIN_PART
+from gateway.core.settings.whereabouts import Pick
 
 Parts: TypeAlias = dict[str, Pick | None]
 

@@ -30,8 +30,8 @@ from gateway.config.clients.send_rules import send_findings, unknown_parts
 from gateway.config.problems import Loc, Mistake, any_of
 from gateway.config.spelling import close_to
 from gateway.config.values.strict import keys_of
-from gateway.core.client_settings import AuthMethod, GrantType
-from gateway.core.settings import Scheme
+from gateway.core.settings.client_settings import AuthMethod, GrantType
+from gateway.core.settings.upstream_settings import Scheme
 
 _KEYS: Final = keys_of(ClientModel, ClientModel.model_fields)
 _KEYS_OF_DPOP: Final = ("dpop_private_key", "dpop_signing_alg", "dpop_allow_bearer")

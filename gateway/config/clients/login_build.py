@@ -22,9 +22,8 @@ from gateway.config.references.secret_reader import constant_reader, template_re
 from gateway.config.template import Taken, Template
 from gateway.config.tree import Items, Keys, Leaf, Node, find, plain
 from gateway.config.values.pick_model import LifetimeModel
-from gateway.core.client_settings import SecretReader
-from gateway.core.json_condition import JsonCondition
-from gateway.core.login_settings import (
+from gateway.core.settings.client_settings import SecretReader
+from gateway.core.settings.login_settings import (
     BasicLogin,
     FormBody,
     JsonBody,
@@ -40,7 +39,8 @@ from gateway.core.login_settings import (
     StepRequest,
     TakenText,
 )
-from gateway.core.whereabouts import LifeUnit
+from gateway.core.settings.whereabouts import LifeUnit
+from gateway.core.text.json_condition import JsonCondition
 
 SOUNDS_SECRET: Final = re.compile(
     r"(?i)(?!.*[cx]srf).*(passw|pwd|passphrase|secret|token|api[_-]?key|authorization)"

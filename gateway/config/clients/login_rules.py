@@ -24,9 +24,9 @@ from gateway.config.spelling import close_to
 from gateway.config.template import Environment, Template
 from gateway.config.tree import Items, Keys, Leaf, Node, find
 from gateway.config.values.strict import keys_of
-from gateway.core.carriers import MAIN_PART
-from gateway.core.settings import Scheme
-from gateway.core.whereabouts import FromCookie
+from gateway.core.settings.carriers import MAIN_PART
+from gateway.core.settings.upstream_settings import Scheme
+from gateway.core.settings.whereabouts import FromCookie
 
 _BOTH: Final = (
     "a client has a login, or an authorization server to request tokens from: remove one of the two"

@@ -8,9 +8,9 @@ from typing import Final
 from gateway.config.clients.client_model import ClientModel
 from gateway.config.clients.client_parts import parts_of
 from gateway.config.clients.send_model import SendModel
-from gateway.core.carriers import MAIN_PART, USUAL, Carrier, InCookie, InHeader, InQuery
 from gateway.core.http.fields import folded
-from gateway.core.whereabouts import FromCookie
+from gateway.core.settings.carriers import MAIN_PART, USUAL, Carrier, InCookie, InHeader, InQuery
+from gateway.core.settings.whereabouts import FromCookie
 
 _BEARER: Final = "Bearer "
 

@@ -16,7 +16,7 @@ from gateway.config.values.carrier_names import (
 )
 from gateway.config.values.key_types import one_or_many_with_keys
 from gateway.config.values.strict import Strict, optional
-from gateway.core.carriers import MAIN_PART
+from gateway.core.settings.carriers import MAIN_PART
 
 
 class SendModel(Strict):

@@ -13,10 +13,16 @@ from gateway.config.references.expand import ReferenceValues
 from gateway.config.references.secret_reader import template_reader
 from gateway.config.tree import Keys, Leaf, find
 from gateway.config.values.pick_model import PickModel
-from gateway.core.client_settings import Referenced, Section
-from gateway.core.plain_text import field_value
-from gateway.core.shape_settings import USUAL_REQUEST, AnswerShape, BodyFormat, RequestMethod, RequestShape
-from gateway.core.whereabouts import Pick
+from gateway.core.settings.client_settings import Referenced, Section
+from gateway.core.settings.shape_settings import (
+    USUAL_REQUEST,
+    AnswerShape,
+    BodyFormat,
+    RequestMethod,
+    RequestShape,
+)
+from gateway.core.settings.whereabouts import Pick
+from gateway.core.text.plain_text import field_value
 
 _PLACES: Final[dict[Section, Loc]] = {
     Section.PARAMETERS: ("parameters",),

@@ -18,9 +18,9 @@ from gateway.config.clients.shape_model import TokenRequestModel
 from gateway.config.problems import Loc, Mistake, Severity
 from gateway.config.references.secret_warnings import sounds_secret
 from gateway.config.tree import Keys, Leaf, find
-from gateway.core.carriers import MAIN_PART
-from gateway.core.client_settings import AuthMethod
-from gateway.core.shape_settings import OwnField, RequestMethod
+from gateway.core.settings.carriers import MAIN_PART
+from gateway.core.settings.client_settings import AuthMethod
+from gateway.core.settings.shape_settings import OwnField, RequestMethod
 
 _POST: Final = AuthMethod.CLIENT_SECRET_POST
 _ONLY_POST: Final = f"is not sent with {{}}: write token_endpoint_auth_method: {_POST.value}, or remove this"

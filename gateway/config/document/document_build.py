@@ -23,8 +23,8 @@ from gateway.config.routes.route_build import Named, RouteBuilder, UsedClient
 from gateway.config.tree import Keys
 from gateway.config.upstreams.upstreams_build import group_settings
 from gateway.config.values.strict import given
-from gateway.core.client_settings import ClientName
-from gateway.core.settings import Limits, Settings
+from gateway.core.settings.all_settings import Limits, Settings
+from gateway.core.settings.client_settings import ClientName
 
 
 def settings(document: Document, parts: Parts, root: Keys, sources: ReferenceValues) -> Settings:

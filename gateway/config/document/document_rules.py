@@ -37,9 +37,9 @@ from gateway.config.tree import Keys, find
 from gateway.config.upstreams.upstreams_rules import upstreams_findings
 from gateway.config.values.hosts import is_private
 from gateway.config.values.urls import forward_proxy
-from gateway.core.forward_proxy import proxy_to
-from gateway.core.server_url import is_loopback
-from gateway.core.settings import Scheme
+from gateway.core.settings.forward_proxy import proxy_to
+from gateway.core.settings.upstream_settings import Scheme
+from gateway.core.text.server_url import is_loopback
 
 _UNASKED: Final = (
     "no listener asks its callers for a certificate: add client_ca, the authorities that sign them, to the "

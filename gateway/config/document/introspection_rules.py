@@ -10,8 +10,8 @@ from gateway.config.clients.client_model import ClientModel
 from gateway.config.document.validation import Parts
 from gateway.config.problems import Loc, Mistake
 from gateway.config.spelling import close_to
-from gateway.core.server_url import is_loopback
-from gateway.core.settings import Scheme
+from gateway.core.settings.upstream_settings import Scheme
+from gateway.core.text.server_url import is_loopback
 
 _NO_PLACE: Final = (
     "nothing says where to ask: the client discovers no endpoint, since it has no `issuer`, or has a "

@@ -31,7 +31,7 @@ from gateway.config.upstreams.upstreams_model import GroupModel
 from gateway.config.values.hosts import admin_address
 from gateway.config.values.key_types import one_or_many_with_keys
 from gateway.config.values.strict import Strict
-from gateway.core.settings import Address
+from gateway.core.settings.listener_settings import Address
 
 M = TypeVar("M", bound=Strict)
 

@@ -20,10 +20,10 @@ from gateway.config.files import caller_files
 from gateway.config.files.caller_files import Flaw
 from gateway.config.files.named_files import FileKind, NamedFile
 from gateway.config.problems import Problem, Severity, Wrong
-from gateway.core.client_settings import TlsFiles
+from gateway.core.settings.client_settings import TlsFiles
 from gateway.net.unix_socket import group_number
-from gateway.regular_file import MOST_PEM_BYTES
-from gateway.text_file import content_of
+from gateway.system.regular_file import MOST_PEM_BYTES
+from gateway.system.text_file import content_of
 from gateway.tls.pem_files import Pair, load_authorities, load_pair
 
 if TYPE_CHECKING:

@@ -14,11 +14,12 @@ from gateway.config.tls.tls_build import client_trust
 from gateway.config.tree import Keys, Leaf, find
 from gateway.config.values.hosts import UnixPeers
 from gateway.config.values.strict import given
-from gateway.core import plain_text
-from gateway.core.client_settings import TlsFiles
-from gateway.core.identity_jwt import LIFETIME_S, IdentityKeySettings
-from gateway.core.proxies import TrustedProxies
-from gateway.core.settings import ListenerSettings, LogSettings, SocketAccess
+from gateway.core.settings.all_settings import LogSettings
+from gateway.core.settings.client_settings import TlsFiles
+from gateway.core.settings.identity_jwt import LIFETIME_S, IdentityKeySettings
+from gateway.core.settings.listener_settings import ListenerSettings, SocketAccess
+from gateway.core.settings.proxies import TrustedProxies
+from gateway.core.text import plain_text
 
 _MODE_OF_A_GROUP: Final = 0o660
 

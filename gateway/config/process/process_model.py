@@ -27,8 +27,8 @@ from gateway.config.values.key_types import (
     whole_number,
 )
 from gateway.config.values.strict import Strict, optional, required
-from gateway.core.proxies import Network
-from gateway.core.settings import Address
+from gateway.core.settings.listener_settings import Address
+from gateway.core.settings.proxies import Network
 
 _FieldCount = Annotated[int, *whole_number(1, 10_000)]
 _ConnectionCount = Annotated[int, *whole_number(1, 1_000_000)]

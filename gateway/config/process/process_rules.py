@@ -17,7 +17,8 @@ from typing import Final
 from gateway.config.problems import LineOf, Loc, Mistake, Severity
 from gateway.config.process.process_model import LimitRules, ProcessSections
 from gateway.config.values.hosts import UnixPeers, is_private
-from gateway.core.settings import Address, Limits
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.listener_settings import Address
 
 _ADMIN: Final[Loc] = ("admin",)
 _OPEN_ADMIN: Final = (

@@ -18,8 +18,8 @@ from gateway.config.references.secrecy import is_credential, is_in_login, may_be
 from gateway.config.template import Credential, Environment, File, Reference, Template, read_template
 from gateway.config.tree import Entry, Items, Keys, Leaf, Node
 from gateway.config.values.filled import Filled
-from gateway.core.secret_shape import is_unfilled
-from gateway.text_file import file_text, text_digest
+from gateway.core.text.secret_shape import is_unfilled
+from gateway.system.text_file import file_text, text_digest
 
 _NOT_OURS: Final = (
     "this notation is not expanded: write ${env:NAME} for an environment variable, ${file:/path} for a file"

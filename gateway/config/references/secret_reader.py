@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 from gateway.config.references.expand import ReferenceValues
 from gateway.config.template import Credential, Environment, File, Reference, Template
-from gateway.core import plain_text
-from gateway.core.client_settings import SecretReader
 from gateway.core.oauth.named_secret import IN_PLACE, NamedReader
 from gateway.core.secret import Secret
+from gateway.core.settings.client_settings import SecretReader
+from gateway.core.text import plain_text
 from gateway.secret_text import ComposedSecret, ConstantSecret
-from gateway.text_file import TextFile
+from gateway.system.text_file import TextFile
 
 
 def constant_reader(text: str, source: str = IN_PLACE) -> SecretReader:

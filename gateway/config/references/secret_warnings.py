@@ -15,8 +15,8 @@ from typing import Final
 from gateway.config.problems import Loc, Mistake, Severity
 from gateway.config.template import Environment, Reference
 from gateway.config.tree import Items, Keys, Leaf, Node, find
-from gateway.core.masking import MASKED_FROM_CHARS
-from gateway.core.secret_shape import oddities
+from gateway.core.text.masking import MASKED_FROM_CHARS
+from gateway.core.text.secret_shape import oddities
 
 _Text = tuple[Loc, Leaf, str]
 

@@ -10,7 +10,9 @@ from gateway.config.routes.gate_model import CorsModel, IdentityJwtModel, LimitM
 from gateway.config.routes.gate_rules import GATE_KEYS
 from gateway.config.routes.route_model import RouteModel
 from gateway.config.values.strict import given, unique
-from gateway.core.access_settings import (
+from gateway.core.caller import WayName
+from gateway.core.http.fields import folded
+from gateway.core.settings.access_settings import (
     NOTHING,
     PLACES,
     AccessEntry,
@@ -24,11 +26,9 @@ from gateway.core.access_settings import (
     credential_fields,
     field_of,
 )
-from gateway.core.caller import WayName
-from gateway.core.hours import Hours
-from gateway.core.http.fields import folded
-from gateway.core.identity import IdentityField
-from gateway.core.identity_jwt import LIFETIME_S, IdentityJwt
+from gateway.core.settings.hours import Hours
+from gateway.core.settings.identity import IdentityField
+from gateway.core.settings.identity_jwt import LIFETIME_S, IdentityJwt
 
 
 def gate_settings(route: RouteModel, signer: IdentityKeyModel | None = None) -> GateSettings:

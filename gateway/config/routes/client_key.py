@@ -10,8 +10,8 @@ from pydantic import PlainValidator, WithJsonSchema
 
 from gateway.config.problems import Wrong
 from gateway.config.values import patterns
-from gateway.core import plain_text
 from gateway.core.tenants import is_selector
+from gateway.core.text import plain_text
 
 _EXPECTED: Final = "expected the name of a client, or names by who calls: {by: caller, acme: crm-acme}"
 _BY: Final = "expected by: caller, caller.way or caller.claims.NAME, which says what of the caller selects"

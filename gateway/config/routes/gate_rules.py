@@ -7,7 +7,7 @@ from typing import Final
 
 from gateway.config.problems import Loc, Mistake
 from gateway.config.routes.route_model import RouteModel
-from gateway.core.identity import BadTemplate, IdentityField
+from gateway.core.settings.identity import BadTemplate, IdentityField
 
 GATE_KEYS: Final = frozenset(("access", "limits", "cors", "identity", "identity_jwt"))
 """What stands before a route."""

@@ -23,7 +23,7 @@ from gateway.config.values.key_types import (
     ResponseField,
 )
 from gateway.config.values.strict import Strict, optional, required
-from gateway.core.plain_text import text
+from gateway.core.text.plain_text import text
 
 
 def _place(value: str) -> str:

@@ -11,7 +11,7 @@ from gateway.config.values import patterns
 from gateway.config.values.filled import reader_of_filled
 from gateway.config.values.key_types import Flag
 from gateway.config.values.strict import Strict, flag, flag_on, optional
-from gateway.core.rewrite_settings import CookieDomain, RewriteSettings
+from gateway.core.settings.rewrite_settings import CookieDomain, RewriteSettings
 
 _DOMAINS: Final = {False: CookieDomain.KEEP, True: CookieDomain.CALLER, "remove": CookieDomain.REMOVE}
 

@@ -26,25 +26,24 @@ from gateway.config.upstreams.upstreams_build import UsedGroup
 from gateway.config.values.strict import given, unique
 from gateway.config.values.units import TOKEN
 from gateway.config.values.urls import forward_proxy
-from gateway.core.access_settings import NOTHING, GateSettings, WaySettings
 from gateway.core.caller import WayName
-from gateway.core.carriers import USUAL, Carrier
-from gateway.core.client_settings import ClientName, Grant
 from gateway.core.http.rewrite_bounds import bounded
-from gateway.core.instances import InstanceSettings
-from gateway.core.json_condition import JsonCondition
-from gateway.core.refusal_sign import RefusalSign
-from gateway.core.settings import (
+from gateway.core.settings.access_settings import NOTHING, GateSettings, WaySettings
+from gateway.core.settings.carriers import USUAL, Carrier
+from gateway.core.settings.client_settings import ClientName, Grant
+from gateway.core.settings.instances import InstanceSettings
+from gateway.core.settings.refusal_sign import RefusalSign
+from gateway.core.settings.route_settings import (
     CallerAuthorization,
-    GroupName,
     HeaderRules,
     RouteName,
     RouteSettings,
     TenantSettings,
     Timeouts,
     TunnelSettings,
-    UpstreamSettings,
 )
+from gateway.core.settings.upstream_settings import GroupName, UpstreamSettings
+from gateway.core.text.json_condition import JsonCondition
 
 Fields = tuple[tuple[str, str], ...]
 

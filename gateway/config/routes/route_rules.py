@@ -16,9 +16,10 @@ from gateway.config.routes.route_model import RouteModel
 from gateway.config.spelling import close_to
 from gateway.config.upstreams.upstreams_rules import NO_PROXY, TO_A_SOCKET
 from gateway.config.values.units import TOKEN
-from gateway.core.carriers import MAIN_PART, Carrier, InCookie, InHeader, InQuery
 from gateway.core.http.fields import folded
-from gateway.core.settings import CallerAuthorization, Scheme
+from gateway.core.settings.carriers import MAIN_PART, Carrier, InCookie, InHeader, InQuery
+from gateway.core.settings.route_settings import CallerAuthorization
+from gateway.core.settings.upstream_settings import Scheme
 
 Clients = Mapping[str, ClientModel | None]
 """By name; None for a client that is invalid itself."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from gateway.config.tls.tls_model import ListenerTls, PeerTls, UpstreamTls
 from gateway.config.values.key_types import ClientCertificate
-from gateway.core.client_settings import ClientTrust, TlsFiles, TlsVersion
-from gateway.core.settings import UpstreamSettings
+from gateway.core.settings.client_settings import ClientTrust, TlsFiles, TlsVersion
+from gateway.core.settings.upstream_settings import UpstreamSettings
 
 
 def own_certificate(tls: PeerTls | None, folder: Path) -> TlsFiles | None:

@@ -11,9 +11,21 @@ from gateway.config.tls.tls_build import with_tls
 from gateway.config.upstreams.upstreams_model import CheckModel, GroupModel
 from gateway.config.values.strict import given
 from gateway.config.values.urls import forward_proxy
-from gateway.core.balance_settings import ALIVE, CheckSettings, EjectSettings, QueueSettings, RetrySettings
-from gateway.core.forward_proxy import proxy_to
-from gateway.core.settings import AddressSettings, GroupName, GroupSettings, Scheme, UpstreamSettings
+from gateway.core.settings.balance_settings import (
+    ALIVE,
+    CheckSettings,
+    EjectSettings,
+    QueueSettings,
+    RetrySettings,
+)
+from gateway.core.settings.forward_proxy import proxy_to
+from gateway.core.settings.upstream_settings import (
+    AddressSettings,
+    GroupName,
+    GroupSettings,
+    Scheme,
+    UpstreamSettings,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from typing import Final
 from gateway.config.problems import Loc, Mistake
 from gateway.config.upstreams.upstreams_model import AddressModel, GroupModel
 from gateway.config.values.urls import forward_proxy
-from gateway.core.forward_proxy import proxy_to
-from gateway.core.server_url import is_address
-from gateway.core.settings import Scheme
+from gateway.core.settings.forward_proxy import proxy_to
+from gateway.core.settings.upstream_settings import Scheme
+from gateway.core.text.server_url import is_address
 
 _ONE_SCHEME: Final = (
     "all addresses of a group have one scheme, here {}: write the others as a group of their own"

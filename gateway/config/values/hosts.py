@@ -13,10 +13,10 @@ from ipaddress import IPv6Address, ip_address, ip_interface, ip_network
 from typing import Final
 
 from gateway.config.problems import Wrong
-from gateway.core.forward_proxy import Exempt
-from gateway.core.proxies import Network
-from gateway.core.server_url import is_address, is_loopback
-from gateway.core.settings import Address
+from gateway.core.settings.forward_proxy import Exempt
+from gateway.core.settings.listener_settings import Address
+from gateway.core.settings.proxies import Network
+from gateway.core.text.server_url import is_address, is_loopback
 
 _NAME: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
 _DIGITS_AND_DOTS: Final = re.compile(r"[0-9.]+")

@@ -7,7 +7,7 @@ from typing import Final
 
 from gateway.config.problems import Wrong
 from gateway.config.values.hosts import host_pattern
-from gateway.core.instances import InstancePattern
+from gateway.core.settings.instances import InstancePattern
 
 _EXPECTED: Final = "expected https://host or https://*.example.com, with a port if it is not 443"
 _PATTERN: Final = re.compile(r"https://(?P<host>[^/:?#@\[\]]+)(?::(?P<port>[1-9][0-9]{0,4}))?/?")

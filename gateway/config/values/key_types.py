@@ -19,19 +19,23 @@ from gateway.config.problems import Wrong, any_of
 from gateway.config.values import hosts, names, patterns, times, units, urls
 from gateway.config.values.filled import reader_of_filled, unquoted
 from gateway.config.values.instance_patterns import instance_pattern
-from gateway.core import hours, plain_text
-from gateway.core.access_settings import LimitKey
-from gateway.core.client_settings import AuthMethod, TlsVersion, TokenType
-from gateway.core.forward_proxy import Exempt
-from gateway.core.instances import InstancePattern
-from gateway.core.json_condition import Presence, Scalar
-from gateway.core.json_pointer import JsonPointer
-from gateway.core.login_settings import LoginPace
-from gateway.core.proxies import Network
-from gateway.core.settings import MIB, Address, CallerAuthorization, LogFormat, ReloadTrigger
-from gateway.core.shape_settings import BodyFormat, OwnField, RequestMethod
-from gateway.core.signing_settings import CertificateHeader, SigningAlgorithm
-from gateway.core.whereabouts import LifeUnit
+from gateway.core.settings import hours
+from gateway.core.settings.access_settings import LimitKey
+from gateway.core.settings.all_settings import LogFormat, ReloadTrigger
+from gateway.core.settings.client_settings import AuthMethod, TlsVersion, TokenType
+from gateway.core.settings.forward_proxy import Exempt
+from gateway.core.settings.instances import InstancePattern
+from gateway.core.settings.listener_settings import Address
+from gateway.core.settings.login_settings import LoginPace
+from gateway.core.settings.proxies import Network
+from gateway.core.settings.route_settings import CallerAuthorization
+from gateway.core.settings.shape_settings import BodyFormat, OwnField, RequestMethod
+from gateway.core.settings.signing_settings import CertificateHeader, SigningAlgorithm
+from gateway.core.settings.sizes import MIB
+from gateway.core.settings.whereabouts import LifeUnit
+from gateway.core.text import plain_text
+from gateway.core.text.json_condition import Presence, Scalar
+from gateway.core.text.json_pointer import JsonPointer
 
 LONGEST_ASSERTION_S: Final = 5 * 60.0
 LEAST_IDENTITY_S: Final = 30.0

@@ -8,13 +8,13 @@ from typing import Final
 
 from gateway.config.problems import Wrong
 from gateway.config.template import TAKEN_NAME
-from gateway.core.client_settings import GrantType
 from gateway.core.http.fields import folded
 from gateway.core.http.request_fields import OVERRIDES, SPECIAL
-from gateway.core.identity_jwt import OWN_CLAIMS
-from gateway.core.json_condition import ANYTHING, Presence, Scalar
-from gateway.core.json_pointer import BadPointer, JsonPointer, read_pointer
-from gateway.core.plain_text import text
+from gateway.core.settings.client_settings import GrantType
+from gateway.core.settings.identity_jwt import OWN_CLAIMS
+from gateway.core.text.json_condition import ANYTHING, Presence, Scalar
+from gateway.core.text.json_pointer import BadPointer, JsonPointer, read_pointer
+from gateway.core.text.plain_text import text
 
 _CLIENT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 GROUP: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")

@@ -17,7 +17,7 @@ _REFERENCE: Final = (
     r"|\$\{credential:[A-Za-z0-9_.-]+\}|\$\{taken:[A-Za-z_][A-Za-z0-9_-]*\}"
 )
 _UNFILLED: Final = r"(?!\$[A-Z_][A-Z0-9_]{2,}$)(?!%[A-Z_][A-Z0-9_]{2,}%$)(?!\{\{[\s\S]*\}\}$)"
-"""The same rule as `core.secret_shape.is_unfilled`."""
+"""The same rule as `core.text.secret_shape.is_unfilled`."""
 
 TEXT: Final = rf"^{_UNFILLED}(?:{_REFERENCE}|\$\$\{{|\$(?!\{{)|[^$])+$"
 REFERENCES: Final = rf"^(?=[\s\S]*\$\{{)(?:{_REFERENCE}|\$\$\{{|\$(?!\{{)|[^$])+$"

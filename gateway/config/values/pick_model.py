@@ -17,7 +17,7 @@ from gateway.config.values.key_types import (
     Text,
 )
 from gateway.config.values.strict import Strict, flag, given, optional
-from gateway.core.whereabouts import (
+from gateway.core.settings.whereabouts import (
     FromBody,
     FromCookie,
     FromField,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from gateway.config.problems import Wrong
-from gateway.core.hours import BadHours, read_hours
+from gateway.core.settings.hours import BadHours, read_hours
 
 
 def week_hours(value: str) -> str:

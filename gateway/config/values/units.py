@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from gateway.config.problems import Wrong
-from gateway.core.login_settings import LoginPace
+from gateway.core.settings.login_settings import LoginPace
 
 DURATION_PATTERN: Final = r"[0-9]{1,9}(\.[0-9]{1,3})?(ms|s|m|h)"
 SIZE_PATTERN: Final = r"[0-9]{1,15}(B|KiB|MiB|GiB)"

@@ -10,7 +10,7 @@ from gateway.config.problems import Wrong
 from gateway.config.values import hosts, names, patterns, units, urls
 from gateway.config.values.filled import reader_of_filled
 from gateway.config.values.key_types import Duration, whole_number
-from gateway.core.balance_settings import Balance, BalanceSettings
+from gateway.core.settings.balance_settings import Balance, BalanceSettings
 
 SHORTEST_CHECK_S: Final = 0.1
 LONGEST_CHECK_S: Final = 3600.0

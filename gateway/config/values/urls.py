@@ -16,10 +16,10 @@ from gateway.config.problems import Wrong
 from gateway.config.values.hosts import Authority, authority, socket_path
 from gateway.config.values.names import GROUP
 from gateway.core.errors import AmbiguousPath
-from gateway.core.forward_proxy import Exempt, ForwardProxy
 from gateway.core.http.target import other_readings
 from gateway.core.secret import Secret
-from gateway.core.settings import Scheme, UpstreamSettings
+from gateway.core.settings.forward_proxy import Exempt, ForwardProxy
+from gateway.core.settings.upstream_settings import Scheme, UpstreamSettings
 
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 _BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.core.access_settings import GateSettings
 from gateway.core.caller import Caller
-from gateway.core.settings import RouteSettings
+from gateway.core.settings.access_settings import GateSettings
+from gateway.core.settings.route_settings import RouteSettings
 from gateway.core.tenants import CLAIM
 
 _CLAIM_OF_IDENTITY: Final = "claims."

@@ -16,7 +16,7 @@ from typing import Final
 
 from gateway.core.access.finding import Bad, Known
 from gateway.core.access.jwt_token import decoded
-from gateway.core.json_object import JsonObject
+from gateway.core.text.json_object import JsonObject
 
 _DIGEST_BYTES: Final = 32
 _NAMES: Final = frozenset({"x5t#S256", "jkt"})

@@ -17,8 +17,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from gateway.core.access_settings import CorsSettings
 from gateway.core.http.request_head import RequestHead
+from gateway.core.settings.access_settings import CorsSettings
 
 REQUEST_METHOD: Final = b"access-control-request-method"
 _REQUEST_HEADERS: Final = b"access-control-request-headers:"

@@ -12,7 +12,7 @@ from typing import Final
 from gateway.core.access.finding import Bad
 from gateway.core.access.token_claims import ClaimRules, caller_of
 from gateway.core.caller import Caller
-from gateway.core.json_object import JsonObject
+from gateway.core.text.json_object import JsonObject
 
 INACTIVE: Final = Bad("the token is not active: it is unknown, expired or revoked")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.core.json_object import JsonObject
-from gateway.core.server_url import may_be_asked
+from gateway.core.text.json_object import JsonObject
+from gateway.core.text.server_url import may_be_asked
 
 
 def jwks_uri_in(metadata: JsonObject, issuer: str, *, allows_insecure: bool) -> str | None:

@@ -19,7 +19,7 @@ from typing import Final
 
 from gateway.core.access.evidence import is_too_long
 from gateway.core.access.finding import Bad
-from gateway.core.json_object import JsonObject, read_json_object
+from gateway.core.text.json_object import JsonObject, read_json_object
 
 _ACCESS_TOKEN: Final = frozenset({"at+jwt", "application/at+jwt"})
 _ANY_JWT: Final = frozenset({"", "jwt", "application/jwt"}) | _ACCESS_TOKEN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.core.json_object import read_json_object
+from gateway.core.text.json_object import read_json_object
 
 MOST_BYTES: Final = 512 * 1024
 _TYPES: Final = frozenset({"RSA", "EC", "OKP"})

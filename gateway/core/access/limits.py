@@ -13,11 +13,11 @@ from math import ceil
 from typing import Final
 
 from gateway.core.access.gcra import NS, Rate
-from gateway.core.access_settings import LimitKey, RateLimit
 from gateway.core.caller import Caller
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import RequestHead
-from gateway.core.proxies import plain_address
+from gateway.core.settings.access_settings import LimitKey, RateLimit
+from gateway.core.settings.proxies import plain_address
 
 _IPV6_PREFIX: Final = 64
 """A single subscriber has as many addresses."""

@@ -31,8 +31,8 @@ from enum import Enum
 from typing import Final
 
 from gateway.core.access.finding import Bad, Fault, Finding, Known, Slowed, Unsure
-from gateway.core.access_settings import AccessEntry, AccessRule
 from gateway.core.caller import Caller, WayName
+from gateway.core.settings.access_settings import AccessEntry, AccessRule
 
 
 class Reason(Enum):

@@ -15,12 +15,12 @@ from typing import Final
 
 from gateway.core.access.finding import Bad
 from gateway.core.access.jwt_token import decoded
-from gateway.core.access_settings import JWT_ALGORITHMS
-from gateway.core.base64url import base64url
 from gateway.core.dpop import without_query
 from gateway.core.http.outbound import CallerFields
 from gateway.core.http.request_head import RequestHead
-from gateway.core.json_object import JsonObject, finite_number, read_json_object
+from gateway.core.settings.access_settings import JWT_ALGORITHMS
+from gateway.core.text.base64url import base64url
+from gateway.core.text.json_object import JsonObject, finite_number, read_json_object
 
 OLDEST_S: Final = 60.0
 AHEAD_S: Final = 30.0

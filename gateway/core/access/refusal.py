@@ -22,9 +22,9 @@ from gateway.core.access_errors import (
     ScopeInsufficient,
     TooManyFailures,
 )
-from gateway.core.access_settings import JWT_ALGORITHMS
 from gateway.core.caller import WayName
 from gateway.core.errors import GatewayError
+from gateway.core.settings.access_settings import JWT_ALGORITHMS
 
 Fields = tuple[tuple[str, str], ...]
 BEARER: Final = 'Bearer realm="gateway"'

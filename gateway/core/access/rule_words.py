@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.core.access_settings import AccessEntry, AccessRule, GateSettings, InFlightLimit, Limit
+from gateway.core.settings.access_settings import AccessEntry, AccessRule, GateSettings, InFlightLimit, Limit
 
 
 def gate_words(gate: GateSettings) -> str:

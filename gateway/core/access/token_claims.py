@@ -19,7 +19,7 @@ from typing import Final
 
 from gateway.core.access.finding import Bad
 from gateway.core.caller import Caller, WayName
-from gateway.core.json_object import JsonObject, finite_number
+from gateway.core.text.json_object import JsonObject, finite_number
 
 SKEW_S: Final = 60.0
 _LONGEST_ID: Final = 256

@@ -11,7 +11,9 @@ from __future__ import annotations
 from dataclasses import replace
 from math import ceil
 
-from gateway.core.settings import GroupSettings, Limits, RouteSettings
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.route_settings import RouteSettings
+from gateway.core.settings.upstream_settings import GroupSettings
 
 
 def share_of(limits: Limits, workers: int) -> Limits:

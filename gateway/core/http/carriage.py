@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from typing import Final, assert_never
 from urllib.parse import quote
 
-from gateway.core.carriers import Carrier, InCookie, InHeader, InQuery
+from gateway.core.settings.carriers import Carrier, InCookie, InHeader, InQuery
 from gateway.core.token import Token
 
 MASKED: Final = b"****"
-_MASKED_FROM_CHARS: Final = 4  # as in `core.masking`: fewer would mask letters in every word
+_MASKED_FROM_CHARS: Final = 4  # as in `core.text.masking`: fewer would mask letters in every word
 
 
 class CannotCarry(Exception):

@@ -18,14 +18,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from gateway.core.carriers import USUAL, InCookie, InHeader, InQuery
 from gateway.core.errors import QueryNotAllowed, TokenAnswerInvalid
 from gateway.core.http.carriage import CannotCarry, Echoes, Rendered, rendered
 from gateway.core.http.fields import folded
 from gateway.core.http.lookalikes import cookie_set, cookies_without, name_key, query_has
 from gateway.core.http.outbound import CallerFields, OutboundPlan
 from gateway.core.http.request_head import RequestHead
-from gateway.core.settings import RouteSettings
+from gateway.core.settings.carriers import USUAL, InCookie, InHeader, InQuery
+from gateway.core.settings.route_settings import RouteSettings
 from gateway.core.token import Token
 
 _VERSION: Final = b" HTTP/1.1"

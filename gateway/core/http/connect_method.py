@@ -14,8 +14,9 @@ from typing import Final
 
 from gateway.core.cause import Cause
 from gateway.core.errors import UpstreamProxyFailed, UpstreamProxyLeadsNowhere
-from gateway.core.forward_proxy import ForwardProxy
-from gateway.core.settings import KIB, UpstreamSettings
+from gateway.core.settings.forward_proxy import ForwardProxy
+from gateway.core.settings.sizes import KIB
+from gateway.core.settings.upstream_settings import UpstreamSettings
 
 MOST_BYTES: Final = 16 * KIB
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: [^\r\n]*)?\r\n")

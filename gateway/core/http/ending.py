@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.core.settings import KIB
+from gateway.core.settings.sizes import KIB
 
 STALL_S: Final = 30.0  # without reading anything
 PACE_BYTES_PER_S: Final = 4 * KIB  # on average, after the first `STALL_S`

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from gateway.core.http.foreign import names_this_machine
 from gateway.core.http.outbound import UNKNOWN, CallerFields
-from gateway.core.proxies import TrustedProxies, plain_address
-from gateway.core.settings import ListenerSettings
+from gateway.core.settings.listener_settings import ListenerSettings
+from gateway.core.settings.proxies import TrustedProxies, plain_address
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from typing import Final
 from gateway.core.errors import ForeignPage, MalformedRequest
 from gateway.core.http.host import host_of
 from gateway.core.http.request_head import RequestHead
-from gateway.core.server_url import is_loopback
+from gateway.core.text.server_url import is_loopback
 
 USUAL_HOSTS: Final = frozenset({"", "127.0.0.1", "::1", "localhost"})
 # As the hosts files of common systems name it; nobody can register these names (RFC 6761 section 6.3).

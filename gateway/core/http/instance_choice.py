@@ -13,9 +13,10 @@ from dataclasses import replace
 from typing import Final
 
 from gateway.core.errors import InstanceNotAllowed
-from gateway.core.forward_proxy import proxy_to
-from gateway.core.instances import InstanceSettings
-from gateway.core.settings import RouteSettings, Scheme
+from gateway.core.settings.forward_proxy import proxy_to
+from gateway.core.settings.instances import InstanceSettings
+from gateway.core.settings.route_settings import RouteSettings
+from gateway.core.settings.upstream_settings import Scheme
 from gateway.core.token import Token
 
 _LONGEST: Final = 2048

@@ -20,8 +20,9 @@ from gateway.core.http.fields import folded, line, without
 from gateway.core.http.foreign import NO_ORIGINS, USUAL_HOSTS, refuse_foreign_page
 from gateway.core.http.request_head import RequestHead, SentFields
 from gateway.core.http.target import Target
-from gateway.core.proxies import NO_PROXIES, TrustedProxies
-from gateway.core.settings import CallerAuthorization, HeaderRules, RouteSettings, Scheme
+from gateway.core.settings.proxies import NO_PROXIES, TrustedProxies
+from gateway.core.settings.route_settings import CallerAuthorization, HeaderRules, RouteSettings
+from gateway.core.settings.upstream_settings import Scheme
 from gateway.core.token import Token
 
 _CRLF: Final = b"\r\n"

@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.core.http.fields import FieldNames
-from gateway.core.settings import KIB
+from gateway.core.settings.sizes import KIB
 
 KEPT_BYTES: Final = 2 * KIB
 """The longest block of fields that an idle connection keeps."""

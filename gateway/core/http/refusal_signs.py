@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from gateway.core.content_coding import unpack
-from gateway.core.json_object import JsonDocument, read_json
-from gateway.core.refusal_sign import ANY_VALUE, RefusalSign
+from gateway.core.settings.refusal_sign import ANY_VALUE, RefusalSign
+from gateway.core.text.content_coding import unpack
+from gateway.core.text.json_object import JsonDocument, read_json
 
 MOST_BODY_BYTES: Final = 4 * 1024
 MOST_UNPACKED_BYTES: Final = 64 * 1024

@@ -26,7 +26,7 @@ from gateway.core.http.host import host_of
 from gateway.core.http.plain_head import KEPT_BYTES, PlainFieldNames, plain_lines
 from gateway.core.http.request_fields import NOTED, OVERRIDES, PLAIN, SPECIAL
 from gateway.core.http.target import Target, read_target
-from gateway.core.settings import Limits
+from gateway.core.settings.all_settings import Limits
 
 RawHeaders = Collection[tuple[bytes, bytes]]
 

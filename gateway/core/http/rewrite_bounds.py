@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TypeAlias
 
-from gateway.core.settings import RouteSettings
+from gateway.core.settings.route_settings import RouteSettings
 
 _Place: TypeAlias = tuple[str | None, str]
 """A host, and a path without a final slash."""

@@ -27,9 +27,10 @@ from typing import Final, TypeAlias
 from gateway.core.errors import AmbiguousPath
 from gateway.core.http.rewrite_bounds import inside
 from gateway.core.http.target import other_readings
-from gateway.core.rewrite_settings import CookieDomain
-from gateway.core.server_url import is_address
-from gateway.core.settings import RouteSettings, Scheme, UpstreamSettings
+from gateway.core.settings.rewrite_settings import CookieDomain
+from gateway.core.settings.route_settings import RouteSettings
+from gateway.core.settings.upstream_settings import Scheme, UpstreamSettings
+from gateway.core.text.server_url import is_address
 
 Origin: TypeAlias = tuple[bytes, bytes, int]
 """Scheme, host, port; in lower case."""

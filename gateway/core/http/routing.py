@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 
 from gateway.core.errors import AmbiguousPath, MethodNotAllowed, NoRoute
 from gateway.core.http.target import is_plain, other_readings
-from gateway.core.settings import RouteSettings
+from gateway.core.settings.route_settings import RouteSettings
 
 R = TypeVar("R")
 

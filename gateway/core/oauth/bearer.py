@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from hashlib import blake2s
 from typing import Final
 
-from gateway.core.carriers import MAIN_PART
 from gateway.core.oauth.lifetime import Life
 from gateway.core.oauth.token_outcome import Granted
 from gateway.core.secret import Secret
+from gateway.core.settings.carriers import MAIN_PART
 from gateway.core.token import Token
 
 _DIGEST_BYTES: Final = 4

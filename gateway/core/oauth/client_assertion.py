@@ -16,8 +16,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.core.json_object import JsonObject
-from gateway.core.signing_settings import AssertionSettings, JsonClaim
+from gateway.core.settings.signing_settings import AssertionSettings, JsonClaim
+from gateway.core.text.json_object import JsonObject
 
 JWT_BEARER: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 """The ``client_assertion_type`` of a JWT (RFC 7523 section 2.2)."""

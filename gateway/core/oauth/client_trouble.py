@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.core.cause import TLS_KEYS, Cause
-from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, GrantType
 from gateway.core.oauth.client_facts import blames_secret
 from gateway.core.oauth.token_answer import PROOF_CODES
 from gateway.core.oauth.token_outcome import Failed, FailureKind
+from gateway.core.settings.client_settings import AuthMethod, ClientName, ClientSettings, GrantType
 
 _OF_CODES: Final = {
     "invalid_client": Cause.CREDENTIALS_REFUSED,

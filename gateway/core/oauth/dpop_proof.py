@@ -12,8 +12,8 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Final
 
-from gateway.core.base64url import base64url
 from gateway.core.dpop import USE_DPOP_NONCE, without_query
+from gateway.core.text.base64url import base64url
 
 PROOF_TYPE: Final = "dpop+jwt"
 """The ``typ`` of a proof (section 4.2)."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode
 from typing import Final
 
-from gateway.core.json_object import JsonObject, finite_number, read_json_object
+from gateway.core.text.json_object import JsonObject, finite_number, read_json_object
 
 _PARTS: Final = 3  # header, claims, signature (RFC 7515 section 7.1); an encrypted token has five
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-from gateway.core.json_object import finite_number
+from gateway.core.text.json_object import finite_number
 
 SHORTEST_LIFE_S: Final = 1.0
 LONGEST_LIFE_S: Final = 366 * 24 * 60 * 60.0

@@ -18,10 +18,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.core.json_object import JsonObject
 from gateway.core.oauth.server_answer import ServerAnswer, is_transient_status
 from gateway.core.oauth.token_outcome import Failed, FailureKind
-from gateway.core.server_url import may_be_asked
+from gateway.core.text.json_object import JsonObject
+from gateway.core.text.server_url import may_be_asked
 
 LIFETIME_S: Final = 3600.0
 """How long metadata is valid that does not say so itself; servers say an hour to a day."""

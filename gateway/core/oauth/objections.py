@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gateway.core.client_settings import AuthMethod, ClientSettings, Grant, GrantType
-from gateway.core.cut import some_of
 from gateway.core.oauth.client_assertion import JWT_BEARER
 from gateway.core.oauth.metadata import ServerMetadata, Words
-from gateway.core.signing_settings import SigningAlgorithm
+from gateway.core.settings.client_settings import AuthMethod, ClientSettings, Grant, GrantType
+from gateway.core.settings.signing_settings import SigningAlgorithm
+from gateway.core.text.cut import some_of
 
 
 @dataclass(frozen=True, slots=True)

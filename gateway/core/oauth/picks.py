@@ -1,4 +1,4 @@
-"""Pick a text out of an answer, whatever its shape, from the place that `core.whereabouts` names.
+"""Pick a text out of an answer, whatever its shape, from the place that `core.settings.whereabouts` names.
 
 Rules:
 
@@ -18,12 +18,9 @@ from html import unescape
 from typing import Final, assert_never
 from urllib.parse import unquote_plus
 
-from gateway.core.http_time import read_http_date
-from gateway.core.json_object import finite_number, read_json
-from gateway.core.json_pointer import Astray, JsonPointer, described, follow, shown_names
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.set_cookie import cookies_set
-from gateway.core.whereabouts import (
+from gateway.core.settings.whereabouts import (
     FromBody,
     FromCookie,
     FromField,
@@ -33,6 +30,9 @@ from gateway.core.whereabouts import (
     FromPage,
     Pick,
 )
+from gateway.core.text.http_time import read_http_date
+from gateway.core.text.json_object import finite_number, read_json
+from gateway.core.text.json_pointer import Astray, JsonPointer, described, follow, shown_names
 
 MOST_PAGE_CHARS: Final = 256 * 1024
 

@@ -8,8 +8,8 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from gateway.core.dpop import nonce_of_text
-from gateway.core.http_time import read_retry_after
-from gateway.core.json_object import JsonObject, read_json_object
+from gateway.core.text.http_time import read_retry_after
+from gateway.core.text.json_object import JsonObject, read_json_object
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 FORM: Final = "application/x-www-form-urlencoded"

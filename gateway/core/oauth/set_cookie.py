@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.core.http_time import read_http_date
+from gateway.core.text.http_time import read_http_date
 
 _SECONDS: Final = re.compile("-?[0-9]{1,12}")
 

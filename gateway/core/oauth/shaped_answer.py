@@ -19,14 +19,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.core.client_settings import Grant
-from gateway.core.http_time import read_http_date
-from gateway.core.json_object import read_json
-from gateway.core.json_pointer import Found, JsonPointer, follow
-from gateway.core.login_settings import StatedLife
 from gateway.core.oauth.jwt_claims import claimed_left_s
 from gateway.core.oauth.lifetime import earlier_of
-from gateway.core.oauth.login_success import objection_to, unmet
+from gateway.core.oauth.logins.login_success import objection_to, unmet
 from gateway.core.oauth.picks import NotMet, NotPicked, Picked, pick_text
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.set_cookie import cookies_set
@@ -41,8 +36,13 @@ from gateway.core.oauth.token_answer import (
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted, Outcome
 from gateway.core.oauth.token_type import flaw_of_type, is_bound_by_type
 from gateway.core.secret import Secret
-from gateway.core.shape_settings import AnswerShape
-from gateway.core.whereabouts import FromCookie, FromJson, LifeUnit, Pick
+from gateway.core.settings.client_settings import Grant
+from gateway.core.settings.login_settings import StatedLife
+from gateway.core.settings.shape_settings import AnswerShape
+from gateway.core.settings.whereabouts import FromCookie, FromJson, LifeUnit, Pick
+from gateway.core.text.http_time import read_http_date
+from gateway.core.text.json_object import read_json
+from gateway.core.text.json_pointer import Found, JsonPointer, follow
 
 _TOKEN: Final = FromJson(JsonPointer(("access_token",)))
 _TYPE: Final = FromJson(JsonPointer(("token_type",)))

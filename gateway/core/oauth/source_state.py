@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.core.client_settings import ClientName
 from gateway.core.oauth.client_facts import ClientFacts
+from gateway.core.settings.client_settings import ClientName
 from gateway.core.token import Token
 
 

@@ -16,9 +16,9 @@ import re
 from datetime import datetime
 from typing import Final
 
-from gateway.core.http_time import read_http_date
 from gateway.core.oauth.lifetime import read_expires_in
-from gateway.core.whereabouts import LifeUnit
+from gateway.core.settings.whereabouts import LifeUnit
+from gateway.core.text.http_time import read_http_date
 
 _EARLIEST_S: Final = 1e9
 _MILLISECONDS_FROM: Final = 1e11

@@ -20,15 +20,15 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from gateway.core.http_time import read_http_date
-from gateway.core.json_object import JsonObject
 from gateway.core.oauth.jwt_claims import claimed_left_s
 from gateway.core.oauth.lifetime import earlier_of, read_expires_in
 from gateway.core.oauth.server_answer import ServerAnswer, is_transient_status
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted, Outcome
 from gateway.core.oauth.token_type import flaw_of_type, is_bound_by_type
 from gateway.core.secret import Secret
-from gateway.core.signing_settings import DpopSettings
+from gateway.core.settings.signing_settings import DpopSettings
+from gateway.core.text.http_time import read_http_date
+from gateway.core.text.json_object import JsonObject
 
 MAX_TOKEN_CHARS: Final = 16 * 1024  # servers refuse header fields above 8 to 32 KiB
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from gateway.core.client_settings import ClientName
 from gateway.core.errors import AuthorizationServerError
 from gateway.core.oauth.named_secret import SecretName
 from gateway.core.oauth.token_outcome import Failed
+from gateway.core.settings.client_settings import ClientName
 from gateway.core.token import Token
 
 

@@ -23,7 +23,6 @@ from math import ceil
 from typing import assert_never
 
 from gateway.core.cause import Cause
-from gateway.core.client_settings import ClientName
 from gateway.core.errors import (
     AuthorizationServerError,
     ClientFileUnusable,
@@ -33,6 +32,7 @@ from gateway.core.errors import (
     TokenUnavailable,
 )
 from gateway.core.secret import Secret
+from gateway.core.settings.client_settings import ClientName
 from gateway.core.token import Prover
 
 

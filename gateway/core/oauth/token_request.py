@@ -27,10 +27,16 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 from urllib.parse import quote
 
-from gateway.core.client_settings import AuthMethod, Grant, GrantType
 from gateway.core.secret import Secret
-from gateway.core.shape_settings import USUAL_REQUEST, BodyFormat, OwnField, RequestMethod, RequestShape
-from gateway.core.whereabouts import FromJson
+from gateway.core.settings.client_settings import AuthMethod, Grant, GrantType
+from gateway.core.settings.shape_settings import (
+    USUAL_REQUEST,
+    BodyFormat,
+    OwnField,
+    RequestMethod,
+    RequestShape,
+)
+from gateway.core.settings.whereabouts import FromJson
 
 Fields = tuple[tuple[str, str], ...]
 

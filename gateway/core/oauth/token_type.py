@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.core.signing_settings import DpopSettings
+from gateway.core.settings.signing_settings import DpopSettings
 
 _BEARER: Final = "bearer"
 _DPOP: Final = "dpop"

@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol, TypeVar
 
-from gateway.core.balance_settings import ALIVE, CheckSettings
 from gateway.core.errors import GatewayError
+from gateway.core.settings.balance_settings import ALIVE, CheckSettings
 from gateway.core.upstreams.ejection import Health
 from gateway.core.upstreams.signs import sign_of_error
 

@@ -20,7 +20,7 @@ from hashlib import blake2s
 from math import log
 from typing import Final, Protocol, TypeVar
 
-from gateway.core.balance_settings import Balance
+from gateway.core.settings.balance_settings import Balance
 
 _SPACE: Final = 2.0**64
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.core.balance_settings import RetrySettings
+from gateway.core.settings.balance_settings import RetrySettings
 
 LEAST: Final = 3
 """So many retries may run however few requests do."""

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Final
 
-from gateway.core.balance_settings import EjectSettings
+from gateway.core.settings.balance_settings import EjectSettings
 
 MOST_OUT_S: Final = 5 * 60.0
 _SPREAD: Final = 0.1

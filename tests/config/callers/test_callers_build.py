@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from gateway.config import load_all
-from gateway.core.access_settings import BasicWay, CertificateWay, IntrospectionWay
 from gateway.core.caller import WayName
-from gateway.core.client_settings import ClientName, ClientTrust
+from gateway.core.settings.access_settings import BasicWay, CertificateWay, IntrospectionWay
+from gateway.core.settings.client_settings import ClientName, ClientTrust
 from tests.config.documents import ENVIRON, load_text
 
 ROUTES = 'routes: [{path: /, upstream: "http://127.0.0.1:9500"}]\n'

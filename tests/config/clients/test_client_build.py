@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core.client_settings import AuthMethod, ClientName, Reach, TlsVersion
-from gateway.core.signing_settings import DpopSettings, SigningAlgorithm
+from gateway.core.settings.client_settings import AuthMethod, ClientName, Reach, TlsVersion
+from gateway.core.settings.signing_settings import DpopSettings, SigningAlgorithm
 from tests.config.documents import ROUTE, SECRET, load_text
 
 

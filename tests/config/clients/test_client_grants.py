@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from gateway.config.clients.client_model import ClientModel
 from gateway.config.routes.route_model import RouteModel
-from gateway.core.client_settings import ClientName, Grant
-from gateway.core.settings import Settings
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.client_settings import ClientName, Grant
 from gateway.oauth.store import needed_clients
 from tests.config.documents import load_text
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.core.client_settings import ClientName
-from gateway.core.json_condition import ANYTHING, JsonCondition
-from gateway.core.json_pointer import read_pointer
-from gateway.core.login_settings import (
+from gateway.core.settings.client_settings import ClientName
+from gateway.core.settings.login_settings import (
     BasicLogin,
     FormBody,
     JsonConstant,
@@ -21,7 +19,9 @@ from gateway.core.login_settings import (
     StepRequest,
     TakenText,
 )
-from gateway.core.whereabouts import FromCookie, FromField, FromJson, FromPage, LifeUnit
+from gateway.core.settings.whereabouts import FromCookie, FromField, FromJson, FromPage, LifeUnit
+from gateway.core.text.json_condition import ANYTHING, JsonCondition
+from gateway.core.text.json_pointer import read_pointer
 from tests.config.documents import ROUTE, SECRET, load_text
 
 URL = "https://erp.example.com/login"

@@ -6,14 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.carriers import USUAL, InCookie, InHeader
-from gateway.core.client_settings import ClientName, ClientSettings, GrantType, Section
-from gateway.core.json_condition import JsonCondition
-from gateway.core.json_pointer import read_pointer
-from gateway.core.login_settings import LoginSuccess, StatedLife
-from gateway.core.settings import Settings
-from gateway.core.shape_settings import AnswerShape, BodyFormat, OwnField, RequestMethod, RequestShape
-from gateway.core.whereabouts import (
+from gateway.core.settings.all_settings import Settings
+from gateway.core.settings.carriers import USUAL, InCookie, InHeader
+from gateway.core.settings.client_settings import ClientName, ClientSettings, GrantType, Section
+from gateway.core.settings.login_settings import LoginSuccess, StatedLife
+from gateway.core.settings.shape_settings import (
+    AnswerShape,
+    BodyFormat,
+    OwnField,
+    RequestMethod,
+    RequestShape,
+)
+from gateway.core.settings.whereabouts import (
     FromBody,
     FromCookie,
     FromField,
@@ -23,6 +27,8 @@ from gateway.core.whereabouts import (
     FromPage,
     LifeUnit,
 )
+from gateway.core.text.json_condition import JsonCondition
+from gateway.core.text.json_pointer import read_pointer
 from gateway.files_in_use import watched_files
 from tests.config.documents import load_text
 

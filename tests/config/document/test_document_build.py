@@ -9,15 +9,10 @@ import pytest
 from gateway.config import (
     load,
 )
-from gateway.core.client_settings import AuthMethod, ClientName
-from gateway.core.settings import (
-    Address,
-    CallerAuthorization,
-    HeaderRules,
-    Limits,
-    LogSettings,
-    Timeouts,
-)
+from gateway.core.settings.all_settings import Limits, LogSettings
+from gateway.core.settings.client_settings import AuthMethod, ClientName
+from gateway.core.settings.listener_settings import Address
+from gateway.core.settings.route_settings import CallerAuthorization, HeaderRules, Timeouts
 from tests.config.documents import CLIENT, ROUTE, SECRET, load_text
 
 

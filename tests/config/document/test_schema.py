@@ -15,28 +15,20 @@ from gateway.config.values import hosts, names, urls
 from gateway.config.values.key_types import JwtType
 from gateway.config.values.patterns import REFERENCES as WITH_REFERENCES
 from gateway.config.values.units import DURATION_PATTERN, SIZE_PATTERN, duration_s, size_bytes
-from gateway.core import identity_jwt
-from gateway.core.access_settings import ApiKeyWay, CorsSettings, IntrospectionWay
-from gateway.core.balance_settings import EJECT, QUEUE, RETRY, WARM, CheckSettings
-from gateway.core.carriers import MAIN_PART
-from gateway.core.client_settings import AuthMethod, ClientSettings, GrantType, Reach, TlsVersion
 from gateway.core.oauth.client_assertion import JWT_BEARER
-from gateway.core.rewrite_settings import USUAL_REWRITES
-from gateway.core.secret_shape import is_unfilled
-from gateway.core.settings import (
-    AddressSettings,
-    CallerAuthorization,
-    GroupSettings,
-    Limits,
-    LogSettings,
-    ReloadTrigger,
-    Timeouts,
-    TunnelSettings,
-    UpstreamSettings,
-)
-from gateway.core.shape_settings import RequestShape
-from gateway.core.signing_settings import LIFETIME_S
-from gateway.core.whereabouts import LifeUnit
+from gateway.core.settings import identity_jwt
+from gateway.core.settings.access_settings import ApiKeyWay, CorsSettings, IntrospectionWay
+from gateway.core.settings.all_settings import Limits, LogSettings, ReloadTrigger
+from gateway.core.settings.balance_settings import EJECT, QUEUE, RETRY, WARM, CheckSettings
+from gateway.core.settings.carriers import MAIN_PART
+from gateway.core.settings.client_settings import AuthMethod, ClientSettings, GrantType, Reach, TlsVersion
+from gateway.core.settings.rewrite_settings import USUAL_REWRITES
+from gateway.core.settings.route_settings import CallerAuthorization, Timeouts, TunnelSettings
+from gateway.core.settings.shape_settings import RequestShape
+from gateway.core.settings.signing_settings import LIFETIME_S
+from gateway.core.settings.upstream_settings import AddressSettings, GroupSettings, UpstreamSettings
+from gateway.core.settings.whereabouts import LifeUnit
+from gateway.core.text.secret_shape import is_unfilled
 from tests.config.document.schema_reader import complaints, paths
 from tests.config.documents import CRM, ROUTE, load_text, problems_of
 

@@ -6,12 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.settings import (
-    Address,
-    Limits,
-    ReloadTrigger,
-    SocketAccess,
-)
+from gateway.core.settings.all_settings import Limits, ReloadTrigger
+from gateway.core.settings.listener_settings import Address, SocketAccess
 from tests.config.documents import ROUTE, load_text, problems_of
 
 

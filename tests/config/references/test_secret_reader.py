@@ -3,8 +3,8 @@ from __future__ import annotations
 from gateway.config.references.expand import ReferenceValues
 from gateway.config.references.secret_reader import constant_reader, template_reader
 from gateway.config.template import read_template
-from gateway.core.client_settings import ClientName
 from gateway.core.oauth.named_secret import NamedReader
+from gateway.core.settings.client_settings import ClientName
 from tests.config.documents import CLIENT, ROUTE, load_text
 
 

@@ -6,14 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.carriers import USUAL, InCookie, InHeader, InQuery
-from gateway.core.client_settings import ClientName
-from gateway.core.instances import InstancePattern, InstanceSettings
-from gateway.core.settings import (
-    HeaderRules,
-    Scheme,
-    Timeouts,
-)
+from gateway.core.settings.carriers import USUAL, InCookie, InHeader, InQuery
+from gateway.core.settings.client_settings import ClientName
+from gateway.core.settings.instances import InstancePattern, InstanceSettings
+from gateway.core.settings.route_settings import HeaderRules, Timeouts
+from gateway.core.settings.upstream_settings import Scheme
 from tests.config.documents import CRM, load_text
 
 INJECTING = "routes: [{path: /, upstream: 'https://a', client: crm}]"

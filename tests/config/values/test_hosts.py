@@ -17,7 +17,7 @@ from gateway.config.values.hosts import (
     network,
     socket_path,
 )
-from gateway.core.settings import Address
+from gateway.core.settings.listener_settings import Address
 
 
 @pytest.mark.parametrize(

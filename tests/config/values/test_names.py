@@ -4,7 +4,7 @@ import pytest
 
 from gateway.config.problems import Wrong
 from gateway.config.values import names
-from gateway.core import plain_text
+from gateway.core.text import plain_text
 
 GOOD = [
     (names.text, ["a", "é ü", "p@ss+w%rd"]),

@@ -4,8 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.config.values.pick_model import LifetimeModel, PickModel
-from gateway.core.json_pointer import read_pointer
-from gateway.core.whereabouts import (
+from gateway.core.settings.whereabouts import (
     FromBody,
     FromCookie,
     FromField,
@@ -15,6 +14,7 @@ from gateway.core.whereabouts import (
     FromPage,
     LifeUnit,
 )
+from gateway.core.text.json_pointer import read_pointer
 
 DATA = FromJson(read_pointer("/data/token"))
 

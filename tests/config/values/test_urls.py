@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gateway.config.problems import Wrong
 from gateway.config.values.urls import ServerUrl, endpoint, path_prefix, proxy, resource, upstream
-from gateway.core.settings import Scheme
+from gateway.core.settings.upstream_settings import Scheme
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ import pytest
 from gateway.core.access.asked import Asked, asked_in
 from gateway.core.access.finding import Known
 from gateway.core.access.outcome import judge
-from gateway.core.access_settings import AccessEntry, AccessRule, GateSettings
 from gateway.core.caller import Caller, WayName
-from gateway.core.identity import IdentityField, identity_lines
-from gateway.core.identity_jwt import IdentityJwt, stated
-from gateway.core.settings import RouteName, RouteSettings, Scheme, TenantSettings, UpstreamSettings
+from gateway.core.settings.access_settings import AccessEntry, AccessRule, GateSettings
+from gateway.core.settings.identity import IdentityField, identity_lines
+from gateway.core.settings.identity_jwt import IdentityJwt, stated
+from gateway.core.settings.route_settings import RouteName, RouteSettings, TenantSettings
+from gateway.core.settings.upstream_settings import Scheme, UpstreamSettings
 from gateway.core.tenants import selected
 
 STAFF = WayName("staff")

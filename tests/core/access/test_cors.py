@@ -3,9 +3,9 @@
 import pytest
 
 from gateway.core.access.cors import Cors, asked_method, is_preflight
-from gateway.core.access_settings import CorsSettings
 from gateway.core.http.request_head import HeadReader
-from gateway.core.settings import Limits
+from gateway.core.settings.access_settings import CorsSettings
+from gateway.core.settings.all_settings import Limits
 
 APP = "https://app.test"
 ASKED = ("Access-Control-Request-Method", "PUT")

@@ -5,7 +5,7 @@ import pytest
 from gateway.core.access.evidence import Slot, api_key, authorization, token, without_scheme
 from gateway.core.errors import MalformedRequest
 from gateway.core.http.request_head import HeadReader
-from gateway.core.settings import Limits
+from gateway.core.settings.all_settings import Limits
 
 KEYS = frozenset({b"x-api-key"})
 

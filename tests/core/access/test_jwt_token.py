@@ -19,7 +19,7 @@ from gateway.core.access.jwt_token import (
     issuer_of,
     read_token,
 )
-from gateway.core.access_settings import JWT_ALGORITHMS
+from gateway.core.settings.access_settings import JWT_ALGORITHMS
 
 CLAIMS = {"iss": "https://as.test", "aud": "us"}
 

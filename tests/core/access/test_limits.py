@@ -4,8 +4,8 @@ import pytest
 
 from gateway.core.access.gcra import NS, Rate
 from gateway.core.access.limits import key_of, network_of, rate_fields, usage
-from gateway.core.access_settings import LimitKey, RateLimit
 from gateway.core.caller import Caller, WayName
+from gateway.core.settings.access_settings import LimitKey, RateLimit
 
 ALICE = Caller(WayName("staff"), "alice")
 

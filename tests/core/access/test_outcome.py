@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from gateway.core.access.finding import Bad, Known, Slowed, Unsure
 from gateway.core.access.outcome import Admitted, Reason, Refused, judge
-from gateway.core.access_settings import AccessEntry, AccessRule
 from gateway.core.caller import Caller, WayName
-from gateway.core.hours import Hours
+from gateway.core.settings.access_settings import AccessEntry, AccessRule
+from gateway.core.settings.hours import Hours
 
 STAFF, PARTNER, OFFICE = WayName("staff"), WayName("partner"), WayName("office")
 PRESENTED = frozenset({STAFF, PARTNER})

@@ -1,7 +1,8 @@
 """A route's rule in words."""
 
 from gateway.core.access.rule_words import gate_words, limit_words
-from gateway.core.access_settings import (
+from gateway.core.caller import WayName
+from gateway.core.settings.access_settings import (
     NOTHING,
     AccessEntry,
     AccessRule,
@@ -10,8 +11,7 @@ from gateway.core.access_settings import (
     LimitKey,
     RateLimit,
 )
-from gateway.core.caller import WayName
-from gateway.core.hours import Hours
+from gateway.core.settings.hours import Hours
 
 STAFF, OFFICE = WayName("staff"), WayName("office")
 

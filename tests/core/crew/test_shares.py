@@ -8,17 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.balance_settings import CheckSettings
 from gateway.core.crew.shares import automatic, quota_of, route_of_keeper, route_of_worker, share_of
-from gateway.core.settings import (
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.balance_settings import CheckSettings
+from gateway.core.settings.route_settings import RouteName, RouteSettings, TenantSettings
+from gateway.core.settings.upstream_settings import (
     AddressSettings,
     GroupName,
     GroupSettings,
-    Limits,
-    RouteName,
-    RouteSettings,
     Scheme,
-    TenantSettings,
     UpstreamSettings,
 )
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.carriers import InCookie, InHeader, InQuery
 from gateway.core.http.carriage import CannotCarry, Echoes, rendered
+from gateway.core.settings.carriers import InCookie, InHeader, InQuery
 from gateway.core.token import Token
 
 VISIBLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=40)

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.carriers import USUAL, InCookie, InHeader, InQuery
 from gateway.core.errors import MalformedRequest, QueryNotAllowed, TokenAnswerInvalid
 from gateway.core.http.carrying import CarryingPlan, outbound_plan
 from gateway.core.http.outbound import OutboundPlan
-from gateway.core.settings import CallerAuthorization, HeaderRules
+from gateway.core.settings.carriers import USUAL, InCookie, InHeader, InQuery
+from gateway.core.settings.route_settings import CallerAuthorization, HeaderRules
 from tests.core.samples import STRANGER, head_of, route, token
 
 KEEP, REPLACE = CallerAuthorization.KEEP, CallerAuthorization.REPLACE

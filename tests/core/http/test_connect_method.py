@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from gateway.core.cause import Cause
 from gateway.core.errors import UpstreamProxyFailed, UpstreamProxyLeadsNowhere
-from gateway.core.forward_proxy import ForwardProxy
 from gateway.core.http.connect_method import MOST_BYTES, connect_request, is_led
 from gateway.core.secret import Secret
-from gateway.core.settings import Scheme, UpstreamSettings
+from gateway.core.settings.forward_proxy import ForwardProxy
+from gateway.core.settings.upstream_settings import Scheme, UpstreamSettings
 
 PROXY = ForwardProxy("proxy.internal", 3128)
 API = UpstreamSettings(Scheme.HTTPS, "api.example.com", 443)

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from gateway.core.errors import ForeignPage
 from gateway.core.http.foreign import names_this_machine, refuse_foreign_page
-from gateway.core.server_url import is_loopback
+from gateway.core.text.server_url import is_loopback
 from tests.core.samples import head_of
 
 

@@ -7,10 +7,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.core.errors import InstanceNotAllowed
-from gateway.core.forward_proxy import Exempt, ForwardProxy
 from gateway.core.http.instance_choice import instance_of
-from gateway.core.instances import InstancePattern, InstanceSettings
-from gateway.core.settings import Scheme, UpstreamSettings
+from gateway.core.settings.forward_proxy import Exempt, ForwardProxy
+from gateway.core.settings.instances import InstancePattern, InstanceSettings
+from gateway.core.settings.upstream_settings import Scheme, UpstreamSettings
 from tests.core.samples import route, token
 
 ALLOWED = (

@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 from gateway.core.errors import AuthorizationNotAllowed, BodyTooLarge, MalformedRequest
 from gateway.core.http.outbound import OutboundPlan, request_id
 from gateway.core.http.request_head import HeadReader
-from gateway.core.settings import CallerAuthorization, HeaderRules, Limits, Scheme, UpstreamSettings
+from gateway.core.settings.all_settings import Limits
+from gateway.core.settings.route_settings import CallerAuthorization, HeaderRules
+from gateway.core.settings.upstream_settings import Scheme, UpstreamSettings
 from tests.core.samples import PROXY, STRANGER, head_of, route, token
 
 HELD = token(1)

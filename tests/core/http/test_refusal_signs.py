@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.http.refusal_signs import MOST_UNPACKED_BYTES, body_shows, head_shows, leads_to
-from gateway.core.json_condition import ANYTHING, JsonCondition
-from gateway.core.json_pointer import read_pointer
-from gateway.core.refusal_sign import RefusalSign
+from gateway.core.settings.refusal_sign import RefusalSign
+from gateway.core.text.json_condition import ANYTHING, JsonCondition
+from gateway.core.text.json_pointer import read_pointer
 
 URL = "https://api.test/crm/users"
 HTML = [b"content-type: Text/HTML; charset=utf-8"]

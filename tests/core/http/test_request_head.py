@@ -16,7 +16,7 @@ from gateway.core.errors import (
 )
 from gateway.core.http.request_fields import OVERRIDES, SPECIAL
 from gateway.core.http.request_head import HeadReader
-from gateway.core.settings import Limits
+from gateway.core.settings.all_settings import Limits
 from tests.core.samples import head_of
 
 TINY = Limits(target_bytes=8, header_bytes=64, headers=3)

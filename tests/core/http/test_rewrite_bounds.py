@@ -8,7 +8,7 @@ import pytest
 
 from gateway.core.http.rewrite_bounds import bounded
 from gateway.core.http.rewriting import rewriting_of
-from gateway.core.settings import TenantSettings
+from gateway.core.settings.route_settings import TenantSettings
 from tests.core.samples import UPSTREAM, route
 
 OTHER = replace(UPSTREAM, host="other.test")

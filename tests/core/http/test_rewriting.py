@@ -5,8 +5,14 @@ from hypothesis import strategies as st
 from gateway.core.http.outbound import OutboundPlan
 from gateway.core.http.rewriting import Rewriting, rewriting_of
 from gateway.core.http.target import read_target
-from gateway.core.rewrite_settings import CookieDomain, RewriteSettings
-from gateway.core.settings import AddressSettings, GroupName, GroupSettings, Scheme, UpstreamSettings
+from gateway.core.settings.rewrite_settings import CookieDomain, RewriteSettings
+from gateway.core.settings.upstream_settings import (
+    AddressSettings,
+    GroupName,
+    GroupSettings,
+    Scheme,
+    UpstreamSettings,
+)
 from tests.core.samples import UPSTREAM, route
 
 CALLER = b"gateway.example:8080"

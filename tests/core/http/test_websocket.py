@@ -5,7 +5,7 @@ import pytest
 from gateway.core.errors import MalformedRequest
 from gateway.core.http.request_head import HeadReader
 from gateway.core.http.websocket import accept_of, is_accepted, offered_key
-from gateway.core.settings import Limits
+from gateway.core.settings.all_settings import Limits
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 GOOD = {

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.oauth.client_assertion import Occasion, assertion_claims
-from gateway.core.signing_settings import AssertionSettings, SigningAlgorithm
+from gateway.core.settings.signing_settings import AssertionSettings, SigningAlgorithm
 
 
 def occasion(now_s: float) -> Occasion:

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from gateway.core.cause import Cause
-from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, Grant
 from gateway.core.oauth.client_trouble import cause_of, credential_key, key_of
 from gateway.core.oauth.token_answer import REGISTERED_CODES, TRANSIENT_CODES
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.secret import Secret
-from gateway.core.shape_settings import AnswerShape
-from gateway.core.signing_settings import AssertionSettings
+from gateway.core.settings.client_settings import AuthMethod, ClientName, ClientSettings, Grant
+from gateway.core.settings.shape_settings import AnswerShape
+from gateway.core.settings.signing_settings import AssertionSettings
 
 
 def client(**grant: object) -> ClientSettings:

@@ -6,12 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.client_settings import AuthMethod, ClientName, ClientSettings, Grant, GrantType, TlsFiles
 from gateway.core.oauth.client_assertion import JWT_BEARER
 from gateway.core.oauth.metadata import ServerMetadata
 from gateway.core.oauth.objections import UsedAlgorithms, find_objections
 from gateway.core.secret import Secret
-from gateway.core.signing_settings import AssertionSettings, DpopSettings, SigningAlgorithm
+from gateway.core.settings.client_settings import (
+    AuthMethod,
+    ClientName,
+    ClientSettings,
+    Grant,
+    GrantType,
+    TlsFiles,
+)
+from gateway.core.settings.signing_settings import AssertionSettings, DpopSettings, SigningAlgorithm
 
 ISSUER = "https://as.example.com"
 SILENT = ServerMetadata(ISSUER, f"{ISSUER}/token")

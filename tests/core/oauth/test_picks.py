@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.json_pointer import read_pointer
 from gateway.core.oauth.picks import NotPicked, Picked, pick_text
 from gateway.core.oauth.server_answer import ServerAnswer
-from gateway.core.whereabouts import (
+from gateway.core.settings.whereabouts import (
     FromBody,
     FromCookie,
     FromField,
@@ -22,6 +21,7 @@ from gateway.core.whereabouts import (
     FromPage,
     Pick,
 )
+from gateway.core.text.json_pointer import read_pointer
 
 GEHEIM: Final = "geheim-4711"
 

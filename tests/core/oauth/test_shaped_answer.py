@@ -11,16 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.json_condition import JsonCondition
-from gateway.core.json_pointer import read_pointer
-from gateway.core.login_settings import LoginSuccess, StatedLife
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.shaped_answer import Reading, read_answer
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted
 from gateway.core.secret import Secret
-from gateway.core.shape_settings import AnswerShape
-from gateway.core.signing_settings import DpopSettings
-from gateway.core.whereabouts import (
+from gateway.core.settings.login_settings import LoginSuccess, StatedLife
+from gateway.core.settings.shape_settings import AnswerShape
+from gateway.core.settings.signing_settings import DpopSettings
+from gateway.core.settings.whereabouts import (
     FromBody,
     FromCookie,
     FromField,
@@ -29,6 +27,8 @@ from gateway.core.whereabouts import (
     FromLine,
     LifeUnit,
 )
+from gateway.core.text.json_condition import JsonCondition
+from gateway.core.text.json_pointer import read_pointer
 from tests.core.oauth.test_picks import BODIES, PICKS
 from tests.core.samples import GRANT
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.client_settings import AuthMethod, Grant
 from gateway.core.oauth.token_request import BuiltRequest, build_token_request, token_fields
 from gateway.core.secret import Secret
-from gateway.core.shape_settings import (
+from gateway.core.settings.client_settings import AuthMethod, Grant
+from gateway.core.settings.shape_settings import (
     USUAL_REQUEST,
     AnswerShape,
     BodyFormat,
@@ -22,7 +22,7 @@ from gateway.core.shape_settings import (
     RequestMethod,
     RequestShape,
 )
-from gateway.core.whereabouts import FromBody, FromField
+from gateway.core.settings.whereabouts import FromBody, FromField
 from tests.core.samples import GRANT
 
 POST = replace(GRANT, method=AuthMethod.CLIENT_SECRET_POST, client_id="app")

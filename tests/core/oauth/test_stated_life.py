@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.oauth.stated_life import read_life_s
-from gateway.core.whereabouts import LifeUnit
+from gateway.core.settings.whereabouts import LifeUnit
 
 NOW_S = 1_700_000_000.0
 

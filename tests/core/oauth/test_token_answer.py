@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gateway.core.oauth.token_answer import MAX_TOKEN_CHARS, ServerAnswer, read_token_answer
 from gateway.core.oauth.token_outcome import Failed, FailureKind, Granted
 from gateway.core.secret import Secret
-from gateway.core.signing_settings import DpopSettings
+from gateway.core.settings.signing_settings import DpopSettings
 
 WALL_S = 1_700_000_000.0
 HTTP_DATE = "Tue, 14 Nov 2023 22:13:20 GMT"  # WALL_S

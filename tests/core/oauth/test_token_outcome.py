@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.core.client_settings import ClientName
 from gateway.core.oauth.token_outcome import Failed, FailureKind, failure_error
+from gateway.core.settings.client_settings import ClientName
 
 
 @pytest.mark.parametrize(("retry_in_s", "expected"), [(0.0, 1), (0.001, 1), (1.0, 1), (1.001, 2), (59.5, 60)])

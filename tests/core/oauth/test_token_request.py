@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.client_settings import AuthMethod, ClientName, Grant, GrantType
 from gateway.core.oauth.token_request import basic_credentials, build_request_about, build_token_request
 from gateway.core.secret import Secret
+from gateway.core.settings.client_settings import AuthMethod, ClientName, Grant, GrantType
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.oauth.token_type import flaw_of_type, is_bound_by_type, type_named
-from gateway.core.signing_settings import DpopSettings
+from gateway.core.settings.signing_settings import DpopSettings
 
 BOUND, LENIENT = DpopSettings(), DpopSettings(allows_bearer=True)
 NOT_BEARER = "issued a token of another type than Bearer"

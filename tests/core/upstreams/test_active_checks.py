@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.balance_settings import ALIVE, CheckSettings
 from gateway.core.errors import (
     InternalError,
     OutOfDescriptors,
@@ -20,6 +19,7 @@ from gateway.core.errors import (
     UpstreamTlsFailed,
     UpstreamUnreachable,
 )
+from gateway.core.settings.balance_settings import ALIVE, CheckSettings
 from gateway.core.upstreams.active_checks import (
     UNCHECKED,
     Checked,

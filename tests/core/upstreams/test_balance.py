@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.balance_settings import Balance
+from gateway.core.settings.balance_settings import Balance
 from gateway.core.upstreams.balance import choose
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.balance_settings import RETRY, RetrySettings
+from gateway.core.settings.balance_settings import RETRY, RetrySettings
 from gateway.core.upstreams.budget import LEAST, MOST_SAVED, may_retry, saved, spent
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.balance_settings import EjectSettings
+from gateway.core.settings.balance_settings import EjectSettings
 from gateway.core.upstreams.ejection import (
     MOST_OUT_S,
     WELL,

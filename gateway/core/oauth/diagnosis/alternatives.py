@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from gateway.core.client_settings import AuthMethod, Grant
 from gateway.core.secret import Secret
-from gateway.core.shape_settings import USUAL_REQUEST
-from gateway.core.signing_settings import AssertionSettings
+from gateway.core.settings.client_settings import AuthMethod, Grant
+from gateway.core.settings.shape_settings import USUAL_REQUEST
+from gateway.core.settings.signing_settings import AssertionSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.core.client_settings import AuthMethod, Grant
-from gateway.core.json_object import JsonObject
 from gateway.core.oauth.jwt_claims import read_claims
 from gateway.core.oauth.lifetime import LONGEST_LIFE_S, read_expires_in
 from gateway.core.oauth.server_answer import ServerAnswer, is_transient_status
 from gateway.core.oauth.token_answer import PROOF_CODES, REGISTERED_CODES, missing_scope, scope_words
 from gateway.core.oauth.token_type import type_named
+from gateway.core.settings.client_settings import AuthMethod, Grant
+from gateway.core.text.json_object import JsonObject
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from gateway.core.client_settings import AuthMethod, ClientSettings
 from gateway.core.oauth.diagnosis.deviations import Deviation, advice_on, find_deviations
 from gateway.core.oauth.diagnosis.hidden_texts import hidden_texts
 from gateway.core.oauth.diagnosis.shaped_deviations import find_shaped_deviations
@@ -16,7 +15,8 @@ from gateway.core.oauth.token_attempt import Asked, TokenAttempt
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.oauth.token_request import token_fields
 from gateway.core.secret import MASK, Secret
-from gateway.core.secret_shape import oddities
+from gateway.core.settings.client_settings import AuthMethod, ClientSettings
+from gateway.core.text.secret_shape import oddities
 
 _SECRET_METHODS: Final = frozenset(
     (AuthMethod.CLIENT_SECRET_BASIC, AuthMethod.CLIENT_SECRET_POST, AuthMethod.CLIENT_SECRET_JWT)

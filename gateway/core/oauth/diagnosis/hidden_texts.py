@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from gateway.core.client_settings import AuthMethod, ClientSettings, Grant
-from gateway.core.json_object import texts_in
 from gateway.core.oauth.picks import Picked, pick_text
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.set_cookie import cookies_set
 from gateway.core.oauth.token_attempt import Asked, TokenAttempt
 from gateway.core.oauth.token_request import build_token_request
 from gateway.core.secret import Secret
-from gateway.core.shape_settings import AnswerShape
-from gateway.core.signing_settings import JsonClaim
+from gateway.core.settings.client_settings import AuthMethod, ClientSettings, Grant
+from gateway.core.settings.shape_settings import AnswerShape
+from gateway.core.settings.signing_settings import JsonClaim
+from gateway.core.text.json_object import texts_in
 
 _HIDDEN_FROM_CHARS: Final = 8
 """Shorter texts of the owner are hardly secrets, and hiding them would hide half of the report."""

@@ -12,9 +12,16 @@ from contextlib import suppress
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-from gateway.core.client_settings import ClientSettings
-from gateway.core.json_object import read_json, texts_in
-from gateway.core.login_settings import (
+from gateway.core.oauth.diagnosis.deviations import Deviation
+from gateway.core.oauth.named_secret import name_of
+from gateway.core.oauth.picks import Picked, pick_text
+from gateway.core.oauth.server_answer import ServerAnswer
+from gateway.core.oauth.set_cookie import read_set_cookie
+from gateway.core.oauth.token_attempt import Asked, TokenAttempt
+from gateway.core.oauth.token_outcome import Failed, FailureKind
+from gateway.core.secret import MASK, Secret
+from gateway.core.settings.client_settings import ClientSettings
+from gateway.core.settings.login_settings import (
     BasicLogin,
     FormBody,
     JsonBody,
@@ -24,15 +31,8 @@ from gateway.core.login_settings import (
     SecretText,
     StepRequest,
 )
-from gateway.core.oauth.diagnosis.deviations import Deviation
-from gateway.core.oauth.named_secret import name_of
-from gateway.core.oauth.picks import Picked, pick_text
-from gateway.core.oauth.server_answer import ServerAnswer
-from gateway.core.oauth.set_cookie import read_set_cookie
-from gateway.core.oauth.token_attempt import Asked, TokenAttempt
-from gateway.core.oauth.token_outcome import Failed, FailureKind
-from gateway.core.secret import MASK, Secret
-from gateway.core.secret_shape import oddities
+from gateway.core.text.json_object import read_json, texts_in
+from gateway.core.text.secret_shape import oddities
 
 _HIDDEN_FROM_CHARS: Final = 8
 """Shorter texts are hardly secrets, and hiding them would hide half of the report."""

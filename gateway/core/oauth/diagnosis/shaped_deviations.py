@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gateway.core.client_settings import Grant
-from gateway.core.http_time import read_http_date
-from gateway.core.login_settings import StatedLife
 from gateway.core.oauth.diagnosis.deviations import Deviation, in_scope
 from gateway.core.oauth.lifetime import LONGEST_LIFE_S
 from gateway.core.oauth.picks import Picked, pick_text
 from gateway.core.oauth.server_answer import ServerAnswer
 from gateway.core.oauth.shaped_answer import scope_of
 from gateway.core.oauth.stated_life import read_life_s
-from gateway.core.shape_settings import AnswerShape
-from gateway.core.whereabouts import LifeUnit
+from gateway.core.settings.client_settings import Grant
+from gateway.core.settings.login_settings import StatedLife
+from gateway.core.settings.shape_settings import AnswerShape
+from gateway.core.settings.whereabouts import LifeUnit
+from gateway.core.text.http_time import read_http_date
 
 _OTHER_UNIT = "compare it with the service's documentation, and write another unit: ms, s, m, h or instant"
 _OTHER_INSTANT = (

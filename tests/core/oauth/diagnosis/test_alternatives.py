@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.client_settings import AuthMethod, Grant, GrantType
 from gateway.core.oauth.diagnosis.alternatives import alternatives
 from gateway.core.secret import Secret
-from gateway.core.signing_settings import AssertionSettings
+from gateway.core.settings.client_settings import AuthMethod, Grant, GrantType
+from gateway.core.settings.signing_settings import AssertionSettings
 from tests.core.samples import GRANT
 
 ASKED = "https://login.test/token"

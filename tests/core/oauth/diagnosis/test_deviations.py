@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.client_settings import AuthMethod, ClientName, Grant
 from gateway.core.oauth.diagnosis.deviations import ADVICE, advice_on, find_deviations
 from gateway.core.oauth.token_answer import PROOF_CODES, REGISTERED_CODES, ServerAnswer
-from gateway.core.signing_settings import DpopSettings
+from gateway.core.settings.client_settings import AuthMethod, ClientName, Grant
+from gateway.core.settings.signing_settings import DpopSettings
 
 BASIC = Grant(ClientName("crm"), "http://a/", "id", AuthMethod.CLIENT_SECRET_BASIC, scope=("a", "b"))
 POST = Grant(ClientName("crm"), "http://a/", "id", AuthMethod.CLIENT_SECRET_POST)

@@ -7,8 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.client_settings import AuthMethod, ClientSettings, Grant, Referenced, Section
-from gateway.core.json_pointer import read_pointer
 from gateway.core.oauth.diagnosis.alternatives import alternatives
 from gateway.core.oauth.diagnosis.grant_witness import GrantWitness
 from gateway.core.oauth.server_answer import ServerAnswer
@@ -16,8 +14,10 @@ from gateway.core.oauth.shaped_answer import read_answer
 from gateway.core.oauth.token_attempt import Asked, TokenAttempt
 from gateway.core.oauth.token_outcome import Failed, FailureKind
 from gateway.core.secret import MASK, Secret
-from gateway.core.shape_settings import AnswerShape, OwnField, RequestMethod, RequestShape
-from gateway.core.whereabouts import FromCookie, FromJson
+from gateway.core.settings.client_settings import AuthMethod, ClientSettings, Grant, Referenced, Section
+from gateway.core.settings.shape_settings import AnswerShape, OwnField, RequestMethod, RequestShape
+from gateway.core.settings.whereabouts import FromCookie, FromJson
+from gateway.core.text.json_pointer import read_pointer
 from tests.core.samples import GRANT
 
 POST = replace(GRANT, method=AuthMethod.CLIENT_SECRET_POST)

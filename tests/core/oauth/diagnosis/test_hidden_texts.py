@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.core.client_settings import AuthMethod, ClientSettings
 from gateway.core.oauth.diagnosis.hidden_texts import hidden_texts
 from gateway.core.oauth.server_answer import FORM, ServerAnswer
 from gateway.core.oauth.token_answer import read_token_answer
 from gateway.core.oauth.token_attempt import Asked, TokenAttempt
 from gateway.core.secret import Secret
-from gateway.core.signing_settings import AssertionSettings, JsonClaim
+from gateway.core.settings.client_settings import AuthMethod, ClientSettings
+from gateway.core.settings.signing_settings import AssertionSettings, JsonClaim
 from tests.core.samples import GRANT
 
 URL = "https://login.test/token"

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.json_pointer import read_pointer
-from gateway.core.login_settings import StatedLife
 from gateway.core.oauth.diagnosis.shaped_deviations import find_shaped_deviations
 from gateway.core.oauth.server_answer import ServerAnswer
-from gateway.core.shape_settings import AnswerShape
-from gateway.core.whereabouts import FromJson, LifeUnit
+from gateway.core.settings.login_settings import StatedLife
+from gateway.core.settings.shape_settings import AnswerShape
+from gateway.core.settings.whereabouts import FromJson, LifeUnit
+from gateway.core.text.json_pointer import read_pointer
 from tests.core.oauth.test_picks import BODIES, PICKS
 from tests.core.samples import GRANT
 

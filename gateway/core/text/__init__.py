@@ -1,0 +1,1 @@
+"""Small texts that others wrote, read and made fit to be shown."""

@@ -1,0 +1,1 @@
+"""Connections to upstreams: opened, kept, reused, and what arrives on them."""
