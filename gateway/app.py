@@ -42,7 +42,7 @@ from gateway.observe.access_log import AccessLog
 from gateway.observe.fanout import Observer
 from gateway.observe.file_watch import FileWatch
 from gateway.observe.metrics import Metrics
-from gateway.observe.sweeper import REST_S, Look, Sweeper
+from gateway.observe.sweeper import REST_S, SWEEP_S, Look, Sweeper
 from gateway.observers import Observers
 from gateway.overview import Overseen, Overview
 from gateway.proxy.buffers import Buffers
@@ -367,7 +367,7 @@ class Gateway:
         """Whether a deadline can pass before a sweeper that rests looks again."""
         if self._room.open or (self.census.open and self._is_hasty) or self.retired.generations:
             return True
-        until_s = self._loop.time() + REST_S
+        until_s = self._loop.time() + REST_S + SWEEP_S  # it may look late
         return not all(listener.is_idle(until_s) for listener in self.doors.listeners())
 
     @property
